@@ -1,0 +1,43 @@
+using System.CommandLine;
+using EmbeddingFunctions.Status;
+
+namespace EmbeddingFunctions.Cli.Commands;
+
+internal static class DoctorCommand
+{
+    public static Command Create()
+    {
+        var json = Arguments.Json();
+        var command = new Command("doctor",
+            """
+            Look at the database, the extension, each corpus's columns and the provider, and say of each that it is well or what to do.
+
+            Example:
+              embeddings doctor
+            """) { json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            return Failures.Guard(output, () => Run(output, cancellation), cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> Run(Output output, CancellationToken cancellation)
+    {
+        await using var session = await Session.Open(output, cancellation);
+        var findings = await session.Get<Doctor>().Examine(session.Corpora.All, cancellation);
+        output.Result(new { IsWell = findings.All(finding => finding.IsWell), Findings = findings }, text =>
+        {
+            foreach (var finding in findings)
+            {
+                text.WriteLine($"{(finding.IsWell ? "ok  " : "FAIL")} {finding.Subject}: {finding.Message}");
+                if (finding.Advice is { } advice)
+                {
+                    text.WriteLine($"     {advice}");
+                }
+            }
+        });
+        return findings.All(finding => finding.IsWell) ? ExitCode.Done : ExitCode.Failed;
+    }
+}

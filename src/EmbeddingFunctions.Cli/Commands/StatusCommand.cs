@@ -1,0 +1,83 @@
+using System.CommandLine;
+using EmbeddingFunctions.Status;
+
+namespace EmbeddingFunctions.Cli.Commands;
+
+internal static class StatusCommand
+{
+    public static Command Create()
+    {
+        var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
+        var json = Arguments.Json();
+        var command = new Command("status",
+            """
+            Show how much is embedded, what is pending, what failed and why, and the last runs.
+
+            Examples:
+              embeddings status
+              embeddings status workspace --json
+            """) { corpus, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            return Failures.Guard(output, () => Run(output, parsed.GetValue(corpus), cancellation), cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> Run(Output output, string? corpus, CancellationToken cancellation)
+    {
+        await using var session = await Session.Open(output, cancellation);
+        var names = corpus is null ? session.Corpora.All.Select(c => c.Name) : [session.Corpora.Get(corpus).Name];
+        var reports = new List<CorpusStatus>();
+        foreach (var name in names)
+        {
+            reports.Add(await session.Get<StatusReport>().Of(name, cancellation));
+        }
+
+        output.Result(new { Corpora = reports }, text => reports.ForEach(report => Print(report, text)));
+        return ExitCode.Done;
+    }
+
+    public static void Print(CorpusStatus status, TextWriter text)
+    {
+        text.WriteLine($"{status.Corpus}: {status.Model}, {status.Dimensions} dimensions");
+        text.WriteLine();
+        text.WriteLine($"{"Item Type",-16}{"Total",10}{"With Embeddings",18}{"Coverage %",12}{"Pending",10}{"Empty",8}{"Failed",8}");
+        foreach (var kind in status.Kinds)
+        {
+            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,18:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,10:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}");
+        }
+
+        PrintFailures(status, text);
+        PrintRuns(status, text);
+    }
+
+    private static void PrintFailures(CorpusStatus status, TextWriter text)
+    {
+        if (status.Failures.Count == 0)
+        {
+            return;
+        }
+
+        text.WriteLine();
+        text.WriteLine("Failures");
+        foreach (var failure in status.Failures)
+        {
+            var when = failure.Dead == failure.Items ? "given up until the text changes"
+                : failure.NextTry is { } next ? $"next try {next.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC" : "";
+            text.WriteLine($"  {failure.Items,6:N0} {failure.Kind}: {failure.Reason} ({when})");
+        }
+    }
+
+    private static void PrintRuns(CorpusStatus status, TextWriter text)
+    {
+        text.WriteLine();
+        text.WriteLine(status.Runs.Count == 0 ? "No runs yet." : "Last runs");
+        foreach (var run in status.Runs)
+        {
+            text.WriteLine($"  {run.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC  {run.Status,-10} {run.ItemsProcessed:N0} of {run.ItemsTotal:N0} items"
+                + (run.ItemsFailed > 0 ? $", {run.ItemsFailed:N0} failed" : "") + (run.Error is null ? "" : $": {run.Error}"));
+        }
+    }
+}

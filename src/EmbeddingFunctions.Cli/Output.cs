@@ -1,0 +1,47 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Spectre.Console;
+
+namespace EmbeddingFunctions.Cli;
+
+/// <summary>Where words go: results to standard output, as text or as one JSON object; all else to standard error.</summary>
+internal sealed class Output(bool json)
+{
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    private readonly TextWriter _errors = Console.Error;
+
+    /// <summary>Standard error, as a terminal if it is one.</summary>
+    public IAnsiConsole Terminal { get; } = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+
+    public void Note(string line) => _errors.WriteLine(line);
+
+    /// <summary>Prints the result: for people by their own printer, for machines as one object.</summary>
+    public void Result(object result, Action<TextWriter> forPeople)
+    {
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(result, _json));
+        }
+        else
+        {
+            forPeople(Console.Out);
+        }
+    }
+
+    public int Fail(string message, int exitCode)
+    {
+        Note(message);
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { Error = message, ExitCode = exitCode }, _json));
+        }
+
+        return exitCode;
+    }
+}

@@ -1,0 +1,56 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace EmbeddingFunctions.Cli;
+
+/// <summary>The settings, a database that answers, and the product on it, for the time of one command.</summary>
+internal sealed class Session : IAsyncDisposable
+{
+    private const string Folder = ".embeddings";
+
+    private readonly ServiceProvider _services;
+    private readonly NpgsqlDataSource _database;
+    private readonly EmbeddedPostgres? _embedded;
+
+    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded)
+    {
+        (Settings, _database, _embedded) = (settings, database, embedded);
+        _services = new ServiceCollection().AddEmbeddings(settings, database).BuildServiceProvider();
+    }
+
+    public EmbeddingSettings Settings { get; }
+
+    public NpgsqlDataSource Database => _database;
+
+    public CorpusSet Corpora => Get<CorpusSet>();
+
+    public static async Task<Session> Open(Output output, CancellationToken cancellation)
+    {
+        var settings = SettingsReader.FromEnvironment();
+        CorpusFile.Load(settings.CorporaFile);
+        output.Note($"Provider: {Describe(settings)} ({settings.ProviderReason}).");
+        var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
+        var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
+        output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ (set DATABASE_URL for your own)")}.");
+        return new Session(settings, database, embedded);
+    }
+
+    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        await _database.DisposeAsync();
+        if (_embedded is not null)
+        {
+            await _embedded.DisposeAsync();
+        }
+    }
+
+    private static string Describe(EmbeddingSettings settings) => settings.Provider == ProviderChoice.Local
+        ? "local, lexical vectors for trying out"
+        : $"{settings.BaseUrl?.Host ?? "OpenAI"}, {settings.Model}";
+}

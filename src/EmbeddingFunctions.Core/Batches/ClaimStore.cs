@@ -1,0 +1,144 @@
+using System.Collections.Concurrent;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>Claims: the leased right to embed an item, by the database's clock, one statement each.</summary>
+internal sealed class ClaimStore(NpgsqlDataSource database)
+{
+    public const int MaxAttempts = 3;
+
+    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(30);
+
+    private const string RenewClaims =
+        """
+        UPDATE embedding_claims
+        SET    leased_until = now() + $2
+        WHERE  token = $1
+        """;
+
+    // Gives the attempt back. A row is kept only for the failures it remembers.
+    private const string ReleaseClaims =
+        """
+        WITH forgotten AS (
+            DELETE FROM embedding_claims
+            WHERE  token = $1 AND attempts <= 1 AND reason IS NULL
+        )
+        UPDATE embedding_claims
+        SET    token = NULL, leased_until = NULL, attempts = attempts - 1
+        WHERE  token = $1 AND NOT (attempts <= 1 AND reason IS NULL)
+        """;
+
+    private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
+    private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
+
+    /// <summary>Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.</summary>
+    public async Task<Claim> Take(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    {
+        var table = corpus.TableOf(batch.Kind);
+        var token = Guid.CreateVersion7();
+        var sql = batch.ForceBefore is null
+            ? _pending.GetOrAdd(table, t => Statement(corpus, t, forced: false))
+            : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
+        await using var command = database.CreateCommand(sql);
+        foreach (var value in new object[] { corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts })
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        if (batch.ForceBefore is { } before)
+        {
+            command.Parameters.Add(new() { Value = before });
+        }
+
+        var items = await Read(command, table.Template.Columns.Count, cancellation);
+        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items);
+    }
+
+    public Task Renew(Claim claim, CancellationToken cancellation) => Execute(RenewClaims, cancellation, claim.Token, _lease);
+
+    /// <summary>Gives up what the batch still holds, without charge.</summary>
+    public Task Release(Claim claim, CancellationToken cancellation) => Execute(ReleaseClaims, cancellation, claim.Token);
+
+    /// <summary>The condition that keeps items out which somebody holds or which wait after a failure; <c>t</c> is the row.</summary>
+    public static string NotHeld(BoundTable table) =>
+        $"""
+        NOT EXISTS (
+            SELECT FROM embedding_claims c
+            WHERE  c.corpus = $1 AND c.kind = $2 AND c.item_id = {table.Id}::text
+            AND    (c.leased_until > now() OR c.retry_at > now()))
+        """;
+
+    // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
+    // An item whose worker vanished with it twice is taken alone: if it is to blame, nobody else is charged with it.
+    private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
+    {
+        var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
+        return
+            $"""
+            WITH found AS (
+                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, t.content_hash, t.embedding IS NOT NULL AS has_vector,
+                       {string.Join(", ", table.TextColumns.Select((column, i) => $"{column} AS text_{i}"))},
+                       {(forced ? table.GeneratedAt : table.ChangedAt ?? "NULL::timestamptz")} AS position
+                FROM   {table.Table} t
+                WHERE  {table.Partition} = $3::{table.PartitionType} {active}
+                AND    {(forced ? $"{table.GeneratedAt} < $8{table.Filter}" : table.Pending)}
+                AND    {NotHeld(table)}
+                ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
+                LIMIT  $4
+                FOR    NO KEY UPDATE OF t SKIP LOCKED
+            ),
+            judged AS (
+                SELECT f.*, row_number() OVER (ORDER BY f.position {(forced ? "" : "DESC")}, f.id) AS place,
+                       COALESCE(c.leased_until < now() AND c.attempts >= $7 - 1, false) AS is_suspect
+                FROM   found f
+                LEFT   JOIN embedding_claims c ON c.corpus = $1 AND c.kind = $2 AND c.item_id = f.item_id
+            ),
+            chosen AS (
+                SELECT * FROM judged
+                WHERE  CASE WHEN (SELECT is_suspect FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
+            ),
+            claimed AS (
+                INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
+                SELECT $1, $2, item_id, $3, $5, now() + $6 FROM chosen ORDER BY item_id
+                ON CONFLICT (corpus, kind, item_id) DO UPDATE
+                SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition, attempts = c.attempts + 1
+                WHERE  (c.leased_until IS NULL OR c.leased_until < now()) AND (c.retry_at IS NULL OR c.retry_at <= now())
+                RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
+            )
+            SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead,
+                   {string.Join(", ", table.Template.Columns.Select((_, i) => $"ch.text_{i}"))}
+            FROM   chosen ch
+            JOIN   claimed cl USING (item_id)
+            ORDER  BY ch.place
+            """;
+    }
+
+    private static async Task<List<ClaimedItem>> Read(NpgsqlCommand command, int columns, CancellationToken cancellation)
+    {
+        const int FirstText = 7;
+        var items = new List<ClaimedItem>();
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation))
+        {
+            string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
+            items.Add(new ClaimedItem(
+                reader.GetString(0), (byte[])reader.GetValue(1), Enumerable.Range(FirstText, columns).Select(Text).ToList(),
+                Text(2), reader.GetBoolean(3), reader.GetInt32(4), Text(5), reader.GetBoolean(6)));
+        }
+
+        return items;
+    }
+
+    private async Task Execute(string sql, CancellationToken cancellation, params object[] values)
+    {
+        await using var command = database.CreateCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+}

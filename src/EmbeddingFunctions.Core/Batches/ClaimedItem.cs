@@ -1,0 +1,16 @@
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>An item this batch alone may embed, with its text as the database held it when it was claimed.</summary>
+/// <param name="Version">The database's hash of the text's columns: the write is refused if it is another by then.</param>
+/// <param name="Hash">The fingerprint stored with the row: of its vector's text, or a mark.</param>
+/// <param name="HasVector">Whether the row has a vector, of whatever age.</param>
+/// <param name="Attempts">How often it was claimed without success, this time included.</param>
+/// <param name="FailedHash">The fingerprint of the text that failed before, if any did.</param>
+/// <param name="IsDead">Whether that text failed for good.</param>
+internal sealed record ClaimedItem(
+    string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, bool HasVector, int Attempts, string? FailedHash, bool IsDead);
+
+/// <summary>What a batch holds: a claim on each item under one token, which every later write must show.</summary>
+internal sealed record Claim(BoundCorpus Corpus, BoundTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items);

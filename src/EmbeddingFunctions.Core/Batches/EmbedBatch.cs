@@ -1,0 +1,52 @@
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>The order to embed up to so many pending items of one kind and partition.</summary>
+/// <param name="Partition">The partition's key as text.</param>
+/// <param name="ForceBefore">Forced: all items last embedded before then, changed or not.</param>
+public sealed record EmbedBatch(Guid RunId, Guid BatchId, string Corpus, string Kind, string Partition, int Count, DateTimeOffset? ForceBefore);
+
+/// <summary>What a batch did, as committed.</summary>
+/// <param name="RetryAt">The provider asked to wait until then; the claims were given back, nobody was charged.</param>
+/// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration.</param>
+public sealed record EmbeddedBatch(BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null);
+
+public sealed record BatchCounts
+{
+    public int Claimed { get; init; }
+
+    public int Embedded { get; init; }
+
+    public int Unchanged { get; init; }
+
+    /// <summary>Embedded from a cache, without a call.</summary>
+    public int Cached { get; init; }
+
+    public int Empty { get; init; }
+
+    /// <summary>Edited, moved or deleted during the call: nothing was written to them.</summary>
+    public int Changed { get; init; }
+
+    public int Failed { get; init; }
+
+    public int Requests { get; init; }
+
+    public long Tokens { get; init; }
+
+    /// <summary>Items whose rows are now settled: with a vector, or known to need none.</summary>
+    public int Processed => Embedded + Unchanged + Empty;
+
+    public static BatchCounts operator +(BatchCounts a, BatchCounts b) => new()
+    {
+        Claimed = a.Claimed + b.Claimed,
+        Embedded = a.Embedded + b.Embedded,
+        Unchanged = a.Unchanged + b.Unchanged,
+        Cached = a.Cached + b.Cached,
+        Empty = a.Empty + b.Empty,
+        Changed = a.Changed + b.Changed,
+        Failed = a.Failed + b.Failed,
+        Requests = a.Requests + b.Requests,
+        Tokens = a.Tokens + b.Tokens,
+    };
+
+    public static BatchCounts Add(BatchCounts left, BatchCounts right) => left + right;
+}

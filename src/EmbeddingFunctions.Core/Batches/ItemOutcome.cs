@@ -1,0 +1,21 @@
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>What became of an item, to be written to its row if the row is still what was read.</summary>
+/// <param name="Hash">The fingerprint, or a mark, to store.</param>
+/// <param name="Vector">The new vector; empty for the other outcomes.</param>
+internal sealed record ItemOutcome(ClaimedItem Item, Outcome Outcome, string Hash, ReadOnlyMemory<float> Vector = default);
+
+internal enum Outcome
+{
+    /// <summary>It gets a new vector.</summary>
+    Embedded,
+
+    /// <summary>The text is the one its vector was made of: marked fresh, nothing was paid.</summary>
+    Unchanged,
+
+    /// <summary>There is nothing to embed: an old vector is cleared.</summary>
+    Empty,
+}
+
+/// <summary>An item that got no vector, through its own fault.</summary>
+internal sealed record ItemFailure(ClaimedItem Item, string Hash, string Reason, bool IsDead);

@@ -1,0 +1,59 @@
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>Renews a claim while its batch is at work.</summary>
+internal sealed class Lease : IAsyncDisposable
+{
+    private static readonly TimeSpan _beat = TimeSpan.FromSeconds(10);
+
+    private readonly Claim _claim;
+    private readonly ClaimStore _claims;
+    private readonly CancellationTokenSource _done = new();
+    private readonly Task _beating;
+
+    private Lease(Claim claim, ClaimStore claims, TimeProvider time)
+    {
+        (_claim, _claims) = (claim, claims);
+        _beating = Beat(time);
+    }
+
+    public static Lease Keep(Claim claim, ClaimStore claims, TimeProvider time) => new(claim, claims, time);
+
+    public async Task Release()
+    {
+        try
+        {
+            await _claims.Release(_claim, CancellationToken.None);
+        }
+        catch (Exception e) when (WriteFaults.IsPassing(e))
+        {
+            // The database is away: the lease runs out by itself.
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _done.CancelAsync();
+        await _beating;
+        _done.Dispose();
+    }
+
+    private async Task Beat(TimeProvider time)
+    {
+        using var timer = new PeriodicTimer(_beat, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_done.Token))
+            {
+                await _claims.Renew(_claim, _done.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The batch is done.
+        }
+        catch (Exception e) when (WriteFaults.IsPassing(e))
+        {
+            // Nothing is lost: if the lease runs out, the token decides whose write counts.
+        }
+    }
+}

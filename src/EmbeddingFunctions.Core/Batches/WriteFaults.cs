@@ -1,0 +1,14 @@
+using Npgsql;
+
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>Whose fault a refused write is.</summary>
+internal static class WriteFaults
+{
+    /// <summary>The row's: a constraint, a trigger's own error, a value out of range.</summary>
+    public static bool IsOfARow(PostgresException e) => e.SqlState.Length == 5 && e.SqlState[..2] is "22" or "23" or "44" or "P0";
+
+    /// <summary>Nobody's: a deadlock, a serialization failure, a lost connection.</summary>
+    public static bool IsPassing(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
+        || e is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.AdminShutdown };
+}

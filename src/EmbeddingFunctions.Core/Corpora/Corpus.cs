@@ -1,0 +1,54 @@
+namespace EmbeddingFunctions.Corpora;
+
+/// <summary>A set of tables embedded under one rule, as declared in the corpora file.</summary>
+public sealed record Corpus
+{
+    public required string Name { get; init; }
+
+    public required IReadOnlyList<CorpusTable> Tables { get; init; }
+
+    /// <summary>The partitions that may embed; items of any other never get a vector. None: all items may.</summary>
+    public ActivePartitions? Partitions { get; init; }
+
+    /// <summary>The provider's model; none: the setting <c>EMBEDDING_MODEL</c>.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Length of a vector: 1 to 2,000 for <c>vector</c>, to 4,000 for <c>halfvec</c> (what pgvector's HNSW can index).</summary>
+    public required int Dimensions { get; init; }
+
+    public VectorType VectorType { get; init; } = VectorType.Vector;
+
+    /// <summary>Items planned at a time.</summary>
+    public int PageSize { get; init; } = 200;
+
+    /// <summary>Items embedded by one activity.</summary>
+    public int BatchSize { get; init; } = 20;
+
+    /// <summary>Batches of one partition in flight at once.</summary>
+    public int LanesPerPartition { get; init; } = 2;
+
+    /// <summary>Runs that may start in a minute: so many at once, then one every 60/n seconds.</summary>
+    public int StartsPerMinute { get; init; } = 5;
+
+    /// <summary>When a host starts a run by itself: an NCrontab expression with seconds.</summary>
+    public string Schedule { get; init; } = "0 */15 * * * *";
+
+    /// <summary>Texts are cut to so many UTF-16 units, never inside a character.</summary>
+    public int MaxCharacters { get; init; } = 2_000;
+
+    /// <summary>Whether every vector is also kept in <c>similarity_cache</c>, by the same write.</summary>
+    public bool SimilarityCache { get; init; }
+
+    /// <summary>A view of the pending items for people and dashboards.</summary>
+    public PendingView? PendingView { get; init; }
+
+    public CorpusTable TableOf(string kind) =>
+        Tables.FirstOrDefault(table => table.Kind == kind)
+        ?? throw new CorpusException($"Corpus '{Name}' has no kind '{kind}'. It has: {string.Join(", ", Tables.Select(t => t.Kind))}.");
+}
+
+public enum VectorType
+{
+    Vector,
+    HalfVec,
+}

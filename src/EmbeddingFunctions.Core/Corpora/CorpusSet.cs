@@ -1,0 +1,12 @@
+namespace EmbeddingFunctions.Corpora;
+
+/// <summary>All declared corpora, by name.</summary>
+public sealed class CorpusSet(IReadOnlyList<Corpus> corpora)
+{
+    public IReadOnlyList<Corpus> All { get; } = corpora;
+
+    /// <exception cref="CorpusException">No corpus has that name.</exception>
+    public Corpus Get(string name) =>
+        All.FirstOrDefault(corpus => corpus.Name == name)
+        ?? throw new CorpusException($"There is no corpus '{name}'. Declared are: {string.Join(", ", All.Select(c => c.Name))}.");
+}

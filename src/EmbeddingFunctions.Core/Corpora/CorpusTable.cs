@@ -1,0 +1,38 @@
+namespace EmbeddingFunctions.Corpora;
+
+/// <summary>One table of a corpus: each row is an item.</summary>
+public sealed record CorpusTable
+{
+    /// <summary>What an item of this table is called, for example <c>issue</c>; with the id it identifies the item.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The table's name, optionally with its schema.</summary>
+    public required string Table { get; init; }
+
+    /// <summary>The key column: uuid, bigint, integer or text.</summary>
+    public string Id { get; init; } = "id";
+
+    /// <summary>The column that names the item's tenant; none: all items are of one partition.</summary>
+    public string? Partition { get; init; }
+
+    /// <summary>What is embedded: words and columns, for example <c>[ISSUE] {title} {body}</c>.</summary>
+    public required string Text { get; init; }
+
+    /// <summary>When the row last changed: newest go first, and a later change than the vector's makes the item pending.</summary>
+    public string? ChangedAt { get; init; }
+
+    /// <summary>Higher goes first.</summary>
+    public int Priority { get; init; } = 1;
+
+    /// <summary>Only rows with these values are items.</summary>
+    public IReadOnlyList<ColumnFilter> Filter { get; init; } = [];
+}
+
+/// <summary>Keeps rows whose column has the value; a null keeps those without one.</summary>
+public sealed record ColumnFilter
+{
+    public required string Column { get; init; }
+
+    /// <summary>The value as Postgres would read it from text.</summary>
+    public string? EqualTo { get; init; }
+}

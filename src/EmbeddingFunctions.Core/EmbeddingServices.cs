@@ -1,0 +1,85 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Texts;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace EmbeddingFunctions;
+
+/// <summary>Registers all of the product: every host calls this and nothing else.</summary>
+public static class EmbeddingServices
+{
+    /// <param name="services">Where to.</param>
+    /// <param name="settings">Read by <see cref="SettingsReader"/>.</param>
+    /// <param name="database">The database to work on.</param>
+    public static IServiceCollection AddEmbeddings(this IServiceCollection services, EmbeddingSettings settings, NpgsqlDataSource database) =>
+        services
+            .AddSingleton(settings)
+            .AddSingleton(database)
+            .AddSingleton(CorpusFile.Load(settings.CorporaFile))
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<Redaction>()
+            .AddStorage()
+            .AddProvider()
+            .AddRuns()
+            .AddReports();
+
+    private static IServiceCollection AddStorage(this IServiceCollection services) =>
+        services
+            .AddSingleton<Catalogue>()
+            .AddSingleton<BoundCorpora>()
+            .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
+
+    private static IServiceCollection AddProvider(this IServiceCollection services) =>
+        services
+            .AddSingleton<ProviderGate>()
+            .AddSingleton<RequestPacker>()
+            .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
+
+    // Read from the inside out: ask, check the reply, keep the limits, try again.
+    private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ProviderGate gate, TimeProvider time)
+    {
+        var asked = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
+        if (settings.Provider == ProviderChoice.Local)
+        {
+            return asked;
+        }
+
+        var limited = new ThrottledEmbeddingGenerator(
+            asked, gate, new RateBudget(settings.RequestsPerMinute, time), new RateBudget(settings.TokensPerMinute, time), time);
+        return new RetryingEmbeddingGenerator(limited, gate, time);
+    }
+
+    private static IServiceCollection AddRuns(this IServiceCollection services) =>
+        services
+            .AddSingleton<ClaimStore>()
+            .AddSingleton<VectorStore>()
+            .AddSingleton<FailureStore>()
+            .AddSingleton<BatchWriter>()
+            .AddSingleton<TextEmbedder>()
+            .AddSingleton<BatchEmbedder>()
+            .AddSingleton<PagePlanner>()
+            .AddSingleton<RunStore>()
+            .AddSingleton(s => new RunActivities(s.GetRequiredService<RunStore>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>()))
+            .AddSingleton(s => new DryRun(s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<EmbeddingSettings>()))
+            .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<TimeProvider>()));
+
+    private static IServiceCollection AddReports(this IServiceCollection services) =>
+        services
+            .AddSingleton<WorkspaceImport>()
+            .AddSingleton(s => new StatusReport(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
+            .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
+            .AddSingleton(s => new Doctor(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
+                s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<Redaction>()));
+}

@@ -1,0 +1,11 @@
+namespace EmbeddingFunctions.Imports;
+
+/// <summary>A small hand-written workspace of three repositories, for the demo.</summary>
+public static class SampleWorkspace
+{
+    /// <summary>Titles of items that have relatives among the others.</summary>
+    public static IReadOnlyList<string> Questions { get; } = [];
+
+    /// <returns>Its items as JSON lines.</returns>
+    public static Stream Open() => typeof(SampleWorkspace).Assembly.GetManifestResourceStream("sample-workspace.jsonl")!;
+}

@@ -1,0 +1,164 @@
+using System.Security.Cryptography;
+using System.Text;
+using EmbeddingFunctions.Corpora;
+using Npgsql;
+
+namespace EmbeddingFunctions.Imports;
+
+/// <summary>Brings items into the sample tables of the workspace corpus; done twice, it changes nothing.</summary>
+public sealed class WorkspaceImport(NpgsqlDataSource database)
+{
+    private const int BatchSize = 1_000;
+    private const int MaxBadLines = 100;
+
+    private const string UpsertRepositories =
+        """
+        WITH wanted AS (
+            INSERT INTO repositories (full_name) SELECT DISTINCT unnest($1::text[]) ORDER BY 1
+            ON CONFLICT (full_name) DO UPDATE SET full_name = EXCLUDED.full_name
+            RETURNING id, full_name
+        ),
+        workspace AS (
+            INSERT INTO workspaces (name) SELECT $2 WHERE $2 IS NOT NULL
+            ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
+            RETURNING id
+        ),
+        member AS (
+            INSERT INTO workspace_repositories (workspace_id, repository_id)
+            SELECT workspace.id, wanted.id FROM workspace, wanted
+            ON CONFLICT DO NOTHING
+        )
+        SELECT full_name, id FROM wanted
+        """;
+
+    /// <param name="file">JSON lines, plain or gzipped; must be seekable.</param>
+    /// <param name="workspace">The active workspace that the items' repositories join; null: none, so nothing of them is embedded.</param>
+    public Task<ImportedItems> ImportLines(Stream file, string? workspace, CancellationToken cancellation) =>
+        Import(ItemLines.Read(file, cancellation), workspace, cancellation);
+
+    /// <param name="path">A local git repository.</param>
+    /// <inheritdoc cref="ImportLines"/>
+    public Task<ImportedItems> ImportGit(string path, string? workspace, CancellationToken cancellation) =>
+        Import(Numbered(GitHistory.Read(path, cancellation)), workspace, cancellation);
+
+    private static async IAsyncEnumerable<(int, WorkspaceItem?, string?)> Numbered(IAsyncEnumerable<WorkspaceItem> items)
+    {
+        var number = 0;
+        await foreach (var item in items)
+        {
+            yield return (++number, item, null);
+        }
+    }
+
+    private async Task<ImportedItems> Import(
+        IAsyncEnumerable<(int Line, WorkspaceItem? Item, string? Problem)> lines, string? workspace, CancellationToken cancellation)
+    {
+        var (read, written, bad) = (0, 0, new List<BadLine>());
+        var badCount = 0;
+        var batch = new List<WorkspaceItem>(BatchSize);
+        await foreach (var (line, item, problem) in lines.WithCancellation(cancellation))
+        {
+            if (item is null)
+            {
+                badCount++;
+                if (bad.Count < MaxBadLines)
+                {
+                    bad.Add(new BadLine(line, problem!));
+                }
+
+                continue;
+            }
+
+            read++;
+            batch.Add(item);
+            if (batch.Count == BatchSize)
+            {
+                written += await Write(batch, workspace, cancellation);
+                batch.Clear();
+            }
+        }
+
+        written += await Write(batch, workspace, cancellation);
+        return new ImportedItems(read, written, badCount, bad);
+    }
+
+    private async Task<int> Write(IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
+    {
+        if (batch.Count == 0)
+        {
+            return 0;
+        }
+
+        try
+        {
+            var repositories = await Repositories(batch, workspace, cancellation);
+            var written = 0;
+            foreach (var kind in batch.GroupBy(item => item.Kind))
+            {
+                // The last of several lines with one key counts, as if they had come one by one.
+                var items = kind.GroupBy(item => (item.Repository, item.Key)).Select(group => group.Last()).ToList();
+                written += await Write(kind.Key, items, repositories, cancellation);
+            }
+
+            return written;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        {
+            throw new CorpusException($"The sample tables are missing ({e.MessageText}): run 'embeddings migrate workspace --with-sample-tables' first.");
+        }
+    }
+
+    private async Task<Dictionary<string, Guid>> Repositories(IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(UpsertRepositories);
+        command.Parameters.Add(new() { Value = batch.Select(item => item.Repository).Distinct().ToArray() });
+        command.Parameters.Add(new() { Value = (object?)workspace ?? DBNull.Value, DataTypeName = "text" });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var ids = new Dictionary<string, Guid>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            ids[reader.GetString(0)] = reader.GetGuid(1);
+        }
+
+        return ids;
+    }
+
+    private async Task<int> Write(
+        string kind, IReadOnlyList<WorkspaceItem> items, Dictionary<string, Guid> repositories, CancellationToken cancellation)
+    {
+        var (table, idType) = kind switch
+        {
+            "issue" => ("issues", "uuid"),
+            "pull_request" => ("pull_requests", "uuid"),
+            _ => ("discussions", "text"),
+        };
+        await using var command = database.CreateCommand(
+            $"""
+            INSERT INTO {table} AS t (id, repository_id, number, title, body, created_at, updated_at)
+            SELECT id::{idType}, repository_id, number, title, body, updated_at, updated_at
+            FROM   unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::timestamptz[])
+                   AS i (id, repository_id, number, title, body, updated_at)
+            ON CONFLICT (id) DO UPDATE
+            SET    number = EXCLUDED.number, title = EXCLUDED.title, body = EXCLUDED.body, updated_at = EXCLUDED.updated_at
+            WHERE  (t.number, t.title, t.body, t.updated_at) IS DISTINCT FROM (EXCLUDED.number, EXCLUDED.title, EXCLUDED.body, EXCLUDED.updated_at)
+            """);
+        foreach (var value in new object[]
+        {
+            items.Select(item => Id(item)).ToArray(), items.Select(item => repositories[item.Repository]).ToArray(),
+            items.Select(item => item.Number).ToArray(), items.Select(item => item.Title).ToArray(), items.Select(item => item.Body).ToArray(),
+            items.Select(item => item.UpdatedAt).ToArray(),
+        })
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        return await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    // Made from what identifies the item, so that it is the same row at every import.
+    private static string Id(WorkspaceItem item)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{item.Repository}\0{item.Kind}\0{item.Key}"));
+        return item.Kind == "discussion" ? $"D_{Convert.ToBase64String(hash[..12]).Replace('+', '-').Replace('/', '_')}" : new Guid(hash[..16]).ToString();
+    }
+}

@@ -1,0 +1,96 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Texts;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Predicts a run from the texts themselves: it calls nobody and writes nothing.</summary>
+public sealed class DryRun
+{
+    private readonly BoundCorpora _corpora;
+    private readonly NpgsqlDataSource _database;
+    private readonly EmbeddingSettings _settings;
+
+    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, EmbeddingSettings settings) =>
+        (_corpora, _database, _settings) = (corpora, database, settings);
+
+    /// <exception cref="Corpora.CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
+    {
+        var corpus = await _corpora.Get(request.Corpus, cancellation);
+        var packer = new RequestPacker();
+        var (items, inputs, requests, tokens) = (0, 0, 0, 0L);
+        foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
+        {
+            var left = (request.Limit ?? int.MaxValue) - items;
+            await foreach (var batch in Batches(corpus, table, request, left, cancellation))
+            {
+                var claim = new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch);
+                var texts = BatchGate.Sort(claim, request.Force).Texts;
+                items += batch.Count;
+                inputs += texts.Count;
+                requests += packer.Pack(texts).Count();
+                tokens += texts.Sum(text => (long)TokenEstimate.Of(text));
+            }
+        }
+
+        var isFree = _settings.Provider == ProviderChoice.Local;
+        var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
+        return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2));
+    }
+
+    private async IAsyncEnumerable<List<ClaimedItem>> Batches(
+        BoundCorpus corpus, BoundTable table, RunRequest request, int limit,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+        await using var command = _database.CreateCommand(
+            $"""
+            SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, t.embedding IS NOT NULL, {string.Join(", ", table.TextColumns)}
+            FROM   {table.Table} t
+            WHERE  {(request.Force ? $"true{table.Filter}" : table.Pending)} {active}
+            AND    {ClaimStore.NotHeld(table)}
+            AND    ($3::text IS NULL OR {table.Partition}::text = $3)
+            ORDER  BY {table.Partition}, {table.Newest}
+            LIMIT  $4
+            """);
+        foreach (var value in new[] { corpus.Corpus.Name, table.Kind, (object?)request.Partition ?? DBNull.Value, Math.Max(0, limit) })
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var (batch, partition) = (new List<ClaimedItem>(), "");
+        while (await reader.ReadAsync(cancellation))
+        {
+            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition))
+            {
+                yield return batch;
+                batch = [];
+            }
+
+            partition = reader.GetString(1);
+            batch.Add(Item(reader, table.Template.Columns.Count));
+        }
+
+        if (batch.Count > 0)
+        {
+            yield return batch;
+        }
+    }
+
+    private static ClaimedItem Item(NpgsqlDataReader reader, int columns)
+    {
+        const int FirstText = 4;
+        string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
+        return new ClaimedItem(reader.GetString(0), [], Enumerable.Range(FirstText, columns).Select(Text).ToList(), Text(2), reader.GetBoolean(3), 1, null, false);
+    }
+}
+
+/// <param name="Items">Items in scope, those that need no call included.</param>
+/// <param name="Inputs">Texts that would be sent.</param>
+/// <param name="Minutes">At the configured limits, the provider's own time not counted.</param>
+public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double Minutes);

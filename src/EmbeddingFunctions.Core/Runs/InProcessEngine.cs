@@ -1,0 +1,79 @@
+using EmbeddingFunctions.Batches;
+using Polly;
+using Polly.Retry;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Runs the orchestration inside this process. It keeps nothing: if the process ends, the next run goes on from what Postgres holds.</summary>
+public sealed class InProcessEngine
+{
+    private const int Retries = 2;
+
+    private static readonly TimeSpan _beat = TimeSpan.FromSeconds(10);
+
+    private readonly RunActivities _activities;
+    private readonly RunStore _runs;
+    private readonly TimeProvider _time;
+    private readonly ResiliencePipeline _retry;
+
+    internal InProcessEngine(RunActivities activities, RunStore runs, TimeProvider time)
+    {
+        (_activities, _runs, _time) = (activities, runs, time);
+        _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
+            MaxRetryAttempts = Retries,
+            BackoffType = DelayBackoffType.Exponential,
+            Delay = TimeSpan.FromMilliseconds(500),
+            UseJitter = true,
+        }).Build();
+    }
+
+    /// <param name="request">What to run over.</param>
+    /// <param name="progress">Is told after every batch.</param>
+    /// <param name="stopping">No new batches; those in flight end or give their items back; the run ends as cancelled.</param>
+    public async Task<RunOutcome> Run(RunRequest request, Action<RunProgress>? progress, CancellationToken stopping)
+    {
+        // In one process there is no history that must stay small.
+        var input = new RunInput(Guid.CreateVersion7(), request with { PagesPerExecution = int.MaxValue });
+        using var beating = new CancellationTokenSource();
+        var beat = Beat(input.RunId, beating.Token);
+        try
+        {
+            var context = new InProcessContext(_activities, _retry, _time, progress, stopping);
+            RunOutcome? outcome;
+            while ((outcome = await RunOrchestration.Run(context, input)) is null)
+            {
+                input = context.Next!;
+            }
+
+            return outcome;
+        }
+        finally
+        {
+            await beating.CancelAsync();
+            await beat;
+        }
+    }
+
+    private async Task Beat(Guid runId, CancellationToken done)
+    {
+        using var timer = new PeriodicTimer(_beat, _time);
+        while (true)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(done);
+                await _runs.Heartbeat(runId, done);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Exception e) when (WriteFaults.IsPassing(e))
+            {
+                // The next beat may get through.
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.</summary>
+internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource database)
+{
+    // While others hold items, how often to look whether they have let go.
+    private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
+
+    private const string FindHeld =
+        """
+        SELECT LEAST(leased_until, now() + $5)
+        FROM   embedding_claims
+        WHERE  corpus = $1
+        AND    leased_until > now()
+        AND    ($2::text IS NULL OR partition = $2)
+        AND    (cardinality($3::text[]) = 0 OR kind = ANY ($3))
+        AND    partition <> ALL ($4::text[])
+        ORDER  BY leased_until
+        LIMIT  1
+        """;
+
+    private readonly ConcurrentDictionary<(BoundTable, bool), string> _statements = new();
+
+    public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
+    {
+        var request = order.Run.Request;
+        var corpus = await corpora.Get(request.Corpus, cancellation);
+        var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
+        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var page = new List<PlannedBatch>();
+        foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
+        {
+            var pending = new List<PendingItems>();
+            foreach (var table in priority)
+            {
+                pending.AddRange(await Pending(corpus, table, order, room, batchSize, cancellation));
+            }
+
+            page.AddRange(Deal(pending, order.Cursor, batchSize, room - page.Sum(batch => batch.Count)));
+            if (page.Sum(batch => batch.Count) >= room)
+            {
+                break;
+            }
+        }
+
+        return page.Count > 0
+            ? new PlannedPage(page, page.Select(batch => batch.Partition).Last())
+            : new PlannedPage([], order.Cursor, await HeldUntil(order, cancellation));
+    }
+
+    /// <summary>Counts the pending items of a run's scope, at most to its limit.</summary>
+    public async Task<int> Count(RunRequest request, DateTimeOffset? forceBefore, CancellationToken cancellation)
+    {
+        var corpus = await corpora.Get(request.Corpus, cancellation);
+        var total = 0L;
+        foreach (var table in InScope(corpus, request))
+        {
+            var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+            var sql =
+                $"""
+                SELECT count(*)
+                FROM   {table.Table} t
+                WHERE  {Due(table, forceBefore is not null, "$4")} {active}
+                AND    {ClaimStore.NotHeld(table)}
+                AND    ($3::text IS NULL OR {table.Partition}::text = $3)
+                """;
+            await using var command = database.CreateCommand(sql);
+            Bind(command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value);
+            if (forceBefore is { } before)
+            {
+                command.Parameters.Add(new() { Value = before });
+            }
+
+            total += (long)(await command.ExecuteScalarAsync(cancellation))!;
+        }
+
+        return (int)Math.Min(total, request.Limit ?? int.MaxValue);
+    }
+
+    internal static IEnumerable<BoundTable> InScope(BoundCorpus corpus, RunRequest request) =>
+        corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
+
+    private static string Due(BoundTable table, bool forced, string before) =>
+        forced ? $"{table.GeneratedAt} < {before}{table.Filter}" : table.Pending;
+
+    private async Task<List<PendingItems>> Pending(
+        BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize, CancellationToken cancellation)
+    {
+        var forced = order.Run.Opened?.ForceBefore is not null;
+        await using var command = database.CreateCommand(_statements.GetOrAdd((table, forced), key => Statement(corpus, key.Item1, key.Item2)));
+        Bind(command, order.Run.Request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
+            (room + batchSize - 1) / batchSize, (object?)order.Run.Request.Partition ?? DBNull.Value);
+        if (order.Run.Opened?.ForceBefore is { } before)
+        {
+            command.Parameters.Add(new() { Value = before });
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var pending = new List<PendingItems>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            pending.Add(new PendingItems(table.Kind, reader.GetString(0), (int)reader.GetInt64(1)));
+        }
+
+        return pending;
+    }
+
+    // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
+    // so a page costs the same however many items are pending.
+    private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
+    {
+        var active = corpus.ActivePartitions ?? "SELECT '' AS key";
+        return
+            $"""
+            SELECT a.partition, n.items
+            FROM (
+                SELECT key, key::text AS partition
+                FROM   ({active}) active
+                WHERE  key::text <> ALL ($4::text[])
+                AND    ($7::text IS NULL OR key::text = $7)
+                ORDER  BY key::text <= $3, key::text
+            ) a
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS items
+                FROM (
+                    SELECT 1
+                    FROM   {table.Table} t
+                    WHERE  {table.Partition} = a.key
+                    AND    {Due(table, forced, "$8")}
+                    AND    {ClaimStore.NotHeld(table)}
+                    ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
+                    LIMIT  $5
+                ) next
+            ) n
+            WHERE  n.items > 0
+            LIMIT  $6
+            """;
+    }
+
+    /// <summary>Deals batches to the partitions in turn, beginning behind the one served last.</summary>
+    internal static List<PlannedBatch> Deal(IReadOnlyList<PendingItems> pending, string cursor, int batchSize, int room)
+    {
+        var partitions = pending.GroupBy(items => items.Partition)
+            .OrderBy(group => string.CompareOrdinal(group.Key, cursor) <= 0).ThenBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => new Queue<PlannedBatch>(group.SelectMany(items => Cut(items, batchSize))))
+            .ToList();
+        var page = new List<PlannedBatch>();
+        while (room > 0 && partitions.Exists(batches => batches.Count > 0))
+        {
+            foreach (var batches in partitions.Where(batches => batches.Count > 0 && room > 0))
+            {
+                var batch = batches.Dequeue();
+                page.Add(batch with { Count = Math.Min(batch.Count, room) });
+                room -= page[^1].Count;
+            }
+        }
+
+        return page;
+    }
+
+    private static IEnumerable<PlannedBatch> Cut(PendingItems items, int batchSize)
+    {
+        for (var left = items.Count; left > 0; left -= batchSize)
+        {
+            yield return new PlannedBatch(items.Kind, items.Partition, Math.Min(left, batchSize));
+        }
+    }
+
+    private async Task<DateTimeOffset?> HeldUntil(PlanPage order, CancellationToken cancellation)
+    {
+        var request = order.Run.Request;
+        await using var command = database.CreateCommand(FindHeld);
+        Bind(command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(), _longestLook);
+        return await command.ExecuteScalarAsync(cancellation) is DateTime until ? new DateTimeOffset(until) : null;
+    }
+
+    private static void Bind(NpgsqlCommand command, params object[] values)
+    {
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+    }
+}
+
+/// <summary>So many items of a kind are pending in a partition, counted no further than a page needs.</summary>
+internal sealed record PendingItems(string Kind, string Partition, int Count);

@@ -1,0 +1,19 @@
+using EmbeddingFunctions.Settings;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>What tokens cost: OpenAI's list prices of 2025, in dollars for a million.</summary>
+public static class Price
+{
+    private static readonly Dictionary<string, decimal> _perMillion = new()
+    {
+        ["text-embedding-3-small"] = 0.02m,
+        ["text-embedding-3-large"] = 0.13m,
+        ["text-embedding-ada-002"] = 0.10m,
+        [EmbeddingSettings.LocalModel] = 0m,
+    };
+
+    /// <returns>Dollars, or null for a model whose price is not known.</returns>
+    public static decimal? Of(string model, long tokens) =>
+        _perMillion.TryGetValue(model, out var price) ? price * tokens / 1_000_000 : null;
+}

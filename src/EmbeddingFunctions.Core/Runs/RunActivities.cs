@@ -1,0 +1,44 @@
+using EmbeddingFunctions.Batches;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>The steps of a run, in the order in which it takes them. They may be repeated: each is the same done twice.</summary>
+public sealed class RunActivities
+{
+    public static readonly RunActivity<RunInput, DateTimeOffset> StartRun = new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c));
+
+    public static readonly RunActivity<RunInput, OpenedRun> OpenRun = new(nameof(OpenRun), (a, i, c) => a._runs.Open(i, c));
+
+    public static readonly RunActivity<PlanPage, PlannedPage> PlanPage = new(nameof(PlanPage), (a, i, c) => a._planner.Plan(i, c));
+
+    public static readonly RunActivity<EmbedBatch, EmbeddedBatch> EmbedBatch = new(nameof(EmbedBatch), (a, i, c) => a._batches.Embed(i, c));
+
+    public static readonly RunActivity<CloseRun, RunOutcome> CloseRun = new(nameof(CloseRun), (a, i, c) => a._runs.Close(i, c), Closes: true);
+
+    private readonly RunStore _runs;
+    private readonly PagePlanner _planner;
+    private readonly BatchEmbedder _batches;
+
+    internal RunActivities(RunStore runs, PagePlanner planner, BatchEmbedder batches)
+    {
+        (_runs, _planner, _batches) = (runs, planner, batches);
+    }
+}
+
+/// <param name="ItemsTotal">Items that were pending when the run began, within its scope and limit.</param>
+/// <param name="ForceBefore">Forced: items embedded before then are in scope.</param>
+public sealed record OpenedRun(int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore);
+
+/// <param name="Busy">Partitions whose planned batches have not all begun: they are left out.</param>
+/// <param name="Items">At most so many items.</param>
+public sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string> Busy, int Items);
+
+/// <param name="Cursor">The partition served last.</param>
+/// <param name="HeldUntil">With no batches: items of the scope are held by others until then, perhaps by a process that is gone.</param>
+public sealed record PlannedPage(IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null);
+
+public sealed record PlannedBatch(string Kind, string Partition, int Count);
+
+/// <param name="StopReason">Why it ended before all was done.</param>
+/// <param name="Cancelled">It was ended from outside.</param>
+public sealed record CloseRun(RunInput Run, string? StopReason, bool Cancelled);

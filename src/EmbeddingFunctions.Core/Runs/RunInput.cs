@@ -1,0 +1,44 @@
+using EmbeddingFunctions.Batches;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>What to run over; the part that a person or an event asks for.</summary>
+/// <param name="Kinds">Only these kinds; empty: all.</param>
+/// <param name="Partition">Only this partition's items.</param>
+/// <param name="Limit">At most so many items.</param>
+/// <param name="Force">Embed all in scope anew, changed or not; an unfinished forced run over the same scope goes on.</param>
+/// <param name="Concurrency">Batches in flight.</param>
+/// <param name="PageSize">Instead of the declared one.</param>
+/// <param name="BatchSize">Instead of the declared one.</param>
+public sealed record RunRequest(
+    string Corpus, IReadOnlyList<string> Kinds, string? Partition = null, int? Limit = null, bool Force = false,
+    int Concurrency = 8, int? PageSize = null, int? BatchSize = null)
+{
+    /// <summary>After so many pages a durable engine begins a new history: a page is some ten batches.</summary>
+    public int PagesPerExecution { get; init; } = 50;
+}
+
+/// <summary>The orchestration's input: the request, and how far an earlier execution of the same run had come.</summary>
+public sealed record RunInput(Guid RunId, RunRequest Request)
+{
+    /// <summary>Null before the run was opened.</summary>
+    public OpenedRun? Opened { get; init; }
+
+    public BatchCounts Counts { get; init; } = new();
+
+    /// <summary>The partition that planning served last: the next page begins behind it, so that all get their turn.</summary>
+    public string Cursor { get; init; } = "";
+}
+
+/// <param name="Note">What the run waits for, if it waits.</param>
+public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Note = null);
+
+/// <summary>How a run ended, from what is committed.</summary>
+public sealed record RunOutcome(Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds);
+
+public enum RunStatus
+{
+    Completed,
+    Failed,
+    Cancelled,
+}

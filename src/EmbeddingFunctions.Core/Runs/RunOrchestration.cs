@@ -1,0 +1,51 @@
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>A run: take a start slot, plan pages, fan their batches out in lanes until nothing is pending, close the job.</summary>
+public static class RunOrchestration
+{
+    /// <returns>How it ended, or null if it goes on as a new execution.</returns>
+    public static async Task<RunOutcome?> Run(IRunContext context, RunInput input)
+    {
+        string? stopReason = null;
+        var cancelled = false;
+        try
+        {
+            input = await Open(context, input);
+            var fanOut = new FanOut(context, input);
+            input = await fanOut.Run();
+            stopReason = fanOut.StopReason;
+            if (fanOut.HasMore)
+            {
+                context.ContinueAsNew(input);
+                return null;
+            }
+        }
+        catch (ActivityFailedException e)
+        {
+            stopReason = e.Message;
+        }
+        catch (OperationCanceledException)
+        {
+            cancelled = true;
+        }
+
+        return await context.Call(RunActivities.CloseRun, new CloseRun(input, stopReason, cancelled));
+    }
+
+    private static async Task<RunInput> Open(IRunContext context, RunInput input)
+    {
+        if (input.Opened is not null)
+        {
+            return input;
+        }
+
+        var startsAt = await context.Call(RunActivities.StartRun, input);
+        if (startsAt > context.Now)
+        {
+            context.Report(new RunProgress(input.Counts, 0, $"waiting for a start slot until {startsAt:HH:mm:ss} UTC"));
+            await context.WaitUntil(startsAt);
+        }
+
+        return input with { Opened = await context.Call(RunActivities.OpenRun, input) };
+    }
+}

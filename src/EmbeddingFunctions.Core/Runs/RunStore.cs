@@ -1,0 +1,231 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
+internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, PagePlanner planner, Redaction redaction)
+{
+    /// <summary>A run whose process has not been heard of for so long is over.</summary>
+    private static readonly TimeSpan _silence = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan _kept = TimeSpan.FromDays(90);
+
+    private const string EndSilentRuns =
+        """
+        UPDATE embedding_jobs
+        SET    status = 'failed', error_message = 'The process that ran it ended.', completed_at = now(), updated_at = now()
+        WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - $2
+        """;
+
+    private const string DropOldRuns =
+        """
+        DELETE FROM embedding_jobs
+        WHERE  corpus = $1 AND completed_at < now() - $2
+        """;
+
+    // An unfinished forced run over the same scope lends its moment, so that what it embedded is not embedded again.
+    private const string InsertRun =
+        """
+        INSERT INTO embedding_jobs (id, corpus, partition, kinds, item_limit, force_before)
+        SELECT $1, $2, $3, $4, $5,
+               CASE WHEN $6 THEN COALESCE(
+                   (SELECT j.force_before FROM embedding_jobs j
+                    WHERE  j.corpus = $2 AND j.partition IS NOT DISTINCT FROM $3 AND j.kinds = $4 AND j.force_before IS NOT NULL
+                    AND    j.status IN ('failed', 'cancelled')
+                    AND    NOT EXISTS (SELECT FROM embedding_jobs later
+                                       WHERE later.force_before = j.force_before AND later.corpus = $2 AND later.status = 'completed')
+                    ORDER  BY j.created_at DESC LIMIT 1), now()) END
+        ON CONFLICT (id) DO NOTHING
+        """;
+
+    // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
+    private const string TakeSlot =
+        """
+        WITH run AS (
+            SELECT id FROM embedding_jobs WHERE id = $1 AND starts_at IS NULL FOR UPDATE
+        ),
+        slot AS (
+            INSERT INTO embedding_start_slots AS s (corpus, arrival)
+            SELECT $2, now() + interval '1 minute' / $3 FROM run
+            ON CONFLICT (corpus) DO UPDATE SET arrival = GREATEST(s.arrival, now()) + interval '1 minute' / $3
+            RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
+        ),
+        taken AS (
+            UPDATE embedding_jobs j SET starts_at = slot.starts_at FROM slot, run WHERE j.id = run.id RETURNING j.starts_at
+        )
+        SELECT starts_at FROM taken
+        UNION ALL
+        SELECT starts_at FROM embedding_jobs WHERE id = $1 AND starts_at IS NOT NULL
+        LIMIT 1
+        """;
+
+    private const string OpenJob =
+        """
+        UPDATE embedding_jobs
+        SET    status = 'processing', started_at = COALESCE(started_at, now()), updated_at = now()
+        WHERE  id = $1
+        RETURNING force_before
+        """;
+
+    private const string SetTotal = "UPDATE embedding_jobs SET items_total = $2 WHERE id = $1";
+
+    private const string Beat =
+        """
+        UPDATE embedding_jobs
+        SET    heartbeat_at = now(), updated_at = now(),
+               items_processed = (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = $1)
+        WHERE  id = $1 AND status IN ('pending', 'processing')
+        """;
+
+    private const string SumBatches =
+        """
+        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(cached), 0)::int,
+               COALESCE(sum(empty), 0)::int, COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(requests), 0)::int,
+               COALESCE(sum(tokens), 0)::bigint
+        FROM   embedding_batches
+        WHERE  run_id = $1
+        """;
+
+    private const string FindReason =
+        """
+        SELECT reason
+        FROM   embedding_failures
+        WHERE  corpus = $1
+        ORDER  BY failed_at DESC
+        LIMIT  1
+        """;
+
+    private const string CloseJob =
+        """
+        UPDATE embedding_jobs
+        SET    status = $2, error_message = $3, items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
+        WHERE  id = $1
+        RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8
+        """;
+
+    /// <summary>Records the run and takes its start slot.</summary>
+    /// <returns>When it may begin.</returns>
+    public async Task<DateTimeOffset> Start(RunInput run, CancellationToken cancellation)
+    {
+        var request = run.Request;
+        var corpus = await corpora.Get(request.Corpus, cancellation);
+        foreach (var kind in request.Kinds)
+        {
+            corpus.Corpus.TableOf(kind);
+        }
+
+        await DemandPartition(corpus, request.Partition, cancellation);
+        await Execute(EndSilentRuns, cancellation, request.Corpus, _silence);
+        await Execute(DropOldRuns, cancellation, request.Corpus, _kept);
+        await Execute(InsertRun, cancellation, run.RunId, request.Corpus, new NpgsqlParameter { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" },
+            request.Kinds.Order().ToArray(), new NpgsqlParameter { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" }, request.Force);
+        await using var command = Command(TakeSlot, run.RunId, request.Corpus, corpus.Corpus.StartsPerMinute);
+        return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
+    }
+
+    private async Task DemandPartition(BoundCorpus corpus, string? partition, CancellationToken cancellation)
+    {
+        if (partition is null || corpus.ActivePartitions is null)
+        {
+            return;
+        }
+
+        await using var command = Command($"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = $1)", partition);
+        if (await command.ExecuteScalarAsync(cancellation) is not true)
+        {
+            throw new CorpusException($"'{partition}' is no active partition of '{corpus.Corpus.Name}': only those listed in {corpus.Corpus.Partitions!.Table} may embed.");
+        }
+    }
+
+    /// <summary>Counts what is pending and marks the run as at work.</summary>
+    public async Task<OpenedRun> Open(RunInput run, CancellationToken cancellation)
+    {
+        var corpus = await corpora.Get(run.Request.Corpus, cancellation);
+        DateTimeOffset? forceBefore;
+        await using (var open = Command(OpenJob, run.RunId))
+        {
+            forceBefore = await open.ExecuteScalarAsync(cancellation) is DateTime before ? new DateTimeOffset(before) : null;
+        }
+
+        var total = await planner.Count(run.Request, forceBefore, cancellation);
+        await Execute(SetTotal, cancellation, run.RunId, total);
+        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore);
+    }
+
+    /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>
+    public Task Heartbeat(Guid runId, CancellationToken cancellation) => Execute(Beat, cancellation, runId);
+
+    /// <summary>Ends the run with what its committed batches say, never with what anybody remembers.</summary>
+    public async Task<RunOutcome> Close(CloseRun order, CancellationToken cancellation)
+    {
+        var run = order.Run;
+        var counts = await Sum(run.RunId, cancellation);
+        var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
+        var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
+        var error = order.Cancelled ? "It was interrupted." : stopReason is null ? null : redaction.Clean(stopReason);
+        await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),
+            new NpgsqlParameter { Value = (object?)error ?? DBNull.Value, DataTypeName = "text" }, counts.Processed, counts.Failed);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation)
+            ? new RunOutcome(run.RunId, status, reader.GetInt32(0), counts, error, reader.GetDouble(1))
+            : new RunOutcome(run.RunId, status, 0, counts, error, 0);
+    }
+
+    // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
+    private async Task<string?> Fruitless(CloseRun order, BatchCounts counts, CancellationToken cancellation)
+    {
+        if (counts.Processed > 0 || order.Run.Opened is not { ItemsTotal: > 0 } opened)
+        {
+            return null;
+        }
+
+        if (counts.Failed > 0)
+        {
+            await using var command = Command(FindReason, order.Run.Request.Corpus);
+            return $"Nothing was embedded; {counts.Failed} items failed, the last because {await command.ExecuteScalarAsync(cancellation)}";
+        }
+
+        var left = await planner.Count(order.Run.Request, opened.ForceBefore, cancellation);
+        return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
+    }
+
+    private async Task<BatchCounts> Sum(Guid runId, CancellationToken cancellation)
+    {
+        await using var command = Command(SumBatches, runId);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return new BatchCounts
+        {
+            Claimed = reader.GetInt32(0),
+            Embedded = reader.GetInt32(1),
+            Unchanged = reader.GetInt32(2),
+            Cached = reader.GetInt32(3),
+            Empty = reader.GetInt32(4),
+            Changed = reader.GetInt32(5),
+            Failed = reader.GetInt32(6),
+            Requests = reader.GetInt32(7),
+            Tokens = reader.GetInt64(8),
+        };
+    }
+
+    private NpgsqlCommand Command(string sql, params object[] values)
+    {
+        var command = database.CreateCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(value as NpgsqlParameter ?? new() { Value = value });
+        }
+
+        return command;
+    }
+
+    private async Task Execute(string sql, CancellationToken cancellation, params object[] values)
+    {
+        await using var command = Command(sql, values);
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+}

@@ -1,0 +1,56 @@
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Search;
+
+/// <summary>Finds the items whose vectors are nearest to an item's own, across all kinds of its corpus.</summary>
+public sealed class SimilarItems
+{
+    private readonly NpgsqlDataSource _database;
+    private readonly BoundCorpora _corpora;
+
+    internal SimilarItems(NpgsqlDataSource database, BoundCorpora corpora) => (_database, _corpora) = (database, corpora);
+
+    /// <param name="corpus">The corpus's name.</param>
+    /// <param name="title">The beginning of the item's text: its first text column.</param>
+    /// <param name="limit">How many to find.</param>
+    /// <returns>The item itself first, then the nearest, by cosine similarity; empty if there is no such item with a vector.</returns>
+    public async Task<IReadOnlyList<SimilarItem>> ToTitle(string corpus, string title, int limit, CancellationToken cancellation)
+    {
+        var bound = await _corpora.Get(corpus, cancellation);
+        // A branch a table, each with its own order and limit, so that each can use its own index.
+        var found = bound.Tables.Select(table =>
+            $"""
+            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.TextColumns.First()} AS title, embedding_rule, embedding
+             FROM {table.Table} t WHERE {table.TextColumns.First()} = $1 AND embedding IS NOT NULL LIMIT 1)
+            """);
+        var near = bound.Tables.Select(table =>
+            $"""
+            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.TextColumns.First()} AS title, 1 - (t.embedding <=> (SELECT embedding FROM wanted)) AS similarity
+             FROM {table.Table} t WHERE t.embedding IS NOT NULL
+             ORDER BY t.embedding <=> (SELECT embedding FROM wanted) LIMIT $2)
+            """);
+        await using var command = _database.CreateCommand(
+            $"""
+            WITH wanted AS ({string.Join(" UNION ALL ", found)} LIMIT 1)
+            SELECT kind, id, title, similarity
+            FROM ({string.Join(" UNION ALL ", near)}) near
+            WHERE EXISTS (SELECT FROM wanted)
+            ORDER BY (kind, id) = (SELECT kind, id FROM wanted) DESC, similarity DESC
+            LIMIT $2
+            """);
+        command.Parameters.Add(new() { Value = title });
+        command.Parameters.Add(new() { Value = limit + 1 });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var items = new List<SimilarItem>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            items.Add(new SimilarItem(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetDouble(3)));
+        }
+
+        return items;
+    }
+}
+
+/// <param name="Similarity">1 minus the cosine distance: 1 is the same direction.</param>
+public sealed record SimilarItem(string Kind, string Id, string Title, double Similarity);

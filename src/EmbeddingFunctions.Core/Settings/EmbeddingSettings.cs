@@ -1,0 +1,49 @@
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Settings;
+
+/// <summary>Everything that can be set from outside; <see cref="SettingsReader"/> is the one place that reads it.</summary>
+public sealed record EmbeddingSettings
+{
+    /// <summary>The name under which the local provider's vectors are kept, so that no other model's ever mix with them.</summary>
+    public const string LocalModel = "local-lexical-1";
+
+    /// <summary>A connection string that Npgsql reads, or null: use the embedded Postgres.</summary>
+    public string? Database { get; init; }
+
+    public string? RedisUrl { get; init; }
+
+    public required ProviderChoice Provider { get; init; }
+
+    /// <summary>Why <see cref="Provider"/> was chosen, for the line that the program says about it.</summary>
+    public required string ProviderReason { get; init; }
+
+    public string Model { get; init; } = "text-embedding-3-small";
+
+    public string? ApiKey { get; init; }
+
+    /// <summary>The server's base, up to and with <c>/v1</c>; null: OpenAI's own.</summary>
+    public Uri? BaseUrl { get; init; }
+
+    /// <summary>Whether to ask Entra for tokens: an Azure endpoint without a key.</summary>
+    public bool UseEntra { get; init; }
+
+    public int RequestsPerMinute { get; init; } = 500;
+
+    public int TokensPerMinute { get; init; } = 1_000_000;
+
+    /// <summary>Batches in flight in one process.</summary>
+    public int Concurrency { get; init; } = 8;
+
+    /// <summary>The user's own declarations; null: the shipped ones.</summary>
+    public string? CorporaFile { get; init; }
+
+    /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
+    public string ModelFor(Corpus corpus) => Provider == ProviderChoice.Local ? LocalModel : corpus.Model ?? Model;
+}
+
+public enum ProviderChoice
+{
+    OpenAi,
+    Local,
+}

@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.Extensions.Configuration;
+
+namespace EmbeddingFunctions.Settings;
+
+/// <summary>Reads and checks the settings: nothing else looks at the environment.</summary>
+public static class SettingsReader
+{
+    public static EmbeddingSettings FromEnvironment() =>
+        Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+
+    /// <exception cref="SettingsException">All that is wrong, in one message.</exception>
+    public static EmbeddingSettings Read(IConfiguration configuration)
+    {
+        var errors = new List<string>();
+        var apiKey = Text(configuration, "OPENAI_API_KEY");
+        var azure = Url(configuration, "AZURE_OPENAI_ENDPOINT", errors);
+        var openAi = Url(configuration, "OPENAI_BASE_URL", errors);
+        if (azure is not null && openAi is not null)
+        {
+            errors.Add($"AZURE_OPENAI_ENDPOINT ({azure}) and OPENAI_BASE_URL ({openAi}) are both set: keep one.");
+        }
+
+        var (provider, reason) = Provider(configuration, apiKey, azure ?? openAi, errors);
+        if (provider == ProviderChoice.OpenAi && apiKey is null && azure is null && openAi?.IsLoopback != true)
+        {
+            errors.Add("OPENAI_API_KEY is not set: set it, or EMBEDDING_PROVIDER=local to try out without a provider.");
+        }
+
+        var settings = new EmbeddingSettings
+        {
+            Database = Database(configuration, errors),
+            RedisUrl = Text(configuration, "REDIS_URL"),
+            Provider = provider,
+            ProviderReason = reason,
+            Model = Text(configuration, "EMBEDDING_MODEL") ?? "text-embedding-3-small",
+            ApiKey = apiKey,
+            BaseUrl = azure is null ? openAi : new Uri($"{azure.GetLeftPart(UriPartial.Authority)}/openai/v1/"),
+            UseEntra = azure is not null && apiKey is null,
+            RequestsPerMinute = Number(configuration, "EMBEDDING_REQUESTS_PER_MINUTE", 500, 10_000_000, errors),
+            TokensPerMinute = Number(configuration, "EMBEDDING_TOKENS_PER_MINUTE", 1_000_000, 2_000_000_000, errors),
+            Concurrency = Number(configuration, "EMBEDDING_CONCURRENCY", 8, 256, errors),
+            CorporaFile = Text(configuration, "CORPORA_FILE"),
+        };
+        return errors.Count == 0 ? settings : throw new SettingsException(errors);
+    }
+
+    private static string? Text(IConfiguration configuration, string name) =>
+        configuration[name]?.Trim() is { Length: > 0 } value ? value : null;
+
+    private static (ProviderChoice, string) Provider(IConfiguration configuration, string? apiKey, Uri? server, List<string> errors)
+    {
+        switch (Text(configuration, "EMBEDDING_PROVIDER")?.ToLowerInvariant())
+        {
+            case "openai":
+                return (ProviderChoice.OpenAi, "EMBEDDING_PROVIDER=openai");
+            case "local":
+                return (ProviderChoice.Local, "EMBEDDING_PROVIDER=local");
+            case { } other:
+                errors.Add($"EMBEDDING_PROVIDER is '{other}'; it takes openai or local.");
+                return (ProviderChoice.Local, "");
+            default:
+                return server is not null ? (ProviderChoice.OpenAi, "a base URL is set")
+                    : apiKey is not null ? (ProviderChoice.OpenAi, "OPENAI_API_KEY is set")
+                    : (ProviderChoice.Local, "neither a key nor a base URL is set");
+        }
+    }
+
+    private static Uri? Url(IConfiguration configuration, string name, List<string> errors)
+    {
+        if (Text(configuration, name) is not { } value)
+        {
+            return null;
+        }
+
+        if (!Uri.TryCreate(value, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        {
+            errors.Add($"{name} is not a web address: write it like https://host/v1.");
+            return null;
+        }
+
+        if (url.UserInfo.Length > 0)
+        {
+            errors.Add($"{name} carries a user or password: put the key into OPENAI_API_KEY.");
+            return null;
+        }
+
+        // Plain http would show the key to the network; a server on this machine is the exception.
+        if (url.Scheme == "http" && !IsLoopback(url))
+        {
+            errors.Add($"{name} ({url}) is http on another machine: use https.");
+            return null;
+        }
+
+        return url.AbsoluteUri.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
+    }
+
+    private static bool IsLoopback(Uri url) =>
+        url.Host is "localhost" || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    private static int Number(IConfiguration configuration, string name, int standard, int max, List<string> errors)
+    {
+        if (Text(configuration, name) is not { } value)
+        {
+            return standard;
+        }
+
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max)
+        {
+            return number;
+        }
+
+        errors.Add($"{name} is '{value}'; it takes a whole number from 1 to {max}.");
+        return standard;
+    }
+
+    private static string? Database(IConfiguration configuration, List<string> errors)
+    {
+        if (Text(configuration, "DATABASE_URL") is not { } value)
+        {
+            return null;
+        }
+
+        try
+        {
+            return DatabaseUrl.ToConnectionString(value);
+        }
+        catch (FormatException e)
+        {
+            errors.Add($"DATABASE_URL {e.Message}");
+            return null;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace EmbeddingFunctions.Status;
+
+/// <summary>How far a corpus is embedded.</summary>
+public sealed record CorpusStatus(
+    string Corpus, string Model, int Dimensions, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecentRun> Runs);
+
+/// <param name="Total">Items of active partitions.</param>
+/// <param name="Embedded">Of these, with a vector of their present text.</param>
+/// <param name="Empty">Of these, with nothing to embed.</param>
+/// <param name="Pending">Of these, waiting: the vector is missing or of an older text.</param>
+/// <param name="Failed">Of these, waiting to be tried again or given up after three tries.</param>
+public sealed record KindCoverage(string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed)
+{
+    /// <summary>Percent of the items that have something to embed; 100 if there are none.</summary>
+    public double Coverage => Total == Empty ? 100 : Math.Round(100d * Embedded / (Total - Empty), 2);
+}
+
+public sealed record FailureReason(string Kind, string Reason, long Items, long Dead, DateTimeOffset? NextTry);
+
+public sealed record RecentRun(
+    Guid Id, string Status, int ItemsTotal, int ItemsProcessed, int ItemsFailed, DateTimeOffset CreatedAt, DateTimeOffset? CompletedAt, string? Error);

@@ -1,0 +1,105 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
+using Microsoft.Extensions.AI;
+using Npgsql;
+
+namespace EmbeddingFunctions.Status;
+
+/// <summary>Looks at everything a run needs, and says of each thing that it is well or what to do.</summary>
+public sealed class Doctor
+{
+    private const int OldestServer = 150_000;
+
+    private static readonly Version _oldestVector = new(0, 8);
+
+    private readonly NpgsqlDataSource _database;
+    private readonly BoundCorpora _corpora;
+    private readonly Catalogue _catalogue;
+    private readonly IEmbeddingGenerator<string, Embedding<float>> _provider;
+    private readonly EmbeddingSettings _settings;
+    private readonly Redaction _redaction;
+
+    internal Doctor(
+        NpgsqlDataSource database, BoundCorpora corpora, Catalogue catalogue, IEmbeddingGenerator<string, Embedding<float>> provider,
+        EmbeddingSettings settings, Redaction redaction) =>
+        (_database, _corpora, _catalogue, _provider, _settings, _redaction) = (database, corpora, catalogue, provider, settings, redaction);
+
+    /// <summary>Checks the database first: without it the corpora are not looked at. The provider is asked for one vector.</summary>
+    public async Task<IReadOnlyList<Finding>> Examine(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
+    {
+        var findings = new List<Finding> { await Try("database", () => CheckServer(cancellation), "Check DATABASE_URL, and that the server runs and lets you in.") };
+        if (findings[0].IsWell)
+        {
+            findings.Add(await Try("extension", () => CheckExtension(cancellation), "Install pgvector on the server: it is the package postgresql-NN-pgvector, or the image pgvector/pgvector."));
+            foreach (var corpus in corpora)
+            {
+                findings.Add(await Try($"corpus {corpus.Name}", () => CheckCorpus(corpus, cancellation), null));
+            }
+        }
+
+        var widest = corpora.Count == 0 ? 1 : corpora[0].Dimensions;
+        var model = corpora.Count == 0 ? _settings.Model : _settings.ModelFor(corpora[0]);
+        findings.Add(await Try("provider", () => CheckProvider(model, widest, cancellation), "Check OPENAI_API_KEY, OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT, EMBEDDING_MODEL, and the account's balance."));
+        return findings;
+    }
+
+    private async Task<string> CheckServer(CancellationToken cancellation)
+    {
+        var version = await Ask("SELECT current_setting('server_version_num')::int", cancellation) as int? ?? 0;
+        var name = await Ask("SELECT current_setting('server_version')", cancellation) as string;
+        return version >= OldestServer
+            ? $"Postgres {name}, {Database.Describe(_database)}"
+            : throw new CorpusException($"it is Postgres {name}; 15 or later is needed");
+    }
+
+    private async Task<string> CheckExtension(CancellationToken cancellation)
+    {
+        var version = await Ask("SELECT COALESCE((SELECT extversion FROM pg_extension WHERE extname = 'vector'), (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'))", cancellation) as string;
+        return version is null ? throw new CorpusException("the server does not have pgvector")
+            : Version.TryParse(version, out var found) && found < _oldestVector ? throw new CorpusException($"pgvector is {version}; 0.8 or later is needed")
+            : $"pgvector {version}";
+    }
+
+    private async Task<string> CheckCorpus(Corpus corpus, CancellationToken cancellation)
+    {
+        var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
+        var bound = CorpusBinder.Bind(corpus, tables, _settings.ModelFor(corpus));
+        if (bound.Tables.Select(CorpusShape.Mismatch).OfType<string>().FirstOrDefault() is { } mismatch)
+        {
+            throw new CorpusException(mismatch);
+        }
+
+        await _corpora.Get(corpus.Name, cancellation);
+        return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorColumnType} by {bound.Model}";
+    }
+
+    private async Task<string> CheckProvider(string model, int dimensions, CancellationToken cancellation)
+    {
+        var reply = await _provider.GenerateAsync(["doctor"], new() { ModelId = model, Dimensions = dimensions }, cancellation);
+        return $"{(_settings.Provider == ProviderChoice.Local ? "local (lexical, for trying out)" : _settings.BaseUrl?.Host ?? "OpenAI")}, {model}, {reply[0].Vector.Length} dimensions";
+    }
+
+    private async Task<object?> Ask(string sql, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(sql);
+        return await command.ExecuteScalarAsync(cancellation);
+    }
+
+    private async Task<Finding> Try(string subject, Func<Task<string>> check, string? advice)
+    {
+        try
+        {
+            return new Finding(subject, true, await check(), null);
+        }
+        catch (Exception e) when (e is NpgsqlException or CorpusException or ProviderException or TimeoutException or Azure.Identity.AuthenticationFailedException)
+        {
+            return new Finding(subject, false, _redaction.Clean(e.Message), advice);
+        }
+    }
+}
+
+/// <param name="Advice">What to do about it, where the message does not say so itself.</param>
+public sealed record Finding(string Subject, bool IsWell, string Message, string? Advice);

@@ -1,0 +1,92 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Status;
+
+/// <summary>Counts coverage, failures and runs as the database has them now.</summary>
+public sealed class StatusReport
+{
+    private const string FindFailures =
+        """
+        SELECT kind, reason, count(*), count(*) FILTER (WHERE is_dead), min(retry_at) FILTER (WHERE NOT is_dead)
+        FROM   embedding_failures
+        WHERE  corpus = $1
+        GROUP  BY kind, reason
+        ORDER  BY count(*) DESC, kind
+        LIMIT  20
+        """;
+
+    private const string FindRuns =
+        """
+        SELECT id, status, items_total, items_processed, items_failed, created_at, completed_at, error_message
+        FROM   embedding_jobs
+        WHERE  corpus = $1
+        ORDER  BY created_at DESC
+        LIMIT  5
+        """;
+
+    private readonly NpgsqlDataSource _database;
+    private readonly BoundCorpora _corpora;
+
+    internal StatusReport(NpgsqlDataSource database, BoundCorpora corpora) => (_database, _corpora) = (database, corpora);
+
+    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    public async Task<CorpusStatus> Of(string name, CancellationToken cancellation)
+    {
+        var corpus = await _corpora.Get(name, cancellation);
+        var kinds = new List<KindCoverage>();
+        foreach (var table in corpus.Tables)
+        {
+            kinds.Add(await Coverage(corpus, table, cancellation));
+        }
+
+        var failures = await Read(FindFailures, name, r => new FailureReason(
+            r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
+        var runs = await Read(FindRuns, name, r => new RecentRun(
+            r.GetGuid(0), r.GetString(1), r.GetInt32(2), r.GetInt32(3), r.GetInt32(4), Time(r, 5)!.Value, Time(r, 6), r.IsDBNull(7) ? null : r.GetString(7)), cancellation);
+        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, kinds, failures, runs);
+    }
+
+    private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
+    {
+        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+        var sql =
+            $"""
+            SELECT count(*),
+                   count(*) FILTER (WHERE NOT pending AND has_vector),
+                   count(*) FILTER (WHERE NOT pending AND content_hash = '{BoundTable.EmptyMark}'),
+                   count(*) FILTER (WHERE pending),
+                   (SELECT count(*) FROM embedding_failures f WHERE f.corpus = $1 AND f.kind = $2)
+            FROM  (SELECT ({table.Pending}) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash
+                   FROM   {table.Table} t
+                   WHERE  true{table.Filter} {active}) items
+            """;
+        await using var command = _database.CreateCommand(sql);
+        command.Parameters.Add(new() { Value = corpus.Corpus.Name });
+        command.Parameters.Add(new() { Value = table.Kind });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return new KindCoverage(table.Kind, table.Name,
+            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4));
+    }
+
+    private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(sql);
+        command.Parameters.Add(new() { Value = corpus });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            rows.Add(row(reader));
+        }
+
+        return rows;
+    }
+
+    private static DateTimeOffset? Time(NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) || reader.GetDateTime(column) is var time && (time == DateTime.MaxValue || time == DateTime.MinValue)
+            ? null
+            : new DateTimeOffset(reader.GetDateTime(column));
+}

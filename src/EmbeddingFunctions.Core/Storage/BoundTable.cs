@@ -1,0 +1,90 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Texts;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.</summary>
+internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable found, string model, string row = "t.")
+{
+    /// <summary>In place of a fingerprint: there was nothing to embed.</summary>
+    public const string EmptyMark = "";
+
+    /// <summary>In place of a fingerprint: the item failed for good, see <c>embedding_failures</c>.</summary>
+    public const string DeadMark = "dead";
+
+    /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
+    public BoundTable WithRow(string name) => new(corpus, table, found, model, name);
+
+    public string Kind => table.Kind;
+
+    public int Priority => table.Priority;
+
+    public string Table => found.Quoted;
+
+    public string Schema => found.Schema;
+
+    public string Name => found.Name;
+
+    public FoundTable Found => found;
+
+    public TextTemplate Template { get; } = TextTemplate.Parse(table.Text);
+
+    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions);
+
+    public string Id => Column(table.Id);
+
+    public string IdType => found.Columns[table.Id].Type;
+
+    /// <summary>The partition as stored, or a constant where the corpus has one partition only.</summary>
+    public string Partition => table.Partition is null ? "''::text" : Column(table.Partition);
+
+    public string PartitionType => table.Partition is null ? "text" : found.Columns[table.Partition].Type;
+
+    public bool HasPartition => table.Partition is not null;
+
+    public string VectorColumnType => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+
+    public bool IsHalf => corpus.VectorType == VectorType.HalfVec;
+
+    /// <summary>The text's columns, cast to text, in the template's order.</summary>
+    public IEnumerable<string> TextColumns => Template.Columns.Select(column => $"{Column(column)}::text");
+
+    /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
+    public string Version => $"sha256(convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'))";
+
+    /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column. A type without a zone is read as UTC.</summary>
+    public string? ChangedAt => table.ChangedAt is null ? null : found.Columns[table.ChangedAt].Type switch
+    {
+        "timestamp with time zone" => Column(table.ChangedAt),
+        "date" => $"({Column(table.ChangedAt)}::timestamp AT TIME ZONE 'UTC')",
+        _ => $"({Column(table.ChangedAt)} AT TIME ZONE 'UTC')",
+    };
+
+    /// <summary>Newest first, then by id so that the order is total.</summary>
+    public string Newest => ChangedAt is null ? Id : $"{ChangedAt} DESC, {Id}";
+
+    /// <summary>
+    /// The vector is missing, was made under another rule or of an older text, or the row was touched since.
+    /// The same words make the partial index, so that planning never looks at a row that is fresh.
+    /// </summary>
+    public string Pending =>
+        $"""
+        ({row}"embedding_rule" IS DISTINCT FROM {Sql.Literal(Rule.Id)}
+            {(ChangedAt is null ? "" : $"""OR {row}"embedding_generated_at" < {ChangedAt}""")}
+            OR ({row}"embedding" IS NULL AND length({row}"content_hash") = 64)){Filter}
+        """;
+
+    /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
+    public string GeneratedAt => $"""COALESCE({row}"embedding_generated_at", '-infinity'::timestamptz)""";
+
+    /// <summary>The declared filter as a condition to append, or nothing.</summary>
+    public string Filter => string.Concat(table.Filter.Select(filter => " AND " + Condition(row, found, filter)));
+
+    public static string Condition(string row, FoundTable table, ColumnFilter filter)
+    {
+        var column = $"{row}{Sql.Identifier(filter.Column)}";
+        return filter.EqualTo is null ? $"{column} IS NULL" : $"{column} = {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].Type}";
+    }
+
+    private string Column(string name) => $"{row}{Sql.Identifier(name)}";
+}

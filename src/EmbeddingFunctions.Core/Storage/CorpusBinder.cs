@@ -1,0 +1,98 @@
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Holds a declaration against a database's catalogue and says all that does not fit.</summary>
+internal static class CorpusBinder
+{
+    private static readonly string[] _keyTypes = ["uuid", "bigint", "integer", "text"];
+
+    /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
+    /// <param name="model">The provider's model, part of the rule.</param>
+    /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
+    public static BoundCorpus Bind(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, string model)
+    {
+        var errors = corpus.Tables.SelectMany(table => Check(table, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+        if (errors.Count > 0)
+        {
+            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(errors.Select(e => $"\n  - {e}"))}");
+        }
+
+        var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model));
+        return new BoundCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
+    }
+
+    private static IEnumerable<string> Check(CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
+    {
+        if (!tables.TryGetValue(table.Table, out var found))
+        {
+            return [$"{table.Kind}: there is no table '{table.Table}'"];
+        }
+
+        var columns = TextTemplate.Parse(table.Text).Columns
+            .Concat(table.Filter.Select(filter => filter.Column))
+            .Append(table.Id).Append(table.Partition).Append(table.ChangedAt);
+        return Missing(found, columns.OfType<string>()).Concat(WrongTypes(table, found)).Select(error => $"{table.Kind}: {error}");
+    }
+
+    private static IEnumerable<string> WrongTypes(CorpusTable table, FoundTable found)
+    {
+        if (found.Columns.TryGetValue(table.Id, out var id) && !IsKey(id.Type))
+        {
+            yield return $"the key {found.Name}.{table.Id} is of type {id.Type}; it takes uuid, bigint, integer or text";
+        }
+
+        if (table.ChangedAt is { } changedAt && found.Columns.TryGetValue(changedAt, out var type)
+            && !type.Type.StartsWith("timestamp", StringComparison.Ordinal) && type.Type != "date")
+        {
+            yield return $"changedAt {found.Name}.{changedAt} is of type {type.Type}; it takes a timestamp";
+        }
+    }
+
+    private static bool IsKey(string type) =>
+        _keyTypes.Contains(type) || type.StartsWith("character varying", StringComparison.Ordinal);
+
+    private static IEnumerable<string> CheckPartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
+    {
+        if (corpus.Partitions is not { } partitions)
+        {
+            return [];
+        }
+
+        var listed = Missing(tables, partitions.Table,
+            partitions.Filter.Select(f => f.Column).Append(partitions.Column).Append(partitions.Owner?.ReferredBy));
+        var owners = partitions.Owner is { } owner
+            ? Missing(tables, owner.Table, owner.Filter.Select(f => (string?)f.Column).Append(owner.Id))
+            : [];
+        return listed.Concat(owners).Select(error => $"partitions: {error}");
+    }
+
+    private static IEnumerable<string> Missing(IReadOnlyDictionary<string, FoundTable> tables, string name, IEnumerable<string?> columns) =>
+        tables.TryGetValue(name, out var found) ? Missing(found, columns.OfType<string>()) : [$"there is no table '{name}'"];
+
+    private static IEnumerable<string> Missing(FoundTable found, IEnumerable<string> columns) =>
+        columns.Distinct().Where(column => !found.Columns.ContainsKey(column))
+            .Select(column => $"the table {found.Name} has no column '{column}'");
+
+    // One row an active partition, the column called "key".
+    private static string? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
+    {
+        if (corpus.Partitions is not { } partitions)
+        {
+            return null;
+        }
+
+        var listed = tables[partitions.Table];
+        var conditions = partitions.Filter.Select(filter => BoundTable.Condition("p.", listed, filter)).ToList();
+        var join = "";
+        if (partitions.Owner is { } owner)
+        {
+            var owners = tables[owner.Table];
+            join = $"JOIN {owners.Quoted} o ON o.{Sql.Identifier(owner.Id)} = p.{Sql.Identifier(owner.ReferredBy)}";
+            conditions.AddRange(owner.Filter.Select(filter => BoundTable.Condition("o.", owners, filter)));
+        }
+
+        conditions.Add($"p.{Sql.Identifier(partitions.Column)} IS NOT NULL");
+        return $"SELECT DISTINCT p.{Sql.Identifier(partitions.Column)} AS key FROM {listed.Quoted} p {join} WHERE {string.Join(" AND ", conditions)}";
+    }
+}

@@ -1,0 +1,9 @@
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Quoting, for the few places where a name or a constant must stand in a statement's text.</summary>
+internal static class Sql
+{
+    public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
+
+    public static string Literal(string value) => $"'{value.Replace("'", "''")}'";
+}
