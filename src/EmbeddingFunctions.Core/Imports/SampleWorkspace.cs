@@ -4,7 +4,12 @@ namespace EmbeddingFunctions.Imports;
 public static class SampleWorkspace
 {
     /// <summary>Titles of items that have relatives among the others.</summary>
-    public static IReadOnlyList<string> Questions { get; } = [];
+    public static IReadOnlyList<string> Questions { get; } =
+    [
+        "Checkout hangs after applying a coupon",
+        "Uploading large photos in a review fails",
+        "Flaky integration test on CI: order import",
+    ];
 
     /// <returns>Its items as JSON lines.</returns>
     public static Stream Open() => typeof(SampleWorkspace).Assembly.GetManifestResourceStream("sample-workspace.jsonl")!;

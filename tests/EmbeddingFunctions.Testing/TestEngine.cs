@@ -1,0 +1,39 @@
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmbeddingFunctions.Testing;
+
+/// <summary>The product as a host would register it, on a test's database and a fake provider, without waits that tests do not want.</summary>
+public sealed class TestEngine : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+
+    /// <param name="database">A migrated database.</param>
+    /// <param name="fake">The provider.</param>
+    /// <param name="settings">Changes to the settings.</param>
+    public TestEngine(TestDatabase database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null)
+    {
+        var standard = new EmbeddingSettings
+        {
+            Provider = ProviderChoice.OpenAi,
+            ProviderReason = "test",
+            ApiKey = fake.ApiKey,
+            BaseUrl = new Uri(fake.BaseUrl + "/"),
+            RequestsPerMinute = 1_000_000,
+            TokensPerMinute = 2_000_000_000,
+            Concurrency = 4,
+        };
+        Settings = settings?.Invoke(standard) ?? standard;
+        _services = new ServiceCollection().AddEmbeddings(Settings, database.Source).BuildServiceProvider();
+    }
+
+    public EmbeddingSettings Settings { get; }
+
+    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
+
+    public Task<RunOutcome> Run(RunRequest? request = null, Action<RunProgress>? progress = null, CancellationToken stopping = default) =>
+        Get<InProcessEngine>().Run(request ?? new RunRequest("workspace", [], Concurrency: Settings.Concurrency), progress, stopping);
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+}
