@@ -14,6 +14,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
     private int _pages;
     private int _fruitlessPauses;
     private bool _nothingPlanned;
+    private bool _sawAll;
     private DateTimeOffset? _heldUntil;
     private DateTimeOffset? _pausedUntil;
     private string? _pauseReason;
@@ -89,7 +90,9 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         if (_planning is null && !_nothingPlanned && !_lanes.HasWork && _pages < _input.Request.PagesPerExecution && Remaining > 0)
         {
             _pages++;
-            _planning = context.Call(RunActivities.PlanPage, new PlanPage(_input, _input.Cursor, _lanes.Queued(), Remaining));
+            var busy = _lanes.Queued();
+            _sawAll = busy.Count == 0 && !_lanes.HasInFlight;
+            _planning = context.Call(RunActivities.PlanPage, new PlanPage(_input, _input.Cursor, busy, Remaining));
         }
     }
 
@@ -117,7 +120,8 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         _input = _input with { Cursor = page.Cursor };
         _lanes.Add(page.Batches);
         _heldUntil = page.HeldUntil;
-        _nothingPlanned = page.Batches.Count == 0;
+        // An empty page says that all is done only if nothing was hidden from it; else it is looked for again when all has landed.
+        _nothingPlanned = page.Batches.Count == 0 && (_sawAll || _lanes.HasInFlight);
     }
 
     private void Accept(EmbeddedBatch batch)
