@@ -126,16 +126,16 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
     private async Task<int> Write(
         string kind, IReadOnlyList<WorkspaceItem> items, Dictionary<string, Guid> repositories, CancellationToken cancellation)
     {
-        var (table, idType) = kind switch
+        var table = kind switch
         {
-            "issue" => ("issues", "uuid"),
-            "pull_request" => ("pull_requests", "uuid"),
-            _ => ("discussions", "text"),
+            "issue" => "issues",
+            "pull_request" => "pull_requests",
+            _ => "discussions",
         };
         await using var command = database.CreateCommand(
             $"""
             INSERT INTO {table} AS t (id, repository_id, number, title, body, created_at, updated_at)
-            SELECT id::{idType}, repository_id, number, title, body, updated_at, updated_at
+            SELECT id, repository_id, number, title, body, updated_at, updated_at
             FROM   unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::timestamptz[])
                    AS i (id, repository_id, number, title, body, updated_at)
             ON CONFLICT (id) DO UPDATE

@@ -15,8 +15,9 @@ CREATE TABLE IF NOT EXISTS workspace_repositories (
     PRIMARY KEY (workspace_id, repository_id)
 );
 
+-- Ids are text in all three, so that a query can lay the tables over one another.
 CREATE TABLE IF NOT EXISTS issues (
-    id            uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    id            text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
     repository_id uuid        NOT NULL REFERENCES repositories ON DELETE CASCADE,
     number        integer,
     title         text        NOT NULL,
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS issues (
 );
 
 CREATE TABLE IF NOT EXISTS pull_requests (
-    id            uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    id            text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
     repository_id uuid        NOT NULL REFERENCES repositories ON DELETE CASCADE,
     number        integer,
     title         text        NOT NULL,
@@ -35,7 +36,6 @@ CREATE TABLE IF NOT EXISTS pull_requests (
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
 
--- Discussions have the code host's own ids, which are words.
 CREATE TABLE IF NOT EXISTS discussions (
     id            text        PRIMARY KEY,
     repository_id uuid        NOT NULL REFERENCES repositories ON DELETE CASCADE,
