@@ -1,0 +1,150 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Runs;
+
+public sealed class PagePlannerTests : IAsyncLifetime
+{
+    private FakeOpenAi _fake = null!;
+    private TestDatabase _database = null!;
+    private TestEngine _engine = null!;
+    private TestWorkspace _workspace = null!;
+
+    public async Task InitializeAsync()
+    {
+        _fake = await FakeOpenAi.StartAsync();
+        _database = await TestDatabase.Migrated();
+        _engine = new TestEngine(_database, _fake);
+        _workspace = new TestWorkspace(_database);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        await _database.DisposeAsync();
+        await _fake.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Issues_go_before_pull_requests_and_discussions()
+    {
+        var repository = await _workspace.Repository();
+        await _workspace.Items(repository, 30, "discussions");
+        await _workspace.Items(repository, 30, "pull_requests");
+        await _workspace.Items(repository, 50);
+
+        var page = await Plan(items: 100);
+
+        Assert.Equal(["issue", "issue", "issue"], page.Batches.Take(3).Select(batch => batch.Kind));
+        Assert.DoesNotContain("issue", page.Batches.Skip(3).Select(batch => batch.Kind));
+        Assert.Equal(100, page.Batches.Sum(batch => batch.Count));
+    }
+
+    [Fact]
+    public async Task A_page_is_dealt_to_the_repositories_in_turn_and_the_next_begins_behind_the_last_served()
+    {
+        var large = await _workspace.Repository("acme/large");
+        await _workspace.Items(large, 5_000);
+        for (var i = 0; i < 14; i++)
+        {
+            await _workspace.Items(await _workspace.Repository($"acme/small-{i}"), 25);
+        }
+
+        var first = await Plan();
+        var second = await Plan(cursor: first.Cursor, busy: first.Batches.Select(batch => batch.Partition).Distinct());
+
+        Assert.Equal(10, first.Batches.Select(batch => batch.Partition).Distinct().Count());
+        Assert.Equal(15, first.Batches.Concat(second.Batches).Select(batch => batch.Partition).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task B2_One_repositorys_items_are_found_although_thousands_of_others_items_come_first()
+    {
+        await _workspace.Items(await _workspace.Repository("acme/large"), 3_000);
+        var small = await _workspace.Repository("acme/small");
+        await _workspace.Items(small, 3, "pull_requests");
+
+        var page = await Plan(request: new RunRequest("workspace", [], small.ToString()));
+
+        Assert.Equal([new PlannedBatch("pull_request", small.ToString(), 3)], page.Batches);
+    }
+
+    [Fact]
+    public async Task B2_Items_that_wait_after_a_failure_do_not_block_those_behind_them()
+    {
+        var repository = await _workspace.Repository();
+        await _workspace.Items(repository, 300);
+        await _database.Execute(
+            """
+            INSERT INTO embedding_claims (corpus, kind, item_id, partition, attempts, retry_at, reason)
+            SELECT 'workspace', 'issue', id::text, repository_id::text, 1, now() + interval '1 hour', 'refused'
+            FROM   issues ORDER BY updated_at DESC LIMIT 290
+            """);
+
+        Assert.Equal(10, (await Plan()).Batches.Sum(batch => batch.Count));
+        await _engine.Run();
+        Assert.Equal(10, await _workspace.Embedded());
+    }
+
+    [Fact]
+    public async Task The_newest_change_is_claimed_first()
+    {
+        var repository = await _workspace.Repository();
+        await _workspace.Items(repository, 40);
+        var corpus = await _engine.Get<BoundCorpora>().Get("workspace", default);
+
+        var claim = await _engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
+
+        Assert.Equal(["item 40", "item 39", "item 38", "item 37", "item 36"], claim.Items.Select(item => item.Values[0]));
+    }
+
+    [Fact]
+    public async Task Nothing_outside_an_active_workspace_is_planned_claimed_or_embedded()
+    {
+        var outside = await _database.Ask<Guid>("INSERT INTO repositories (full_name) VALUES ('acme/outside') RETURNING id");
+        var inactive = await _workspace.Repository("acme/inactive", isActive: false);
+        await _workspace.Items(outside, 10);
+        await _workspace.Items(inactive, 10);
+        var corpus = await _engine.Get<BoundCorpora>().Get("workspace", default);
+
+        Assert.Empty((await Plan()).Batches);
+        Assert.Empty((await _engine.Get<ClaimStore>().Take(corpus, Order(inactive, 5), default)).Items);
+        await _engine.Run(new RunRequest("workspace", [], Force: true));
+        Assert.Equal((0L, 0, 0L), (await _workspace.Embedded(), _fake.RequestCount, await _workspace.Pending()));
+    }
+
+    [Fact]
+    public async Task With_nothing_left_to_plan_it_says_until_when_others_hold_items()
+    {
+        var repository = await _workspace.Repository();
+        await _workspace.Items(repository, 5);
+        Assert.Null((await Plan(items: 0)).HeldUntil);
+
+        var corpus = await _engine.Get<BoundCorpora>().Get("workspace", default);
+        var claim = await _engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
+        var held = await Plan();
+        Assert.Empty(held.Batches);
+        Assert.NotNull(held.HeldUntil);
+
+        await _engine.Get<ClaimStore>().Release(claim, default);
+        Assert.Equal(5, (await Plan()).Batches.Sum(batch => batch.Count));
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 1)]
+    [InlineData(20, 1)]
+    [InlineData(21, 2)]
+    [InlineData(40, 2)]
+    public void Items_are_cut_into_batches_of_twenty(int items, int batches) =>
+        Assert.Equal(batches, PagePlanner.Deal([new PendingItems("issue", "p", items)], "", 20, 1_000).Count);
+
+    private static EmbedBatch Order(Guid repository, int count) =>
+        new(Guid.NewGuid(), Guid.NewGuid(), "workspace", "issue", repository.ToString(), count, null);
+
+    private Task<PlannedPage> Plan(string cursor = "", IEnumerable<string>? busy = null, int items = int.MaxValue, RunRequest? request = null) =>
+        _engine.Get<PagePlanner>().Plan(
+            new PlanPage(new RunInput(Guid.NewGuid(), request ?? new RunRequest("workspace", [])), cursor, busy?.ToList() ?? [], items), default);
+}

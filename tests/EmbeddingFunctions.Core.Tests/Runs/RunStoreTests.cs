@@ -1,0 +1,144 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Runs;
+
+public sealed class RunStoreTests : IAsyncLifetime
+{
+    private FakeOpenAi _fake = null!;
+    private TestDatabase _database = null!;
+    private TestEngine _engine = null!;
+    private TestWorkspace _workspace = null!;
+
+    private RunStore Runs => _engine.Get<RunStore>();
+
+    public async Task InitializeAsync()
+    {
+        _fake = await FakeOpenAi.StartAsync();
+        _database = await TestDatabase.Migrated();
+        _engine = new TestEngine(_database, _fake);
+        _workspace = new TestWorkspace(_database);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        await _database.DisposeAsync();
+        await _fake.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Five_runs_start_at_once_and_later_ones_twelve_seconds_apart_none_is_dropped()
+    {
+        var starts = new List<DateTimeOffset>();
+        for (var i = 0; i < 8; i++)
+        {
+            starts.Add(await Runs.Start(Input(), default));
+        }
+
+        Assert.True(starts[4] - starts[0] < TimeSpan.FromSeconds(5), "Five start at once.");
+        Assert.InRange((starts[5] - starts[0]).TotalSeconds, 11.9, 12.5);
+        Assert.InRange((starts[6] - starts[5]).TotalSeconds, 11.9, 12.1);
+        Assert.InRange((starts[7] - starts[6]).TotalSeconds, 11.9, 12.1);
+    }
+
+    [Fact]
+    public async Task A_run_that_asks_again_has_the_slot_it_had_and_takes_no_other()
+    {
+        var run = Input();
+        var first = await Runs.Start(run, default);
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(first, await Runs.Start(run, default));
+        }
+
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.True(await Runs.Start(Input(), default) - first < TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task B5_What_was_processed_is_the_sum_of_the_committed_batches()
+    {
+        await _workspace.Items(await _workspace.Repository(), 105);
+        var outcome = await _engine.Run();
+        Assert.Equal((105, 105), (outcome.Counts.Processed, await _database.Ask<int>("SELECT items_processed FROM embedding_jobs")));
+        Assert.Equal(105, await _database.Ask<int>("SELECT items_total FROM embedding_jobs"));
+    }
+
+    [Fact]
+    public async Task A_run_that_embedded_nothing_of_what_was_pending_is_failed_with_the_reason()
+    {
+        await _workspace.Items(await _workspace.Repository(), 3, words: "poison");
+        _fake.Script(Requests.All, Fault.BadInput());
+        var outcome = await _engine.Run();
+        Assert.Equal((RunStatus.Failed, 3), (outcome.Status, outcome.Counts.Failed));
+        Assert.Contains("Nothing was embedded", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+    }
+
+    [Fact]
+    public async Task A_run_that_another_worker_forestalled_is_completed_with_nothing_done()
+    {
+        var run = Input();
+        await _workspace.Items(await _workspace.Repository(), 3);
+        await Runs.Start(run, default);
+        var opened = await Runs.Open(run, default);
+        await _engine.Run();
+
+        var outcome = await Runs.Close(new CloseRun(run with { Opened = opened }, null, false), default);
+
+        Assert.Equal((3, 0, RunStatus.Completed), (outcome.ItemsTotal, outcome.Counts.Processed, outcome.Status));
+    }
+
+    [Fact]
+    public async Task A_run_whose_process_fell_silent_is_ended_by_the_next()
+    {
+        var silent = Input();
+        await Runs.Start(silent, default);
+        await Runs.Open(silent, default);
+        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '2 minutes'");
+        var other = Input();
+        await Runs.Start(other, default);
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", silent.RunId));
+        Assert.Equal("pending", await _database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", other.RunId));
+    }
+
+    [Fact]
+    public async Task B7_A_forced_run_embeds_each_item_once_and_an_unfinished_one_goes_on()
+    {
+        var repository = await _workspace.Repository();
+        await _workspace.Items(repository, 60);
+        await _engine.Run();
+        var paid = _fake.PaidInputCount;
+
+        // The first forced run ends half-way.
+        using (var stopping = new CancellationTokenSource())
+        {
+            var forced = _engine.Run(Forced(), progress => { if (progress.Counts.Embedded >= 20) { stopping.Cancel(); } }, stopping.Token);
+            Assert.Equal(RunStatus.Cancelled, (await forced).Status);
+        }
+
+        var again = await _engine.Run(Forced());
+        Assert.Equal(RunStatus.Completed, again.Status);
+        Assert.InRange(again.Counts.Embedded, 1, 40);
+        // What the interruption broke off may have been paid already: one batch in flight at the most.
+        Assert.InRange(_fake.PaidInputCount - paid, 60, 80);
+
+        var third = await _engine.Run(Forced());
+        Assert.Equal(60, third.Counts.Embedded);
+    }
+
+    [Fact]
+    public async Task An_unknown_kind_or_partition_is_refused_before_anything_runs()
+    {
+        await _workspace.Repository();
+        await Assert.ThrowsAsync<CorpusException>(() => Runs.Start(Input() with { Request = new RunRequest("workspace", ["isue"]) }, default));
+        await Assert.ThrowsAsync<CorpusException>(() => Runs.Start(Input() with { Request = new RunRequest("workspace", [], "no such repository") }, default));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+    }
+
+    private static RunInput Input() => new(Guid.CreateVersion7(), new RunRequest("workspace", []));
+
+    private static RunRequest Forced() => new("workspace", [], Force: true, Concurrency: 1);
+}
