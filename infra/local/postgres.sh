@@ -29,13 +29,24 @@ fail() {
   exit 1
 }
 
-url() { echo "postgres://postgres@127.0.0.1:$(saved_port postgres)/postgres"; }
-
-redis_url() {
-  if [ -n "${TEST_DATABASE_URL:-}" ]; then echo "${TEST_REDIS_URL:-}"; else echo "redis://127.0.0.1:$(saved_port redis)"; fi
+url() {
+  local port
+  port=$(saved_port postgres)
+  echo "postgres://postgres@127.0.0.1:$port/postgres"
 }
 
-saved_port() { cat "$home/$1.port" 2>/dev/null || fail "not started yet: run '$0 start' first."; }
+redis_url() {
+  local port
+  port=$(saved_port redis)
+  echo "redis://127.0.0.1:$port"
+}
+
+saved_port() {
+  cat "$home/$1.port" 2>/dev/null || {
+    say "not started yet: run '$0 start' first."
+    exit 1
+  }
+}
 
 # The port used last time unless something else has taken it; below 32768, where outgoing connections do not land.
 choose_port() {
@@ -94,13 +105,12 @@ debian_redis_up() { inside redis redis-cli -p "$(saved_port redis)" ping; }
 
 make_debian() {
   local log="$home/install.log" draft="$root.new"
-  [ "$(id -u)" = 0 ] && grep -qx 'ID=debian' /etc/os-release 2>/dev/null || fail "no test database."
   say "installing Postgres and Redis into $root (once, about a minute)"
   discard "$draft"
   {
-    command -v debootstrap || { apt-get update && apt-get install -y --no-install-recommends debootstrap; }
-    debootstrap --variant=minbase --include=postgresql-17-pgvector,redis-server trixie "$draft"
-    root="$draft" inside postgres initdb -D /var/lib/postgresql/test -U postgres -A trust -E UTF8 --locale=C.UTF-8
+    { command -v debootstrap || { apt-get update && apt-get install -y --no-install-recommends debootstrap; }; } &&
+      debootstrap --variant=minbase --include=postgresql-17-pgvector,redis-server trixie "$draft" &&
+      root="$draft" inside postgres initdb -D /var/lib/postgresql/test -U postgres -A trust -E UTF8 --locale=C.UTF-8
   } >"$log" 2>&1 </dev/null 9>&- || {
     tail -n 20 "$log" >&2
     fail "installing failed; see $log."
@@ -116,6 +126,7 @@ discard() {
 }
 
 start_debian() {
+  [ "$(id -u)" = 0 ] && grep -qx 'ID=debian' /etc/os-release 2>/dev/null || fail "no test database."
   [ -d "$root" ] || make_debian
   if ! debian_postgres_up >/dev/null 2>&1; then
     # mmap, as there is no /dev/shm inside.
@@ -133,10 +144,6 @@ start_debian() {
 # ---
 
 start() {
-  if [ -n "${TEST_DATABASE_URL:-}" ]; then
-    echo "$TEST_DATABASE_URL"
-    return
-  fi
   mkdir -p "$home"
   exec 9>"$home/lock"
   if command -v flock >/dev/null; then flock 9; fi
@@ -151,12 +158,15 @@ stop() {
   inside redis redis-cli -p "$(saved_port redis)" shutdown nosave >/dev/null 2>&1 || true
 }
 
-case "${1:-}" in
+case "${TEST_DATABASE_URL:+given }${1:-}" in
+  'given start' | 'given url') echo "$TEST_DATABASE_URL" ;;
+  'given redis-url') if [ -n "${TEST_REDIS_URL:-}" ]; then echo "$TEST_REDIS_URL"; fi ;;
+  'given stop') ;;
   start) start ;;
   stop) stop ;;
-  url) if [ -n "${TEST_DATABASE_URL:-}" ]; then echo "$TEST_DATABASE_URL"; else url; fi ;;
+  url) url ;;
   redis-url) redis_url ;;
-  help) help ;;
+  help | 'given help') help ;;
   *)
     help >&2
     exit 2

@@ -21,7 +21,8 @@ function supervise(dir) {
   worker.on('message', ({ port, fatal }) => (fatal ? fail(fatal) : console.log(JSON.stringify({ port }))));
   worker.on('error', (error) => fail(error.message));
   worker.on('exit', (code) => process.exit(code));
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  // A terminal's Ctrl-C reaches the program that started this one too, and that still needs the database to finish.
+  process.once('SIGTERM', stop).on('SIGINT', () => process.stdin.isTTY && stop());
   process.stdin.once('end', stop).once('error', stop).resume();
 }
 
@@ -42,7 +43,7 @@ async function lock(dir) {
     }
     const owned = await once(net.connect(path), 'connect').then(() => true, () => false);
     if (!owned) rmSync(path, { force: true });
-    else if (tries === 50) throw new Error(`${dir} is in use by another process`);
+    else if (tries === 120) throw new Error(`${dir} is in use by another process`);
     else await sleep(100); // the owner may be about to leave
   }
 }

@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+
+namespace EmbeddingFunctions.Core.Tests;
+
+/// <summary>The house: who may know whom.</summary>
+public sealed partial class ArchitectureTests
+{
+    // A folder knows only those named before it.
+    private static readonly string[] _floors =
+        ["Corpora", "Texts", "Settings", "Storage", "Providers", "Limits", "Batches", "Runs", "Imports", "Search", "Status"];
+
+    public static TheoryData<string> Folders => new(Directory.GetDirectories(Core()).Select(folder => Path.GetFileName(folder)!));
+
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public void Arrows_go_one_way(string folder)
+    {
+        var floor = Array.IndexOf(_floors, folder);
+        Assert.True(floor >= 0, $"{folder} is no floor of the house yet: give it its place in the list.");
+        var upwards =
+            from file in Directory.GetFiles(Path.Combine(Core(), folder), "*.cs", SearchOption.AllDirectories)
+            from Match use in UsePattern().Matches(File.ReadAllText(file))
+            where Array.IndexOf(_floors, use.Groups[1].Value) > floor
+            select $"{Path.GetFileName(file)} uses {use.Groups[1].Value}";
+        Assert.Empty(upwards);
+    }
+
+    [Fact]
+    public void One_class_reads_the_settings()
+    {
+        var source = Directory.GetParent(Core())!.FullName;
+        var readers = Directory.GetFiles(source, "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains("Environment.GetEnvironmentVariable", StringComparison.Ordinal)
+                || File.ReadAllText(file).Contains("AddEnvironmentVariables", StringComparison.Ordinal))
+            .Select(Path.GetFileName);
+        Assert.Equal(["SettingsReader.cs"], readers);
+    }
+
+    private static string Core([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "src", "EmbeddingFunctions.Core"));
+
+    [GeneratedRegex(@"using EmbeddingFunctions\.([A-Za-z]+)")]
+    private static partial Regex UsePattern();
+}
