@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using EmbeddingFunctions.Batches;
 using Polly;
 using Polly.Retry;
@@ -31,6 +32,7 @@ public sealed class InProcessEngine
 
     /// <param name="request">What to run over.</param>
     /// <param name="progress">Is told after every batch.</param>
+    /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
     /// <param name="stopping">No new batches; those in flight end or give their items back; the run ends as cancelled.</param>
     public async Task<RunOutcome> Run(RunRequest request, Action<RunProgress>? progress, CancellationToken stopping)
     {
@@ -48,6 +50,12 @@ public sealed class InProcessEngine
             }
 
             return outcome;
+        }
+        catch (ActivityFailedException e) when (e.InnerException is not null)
+        {
+            // It could not even be begun or closed: the caller is told what happened, not where.
+            ExceptionDispatchInfo.Throw(e.InnerException);
+            throw;
         }
         finally
         {

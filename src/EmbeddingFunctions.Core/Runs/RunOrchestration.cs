@@ -4,13 +4,15 @@ namespace EmbeddingFunctions.Runs;
 public static class RunOrchestration
 {
     /// <returns>How it ended, or null if it goes on as a new execution.</returns>
+    /// <exception cref="ActivityFailedException">It could not be begun or closed; in between, the run ends as failed instead.</exception>
     public static async Task<RunOutcome?> Run(IRunContext context, RunInput input)
     {
         string? stopReason = null;
         var cancelled = false;
+        var startsAt = input.Opened is null ? await context.Call(RunActivities.StartRun, input) : context.Now;
         try
         {
-            input = await Open(context, input);
+            input = await Open(context, input, startsAt);
             var fanOut = new FanOut(context, input);
             input = await fanOut.Run();
             stopReason = fanOut.StopReason;
@@ -32,14 +34,13 @@ public static class RunOrchestration
         return await context.Call(RunActivities.CloseRun, new CloseRun(input, stopReason, cancelled));
     }
 
-    private static async Task<RunInput> Open(IRunContext context, RunInput input)
+    private static async Task<RunInput> Open(IRunContext context, RunInput input, DateTimeOffset startsAt)
     {
         if (input.Opened is not null)
         {
             return input;
         }
 
-        var startsAt = await context.Call(RunActivities.StartRun, input);
         if (startsAt > context.Now)
         {
             context.Report(new RunProgress(input.Counts, 0, $"waiting for a start slot until {startsAt:HH:mm:ss} UTC"));

@@ -138,6 +138,29 @@ public sealed class RunStoreTests : IAsyncLifetime
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
     }
 
+    [Fact]
+    public async Task A_run_that_cannot_begin_says_why_in_its_own_words()
+    {
+        await using var empty = await TestDatabase.Empty();
+        await using var engine = new TestEngine(empty, _fake);
+        await Assert.ThrowsAsync<CorpusException>(() => engine.Run());
+    }
+
+    [Fact]
+    public async Task A_run_that_loses_its_tables_is_failed_with_the_reason()
+    {
+        await _workspace.Items(await _workspace.Repository(), 60);
+        using var hold = _fake.Hold();
+        var run = _engine.Run();
+        await hold.WaitForHeldAsync(1);
+        await _database.Execute("ALTER TABLE issues RENAME TO gone");
+        hold.Release();
+        var outcome = await run;
+        Assert.Equal(RunStatus.Failed, outcome.Status);
+        Assert.Contains("issues", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+    }
+
     private static RunInput Input() => new(Guid.CreateVersion7(), new RunRequest("workspace", []));
 
     private static RunRequest Forced() => new("workspace", [], Force: true, Concurrency: 1);
