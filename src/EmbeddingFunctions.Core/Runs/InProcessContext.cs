@@ -3,10 +3,27 @@ using Polly;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>The orchestration's view of this process.</summary>
-internal sealed class InProcessContext(
-    RunActivities activities, ResiliencePipeline retry, TimeProvider time, Action<RunProgress>? progress, CancellationToken stopping) : IRunContext
+internal sealed class InProcessContext : IRunContext, IDisposable
 {
-    public DateTimeOffset Now => time.GetUtcNow();
+    // What is in flight when a stop is asked for may be paid already: it gets this long to be stored before it is broken off.
+    private static readonly TimeSpan _grace = TimeSpan.FromSeconds(5);
+
+    private readonly RunActivities _activities;
+    private readonly ResiliencePipeline _retry;
+    private readonly TimeProvider _time;
+    private readonly Action<RunProgress>? _progress;
+    private readonly CancellationToken _stopping;
+    private readonly CancellationTokenSource _broken = new();
+    private readonly CancellationTokenRegistration _breaking;
+
+    public InProcessContext(
+        RunActivities activities, ResiliencePipeline retry, TimeProvider time, Action<RunProgress>? progress, CancellationToken stopping)
+    {
+        (_activities, _retry, _time, _progress, _stopping) = (activities, retry, time, progress, stopping);
+        _breaking = stopping.Register(() => _broken.CancelAfter(_grace));
+    }
+
+    public DateTimeOffset Now => _time.GetUtcNow();
 
     /// <summary>The input of the next execution, if one was asked for.</summary>
     public RunInput? Next { get; private set; }
@@ -15,11 +32,15 @@ internal sealed class InProcessContext(
 
     public async Task<TOutput> Call<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input)
     {
-        var token = activity.Closes ? CancellationToken.None : stopping;
-        token.ThrowIfCancellationRequested();
+        if (!activity.Closes)
+        {
+            _stopping.ThrowIfCancellationRequested();
+        }
+
+        var token = activity.Closes ? CancellationToken.None : _broken.Token;
         try
         {
-            return await Task.Run(() => retry.ExecuteAsync(async cancellation => await activity.Do(activities, input, cancellation), token).AsTask(), CancellationToken.None);
+            return await Task.Run(() => _retry.ExecuteAsync(async cancellation => await activity.Do(_activities, input, cancellation), token).AsTask(), CancellationToken.None);
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
         {
@@ -30,10 +51,16 @@ internal sealed class InProcessContext(
     public Task WaitUntil(DateTimeOffset moment)
     {
         var wait = moment - Now;
-        return wait > TimeSpan.Zero ? Task.Delay(wait, time, stopping) : Task.CompletedTask;
+        return wait > TimeSpan.Zero ? Task.Delay(wait, _time, _stopping) : Task.CompletedTask;
     }
 
-    public void Report(RunProgress report) => progress?.Invoke(report);
+    public void Report(RunProgress report) => _progress?.Invoke(report);
 
     public void ContinueAsNew(RunInput input) => Next = input;
+
+    public void Dispose()
+    {
+        _breaking.Dispose();
+        _broken.Dispose();
+    }
 }

@@ -33,7 +33,7 @@ public sealed class InProcessEngine
     /// <param name="request">What to run over.</param>
     /// <param name="progress">Is told after every batch.</param>
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
-    /// <param name="stopping">No new batches; those in flight end or give their items back; the run ends as cancelled.</param>
+    /// <param name="stopping">No new batches; those in flight end within five seconds or give their items back; the run ends as cancelled.</param>
     public async Task<RunOutcome> Run(RunRequest request, Action<RunProgress>? progress, CancellationToken stopping)
     {
         // In one process there is no history that must stay small.
@@ -42,7 +42,7 @@ public sealed class InProcessEngine
         var beat = Beat(input.RunId, beating.Token);
         try
         {
-            var context = new InProcessContext(_activities, _retry, _time, progress, stopping);
+            using var context = new InProcessContext(_activities, _retry, _time, progress, stopping);
             RunOutcome? outcome;
             while ((outcome = await RunOrchestration.Run(context, input)) is null)
             {

@@ -139,6 +139,37 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stop_lets_what_is_in_flight_and_may_be_paid_be_stored()
+    {
+        await _workspace.Items(await _workspace.Repository(), 100);
+        using var stopping = new CancellationTokenSource();
+        using var hold = _fake.Hold();
+        var run = _engine.Run(stopping: stopping.Token);
+        await hold.WaitForHeldAsync(1);
+        await stopping.CancelAsync();
+        hold.Release();
+        var outcome = await run;
+        Assert.Equal(RunStatus.Cancelled, outcome.Status);
+        Assert.InRange(outcome.Counts.Embedded, 20, 40);
+        Assert.Equal(_fake.PaidInputCount, await _workspace.Embedded());
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_claims"));
+    }
+
+    [Fact]
+    public async Task A_stop_gives_back_what_does_not_end_in_time_without_charge()
+    {
+        await _workspace.Items(await _workspace.Repository(), 100);
+        using var stopping = new CancellationTokenSource();
+        using var hold = _fake.Hold();
+        var run = _engine.Run(stopping: stopping.Token);
+        await hold.WaitForHeldAsync(1);
+        await stopping.CancelAsync();
+        var outcome = await run.WaitAsync(TimeSpan.FromSeconds(9));
+        Assert.Equal((RunStatus.Cancelled, 0), (outcome.Status, outcome.Counts.Embedded));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_claims"));
+    }
+
+    [Fact]
     public async Task A_run_that_cannot_begin_says_why_in_its_own_words()
     {
         await using var empty = await TestDatabase.Empty();
