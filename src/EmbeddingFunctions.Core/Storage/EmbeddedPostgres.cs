@@ -29,14 +29,13 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <exception cref="EmbeddedPostgresException">Node is missing, the folder is in use, or it does not start.</exception>
     public static async Task<EmbeddedPostgres> Start(string folder, Action<string>? progress, CancellationToken cancellation)
     {
-        Directory.CreateDirectory(folder);
         var folderLock = Lock(folder);
         try
         {
             var program = await Install(folder, progress, cancellation);
             progress?.Invoke($"starting the embedded Postgres in {folder}");
             var process = Run("node", program, "server.mjs", Path.GetFullPath(Path.Combine(folder, "data")));
-            return new EmbeddedPostgres(folderLock, process, await Port(process, cancellation));
+            return new EmbeddedPostgres(folderLock, process, await Ready(process, cancellation));
         }
         catch
         {
@@ -67,12 +66,21 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     {
         try
         {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EmbeddedPostgresException($"The embedded Postgres has no place for its data: {e.Message} Work in another folder, or set DATABASE_URL.");
+        }
+
+        try
+        {
             return new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EmbeddedPostgresException(
-                $"Another embeddings process uses the database in {folder}: wait for it, work in another folder, or set DATABASE_URL to a server that many may share.");
+                $"Another embeddings process uses the database in {folder}: wait for it, work in another folder, or set DATABASE_URL to a server that many may share. ({e.Message})");
         }
     }
 
@@ -102,34 +110,44 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
 
         progress?.Invoke("installing the embedded Postgres (once)");
         File.Delete(Path.Combine(target, "installed"));
-        using var npm = Run("npm", target, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts");
-        npm.StandardInput.Close();
-        var output = npm.StandardOutput.ReadToEndAsync(cancellation);
-        var errors = await npm.StandardError.ReadToEndAsync(cancellation);
-        await output;
-        await npm.WaitForExitAsync(cancellation);
-        if (npm.ExitCode != 0)
-        {
-            throw new EmbeddedPostgresException($"npm could not install the embedded Postgres; set DATABASE_URL, or mend this:\n{errors.Trim()}");
-        }
-
+        await InstallPackages(target, cancellation);
         await File.WriteAllTextAsync(Path.Combine(target, "installed"), "", cancellation);
         return target;
     }
 
-    private static async Task<int> Port(Process process, CancellationToken cancellation)
+    private static async Task InstallPackages(string target, CancellationToken cancellation)
+    {
+        using var npm = Run(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", target, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts");
+        npm.StandardInput.Close();
+        try
+        {
+            var output = npm.StandardOutput.ReadToEndAsync(cancellation);
+            var errors = await npm.StandardError.ReadToEndAsync(cancellation);
+            await output;
+            await npm.WaitForExitAsync(cancellation);
+            // Ctrl-C reaches npm too: its failure is not the reason then.
+            cancellation.ThrowIfCancellationRequested();
+            if (npm.ExitCode != 0)
+            {
+                throw new EmbeddedPostgresException($"npm could not install the embedded Postgres; set DATABASE_URL, or mend this:\n{errors.Trim()}");
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            npm.Kill(entireProcessTree: true);
+            throw;
+        }
+    }
+
+    /// <returns>The port it listens on.</returns>
+    private static async Task<int> Ready(Process process, CancellationToken cancellation)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         timeout.CancelAfter(_longestStart);
         try
         {
-            var line = await process.StandardOutput.ReadLineAsync(timeout.Token);
-            if (line is null)
-            {
-                var error = await process.StandardError.ReadToEndAsync(timeout.Token);
-                throw new EmbeddedPostgresException($"The embedded Postgres did not start: {error.Trim()}");
-            }
-
+            var line = await process.StandardOutput.ReadLineAsync(timeout.Token)
+                ?? throw new EmbeddedPostgresException($"The embedded Postgres did not start: {(await process.StandardError.ReadToEndAsync(timeout.Token)).Trim()}");
             // Nobody reads on: a full pipe would stop it.
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginErrorReadLine();
@@ -140,6 +158,11 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             process.Kill();
             throw new EmbeddedPostgresException($"The embedded Postgres did not start within {_longestStart.TotalSeconds} s.");
+        }
+        catch
+        {
+            process.Kill();
+            throw;
         }
     }
 
