@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -10,18 +12,18 @@ namespace EmbeddingFunctions.Cli;
 /// <summary>Turns what went wrong into one message and an exit code.</summary>
 internal static class Failures
 {
+    private const string CheckDatabase = "\nCheck DATABASE_URL, and that the server runs and lets you in; 'embeddings doctor' looks at all of it.";
+
+    /// <summary>The command line is wrong: says how, and what a right one looks like.</summary>
     public static int Usage(ParseResult parsed)
     {
-        foreach (var error in parsed.Errors)
-        {
-            Console.Error.WriteLine(error.Message);
-        }
-
-        Console.Error.WriteLine($"See 'embeddings {parsed.CommandResult.Command.Name} --help'.".Replace("embeddings embeddings", "embeddings", StringComparison.Ordinal));
-        return ExitCode.Usage;
+        var command = parsed.CommandResult.Command;
+        var errors = command.Subcommands.Count > 0 ? [NoCommand(command, parsed.UnmatchedTokens)] : parsed.Errors.Select(error => error.Message);
+        var example = command is CommandWithExamples { Examples: var examples } ? $"For example: {examples[0]}\n" : "";
+        return Output.For(parsed).Fail($"{string.Join('\n', errors)}\n{example}See '{Path(parsed.CommandResult)} --help'.", ExitCode.Usage);
     }
 
-    /// <summary>Runs a command's work; known failures become their message, without a stack trace.</summary>
+    /// <summary>Runs a command's work; failures become their message, without a stack trace where their cause is known.</summary>
     public static async Task<int> Guard(Output output, Func<Task<int>> work, CancellationToken cancellation)
     {
         try
@@ -30,19 +32,46 @@ internal static class Failures
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            return output.Fail("Interrupted.", ExitCode.Interrupted);
+            return output.Fail("Interrupted. The same command again goes on where this one stopped.", ExitCode.Interrupted);
         }
-        catch (Exception e) when (e is SettingsException or CorpusException or ImportException or EmbeddedPostgresException)
+        catch (Exception e)
         {
-            return output.Fail(e.Message, ExitCode.Usage);
+            var (message, exitCode) = Explain(e);
+            return output.Fail(message, exitCode);
         }
-        catch (PostgresException e)
+    }
+
+    private static string NoCommand(Command command, IReadOnlyList<string> unmatched)
+    {
+        var wrong = unmatched.Count == 0 ? "" : $"There is no {(unmatched[0].StartsWith('-') ? "option" : "command")} '{unmatched[0]}'. ";
+        return $"{wrong}Name one of the commands: {string.Join(", ", command.Subcommands.Select(c => c.Name))}.";
+    }
+
+    private static string Path(SymbolResult? result) =>
+        result is CommandResult command ? $"{Path(command.Parent)} {command.Command.Name}".TrimStart() : "";
+
+    private static (string Message, int ExitCode) Explain(Exception e) => e switch
+    {
+        ActivityFailedException { InnerException: { } cause } => Explain(cause),
+        SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
+        PostgresException refused => ($"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}", ExitCode.Failed),
+        NpgsqlException or TimeoutException => ($"The database cannot be reached: {e.Message}.{CheckDatabase}", ExitCode.Failed),
+        _ => ($"A fault of this program, please report it: {e.GetType().Name}: {Clean(e.Message)}\n{e.StackTrace}", ExitCode.Failed),
+    };
+
+    // Wrong user, password or database, or too many connections.
+    private static bool LetsNobodyIn(PostgresException e) => e.SqlState[..2] is "28" or "3D" or "53";
+
+    private static string Clean(string message)
+    {
+        try
         {
-            return output.Fail($"The database refused: {e.MessageText} ({e.SqlState}).", ExitCode.Failed);
+            return new Redaction(SettingsReader.FromEnvironment()).Clean(message);
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        catch (SettingsException)
         {
-            return output.Fail($"The database cannot be reached: {e.Message} Check DATABASE_URL with 'embeddings doctor'.", ExitCode.Failed);
+            // Nothing was done with settings like these, so no secret of theirs is in the message.
+            return message;
         }
     }
 }

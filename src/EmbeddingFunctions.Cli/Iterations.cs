@@ -11,40 +11,37 @@ internal static class Iterations
         Output output, int iterations, TimeSpan delay, Func<Task<RunOutcome>> run, CancellationToken cancellation)
     {
         var outcomes = new List<RunOutcome>();
-        for (var i = 1; i <= iterations; i++)
+        try
         {
-            var outcome = await run();
-            outcomes.Add(outcome);
-            if (i % ReportEvery == 0)
+            while (outcomes.Count < iterations && (outcomes.Count == 0 || GoesOn(outcomes[^1])))
             {
-                output.Note($"Iterations: {i}/{iterations}, succeeded: {outcomes.Count(Succeeded)}, failed: {outcomes.Count(o => !Succeeded(o))}, items: {outcomes.Sum(o => o.Counts.Processed):N0}");
+                await Task.Delay(outcomes.Count == 0 ? TimeSpan.Zero : delay, cancellation);
+                outcomes.Add(await run());
+                Report(output, iterations, outcomes);
             }
-
-            if (outcome.Status == RunStatus.Cancelled || (outcome.Status == RunStatus.Completed && outcome.ItemsTotal == 0))
-            {
-                break;
-            }
-
-            if (i < iterations)
-            {
-                await Wait(delay, cancellation);
-            }
+        }
+        catch (OperationCanceledException) when (outcomes.Count > 0)
+        {
+            // What the iterations before did is told all the same.
         }
 
         return outcomes;
     }
 
-    private static bool Succeeded(RunOutcome outcome) => outcome.Status == RunStatus.Completed;
-
-    private static async Task Wait(TimeSpan delay, CancellationToken cancellation)
+    private static void Report(Output output, int iterations, List<RunOutcome> outcomes)
     {
-        try
+        var succeeded = outcomes.Count(outcome => outcome.Status == RunStatus.Completed);
+        if (outcomes.Count % ReportEvery == 0)
         {
-            await Task.Delay(delay, cancellation);
-        }
-        catch (OperationCanceledException)
-        {
-            // The next run sees it too, and ends as cancelled.
+            output.Note($"Iterations: {outcomes.Count}/{iterations}, succeeded: {succeeded}, failed: {outcomes.Count - succeeded}, items: {outcomes.Sum(o => o.Counts.Processed):N0}");
         }
     }
+
+    // Not if nothing is pending any more, or if the provider or the configuration is at fault, which the next would only meet again.
+    private static bool GoesOn(RunOutcome outcome) => outcome.Status switch
+    {
+        RunStatus.Completed => outcome.ItemsTotal > 0,
+        RunStatus.Failed => outcome.Counts.Processed + outcome.Counts.Failed > 0,
+        _ => false,
+    };
 }

@@ -1,3 +1,5 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
@@ -11,13 +13,16 @@ internal sealed class Output(bool json)
     {
         WriteIndented = true,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
     private readonly TextWriter _errors = Console.Error;
 
     /// <summary>Standard error, as a terminal if it is one.</summary>
     public IAnsiConsole Terminal { get; } = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+
+    /// <summary>As the command line asks for it, be it right or wrong otherwise.</summary>
+    public static Output For(ParseResult parsed) => new(parsed.Tokens.Any(token => token.Value == Arguments.JsonName));
 
     public void Note(string line) => _errors.WriteLine(line);
 

@@ -11,6 +11,7 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     StatusCommand.Create(),
     DoctorCommand.Create(),
 };
+HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
@@ -18,9 +19,5 @@ if (parsed.Errors.Count > 0)
     return Failures.Usage(parsed);
 }
 
-// Ctrl-C and SIGTERM cancel the command's token; it then has this long to give back what it holds.
-return await parsed.InvokeAsync(new InvocationConfiguration
-{
-    ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
-    EnableDefaultExceptionHandler = false,
-});
+using var interruption = new Interruption(Output.For(parsed));
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false }, interruption.Asked);

@@ -7,49 +7,46 @@ namespace EmbeddingFunctions.Cli;
 /// <summary>Shows a run as it goes: a bar on a terminal, a plain line every few seconds elsewhere.</summary>
 internal static class RunProgressDisplay
 {
+    private const int BarWidth = 20;
+    private const int PercentageWidth = 4;
+    private const int Gaps = 3;
+
     private static readonly TimeSpan _between = TimeSpan.FromSeconds(3);
 
-    public static Task<RunOutcome> Show(Output output, string model, Func<Action<RunProgress>, Task<RunOutcome>> run) =>
-        output.Terminal.Profile.Capabilities.Interactive && !Console.IsErrorRedirected ? Bar(output, model, run) : Lines(output, model, run);
+    public static Task<RunOutcome> Show(Output output, string model, Func<Action<RunProgress>, Task<RunOutcome>> run)
+    {
+        var terminal = output.Terminal.Profile.Capabilities;
+        return terminal.Interactive && terminal.Ansi && !Console.IsErrorRedirected
+            ? Bar(output, new RunFigures(model), run)
+            : Lines(output, new RunFigures(model), run);
+    }
 
-    private static Task<RunOutcome> Bar(Output output, string model, Func<Action<RunProgress>, Task<RunOutcome>> run) =>
+    private static Task<RunOutcome> Bar(Output output, RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run) =>
         output.Terminal.Progress()
-            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Columns(new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new FiguresColumn(figures, BarWidth + PercentageWidth + Gaps))
             .StartAsync(async progress =>
             {
-                var watch = Stopwatch.StartNew();
-                var task = progress.AddTask("starting", autoStart: true, maxValue: 1);
+                var task = progress.AddTask("run", maxValue: 1);
                 var outcome = await run(report =>
                 {
-                    task.MaxValue = Math.Max(1, report.ItemsTotal);
-                    task.Value = report.Counts.Processed + report.Counts.Failed;
-                    task.Description = Markup.Escape(Describe(report, model, watch.Elapsed));
+                    figures.Take(report);
+                    task.Value = figures.Share;
                 });
-                task.Value = outcome.Status == RunStatus.Completed ? task.MaxValue : task.Value;
+                task.Value = outcome.Status == RunStatus.Completed ? 1 : figures.Share;
                 return outcome;
             });
 
-    private static async Task<RunOutcome> Lines(Output output, string model, Func<Action<RunProgress>, Task<RunOutcome>> run)
+    private static async Task<RunOutcome> Lines(Output output, RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run)
     {
         var (watch, last, note) = (Stopwatch.StartNew(), TimeSpan.Zero, (string?)null);
         return await run(report =>
         {
-            if (watch.Elapsed - last >= _between || report.Note != note)
+            figures.Take(report);
+            if (watch.Elapsed - last >= _between || (report.Note is not null && report.Note != note))
             {
                 (last, note) = (watch.Elapsed, report.Note);
-                output.Note(Describe(report, model, watch.Elapsed));
+                output.Note(string.Join(", ", figures.Lines));
             }
         });
-    }
-
-    private static string Describe(RunProgress report, string model, TimeSpan elapsed)
-    {
-        var done = report.Counts.Processed + report.Counts.Failed;
-        var rate = done / Math.Max(0.001, elapsed.TotalSeconds);
-        var eta = rate > 0 ? TimeSpan.FromSeconds(Math.Max(0, report.ItemsTotal - done) / rate) : TimeSpan.Zero;
-        return report.Note is not null && done == 0 ? report.Note
-            : $"{done:N0}/{report.ItemsTotal:N0} items, {rate:N0}/s, ETA {eta:hh\\:mm\\:ss}, {report.Counts.Tokens:N0} tokens, {RunSummary.Dollars(Price.Of(model, report.Counts.Tokens))}"
-              + (report.Counts.Failed > 0 ? $", {report.Counts.Failed:N0} failed" : "")
-              + (report.Note is null ? "" : $" – {report.Note}");
     }
 }

@@ -3,82 +3,91 @@ using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>Tells how a backfill ended, and with which exit code.</summary>
-internal static class RunSummary
+/// <summary>How a backfill ended: one run, or several told as one.</summary>
+/// <param name="isInterrupted">Whether more runs were to come.</param>
+internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted = false)
 {
-    public static int Print(Output output, string corpus, string model, IReadOnlyList<RunOutcome> outcomes)
+    private readonly BatchCounts _counts = outcomes.Aggregate(new BatchCounts(), (sum, outcome) => sum + outcome.Counts);
+
+    private readonly RunOutcome _telling = outcomes.FirstOrDefault(outcome => outcome.Status == RunStatus.Failed) ?? outcomes[^1];
+
+    public int ExitCode => Status switch
     {
-        var counts = outcomes.Aggregate(new BatchCounts(), (sum, outcome) => sum + outcome.Counts);
-        var seconds = outcomes.Sum(outcome => outcome.Seconds);
-        var last = outcomes[^1];
-        var failed = outcomes.FirstOrDefault(outcome => outcome.Status == RunStatus.Failed);
-        var status = last.Status == RunStatus.Cancelled ? RunStatus.Cancelled : failed is null ? RunStatus.Completed : RunStatus.Failed;
-        // Of iterations, the first knows the least of what was pending: what they took is the better total.
-        var total = outcomes.Count == 1 ? last.ItemsTotal : counts.Claimed;
-        var summary = new
-        {
-            Corpus = corpus,
-            Model = model,
-            Status = status,
-            Error = (failed ?? last).Error,
-            RunIds = outcomes.Select(outcome => outcome.RunId),
-            Total = total,
-            counts.Embedded,
-            counts.Unchanged,
-            counts.Cached,
-            counts.Empty,
-            counts.Changed,
-            counts.Failed,
-            counts.Requests,
-            counts.Tokens,
-            Dollars = Price.Of(model, counts.Tokens),
-            Seconds = Math.Round(seconds, 2),
-            ItemsPerSecond = Math.Round(counts.Processed / Math.Max(0.001, seconds), 1),
-        };
-        output.Result(summary, text =>
-        {
-            text.WriteLine($"=== {(status == RunStatus.Completed && total == 0 ? "Nothing to do" : Title(status, counts))} ===");
-            foreach (var (name, value) in new[] { ("Total", total), ("Embedded", counts.Embedded), ("Unchanged", counts.Unchanged), ("Cached", counts.Cached), ("Empty", counts.Empty), ("Changed meanwhile", counts.Changed), ("Failed", counts.Failed), ("Requests", counts.Requests) })
-            {
-                text.WriteLine($"{name + ":",-20}{value:N0}");
-            }
+        RunStatus.Cancelled => Cli.ExitCode.Interrupted,
+        RunStatus.Failed => Cli.ExitCode.Failed,
+        _ => _counts.Failed > 0 ? Cli.ExitCode.WithFailures : Cli.ExitCode.Done,
+    };
 
-            text.WriteLine($"{"Tokens:",-20}{counts.Tokens:N0}");
-            text.WriteLine($"{"Cost:",-20}{Dollars(summary.Dollars)}");
-            text.WriteLine($"{"Duration:",-20}{TimeSpan.FromSeconds(seconds):hh\\:mm\\:ss\\.ff}");
-            text.WriteLine($"{"Rate:",-20}{summary.ItemsPerSecond:N1} items/s");
-        });
-        Explain(output, corpus, status, summary.Error, counts);
-        return status switch
-        {
-            RunStatus.Cancelled => ExitCode.Interrupted,
-            RunStatus.Failed => ExitCode.Failed,
-            _ => counts.Failed > 0 ? ExitCode.WithFailures : ExitCode.Done,
-        };
-    }
+    private RunStatus Status => isInterrupted || outcomes[^1].Status == RunStatus.Cancelled ? RunStatus.Cancelled : _telling.Status;
 
-    public static string Dollars(decimal? dollars) => dollars is null ? "price unknown" : $"${dollars:0.0000}";
+    // Of iterations, the first knows the least of what was pending: what they took is the better total.
+    private int Total => outcomes.Count == 1 ? outcomes[0].ItemsTotal : _counts.Claimed;
 
-    private static string Title(RunStatus status, BatchCounts counts) => status switch
+    private double Seconds => outcomes.Sum(outcome => outcome.Seconds);
+
+    private double ItemsPerSecond => Math.Round(_counts.Processed / Math.Max(0.001, Seconds), 1);
+
+    private decimal? Dollars => Price.Of(model, _counts.Tokens);
+
+    private string Title => Status switch
     {
         RunStatus.Cancelled => "Interrupted",
         RunStatus.Failed => "Failed",
-        _ => counts.Failed > 0 ? "Finished, some items failed" : "Done",
+        _ => _counts.Failed > 0 ? "Finished, some items failed" : Total == 0 ? "Nothing to do" : "Done",
     };
 
-    private static void Explain(Output output, string corpus, RunStatus status, string? error, BatchCounts counts)
+    private string? Advice => Status switch
     {
-        if (status == RunStatus.Cancelled)
+        RunStatus.Cancelled => "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
+        RunStatus.Failed => $"The run failed: {_telling.Error}",
+        _ => _counts.Failed == 0 ? null : $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all.",
+    };
+
+    public void Print(Output output)
+    {
+        output.Result(ForMachines(), ForPeople);
+        if (Advice is { } advice)
         {
-            output.Note($"Interrupted: what was in flight was stored or given back. 'embeddings backfill {corpus}' goes on.");
+            output.Note(advice);
         }
-        else if (status == RunStatus.Failed)
-        {
-            output.Note($"The run failed: {error}");
-        }
-        else if (counts.Failed > 0)
-        {
-            output.Note($"{counts.Failed:N0} items failed: 'embeddings status {corpus}' says why; they are tried again later, three times in all.");
-        }
+    }
+
+    private object ForMachines() => new
+    {
+        Corpus = corpus,
+        Model = model,
+        Status,
+        _telling.Error,
+        RunIds = outcomes.Select(outcome => outcome.RunId),
+        Total,
+        _counts.Embedded,
+        _counts.Unchanged,
+        _counts.Cached,
+        _counts.Empty,
+        _counts.Changed,
+        _counts.Failed,
+        _counts.Requests,
+        _counts.Tokens,
+        Dollars,
+        Seconds = Math.Round(Seconds, 2),
+        ItemsPerSecond,
+    };
+
+    private void ForPeople(TextWriter text)
+    {
+        var duration = TimeSpan.FromSeconds(Seconds);
+        text.WriteLine($"=== {Title} ===");
+        text.WriteLine($"Total:              {Total:N0}");
+        text.WriteLine($"Embedded:           {_counts.Embedded:N0}");
+        text.WriteLine($"Unchanged:          {_counts.Unchanged:N0}");
+        text.WriteLine($"Cached:             {_counts.Cached:N0}");
+        text.WriteLine($"Empty:              {_counts.Empty:N0}");
+        text.WriteLine($"Changed meanwhile:  {_counts.Changed:N0}");
+        text.WriteLine($"Failed:             {_counts.Failed:N0}");
+        text.WriteLine($"Requests:           {_counts.Requests:N0}");
+        text.WriteLine($"Tokens:             {_counts.Tokens:N0}");
+        text.WriteLine($"Cost:               {RunFigures.Money(Dollars)}");
+        text.WriteLine($"Duration:           {RunFigures.Time(duration)}{duration:\\.ff}");
+        text.WriteLine($"Rate:               {ItemsPerSecond:N1} items/s");
     }
 }

@@ -23,8 +23,6 @@ internal sealed class Session : IAsyncDisposable
 
     public EmbeddingSettings Settings { get; }
 
-    public NpgsqlDataSource Database => _database;
-
     public CorpusSet Corpora => Get<CorpusSet>();
 
     public static async Task<Session> Open(Output output, CancellationToken cancellation)
@@ -37,6 +35,9 @@ internal sealed class Session : IAsyncDisposable
         output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ (set DATABASE_URL for your own)")}.");
         return new Session(settings, database, embedded);
     }
+
+    /// <summary>The model that embeds a corpus.</summary>
+    public string ModelOf(string corpus) => Settings.ModelFor(Corpora.Get(corpus));
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
@@ -52,5 +53,5 @@ internal sealed class Session : IAsyncDisposable
 
     private static string Describe(EmbeddingSettings settings) => settings.Provider == ProviderChoice.Local
         ? "local, lexical vectors for trying out"
-        : $"{settings.BaseUrl?.Host ?? "OpenAI"}, {settings.Model}";
+        : $"{settings.BaseUrl?.Authority ?? "OpenAI"}, {settings.Model}";
 }

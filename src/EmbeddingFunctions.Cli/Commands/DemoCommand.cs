@@ -13,15 +13,10 @@ internal static class DemoCommand
 
     public static Command Create()
     {
-        var git = new Option<DirectoryInfo?>("--git") { Description = "The git repository whose history is embedded along; by default the one of this folder." };
-        var command = new Command("demo",
-            """
-            Show the whole of it: a small workspace and a git history are brought into Postgres, embedded, counted and searched.
-
-            Examples:
-              embeddings demo
-              embeddings demo --git ../another-repository
-            """) { git };
+        var git = new Option<DirectoryInfo?>("--git") { Description = "The git repository whose history is embedded along; by default the one of this folder.", HelpName = "path" };
+        var command = new CommandWithExamples("demo", "Bring a small workspace and a git history into Postgres; embed, count and search them.",
+            "embeddings demo",
+            "embeddings demo --git ../another-repository") { git };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(json: false);
@@ -33,25 +28,30 @@ internal static class DemoCommand
     private static async Task<int> Run(Output output, DirectoryInfo? git, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
-        output.Note("1. Tables, columns, indexes");
+        Console.WriteLine("1. Tables, columns, indexes");
         await MigrateCommand.Migrate(session, output, Corpus, withSampleTables: true, cancellation);
-        output.Note("2. A workspace of three repositories, and a git history");
+        Console.WriteLine("2. A workspace of three repositories, and a git history");
         await Import(session, output, git, cancellation);
-        output.Note("3. Backfill");
-        var model = session.Settings.ModelFor(session.Corpora.Get(Corpus));
-        var outcome = await BackfillCommand.RunOnce(session, output, new RunRequest(Corpus, [], Concurrency: session.Settings.Concurrency), model, cancellation);
-        var exitCode = RunSummary.Print(output, Corpus, model, [outcome]);
-        output.Note("");
-        output.Note("4. Status");
+        Console.WriteLine("3. Backfill");
+        var outcome = await BackfillCommand.RunOnce(session, output, new RunRequest(Corpus, [], Concurrency: session.Settings.Concurrency), cancellation);
+        var summary = new RunSummary(Corpus, session.ModelOf(Corpus), [outcome]);
+        summary.Print(output);
+        if (outcome.Status != RunStatus.Completed)
+        {
+            return summary.ExitCode;
+        }
+
+        Console.WriteLine();
+        Console.WriteLine("4. Status");
         StatusCommand.Print(await session.Get<StatusReport>().Of(Corpus, cancellation), Console.Out);
-        output.Note("");
-        output.Note("5. Similar items");
+        Console.WriteLine();
+        Console.WriteLine("5. Similar items (1.00 would be the same text)");
         foreach (var title in SampleWorkspace.Questions)
         {
             await PrintSimilar(session, title, cancellation);
         }
 
-        return exitCode;
+        return summary.ExitCode;
     }
 
     private static async Task Import(Session session, Output output, DirectoryInfo? git, CancellationToken cancellation)
@@ -59,15 +59,15 @@ internal static class DemoCommand
         var import = session.Get<WorkspaceImport>();
         await using var sample = SampleWorkspace.Open();
         var items = await import.ImportLines(sample, "demo", cancellation);
-        output.Note($"   {items.Read} items of the sample workspace");
+        Console.WriteLine($"   {items.Read} items of the sample workspace");
         try
         {
             var commits = await import.ImportGit(git?.FullName ?? Directory.GetCurrentDirectory(), "demo", cancellation);
-            output.Note($"   {commits.Read:N0} commits as pull requests");
+            Console.WriteLine($"   {commits.Read:N0} commits as pull requests");
         }
         catch (ImportException e) when (git is null)
         {
-            output.Note($"   no git history: {e.Message}");
+            Console.WriteLine($"   no git history: {e.Message}");
         }
     }
 

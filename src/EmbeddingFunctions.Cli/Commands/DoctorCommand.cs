@@ -8,13 +8,9 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var json = Arguments.Json();
-        var command = new Command("doctor",
-            """
-            Look at the database, the extension, each corpus's columns and the provider, and say of each that it is well or what to do.
-
-            Example:
-              embeddings doctor
-            """) { json };
+        var command = new CommandWithExamples("doctor", "Look at the database, the extension, each corpus and the provider: each is well, or this is what to do.",
+            "embeddings doctor",
+            "embeddings doctor --json") { json };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));

@@ -7,21 +7,16 @@ internal static class ImportCommand
 {
     private const int MaxShown = 10;
 
+    private static readonly string[] _examples = ["embeddings import workspace items.jsonl.gz", "embeddings import workspace --git ."];
+
     public static Command Create()
     {
         var file = new Argument<FileInfo?>("file") { Description = "JSON lines, plain or gzipped, with kind, repository, number, key, title, body and updated_at (Unix seconds).", Arity = ArgumentArity.ZeroOrOne };
-        var git = new Option<DirectoryInfo?>("--git") { Description = "Import the history of this local git repository as pull requests." };
-        var workspace = new Option<string>("--workspace") { Description = "The active workspace that the repositories join.", DefaultValueFactory = _ => "imported" };
+        var git = new Option<DirectoryInfo?>("--git") { Description = "Import the history of this local git repository as pull requests.", HelpName = "path" };
+        var workspace = new Option<string>("--workspace") { Description = "The active workspace that the repositories join.", DefaultValueFactory = _ => "imported", HelpName = "name" };
         var outside = new Option<bool>("--no-workspace") { Description = "Leave the repositories outside every workspace: nothing of them is embedded." };
         var json = Arguments.Json();
-        var command = new Command("workspace",
-            """
-            Import issues, pull requests and discussions into the sample tables. Done twice, it changes nothing.
-
-            Examples:
-              embeddings import workspace items.jsonl.gz
-              embeddings import workspace --git .
-            """) { file, git, workspace, outside, json };
+        var command = new CommandWithExamples("workspace", "Import issues, pull requests and discussions into the sample tables. Done twice, it changes nothing.", _examples) { file, git, workspace, outside, json };
         command.Validators.Add(result =>
         {
             if (result.GetValue(file) is null == (result.GetValue(git) is null))
@@ -35,14 +30,14 @@ internal static class ImportCommand
             var name = parsed.GetValue(outside) ? null : parsed.GetValue(workspace);
             return Failures.Guard(output, () => Run(output, parsed.GetValue(file), parsed.GetValue(git), name, cancellation), cancellation);
         });
-        return new Command("import", "Bring items from a file or a git history into the database.") { command };
+        return new CommandWithExamples("import", "Bring items from a file or a git history into the database.", _examples) { command };
     }
 
     private static async Task<int> Run(Output output, FileInfo? file, DirectoryInfo? git, string? workspace, CancellationToken cancellation)
     {
         if (file is { Exists: false })
         {
-            return output.Fail($"There is no file '{file}'.", ExitCode.Usage);
+            return output.Fail($"There is no file '{file}': name one of JSON lines, plain or gzipped, or give --git PATH.", ExitCode.Usage);
         }
 
         await using var session = await Session.Open(output, cancellation);
@@ -59,8 +54,17 @@ internal static class ImportCommand
 
     private static async Task<ImportedItems> ImportFile(Session session, FileInfo file, string? workspace, CancellationToken cancellation)
     {
-        await using var stream = file.OpenRead();
-        return await session.Get<WorkspaceImport>().ImportLines(stream, workspace, cancellation);
+        try
+        {
+            await using var stream = file.OpenRead();
+            return stream.CanSeek
+                ? await session.Get<WorkspaceImport>().ImportLines(stream, workspace, cancellation)
+                : throw new ImportException($"'{file}' is a pipe: name a file.");
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new ImportException($"'{file}' cannot be read to its end: {e.Message} What was read until there is imported.");
+        }
     }
 
     private static string Describe(ImportedItems imported) =>

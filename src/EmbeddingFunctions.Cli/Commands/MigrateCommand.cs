@@ -10,14 +10,9 @@ internal static class MigrateCommand
         var corpus = Arguments.Corpus();
         var sampleTables = new Option<bool>("--with-sample-tables") { Description = "Create the base tables of a shipped corpus where they are missing." };
         var json = Arguments.Json();
-        var command = new Command("migrate",
-            """
-            Bring the database to what a corpus needs: columns, indexes, a trigger that notes edits, jobs, claims and views. May be run again, and by many at once.
-
-            Examples:
-              embeddings migrate workspace
-              embeddings migrate workspace --with-sample-tables    on an empty database
-            """) { corpus, sampleTables, json };
+        var command = new CommandWithExamples("migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
+            "embeddings migrate workspace",
+            "embeddings migrate workspace --with-sample-tables    (on an empty database)") { corpus, sampleTables, json };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));

@@ -9,14 +9,9 @@ internal static class StatusCommand
     {
         var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
         var json = Arguments.Json();
-        var command = new Command("status",
-            """
-            Show how much is embedded, what is pending, what failed and why, and the last runs.
-
-            Examples:
-              embeddings status
-              embeddings status workspace --json
-            """) { corpus, json };
+        var command = new CommandWithExamples("status", "Show how much is embedded, what is pending, what failed and why, and the last runs.",
+            "embeddings status",
+            "embeddings status workspace --json") { corpus, json };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
@@ -43,10 +38,10 @@ internal static class StatusCommand
     {
         text.WriteLine($"{status.Corpus}: {status.Model}, {status.Dimensions} dimensions");
         text.WriteLine();
-        text.WriteLine($"{"Item Type",-16}{"Total",10}{"With Embeddings",18}{"Coverage %",12}{"Pending",10}{"Empty",8}{"Failed",8}");
+        text.WriteLine($"{"Item Type",-16}{"Total",10}{"With Embeddings",17}{"Coverage %",12}{"Pending",9}{"Empty",8}{"Failed",8}");
         foreach (var kind in status.Kinds)
         {
-            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,18:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,10:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}");
+            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}");
         }
 
         PrintFailures(status, text);
