@@ -11,8 +11,9 @@ public static class CorpusFile
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
+        AllowDuplicateProperties = false,
         RespectNullableAnnotations = true,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 
     /// <exception cref="CorpusException">The file is missing, not JSON, or declares something impossible.</exception>
@@ -20,21 +21,36 @@ public static class CorpusFile
 
     internal static CorpusSet Parse(string json, string source)
     {
-        Declarations declarations;
+        var corpora = Read(json, source);
+        var errors = CorpusRules.Check(corpora).ToList();
+        return errors.Count == 0
+            ? new CorpusSet(corpora)
+            : throw new CorpusException($"{source} declares what cannot be:{string.Concat(errors.Select(e => $"\n  - {e}"))}");
+    }
+
+    private static IReadOnlyList<Corpus> Read(string json, string source)
+    {
         try
         {
-            declarations = JsonSerializer.Deserialize<Declarations>(json, _json) ?? throw new JsonException("It is empty.");
+            var declarations = JsonSerializer.Deserialize<Declarations>(json, _json) ?? throw new JsonException("It is empty.");
+            using var document = JsonDocument.Parse(json, new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            return Unusable(document.RootElement, "$").FirstOrDefault() is { } problem ? throw new JsonException(problem) : declarations.Corpora;
         }
         catch (JsonException e)
         {
             throw new CorpusException($"{source} cannot be read: {e.Message}");
         }
-
-        var errors = CorpusRules.Check(declarations.Corpora).ToList();
-        return errors.Count == 0
-            ? new CorpusSet(declarations.Corpora)
-            : throw new CorpusException($"{source} declares what cannot be:{string.Concat(errors.Select(e => $"\n  - {e}"))}");
     }
+
+    // What the types let pass: a hole in a list, and NUL, for which Postgres has no place.
+    private static IEnumerable<string> Unusable(JsonElement json, string path) => json.ValueKind switch
+    {
+        JsonValueKind.Object => json.EnumerateObject().SelectMany(property => Unusable(property.Value, $"{path}.{property.Name}")),
+        JsonValueKind.Array => json.EnumerateArray().SelectMany((item, i) => Unusable(item, $"{path}[{i}]")),
+        JsonValueKind.Null when path.EndsWith(']') => [$"{path} is null."],
+        JsonValueKind.String when json.GetString()!.Contains('\0') => [$"{path} holds a NUL character."],
+        _ => [],
+    };
 
     private static string ReadAll(string path)
     {

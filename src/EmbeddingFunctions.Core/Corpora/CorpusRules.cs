@@ -1,28 +1,38 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>What a declaration must satisfy before any database is asked.</summary>
+/// <summary>What declarations must satisfy before any database is asked.</summary>
 internal static partial class CorpusRules
 {
     private const int MaxIndexedVector = 2_000;
     private const int MaxIndexedHalfVec = 4_000;
 
-    public static IEnumerable<string> Check(IReadOnlyList<Corpus> corpora) =>
-        Repeated(corpora.Select(c => c.Name), name => $"two corpora are called '{name}'").Concat(corpora.SelectMany(Check));
+    // Postgres cuts longer names without an error.
+    private const int MaxNameBytes = 63;
 
-    private static IEnumerable<string> Check(Corpus corpus)
-    {
-        foreach (var error in CheckNumbers(corpus).Concat(CheckTables(corpus)))
-        {
-            yield return $"{corpus.Name}: {error}";
-        }
-    }
+    // What a pending view has of its own.
+    private static readonly string[] _viewColumns = ["item_type", "id", "embedding_generated_at", "content_hash", "priority_score"];
+
+    public static IEnumerable<string> Check(IReadOnlyList<Corpus> corpora) =>
+        (corpora.Count == 0 ? ["there is no corpus"] : Shared(corpora)).Concat(corpora.SelectMany(Check));
+
+    // What two corpora cannot both have: each would undo what the other did.
+    private static IEnumerable<string> Shared(IReadOnlyList<Corpus> corpora) =>
+        Repeated(corpora.Select(c => c.Name), name => $"two corpora are called '{name}'")
+            .Concat(Repeated(corpora.SelectMany(c => c.Tables.Select(t => t.Table).Distinct()),
+                table => $"two corpora have the table '{table}': a row holds one vector"))
+            .Concat(Repeated(corpora.Where(c => c.SimilarityCache).Select(_ => "similarity_cache"), cache => $"two corpora keep a {cache}"))
+            .Concat(Repeated(corpora.Select(c => c.PendingView?.Name).OfType<string>(), view => $"two corpora have the view '{view}'"));
+
+    private static IEnumerable<string> Check(Corpus corpus) =>
+        CheckNumbers(corpus).Concat(CheckView(corpus)).Concat(TableRules.Check(corpus)).Select(error => $"{corpus.Name}: {error}");
 
     private static IEnumerable<string> CheckNumbers(Corpus corpus)
     {
         var maxDimensions = corpus.VectorType == VectorType.Vector ? MaxIndexedVector : MaxIndexedHalfVec;
-        if (!NamePattern().IsMatch(corpus.Name))
+        if (!IsName(corpus.Name))
         {
             yield return "a name is 1 to 40 of a-z, 0-9, _ and -, beginning with a letter";
         }
@@ -46,40 +56,24 @@ internal static partial class CorpusRules
         }
     }
 
-    private static IEnumerable<string> CheckTables(Corpus corpus)
+    private static IEnumerable<string> CheckView(Corpus corpus)
     {
-        if (corpus.Tables.Count == 0)
+        if (corpus.PendingView is not { } view)
         {
-            yield return "it has no tables";
+            return [];
         }
 
-        foreach (var error in Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
-        {
-            yield return error;
-        }
-
-        foreach (var table in corpus.Tables)
-        {
-            if (!NamePattern().IsMatch(table.Kind))
-            {
-                yield return $"the kind '{table.Kind}' is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter";
-            }
-
-            if (corpus.Partitions is not null && table.Partition is null)
-            {
-                yield return $"{table.Kind}: partitions are declared, so the table needs a partition column";
-            }
-
-            if (TextTemplate.Problem(table.Text) is { } problem)
-            {
-                yield return $"{table.Kind}: the text '{table.Text}' {problem}";
-            }
-        }
+        var name = view.Name.Length > 0 && Encoding.UTF8.GetByteCount(view.Name) <= MaxNameBytes
+            ? Enumerable.Empty<string>()
+            : [$"the pendingView's name is not 1 to {MaxNameBytes} bytes long"];
+        return name.Concat(Repeated(view.Columns.Concat(_viewColumns), column => $"the pendingView would have the column '{column}' twice"));
     }
 
-    private static IEnumerable<string> Repeated(IEnumerable<string> names, Func<string, string> error) =>
+    internal static bool IsName(string name) => NamePattern().IsMatch(name);
+
+    internal static IEnumerable<string> Repeated(IEnumerable<string> names, Func<string, string> error) =>
         names.GroupBy(name => name).Where(group => group.Count() > 1).Select(group => error(group.Key));
 
-    [GeneratedRegex("^[a-z][a-z0-9_-]{0,39}$")]
+    [GeneratedRegex(@"^[a-z][a-z0-9_-]{0,39}\z")]
     private static partial Regex NamePattern();
 }

@@ -18,17 +18,21 @@ public sealed class SimilarItems
     public async Task<IReadOnlyList<SimilarItem>> ToTitle(string corpus, string title, int limit, CancellationToken cancellation)
     {
         var bound = await _corpora.Get(corpus, cancellation);
-        // A branch a table, each with its own order and limit, so that each can use its own index.
+        // A branch a table, each with its own order and limit, so that each can use its own index. A vector made under another
+        // rule, or of a text that was edited since, is comparable with nothing.
         var found = bound.Tables.Select(table =>
             $"""
-            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.TextColumns.First()} AS title, embedding_rule, embedding
-             FROM {table.Table} t WHERE {table.TextColumns.First()} = $1 AND embedding IS NOT NULL LIMIT 1)
+            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, t.embedding
+             FROM   {table.Table} t
+             WHERE  {table.TextColumns.First()} = $1 AND {Current(table)} LIMIT 1)
             """);
         var near = bound.Tables.Select(table =>
             $"""
-            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.TextColumns.First()} AS title, 1 - (t.embedding <=> (SELECT embedding FROM wanted)) AS similarity
-             FROM {table.Table} t WHERE t.embedding IS NOT NULL
-             ORDER BY t.embedding <=> (SELECT embedding FROM wanted) LIMIT $2)
+            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
+                    1 - (t.embedding <=> (SELECT embedding FROM wanted)) AS similarity
+             FROM   {table.Table} t
+             WHERE  {Current(table)}
+             ORDER  BY t.embedding <=> (SELECT embedding FROM wanted) LIMIT $2)
             """);
         await using var command = _database.CreateCommand(
             $"""
@@ -50,6 +54,8 @@ public sealed class SimilarItems
 
         return items;
     }
+
+    private static string Current(BoundTable table) => $"t.embedding IS NOT NULL AND t.embedding_rule = {Sql.Literal(table.Rule.Id)}{table.Filter}";
 }
 
 /// <param name="Similarity">1 minus the cosine distance: 1 is the same direction.</param>

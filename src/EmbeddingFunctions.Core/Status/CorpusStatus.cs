@@ -7,12 +7,14 @@ public sealed record CorpusStatus(
 /// <param name="Total">Items of active partitions.</param>
 /// <param name="Embedded">Of these, with a vector of their present text.</param>
 /// <param name="Empty">Of these, with nothing to embed.</param>
-/// <param name="Pending">Of these, waiting: the vector is missing or of an older text.</param>
-/// <param name="Failed">Of these, waiting to be tried again or given up after three tries.</param>
+/// <param name="Pending">Of these, to be embedded by the next run: the vector is missing or of an older text.</param>
+/// <param name="Failed">Of these, waiting after a failure or given up after three tries; not among the pending.</param>
 public sealed record KindCoverage(string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed)
 {
-    /// <summary>Percent of the items that have something to embed; 100 if there are none.</summary>
-    public double Coverage => Total == Empty ? 100 : Math.Round(100d * Embedded / (Total - Empty), 2);
+    private const double Nearly = 99.99;
+
+    /// <summary>Percent of the items that have something to embed; 100 only if none is missing.</summary>
+    public double Coverage => Embedded >= Total - Empty ? 100 : Math.Min(Nearly, Math.Round(100d * Embedded / (Total - Empty), 2));
 }
 
 public sealed record FailureReason(string Kind, string Reason, long Items, long Dead, DateTimeOffset? NextTry);

@@ -2,7 +2,6 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Microsoft.Extensions.AI;
 using Npgsql;
 
@@ -40,9 +39,11 @@ public sealed class Doctor
             }
         }
 
-        var widest = corpora.Count == 0 ? 1 : corpora[0].Dimensions;
-        var model = corpora.Count == 0 ? _settings.Model : _settings.ModelFor(corpora[0]);
-        findings.Add(await Try("provider", () => CheckProvider(model, widest, cancellation), "Check OPENAI_API_KEY, OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT, EMBEDDING_MODEL, and the account's balance."));
+        foreach (var (model, dimensions) in corpora.Select(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)).Distinct())
+        {
+            findings.Add(await Try("provider", () => CheckProvider(model, dimensions, cancellation), "Check OPENAI_API_KEY, OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT, EMBEDDING_MODEL, and the account's balance."));
+        }
+
         return findings;
     }
 
@@ -65,13 +66,9 @@ public sealed class Doctor
 
     private async Task<string> CheckCorpus(Corpus corpus, CancellationToken cancellation)
     {
+        // Looked up anew: the tables may have changed since this process bound them.
         var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
         var bound = CorpusBinder.Bind(corpus, tables, _settings.ModelFor(corpus));
-        if (bound.Tables.Select(CorpusShape.Mismatch).OfType<string>().FirstOrDefault() is { } mismatch)
-        {
-            throw new CorpusException(mismatch);
-        }
-
         await _corpora.Get(corpus.Name, cancellation);
         return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorColumnType} by {bound.Model}";
     }

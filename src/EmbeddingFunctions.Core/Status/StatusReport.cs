@@ -51,15 +51,17 @@ public sealed class StatusReport
     private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
     {
         var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+        // Each item counts once: one that failed is not also pending, though a later run will take it again.
         var sql =
             $"""
             SELECT count(*),
                    count(*) FILTER (WHERE NOT pending AND has_vector),
                    count(*) FILTER (WHERE NOT pending AND content_hash = '{BoundTable.EmptyMark}'),
-                   count(*) FILTER (WHERE pending),
-                   (SELECT count(*) FROM embedding_failures f WHERE f.corpus = $1 AND f.kind = $2)
-            FROM  (SELECT ({table.Pending}) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash
+                   count(*) FILTER (WHERE pending AND NOT waits),
+                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}')
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits
                    FROM   {table.Table} t
+                   LEFT   JOIN embedding_failures f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text
                    WHERE  true{table.Filter} {active}) items
             """;
         await using var command = _database.CreateCommand(sql);

@@ -1,33 +1,37 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>The corpora as this database holds them: bound once a process, refused if <c>migrate</c> has not been run for this rule.</summary>
-internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings)
+/// <summary>The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.</summary>
+internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, BoundCorpus> _bound = new();
-
     private const string FindRules =
         """
-        SELECT kind, rule
+        SELECT kind, rule, shape
         FROM   embedding_rules
         WHERE  corpus = $1
         """;
 
+    // Two processes with different declarations would undo each other's vectors, and pay for it, for as long as both run.
+    private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<string, (BoundCorpus Corpus, long CheckedAt)> _bound = new();
+
     /// <exception cref="CorpusException">It is not declared, does not fit the database, or needs a migration.</exception>
     public async Task<BoundCorpus> Get(string name, CancellationToken cancellation)
     {
-        if (_bound.TryGetValue(name, out var known))
+        if (_bound.TryGetValue(name, out var known) && time.GetElapsedTime(known.CheckedAt) < _trust)
         {
-            return known;
+            return known.Corpus;
         }
 
-        var bound = await Bind(corpora.Get(name), cancellation);
-        await DemandMigrated(bound, cancellation);
-        return _bound.GetOrAdd(name, bound);
+        var corpus = known.Corpus ?? await Bind(corpora.Get(name), cancellation);
+        await DemandMigrated(corpus, cancellation);
+        return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() }).Corpus;
     }
 
     /// <summary>Binds without asking whether the database was migrated.</summary>
@@ -46,18 +50,25 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
             throw new CorpusException($"The database is not ready for the corpus '{name}': run 'embeddings migrate {name}' first.");
         }
 
-        var changed = corpus.Tables.Where(table => rules.GetValueOrDefault(table.Kind) != table.Rule.Id).ToList();
+        var changed = corpus.Tables.Where(table => rules.TryGetValue(table.Kind, out var found) && found.Rule != table.Rule.Id).ToList();
         if (changed.Count > 0)
         {
             throw new CorpusException(
                 $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model or dimensions changed; " +
                 $"the model is now '{corpus.Model}'): every vector must be made anew. Run 'embeddings migrate {name}' if that is what you want.");
         }
+
+        var shape = CorpusShape.Id(corpus);
+        if (corpus.Tables.Any(table => rules.GetValueOrDefault(table.Kind).Shape != shape))
+        {
+            throw new CorpusException(
+                $"The database was migrated for another declaration of '{name}', or by another version of this program: run 'embeddings migrate {name}'. Its vectors stay.");
+        }
     }
 
-    private async Task<Dictionary<string, string>> Rules(string corpus, CancellationToken cancellation)
+    private async Task<Dictionary<string, (string Rule, string Shape)>> Rules(string corpus, CancellationToken cancellation)
     {
-        var rules = new Dictionary<string, string>();
+        var rules = new Dictionary<string, (string, string)>();
         try
         {
             await using var command = database.CreateCommand(FindRules);
@@ -65,12 +76,12 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             while (await reader.ReadAsync(cancellation))
             {
-                rules[reader.GetString(0)] = reader.GetString(1);
+                rules[reader.GetString(0)] = (reader.GetString(1), reader.GetString(2));
             }
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
         {
-            // Never migrated: the caller says what to do.
+            // Never migrated, or by an early version: the caller says what to do.
         }
 
         return rules;

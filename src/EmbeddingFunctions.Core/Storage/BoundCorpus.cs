@@ -5,5 +5,11 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>A declaration that was held against a database: every name in it exists there.</summary>
 internal sealed record BoundCorpus(Corpus Corpus, string Model, IReadOnlyList<BoundTable> Tables, string? ActivePartitions)
 {
+    /// <summary>The kinds by the table that holds them: mostly one a table, more where a filter tells them apart.</summary>
+    public IEnumerable<IReadOnlyList<BoundTable>> KindsByTable => Tables.GroupBy(table => table.Table).Select(kinds => kinds.ToList());
+
+    /// <summary>The partitions' type; text where the tables do not agree.</summary>
+    public string PartitionType => Tables.Select(table => table.PartitionType).Distinct().Count() == 1 ? Tables[0].PartitionType : "text";
+
     public BoundTable TableOf(string kind) => Tables.First(table => table.Kind == kind);
 }

@@ -42,9 +42,9 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public bool HasPartition => table.Partition is not null;
 
-    public string VectorColumnType => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+    public string VectorColumnType => VectorTypeOf(corpus);
 
-    public bool IsHalf => corpus.VectorType == VectorType.HalfVec;
+    public string CosineOperators => corpus.VectorType == VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops";
 
     /// <summary>The text's columns, cast to text, in the template's order.</summary>
     public IEnumerable<string> TextColumns => Template.Columns.Select(column => $"{Column(column)}::text");
@@ -52,13 +52,18 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
     public string Version => $"sha256(convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'))";
 
-    /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column. A type without a zone is read as UTC.</summary>
-    public string? ChangedAt => table.ChangedAt is null ? null : found.Columns[table.ChangedAt].Type switch
+    /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
+    public string? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
+
+    /// <summary>A column as a timestamptz: a type without a zone is read as UTC.</summary>
+    public string Moment(string column) => found.Columns[column].Type switch
     {
-        "timestamp with time zone" => Column(table.ChangedAt),
-        "date" => $"({Column(table.ChangedAt)}::timestamp AT TIME ZONE 'UTC')",
-        _ => $"({Column(table.ChangedAt)} AT TIME ZONE 'UTC')",
+        "timestamp with time zone" => Column(column),
+        "date" => $"({Column(column)}::timestamp AT TIME ZONE 'UTC')",
+        _ => $"({Column(column)} AT TIME ZONE 'UTC')",
     };
+
+    public string Column(string name) => $"{row}{Sql.Identifier(name)}";
 
     /// <summary>Newest first, then by id so that the order is total.</summary>
     public string Newest => ChangedAt is null ? Id : $"{ChangedAt} DESC, {Id}";
@@ -80,11 +85,13 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     /// <summary>The declared filter as a condition to append, or nothing.</summary>
     public string Filter => string.Concat(table.Filter.Select(filter => " AND " + Condition(row, found, filter)));
 
+    public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
+
+    public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+
     public static string Condition(string row, FoundTable table, ColumnFilter filter)
     {
         var column = $"{row}{Sql.Identifier(filter.Column)}";
         return filter.EqualTo is null ? $"{column} IS NULL" : $"{column} = {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].Type}";
     }
-
-    private string Column(string name) => $"{row}{Sql.Identifier(name)}";
 }

@@ -9,16 +9,18 @@ internal sealed class Catalogue(NpgsqlDataSource database)
     // to_regclass would parse the name as SQL does; a declared name is compared as it stands instead.
     private const string FindColumns =
         """
-        SELECT n.nspname, c.relname, a.attname,
-               format_type(a.atttypid, CASE WHEN a.attname = 'embedding' THEN -1 ELSE a.atttypmod END),
-               a.atttypmod
+        SELECT n.nspname, c.relname, c.relkind::text, a.attname, format_type(a.atttypid, -1), a.atttypmod,
+               a.attnotnull AND EXISTS (
+                   SELECT FROM pg_index i
+                   WHERE  i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                   AND    i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         JOIN   pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         WHERE  c.relkind IN ('r', 'p', 'v', 'm')
         AND    (n.nspname || '.' || c.relname = ANY ($1)
                 OR (c.relname = ANY ($1) AND pg_table_is_visible(c.oid)))
-        ORDER  BY n.nspname, c.relname, a.attnum
+        ORDER  BY c.relname = ANY ($1), n.nspname, c.relname, a.attnum
         """;
 
     /// <returns>The tables that exist of those named, by the name that was asked for.</returns>
@@ -34,8 +36,12 @@ internal sealed class Catalogue(NpgsqlDataSource database)
             var (schema, table) = (reader.GetString(0), reader.GetString(1));
             foreach (var name in asked.Where(name => name == table || name == $"{schema}.{table}"))
             {
-                found.TryAdd(name, new FoundTable(schema, table, []));
-                found[name].Columns[reader.GetString(2)] = new FoundColumn(reader.GetString(3), reader.GetInt32(4));
+                found.TryAdd(name, new FoundTable(schema, table, reader.GetString(2)[0], []));
+                // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
+                if (found[name].Schema == schema && found[name].Name == table)
+                {
+                    found[name].Columns[reader.GetString(3)] = new FoundColumn(reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6));
+                }
             }
         }
 
@@ -50,11 +56,17 @@ internal sealed class Catalogue(NpgsqlDataSource database)
     }
 }
 
-internal sealed record FoundTable(string Schema, string Name, Dictionary<string, FoundColumn> Columns)
+/// <param name="Type">What Postgres calls <c>relkind</c>.</param>
+internal sealed record FoundTable(string Schema, string Name, char Type, Dictionary<string, FoundColumn> Columns)
 {
     public string Quoted => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
+
+    public bool IsTable => Type is 'r' or 'p';
+
+    public bool IsPartitioned => Type == 'p';
 }
 
-/// <param name="Type">The type as SQL writes it, for example <c>uuid</c>.</param>
+/// <param name="Type">The type as SQL writes it, without length or precision, for example <c>uuid</c>.</param>
 /// <param name="Modifier">For a vector, its dimensions; -1 if it has none.</param>
-internal sealed record FoundColumn(string Type, int Modifier);
+/// <param name="IsKey">Whether it alone tells a row from all others.</param>
+internal sealed record FoundColumn(string Type, int Modifier, bool IsKey);

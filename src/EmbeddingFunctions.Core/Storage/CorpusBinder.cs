@@ -5,14 +5,14 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>Holds a declaration against a database's catalogue and says all that does not fit.</summary>
 internal static class CorpusBinder
 {
-    private static readonly string[] _keyTypes = ["uuid", "bigint", "integer", "text"];
+    private static readonly string[] _keyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
 
     /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
     /// <param name="model">The provider's model, part of the rule.</param>
     /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
     public static BoundCorpus Bind(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, string model)
     {
-        var errors = corpus.Tables.SelectMany(table => Check(table, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+        var errors = corpus.Tables.SelectMany(table => Check(corpus, table, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
         if (errors.Count > 0)
         {
             throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(errors.Select(e => $"\n  - {e}"))}");
@@ -22,7 +22,7 @@ internal static class CorpusBinder
         return new BoundCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
     }
 
-    private static IEnumerable<string> Check(CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
+    private static IEnumerable<string> Check(Corpus corpus, CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
     {
         if (!tables.TryGetValue(table.Table, out var found))
         {
@@ -31,26 +31,46 @@ internal static class CorpusBinder
 
         var columns = TextTemplate.Parse(table.Text).Columns
             .Concat(table.Filter.Select(filter => filter.Column))
+            .Concat(corpus.PendingView?.Columns ?? [])
             .Append(table.Id).Append(table.Partition).Append(table.ChangedAt);
-        return Missing(found, columns.OfType<string>()).Concat(WrongTypes(table, found)).Select(error => $"{table.Kind}: {error}");
+        return Missing(found, columns.OfType<string>()).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found))
+            .Select(error => $"{table.Kind}: {error}");
     }
 
-    private static IEnumerable<string> WrongTypes(CorpusTable table, FoundTable found)
+    private static IEnumerable<string> CheckKey(CorpusTable table, FoundTable found)
     {
-        if (found.Columns.TryGetValue(table.Id, out var id) && !IsKey(id.Type))
+        if (!found.IsTable)
+        {
+            yield return $"{found.Name} is a view; it takes a table, which can hold vectors";
+        }
+        else if (found.Columns.TryGetValue(table.Id, out var id) && !_keyTypes.Contains(id.Type))
         {
             yield return $"the key {found.Name}.{table.Id} is of type {id.Type}; it takes uuid, bigint, integer or text";
         }
-
-        if (table.ChangedAt is { } changedAt && found.Columns.TryGetValue(changedAt, out var type)
-            && !type.Type.StartsWith("timestamp", StringComparison.Ordinal) && type.Type != "date")
+        else if (id is { IsKey: false })
         {
-            yield return $"changedAt {found.Name}.{changedAt} is of type {type.Type}; it takes a timestamp";
+            yield return $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL";
         }
     }
 
-    private static bool IsKey(string type) =>
-        _keyTypes.Contains(type) || type.StartsWith("character varying", StringComparison.Ordinal);
+    private static IEnumerable<string> CheckTypes(Corpus corpus, CorpusTable table, FoundTable found)
+    {
+        if (table.ChangedAt is { } changedAt && found.Columns.TryGetValue(changedAt, out var moment) && !BoundTable.IsMoment(moment.Type))
+        {
+            yield return $"changedAt {found.Name}.{changedAt} is of type {moment.Type}; it takes a timestamp or a date";
+        }
+
+        if (found.Columns.GetValueOrDefault("embedding") is { } embedding && VectorType(embedding) is var type && type != BoundTable.VectorTypeOf(corpus))
+        {
+            yield return $"the column {found.Name}.embedding is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
+                + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again";
+        }
+    }
+
+    internal static string VectorType(FoundColumn column) =>
+        column.Type is not ("vector" or "halfvec") ? column.Type
+        : column.Modifier < 0 ? $"{column.Type} without dimensions"
+        : $"{column.Type}({column.Modifier})";
 
     private static IEnumerable<string> CheckPartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
     {

@@ -5,8 +5,6 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>Opens a database so that a transaction pooler may stand before it: no session state, nothing prepared, nothing reset.</summary>
 public static class Database
 {
-    private const int SecondsToConnect = 15;
-
     /// <param name="connectionString">An Npgsql connection string.</param>
     public static NpgsqlDataSource Open(string connectionString)
     {
@@ -15,7 +13,6 @@ public static class Database
             NoResetOnClose = true,
             MaxAutoPrepare = 0,
             Multiplexing = false,
-            Timeout = SecondsToConnect,
             // What the server says of a failing row repeats the row's text, which is not ours to show.
             IncludeErrorDetail = false,
         };
@@ -27,6 +24,6 @@ public static class Database
     public static string Describe(NpgsqlDataSource database)
     {
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        return $"{settings.Database} on {settings.Host}:{settings.Port}";
+        return $"{settings.Database ?? "the user's own database"} on {settings.Host}:{settings.Port}";
     }
 }

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
@@ -8,7 +7,20 @@ namespace EmbeddingFunctions.Storage.Migrations;
 internal static class CorpusShape
 {
     // Postgres cuts longer names, two of which could then be one.
-    private const int MaxName = 63;
+    private const int MaxNameBytes = 63;
+
+    private static readonly string[] _columns = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "content_hash"];
+
+    /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
+    public static string Id(BoundCorpus corpus)
+    {
+        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])));
+        var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
+        var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
+        return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
+    }
+
+    public static bool HasColumns(BoundTable table) => _columns.All(table.Found.Columns.ContainsKey);
 
     public static string Columns(BoundTable table) =>
         $"""
@@ -25,86 +37,65 @@ internal static class CorpusShape
     /// When a vector was written, a trigger that bumps the changed-at column cannot make it look older than the row:
     /// this one runs last, because triggers run in the order of their names.
     /// </summary>
-    public static string Trigger(BoundTable table)
+    public static string Trigger(IReadOnlyList<BoundTable> kinds)
     {
+        var table = kinds[0];
         var function = $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name("embedding_note_edit", table))}";
         var trigger = Sql.Identifier(Name("zzz_embedding_note_edit", table));
-        var (old, current) = (table.WithRow("OLD."), table.WithRow("NEW."));
-        var generatedAt = table.ChangedAt is null ? "NEW.embedding_generated_at" : $"GREATEST(NEW.embedding_generated_at, {current.ChangedAt})";
-        return
+        var old = kinds.Select(kind => kind.WithRow("OLD.")).ToList();
+        var current = kinds.Select(kind => kind.WithRow("NEW.")).ToList();
+        var moments = current.Select(kind => kind.ChangedAt).OfType<string>().Distinct().Prepend("NEW.embedding_generated_at");
+        // A literal, because a column's name could hold any other quotes.
+        var body = Sql.Literal(
             $"""
-            CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $note$
             BEGIN
-                IF ROW({string.Join(", ", current.TextColumns)}) IS DISTINCT FROM ROW({string.Join(", ", old.TextColumns)}) THEN
+                IF ROW({Texts(current)}) IS DISTINCT FROM ROW({Texts(old)}) THEN
                     NEW.embedding_rule := NULL;
                 ELSIF NEW.embedding_generated_at IS DISTINCT FROM OLD.embedding_generated_at THEN
-                    NEW.embedding_generated_at := {generatedAt};
+                    NEW.embedding_generated_at := GREATEST({string.Join(", ", moments)});
                 END IF;
                 RETURN NEW;
             END
-            $note$;
-            DROP TRIGGER IF EXISTS {trigger} ON {table.Table};
-            CREATE TRIGGER {trigger} BEFORE UPDATE ON {table.Table}
+            """);
+        return
+            $"""
+            CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {body};
+            CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table.Table}
                 FOR EACH ROW EXECUTE FUNCTION {function}();
             """;
     }
 
     /// <summary>The indexes by name: pending items newest first, items in the order of a forced run, vectors by cosine distance.</summary>
-    public static IEnumerable<(string Name, string Definition)> Indexes(BoundTable table)
+    public static IReadOnlyList<(string Name, string Definition)> Indexes(IReadOnlyList<BoundTable> kinds) =>
+        kinds.SelectMany(Indexes).DistinctBy(index => index.Name).ToList();
+
+    /// <summary>Names of indexes that an earlier declaration may have left behind begin so.</summary>
+    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_"];
+
+    public static string SimilarityCache(BoundCorpus corpus) =>
+        Migration.Read("similarity_cache.sql")
+            .Replace("{vector_type}", corpus.Tables[0].VectorColumnType, StringComparison.Ordinal)
+            .Replace("{partition_type}", corpus.PartitionType, StringComparison.Ordinal);
+
+    private static IEnumerable<(string Name, string Definition)> Indexes(BoundTable table)
     {
         var bare = table.WithRow("");
         var partition = table.HasPartition ? $"{bare.Partition}, " : "";
-        yield return (Name("embedding_pending", table, table.Pending), $"ON {table.Table} ({partition}{bare.Newest}) WHERE {bare.Pending}");
-        yield return (Name("embedding_age", table), $"ON {table.Table} ({partition}({bare.GeneratedAt}), {bare.Id})");
+        var pending = $"({partition}{bare.Newest}) WHERE {bare.Pending}";
+        var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
+        yield return (Name("embedding_pending", table, pending), $"ON {table.Table} {pending}");
+        yield return (Name("embedding_age", table, age), $"ON {table.Table} {age}");
         yield return (Name("embedding_hnsw", table),
-            $"ON {table.Table} USING hnsw (\"embedding\" {(table.IsHalf ? "halfvec" : "vector")}_cosine_ops) WITH (m = 16, ef_construction = 64)");
+            $"ON {table.Table} USING hnsw (\"embedding\" {table.CosineOperators}) WITH (m = 16, ef_construction = 64)");
     }
 
-    /// <summary>Names of indexes that an earlier rule left behind begin so.</summary>
-    public static string PendingIndexPrefix(BoundTable table) => Name("embedding_pending", table) + "_";
-
-    /// <summary>Other writers of the old columns may have typed them otherwise; only the vector's width must be right.</summary>
-    public static string? Mismatch(BoundTable table)
-    {
-        var column = table.Found.Columns.GetValueOrDefault("embedding");
-        var found = column is null ? null : column.Modifier > 0 ? $"{column.Type}({column.Modifier})" : column.Type;
-        return found is null || found == table.VectorColumnType
-            ? null
-            : $"{table.Kind}: the column {table.Name}.embedding is {found}, the corpus says {table.VectorColumnType}";
-    }
-
-    public static string PendingView(BoundCorpus corpus, PendingView view)
-    {
-        var selects = corpus.Tables.Select(table => Select(corpus, table, view));
-        return
-            $"""
-            DROP VIEW IF EXISTS {Sql.Identifier(view.Name)};
-            CREATE VIEW {Sql.Identifier(view.Name)} AS
-            SELECT * FROM (
-            {string.Join("\nUNION ALL\n", selects)}
-            ) items
-            ORDER BY priority_score DESC{(view.Columns.Contains("updated_at") ? ", updated_at DESC" : "")}
-            """;
-    }
-
-    private static string Select(BoundCorpus corpus, BoundTable table, PendingView view)
-    {
-        var columns = view.Columns.Select(column => $"t.{Sql.Identifier(column)}");
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
-        return
-            $"""
-            SELECT {Sql.Literal(table.Kind)}::text AS item_type, {table.Id}::text AS id, {string.Join("", columns.Select(c => c + ", "))}
-                   t.embedding_generated_at, t.content_hash, {table.Priority} AS priority_score
-            FROM   {table.Table} t
-            WHERE  {table.Pending} {active}
-            """;
-    }
+    private static string Texts(IEnumerable<BoundTable> kinds) => string.Join(", ", kinds.SelectMany(kind => kind.TextColumns).Distinct());
 
     private static string Name(string purpose, BoundTable table, string? definition = null)
     {
         var suffix = definition is null ? "" : "_" + Hash(definition);
         var name = $"{purpose}_{table.Name}{suffix}";
-        return name.Length <= MaxName ? name : $"{purpose}_{Hash(table.Name)}{suffix}";
+        return Encoding.UTF8.GetByteCount(name) <= MaxNameBytes ? name : $"{purpose}_{Hash(table.Name)}{suffix}";
     }
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];

@@ -3,7 +3,8 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>Builds a table's indexes without blocking its writers, and drops those that an earlier rule left behind.</summary>
+/// <summary>Builds a table's indexes without blocking its writers, and drops those that an earlier declaration left behind.</summary>
+/// <remarks>Only one process may be at it, see <see cref="MigrationTurn"/>.</remarks>
 internal sealed class IndexBuilder(NpgsqlDataSource database)
 {
     private const int Tries = 5;
@@ -17,9 +18,10 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
         AND    c.relname LIKE 'embedding\_%'
         """;
 
-    public async Task Build(BoundTable table, Action<string>? progress, CancellationToken cancellation)
+    public async Task Build(IReadOnlyList<BoundTable> kinds, Action<string>? progress, CancellationToken cancellation)
     {
-        var wanted = CorpusShape.Indexes(table).ToList();
+        var table = kinds[0];
+        var wanted = CorpusShape.Indexes(kinds);
         var found = await Find(table, cancellation);
         foreach (var (name, definition) in wanted.Where(index => !found.GetValueOrDefault(index.Name)))
         {
@@ -27,42 +29,43 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
             await Build(table, name, definition, cancellation);
         }
 
-        foreach (var name in found.Keys.Where(name => IsOld(name, table) && wanted.TrueForAll(index => index.Name != name)))
+        foreach (var name in found.Keys.Where(name => IsOld(name, table) && !wanted.Any(index => index.Name == name)))
         {
-            await Run($"DROP INDEX CONCURRENTLY IF EXISTS {Qualified(table, name)}", cancellation);
+            await Run($"DROP INDEX {Concurrently(table)} IF EXISTS {Qualified(table, name)}", cancellation);
         }
     }
 
     private async Task Build(BoundTable table, string name, string definition, CancellationToken cancellation)
     {
-        for (var attempt = 1; attempt <= Tries; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await Run($"CREATE INDEX CONCURRENTLY IF NOT EXISTS {Sql.Identifier(name)} {definition}", cancellation);
-                if ((await Find(table, cancellation)).GetValueOrDefault(name))
+                // A process that died in the middle leaves an index behind that has the name, and is of no use.
+                if ((await Find(table, cancellation)).ContainsKey(name))
                 {
-                    return;
+                    await Run($"DROP INDEX {Concurrently(table)} IF EXISTS {Qualified(table, name)}", cancellation);
                 }
 
-                // Left half-built by a process that died, or still being built by another: that one holds a lock which the drop waits for.
-                await Run($"DROP INDEX CONCURRENTLY IF EXISTS {Qualified(table, name)}", cancellation);
+                await Run($"CREATE INDEX {Concurrently(table)} {Sql.Identifier(name)} {definition}", cancellation);
+                return;
             }
-            catch (PostgresException e) when (attempt < Tries && IsRace(e))
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected && attempt < Tries)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(200 * attempt), cancellation);
+                // Somebody else changed the table at that moment.
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled)
+            {
+                throw new CorpusException($"The index {name} could not be built: {e.MessageText}. Raise statement_timeout for this user, then migrate again.");
             }
         }
-
-        throw new CorpusException($"The index {name} could not be built in {Tries} tries: look at the database's log, then migrate again.");
     }
 
-    // Two processes that build the same index at once: one of them finds the name taken, or waits for the other in a circle.
-    private static bool IsRace(PostgresException e) => e.SqlState is
-        PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.UndefinedObject;
+    // Postgres builds the indexes of a partitioned table's parts only all at once.
+    private static string Concurrently(BoundTable table) => table.Found.IsPartitioned ? "" : "CONCURRENTLY";
 
     private static bool IsOld(string name, BoundTable table) =>
-        name.StartsWith(CorpusShape.PendingIndexPrefix(table), StringComparison.Ordinal);
+        CorpusShape.ChangingIndexes(table).Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
     private static string Qualified(BoundTable table, string name) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(name)}";
 

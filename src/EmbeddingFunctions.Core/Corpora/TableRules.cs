@@ -1,0 +1,42 @@
+namespace EmbeddingFunctions.Corpora;
+
+/// <summary>What the tables of a declaration must satisfy.</summary>
+internal static class TableRules
+{
+    public static IEnumerable<string> Check(Corpus corpus) =>
+        (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
+            .Concat(CheckShared(corpus))
+            .Concat(corpus.Tables.SelectMany(table => Check(corpus, table)));
+
+    // One table may hold several kinds, if it can be told which row is of which.
+    private static IEnumerable<string> CheckShared(Corpus corpus) =>
+        corpus.Tables.GroupBy(table => table.Table)
+            .Where(group => group.Count() > 1 && group.Select(Filter).Append("").Distinct().Count() <= group.Count())
+            .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own");
+
+    private static string Filter(CorpusTable table) =>
+        string.Join(' ', table.Filter.Select(filter => $"{filter.Column}={filter.EqualTo ?? "\0"}").Order());
+
+    private static IEnumerable<string> Check(Corpus corpus, CorpusTable table)
+    {
+        if (!CorpusRules.IsName(table.Kind))
+        {
+            yield return $"the kind '{table.Kind}' is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter";
+        }
+
+        if (corpus.Partitions is not null && table.Partition is null)
+        {
+            yield return $"{table.Kind}: partitions are declared, so the table needs a partition column";
+        }
+
+        if (corpus.Partitions is null && table.Partition is not null)
+        {
+            yield return $"{table.Kind}: it has a partition column, but the corpus does not say in 'partitions' which may embed";
+        }
+
+        if (TextTemplate.Problem(table.Text) is { } problem)
+        {
+            yield return $"{table.Kind}: the text '{table.Text}' {problem}";
+        }
+    }
+}

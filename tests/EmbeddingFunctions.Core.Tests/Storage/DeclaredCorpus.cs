@@ -1,0 +1,59 @@
+using System.Text.Json;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage.Migrations;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace EmbeddingFunctions.Core.Tests.Storage;
+
+/// <summary>The product on a database, with one corpus of the test's own and vectors made in this process.</summary>
+internal sealed class DeclaredCorpus : IAsyncDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+    private readonly ServiceProvider _services;
+
+    /// <param name="database">Where its tables are.</param>
+    /// <param name="declaration">One corpus, as the corpora file has it.</param>
+    /// <param name="model">Null: the local provider's; else a model that is never called.</param>
+    public DeclaredCorpus(NpgsqlDataSource database, object declaration, string? model = null)
+    {
+        File.WriteAllText(_file, JsonSerializer.Serialize(new { corpora = new[] { declaration } }));
+        var settings = new EmbeddingSettings
+        {
+            Provider = model is null ? ProviderChoice.Local : ProviderChoice.OpenAi,
+            ProviderReason = "test",
+            ApiKey = "sk-never-sent",
+            Model = model ?? "",
+            CorporaFile = _file,
+        };
+        _services = new ServiceCollection().AddEmbeddings(settings, database).BuildServiceProvider();
+    }
+
+    public Corpus Corpus => Get<CorpusSet>().All[0];
+
+    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
+
+    public Task Migrate(bool withSampleTables = false, Action<string>? progress = null) =>
+        Get<Migrator>().Migrate(Corpus, withSampleTables, progress, CancellationToken.None);
+
+    public async Task<RunOutcome> Run(bool force = false)
+    {
+        var outcome = await Get<InProcessEngine>().Run(new RunRequest(Corpus.Name, [], Force: force, Concurrency: 2), null, CancellationToken.None);
+        Assert.True(outcome.Status == RunStatus.Completed, outcome.Error);
+        return outcome;
+    }
+
+    public async Task<RunOutcome> MigrateAndRun()
+    {
+        await Migrate();
+        return await Run();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        File.Delete(_file);
+    }
+}
