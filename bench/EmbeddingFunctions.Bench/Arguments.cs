@@ -1,0 +1,44 @@
+namespace EmbeddingFunctions.Bench;
+
+/// <summary>What was asked for on the command line.</summary>
+internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
+{
+    public const string Usage =
+        """
+        usage: ./run bench [--only NAME]... [--quick] [--runs N]
+
+          --only NAME  backfill, memory, writes or planning; may be given more than once
+          --quick      small sizes: to see that it works, not how fast it is
+          --runs N     take the median of so many runs (3; with --quick 1)
+        """;
+
+    private static readonly string[] _names = ["backfill", "memory", "writes", "planning"];
+
+    /// <returns>Null if the arguments cannot be understood.</returns>
+    public static Arguments? Parse(string[] args)
+    {
+        var only = new List<string>();
+        var sizes = args.Contains("--quick") ? Sizes.Quick : Sizes.Full;
+        for (var i = 0; i < args.Length; i++)
+        {
+            switch (args[i])
+            {
+                case "--quick":
+                    break;
+                case "--only" when i + 1 < args.Length && _names.Contains(args[i + 1]):
+                    only.Add(args[++i]);
+                    break;
+                case "--runs" when i + 1 < args.Length && int.TryParse(args[i + 1], out var runs) && runs > 0:
+                    sizes = sizes with { Runs = runs };
+                    i++;
+                    break;
+                default:
+                    return null;
+            }
+        }
+
+        return new Arguments(only, sizes);
+    }
+
+    public bool Includes(string name) => Only.Count == 0 || Only.Contains(name);
+}

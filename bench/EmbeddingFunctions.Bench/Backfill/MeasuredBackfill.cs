@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using EmbeddingFunctions.Bench.Data;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmbeddingFunctions.Bench.Backfill;
+
+/// <summary>The process that is measured: a backfill as a host runs it, and nothing else.</summary>
+internal static class MeasuredBackfill
+{
+    public const string Command = "measured-backfill";
+
+    private const double Megabyte = 1 << 20;
+
+    public static Task<BackfillResult> Measure(BenchDatabase database, string baseUrl, int concurrency) =>
+        ChildProcess.Ask<BackfillOrder, BackfillResult>(
+            Command, new BackfillOrder(database.ConnectionString, database.Corpus.File, database.Corpus.Name, baseUrl, concurrency));
+
+    public static async Task<BackfillResult> Run(BackfillOrder order)
+    {
+        var corpus = new[] { BenchCorpus.Plain, BenchCorpus.Workspace }.Single(corpus => corpus.Name == order.Corpus);
+        await using var database = Database.Open(order.Database);
+        await using var services = new ServiceCollection()
+            .AddEmbeddings(BenchDatabase.Settings(corpus, order.BaseUrl, order.Concurrency), database).BuildServiceProvider();
+        await services.GetRequiredService<BoundCorpora>().Get(order.Corpus, CancellationToken.None);
+        var engine = services.GetRequiredService<InProcessEngine>();
+
+        var start = Environment.CpuUsage.TotalTime;
+        var clock = Stopwatch.StartNew();
+        var outcome = await engine.Run(new RunRequest(order.Corpus, [], Concurrency: order.Concurrency), null, CancellationToken.None);
+        clock.Stop();
+        var used = Environment.CpuUsage.TotalTime - start;
+
+        if (outcome.Status != RunStatus.Completed || outcome.Counts.Embedded != outcome.ItemsTotal)
+        {
+            throw new InvalidOperationException($"The backfill was not whole: {outcome}");
+        }
+
+        using var process = Process.GetCurrentProcess();
+        return new BackfillResult(
+            outcome.Counts.Embedded, outcome.Counts.Requests, clock.Elapsed.TotalSeconds, used.TotalSeconds, start.TotalSeconds,
+            process.PeakWorkingSet64 / Megabyte, GC.GetTotalAllocatedBytes() / Megabyte, GC.CollectionCount(2));
+    }
+}

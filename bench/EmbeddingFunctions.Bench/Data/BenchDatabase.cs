@@ -1,0 +1,74 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Testing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmbeddingFunctions.Bench.Data;
+
+/// <summary>A database of its own, filled and migrated for one measurement, with the product on it.</summary>
+internal sealed class BenchDatabase : IAsyncDisposable
+{
+    private readonly TestDatabase _database;
+    private readonly ServiceProvider _services;
+
+    private BenchDatabase(TestDatabase database, BenchCorpus corpus)
+    {
+        _database = database;
+        Corpus = corpus;
+        _services = new ServiceCollection().AddEmbeddings(Settings(corpus, "http://127.0.0.1:1/v1/", 1), database.Source).BuildServiceProvider();
+    }
+
+    public BenchCorpus Corpus { get; }
+
+    public string ConnectionString => _database.ConnectionString;
+
+    /// <param name="hasVectorIndex">Whether the HNSW index is there, to be kept up with every write.</param>
+    public static async Task<BenchDatabase> Create(BenchCorpus corpus, int items, int partitions, int characters, bool hasVectorIndex)
+    {
+        var database = new BenchDatabase(await TestDatabase.Empty(), corpus);
+        await corpus.Fill(database._database, items, partitions, characters);
+        await database.Get<Migrator>().Migrate(database.Get<CorpusSet>().Get(corpus.Name), withSampleTables: false, null, CancellationToken.None);
+        if (!hasVectorIndex)
+        {
+            await database.DropVectorIndexes();
+        }
+
+        await database.Execute("VACUUM ANALYZE");
+        await database.Execute("CHECKPOINT");
+        return database;
+    }
+
+    /// <summary>The settings with which a corpus is measured: limits that never limit.</summary>
+    public static EmbeddingSettings Settings(BenchCorpus corpus, string baseUrl, int concurrency) => new()
+    {
+        Provider = ProviderChoice.OpenAi,
+        ProviderReason = "bench",
+        ApiKey = FakeOpenAiOptions.DefaultApiKey,
+        BaseUrl = new Uri(baseUrl),
+        RequestsPerMinute = 10_000_000,
+        TokensPerMinute = 2_000_000_000,
+        Concurrency = concurrency,
+        CorporaFile = corpus.File,
+    };
+
+    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
+
+    public Task Execute(string sql, params object?[] values) => _database.Execute(sql, values);
+
+    public Task<T?> Ask<T>(string sql, params object?[] values) => _database.Ask<T>(sql, values);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    private async Task DropVectorIndexes()
+    {
+        foreach (var row in await _database.Rows("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'"))
+        {
+            await Execute($"DROP INDEX \"{row[0]}\"");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Bench.Data;
+
+internal sealed class WorkspaceCorpus : BenchCorpus
+{
+    public override string Name => "workspace";
+
+    public override string? File => null;
+
+    public override async Task Fill(TestDatabase database, int items, int partitions, int characters)
+    {
+        await database.Execute(Migration.Read("workspace_tables.sql"));
+        var repositories = Enumerable.Range(0, partitions).Select(_ => Guid.NewGuid()).ToArray();
+        await database.Execute("INSERT INTO repositories (id, full_name) SELECT id, id::text FROM unnest($1::uuid[]) AS r (id)", [repositories]);
+        await database.Execute(
+            """
+            WITH owner AS (INSERT INTO workspaces (name) VALUES ('bench') RETURNING id)
+            INSERT INTO workspace_repositories SELECT owner.id, repository FROM owner, unnest($1::uuid[]) AS r (repository)
+            """, [repositories]);
+
+        // Six of ten items are issues, three are pull requests, one is a discussion.
+        var (issues, pullRequests) = (items * 6 / 10, items * 3 / 10);
+        Guid Repository(int n) => repositories[n % partitions];
+        await Copy(database, "issues", Enumerable.Range(0, issues), _ => $"{Guid.NewGuid()}", Repository, characters);
+        await Copy(database, "pull_requests", Enumerable.Range(issues, pullRequests), _ => $"{Guid.NewGuid()}", Repository, characters);
+        await Copy(database, "discussions", Enumerable.Range(issues + pullRequests, items - issues - pullRequests), n => $"D_{n:x8}", Repository, characters);
+    }
+}

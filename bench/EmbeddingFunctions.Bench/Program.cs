@@ -1,0 +1,43 @@
+using EmbeddingFunctions.Bench;
+using EmbeddingFunctions.Bench.Backfill;
+using EmbeddingFunctions.Bench.Memory;
+using EmbeddingFunctions.Bench.Planning;
+using EmbeddingFunctions.Bench.Provider;
+using EmbeddingFunctions.Bench.Reports;
+using EmbeddingFunctions.Bench.Writes;
+using EmbeddingFunctions.Testing;
+
+// What is measured runs in a process of its own, which is this program again.
+switch (args)
+{
+    case ["fake", .. var rest]:
+        return await FakeOpenAi.RunAsync(rest);
+    case [MeasuredBackfill.Command, var order]:
+        return await ChildProcess.Answer<BackfillOrder, BackfillResult>(order, MeasuredBackfill.Run);
+    case [ProviderAlone.Command, var order]:
+        return await ChildProcess.Answer<ProviderOrder, ProviderResult>(order, ProviderAlone.Run);
+}
+
+if (Arguments.Parse(args) is not { } arguments)
+{
+    await Console.Error.WriteLineAsync(Arguments.Usage);
+    return 2;
+}
+
+var report = new Report(Console.Out);
+await Machine.Describe(report);
+var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
+{
+    ("backfill", BackfillBenchmark.Run),
+    ("memory", MemoryBenchmark.Run),
+    ("writes", WritesBenchmark.Run),
+    ("planning", PlanningBenchmark.Run),
+};
+foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))
+{
+    report.Begin(name);
+    await run(arguments.Sizes, report);
+}
+
+report.PrintGoals();
+return 0;

@@ -1,0 +1,15 @@
+namespace EmbeddingFunctions.Bench;
+
+/// <summary>How much is measured.</summary>
+/// <param name="Items">Of a backfill.</param>
+/// <param name="ManyItems">Of the backfill whose memory is compared with that of <paramref name="Items"/>.</param>
+/// <param name="Rows">Written by each way of writing.</param>
+/// <param name="Pending">Items pending while pages are planned.</param>
+/// <param name="Plans">Pages planned at each size.</param>
+/// <param name="Runs">Medians are of so many runs.</param>
+internal sealed record Sizes(int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int Runs)
+{
+    public static readonly Sizes Full = new(20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, 3);
+
+    public static readonly Sizes Quick = new(2_000, 10_000, 2_000, [1_000, 10_000, 50_000], 20, 1);
+}
