@@ -5,6 +5,8 @@ namespace EmbeddingFunctions.Settings;
 /// <summary>Turns <c>postgres://user:password@host:port/database?option=value</c> or an Npgsql string into an Npgsql string.</summary>
 internal static class DatabaseUrl
 {
+    private const string Form = "postgres://user:password@host:5432/database, with what is special in them percent-encoded";
+
     // The names that libpq gives its options, where Npgsql has others.
     private static readonly Dictionary<string, string> _names = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -12,6 +14,8 @@ internal static class DatabaseUrl
         ["application_name"] = "Application Name",
         ["connect_timeout"] = "Timeout",
         ["sslrootcert"] = "Root Certificate",
+        ["sslcert"] = "SSL Certificate",
+        ["sslkey"] = "SSL Key",
         ["search_path"] = "Search Path",
         ["channel_binding"] = "Channel Binding",
     };
@@ -21,18 +25,17 @@ internal static class DatabaseUrl
     {
         try
         {
-            var builder = value.StartsWith("postgres://", StringComparison.Ordinal) || value.StartsWith("postgresql://", StringComparison.Ordinal)
-                ? FromUrl(new Uri(value))
-                : new NpgsqlConnectionStringBuilder(value);
-            return string.IsNullOrEmpty(builder.Host)
-                ? throw new FormatException("names no host: write it like postgres://user:password@host:5432/database.")
-                : builder.ConnectionString;
+            var builder = IsUrl(value) ? FromUrl(new Uri(value)) : new NpgsqlConnectionStringBuilder(value);
+            return string.IsNullOrEmpty(builder.Host) ? throw new FormatException($"names no host: write it like {Form}.") : builder.ConnectionString;
         }
-        catch (Exception e) when (e is UriFormatException or ArgumentException or KeyNotFoundException)
+        catch (Exception e) when (e is UriFormatException or ArgumentException)
         {
-            throw new FormatException("cannot be read: write it like postgres://user:password@host:5432/database, or as an Npgsql connection string.");
+            throw new FormatException($"cannot be read: write it like {Form}, or as an Npgsql connection string; its options are those of Npgsql and {string.Join(", ", _names.Keys)}.");
         }
     }
+
+    private static bool IsUrl(string value) =>
+        value.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || value.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     private static NpgsqlConnectionStringBuilder FromUrl(Uri url)
     {
@@ -50,7 +53,9 @@ internal static class DatabaseUrl
         {
             var pair = option.Split('=', 2);
             var name = Uri.UnescapeDataString(pair[0]);
-            builder[_names.GetValueOrDefault(name, name)] = Uri.UnescapeDataString(pair.ElementAtOrDefault(1) ?? "");
+            var text = Uri.UnescapeDataString(pair.ElementAtOrDefault(1) ?? "");
+            // libpq writes verify-full where Npgsql writes VerifyFull.
+            builder[_names.GetValueOrDefault(name, name)] = name.Equals("sslmode", StringComparison.OrdinalIgnoreCase) ? text.Replace("-", "") : text;
         }
 
         return builder;

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Settings;
@@ -9,8 +10,10 @@ public sealed record EmbeddingSettings
     public const string LocalModel = "local-lexical-1";
 
     /// <summary>A connection string that Npgsql reads, or null: use the embedded Postgres.</summary>
+    [JsonIgnore]
     public string? Database { get; init; }
 
+    [JsonIgnore]
     public string? RedisUrl { get; init; }
 
     public required ProviderChoice Provider { get; init; }
@@ -20,6 +23,7 @@ public sealed record EmbeddingSettings
 
     public string Model { get; init; } = "text-embedding-3-small";
 
+    [JsonIgnore]
     public string? ApiKey { get; init; }
 
     /// <summary>The server's base, up to and with <c>/v1</c>; null: OpenAI's own.</summary>
@@ -40,6 +44,9 @@ public sealed record EmbeddingSettings
 
     /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
     public string ModelFor(Corpus corpus) => Provider == ProviderChoice.Local ? LocalModel : corpus.Model ?? Model;
+
+    /// <summary>Names no secret, where a record would print all it has.</summary>
+    public override string ToString() => $"{Provider} ({ProviderReason}), {Model}";
 }
 
 public enum ProviderChoice

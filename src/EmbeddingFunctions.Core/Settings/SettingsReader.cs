@@ -14,16 +14,16 @@ public static class SettingsReader
     public static EmbeddingSettings Read(IConfiguration configuration)
     {
         var errors = new List<string>();
-        var apiKey = Text(configuration, "OPENAI_API_KEY");
+        var apiKey = Key(configuration, errors);
         var azure = Url(configuration, "AZURE_OPENAI_ENDPOINT", errors);
         var openAi = Url(configuration, "OPENAI_BASE_URL", errors);
         if (azure is not null && openAi is not null)
         {
-            errors.Add($"AZURE_OPENAI_ENDPOINT ({azure}) and OPENAI_BASE_URL ({openAi}) are both set: keep one.");
+            errors.Add($"AZURE_OPENAI_ENDPOINT ({azure.Host}) and OPENAI_BASE_URL ({openAi.Host}) are both set: keep one.");
         }
 
         var (provider, reason) = Provider(configuration, apiKey, azure ?? openAi, errors);
-        if (provider == ProviderChoice.OpenAi && apiKey is null && azure is null && openAi?.IsLoopback != true)
+        if (provider == ProviderChoice.OpenAi && apiKey is null && azure is null && (openAi is null || !IsLoopback(openAi)))
         {
             errors.Add("OPENAI_API_KEY is not set: set it, or EMBEDDING_PROVIDER=local to try out without a provider.");
         }
@@ -31,7 +31,7 @@ public static class SettingsReader
         var settings = new EmbeddingSettings
         {
             Database = Database(configuration, errors),
-            RedisUrl = Text(configuration, "REDIS_URL"),
+            RedisUrl = Redis(configuration, errors),
             Provider = provider,
             ProviderReason = reason,
             Model = Text(configuration, "EMBEDDING_MODEL") ?? "text-embedding-3-small",
@@ -48,6 +48,29 @@ public static class SettingsReader
 
     private static string? Text(IConfiguration configuration, string name) =>
         configuration[name]?.Trim() is { Length: > 0 } value ? value : null;
+
+    // An HTTP header would refuse it later, and repeat it in the error.
+    private static string? Key(IConfiguration configuration, List<string> errors)
+    {
+        var key = Text(configuration, "OPENAI_API_KEY");
+        if (key is not null && key.Any(c => c is <= ' ' or > '~'))
+        {
+            errors.Add("OPENAI_API_KEY holds a blank, a line break or a letter beyond ASCII, which no key does.");
+        }
+
+        return key;
+    }
+
+    private static string? Redis(IConfiguration configuration, List<string> errors)
+    {
+        var value = Text(configuration, "REDIS_URL");
+        if (value is not null && !(Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "redis" or "rediss" && url.Host.Length > 0))
+        {
+            errors.Add("REDIS_URL is not a Redis address: write it like redis://host:6379.");
+        }
+
+        return value;
+    }
 
     private static (ProviderChoice, string) Provider(IConfiguration configuration, string? apiKey, Uri? server, List<string> errors)
     {
@@ -86,10 +109,16 @@ public static class SettingsReader
             return null;
         }
 
+        if (url.Query.Length + url.Fragment.Length > 0)
+        {
+            errors.Add($"{name} carries a ? or #: write it like https://host/v1.");
+            return null;
+        }
+
         // Plain http would show the key to the network; a server on this machine is the exception.
         if (url.Scheme == "http" && !IsLoopback(url))
         {
-            errors.Add($"{name} ({url}) is http on another machine: use https.");
+            errors.Add($"{name} ({url.Host}) is http on another machine: use https.");
             return null;
         }
 

@@ -1,0 +1,77 @@
+using System.Text.Json;
+using EmbeddingFunctions.Settings;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Primitives;
+
+namespace EmbeddingFunctions.Core.Tests.Settings;
+
+/// <summary>The files at the top of the repository that a person copies or a host reads.</summary>
+public sealed class SettingsFilesTests
+{
+    [Fact]
+    public void The_sample_lists_exactly_the_settings_that_are_read()
+    {
+        var asked = new Spy();
+        SettingsReader.Read(asked);
+
+        Assert.Equal(asked.Names.Order(), Sample().Keys.Order());
+    }
+
+    [Fact]
+    public void The_sample_holds_what_counts_without_it()
+    {
+        var sample = Sample();
+        var read = SettingsReader.Read(new ConfigurationBuilder().AddInMemoryCollection(sample).Build());
+
+        Assert.Equal(SettingsReader.Read(new ConfigurationBuilder().Build()), read);
+        Assert.Equal((read.Model, $"{read.RequestsPerMinute}", $"{read.TokensPerMinute}", $"{read.Concurrency}"),
+            (sample["EMBEDDING_MODEL"], sample["EMBEDDING_REQUESTS_PER_MINUTE"], sample["EMBEDDING_TOKENS_PER_MINUTE"], sample["EMBEDDING_CONCURRENCY"]));
+    }
+
+    [Fact]
+    public void The_sample_has_the_shape_of_local_settings()
+    {
+        using var json = Json("local.settings.sample.json");
+
+        Assert.Equal(["IsEncrypted", "Values"], json.RootElement.EnumerateObject().Select(property => property.Name));
+        Assert.False(json.RootElement.GetProperty("IsEncrypted").GetBoolean());
+    }
+
+    [Fact]
+    public void The_host_file_is_of_the_current_version()
+    {
+        using var json = Json("host.json");
+
+        Assert.Equal("2.0", json.RootElement.GetProperty("version").GetString());
+        Assert.Equal("Information", json.RootElement.GetProperty("logging").GetProperty("logLevel").GetProperty("default").GetString());
+    }
+
+    private static Dictionary<string, string?> Sample()
+    {
+        using var json = Json("local.settings.sample.json");
+        return json.RootElement.GetProperty("Values").Deserialize<Dictionary<string, string?>>()!;
+    }
+
+    private static JsonDocument Json(string name) => JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, name)));
+
+    private sealed class Spy : IConfiguration
+    {
+        public HashSet<string> Names { get; } = [];
+
+        public string? this[string key]
+        {
+            get
+            {
+                Names.Add(key);
+                return null;
+            }
+            set => throw new NotSupportedException();
+        }
+
+        public IEnumerable<IConfigurationSection> GetChildren() => throw new NotSupportedException();
+
+        public IChangeToken GetReloadToken() => throw new NotSupportedException();
+
+        public IConfigurationSection GetSection(string key) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,215 @@
+using System.Text.Json;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using Microsoft.Extensions.Configuration;
+
+namespace EmbeddingFunctions.Core.Tests.Settings;
+
+public sealed class SettingsReaderTests
+{
+    private const string Key = "sk-canary-0123456789";
+
+    [Fact]
+    public void Nothing_set_means_local_vectors_and_the_embedded_database()
+    {
+        var settings = Read();
+
+        Assert.Equal((ProviderChoice.Local, null, null, null), (settings.Provider, settings.Database, settings.RedisUrl, settings.CorporaFile));
+        Assert.Equal(("text-embedding-3-small", 500, 1_000_000, 8), (settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency));
+    }
+
+    [Fact]
+    public void Every_setting_is_read()
+    {
+        var settings = Read(
+            ("DATABASE_URL", "postgres://ann@db/shop"), ("REDIS_URL", "redis://:secret@cache:6380/1"), ("OPENAI_API_KEY", Key), ("OPENAI_BASE_URL", "https://llm.example/v1"),
+            ("EMBEDDING_PROVIDER", "openai"), ("EMBEDDING_MODEL", "text-embedding-3-large"), ("EMBEDDING_REQUESTS_PER_MINUTE", "10"),
+            ("EMBEDDING_TOKENS_PER_MINUTE", "20"), ("EMBEDDING_CONCURRENCY", "3"), ("CORPORA_FILE", "my.json"));
+
+        Assert.Equal(("Host=db;Username=ann;Database=shop", "redis://:secret@cache:6380/1", Key), (settings.Database, settings.RedisUrl, settings.ApiKey));
+        Assert.Equal(new Uri("https://llm.example/v1/"), settings.BaseUrl);
+        Assert.Equal((ProviderChoice.OpenAi, "text-embedding-3-large", 10, 20, 3, "my.json"),
+            (settings.Provider, settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency, settings.CorporaFile));
+    }
+
+    [Fact]
+    public void Blanks_are_as_good_as_nothing()
+    {
+        var settings = Read(("DATABASE_URL", ""), ("OPENAI_API_KEY", "  "), ("EMBEDDING_PROVIDER", ""), ("EMBEDDING_CONCURRENCY", " "), ("EMBEDDING_MODEL", ""));
+
+        Assert.Equal((ProviderChoice.Local, null, null, 8, "text-embedding-3-small"), (settings.Provider, settings.Database, settings.ApiKey, settings.Concurrency, settings.Model));
+    }
+
+    [Theory]
+    [InlineData("local", Key, "https://llm.example/v1", ProviderChoice.Local, "EMBEDDING_PROVIDER=local")]
+    [InlineData("OpenAI", Key, null, ProviderChoice.OpenAi, "EMBEDDING_PROVIDER=openai")]
+    [InlineData(null, Key, null, ProviderChoice.OpenAi, "OPENAI_API_KEY is set")]
+    [InlineData(null, null, "http://localhost:1234/v1", ProviderChoice.OpenAi, "a base URL is set")]
+    [InlineData(null, null, null, ProviderChoice.Local, "neither a key nor a base URL is set")]
+    public void The_provider_is_the_one_named_else_the_one_there_is_a_key_or_address_for_else_local(
+        string? named, string? key, string? url, ProviderChoice provider, string reason)
+    {
+        var settings = Read(("EMBEDDING_PROVIDER", named), ("OPENAI_API_KEY", key), ("OPENAI_BASE_URL", url));
+
+        Assert.Equal((provider, reason), (settings.Provider, settings.ProviderReason));
+    }
+
+    [Theory]
+    [InlineData("https://me.openai.azure.com", Key, false)]
+    [InlineData("https://me.openai.azure.com/openai/v1/", null, true)]
+    public void An_azure_endpoint_is_its_v1_address_by_key_or_by_entra(string endpoint, string? key, bool useEntra)
+    {
+        var settings = Read(("AZURE_OPENAI_ENDPOINT", endpoint), ("OPENAI_API_KEY", key));
+
+        Assert.Equal((ProviderChoice.OpenAi, new Uri("https://me.openai.azure.com/openai/v1/"), useEntra), (settings.Provider, settings.BaseUrl, settings.UseEntra));
+    }
+
+    [Theory]
+    [InlineData("http://localhost:1234/v1", "http://localhost:1234/v1/")]
+    [InlineData("http://127.0.0.1/v1/", "http://127.0.0.1/v1/")]
+    [InlineData("http://127.1/v1", "http://127.0.0.1/v1/")]
+    [InlineData("http://[::1]:8080", "http://[::1]:8080/")]
+    [InlineData("https://llm.example", "https://llm.example/")]
+    public void An_address_is_https_or_of_this_machine(string url, string read) =>
+        Assert.Equal(read, Read(("OPENAI_BASE_URL", url), ("OPENAI_API_KEY", Key)).BaseUrl!.AbsoluteUri);
+
+    [Theory]
+    [InlineData("http://llm.example/v1", "is http on another machine")]
+    [InlineData("http://127.0.0.1.evil.example/", "is http on another machine")]
+    [InlineData("http://localhost.evil.example/", "is http on another machine")]
+    [InlineData("http://169.254.169.254/latest", "is http on another machine")]
+    [InlineData("http://2852039166/latest", "is http on another machine")]
+    [InlineData("http://[::ffff:169.254.169.254]/", "is http on another machine")]
+    [InlineData("http://0.0.0.0/", "is http on another machine")]
+    [InlineData("https://ann:s3cr@llm.example/v1", "carries a user or password")]
+    [InlineData("http://localhost@evil.example/", "carries a user or password")]
+    [InlineData("https://s3cr@llm.example/v1", "carries a user or password")]
+    [InlineData("https://llm.example/v1?api-key=s3cr", "carries a ? or #")]
+    [InlineData("https://llm.example/v1#s3cr", "carries a ? or #")]
+    [InlineData("llm.example/v1", "is not a web address")]
+    [InlineData("ftp://llm.example/v1", "is not a web address")]
+    [InlineData("https://", "is not a web address")]
+    [InlineData("file:///etc/passwd", "is not a web address")]
+    public void Any_other_address_is_refused_without_repeating_secrets(string url, string told)
+    {
+        foreach (var name in new[] { "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT" })
+        {
+            var error = Assert.Throws<SettingsException>(() => Read((name, url), ("OPENAI_API_KEY", Key)));
+
+            Assert.StartsWith(name, Assert.Single(error.Errors), StringComparison.Ordinal);
+            Assert.Contains(told, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("s3cr", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Two_endpoints_are_one_too_many()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("OPENAI_BASE_URL", "https://llm.example/v1"), ("AZURE_OPENAI_ENDPOINT", "https://me.openai.azure.com"), ("OPENAI_API_KEY", Key)));
+
+        Assert.Equal(["AZURE_OPENAI_ENDPOINT (me.openai.azure.com) and OPENAI_BASE_URL (llm.example) are both set: keep one."], error.Errors);
+    }
+
+    [Theory]
+    [InlineData("EMBEDDING_CONCURRENCY", "1", true)]
+    [InlineData("EMBEDDING_CONCURRENCY", "256", true)]
+    [InlineData("EMBEDDING_CONCURRENCY", "257", false)]
+    [InlineData("EMBEDDING_CONCURRENCY", "0", false)]
+    [InlineData("EMBEDDING_CONCURRENCY", "-1", false)]
+    [InlineData("EMBEDDING_CONCURRENCY", "8.0", false)]
+    [InlineData("EMBEDDING_CONCURRENCY", "1e1", false)]
+    [InlineData("EMBEDDING_CONCURRENCY", "0x8", false)]
+    [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "99999999999999999999", false)]
+    [InlineData("EMBEDDING_TOKENS_PER_MINUTE", "2000000000", true)]
+    [InlineData("EMBEDDING_TOKENS_PER_MINUTE", "2000000001", false)]
+    public void Numbers_have_bounds(string name, string value, bool isFine)
+    {
+        if (isFine)
+        {
+            Read((name, value));
+            return;
+        }
+
+        Assert.StartsWith($"{name} is '{value}'; it takes a whole number from 1 to ", Assert.Single(Assert.Throws<SettingsException>(() => Read((name, value))).Errors), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("sk-two words-s3cr")]
+    [InlineData("sk-line\nbreak-s3cr")]
+    [InlineData("sk-kéy-s3cr")]
+    public void A_key_that_no_header_could_carry_is_refused_without_repeating_it(string key)
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(("OPENAI_API_KEY", key)));
+
+        Assert.Contains("OPENAI_API_KEY holds", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cr", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("redis://cache", true)]
+    [InlineData("rediss://ann:s3cr@cache:6380/2", true)]
+    [InlineData("cache:6379,password=s3cr", false)]
+    [InlineData("https://s3cr", false)]
+    [InlineData("redis://", false)]
+    public void A_redis_address_is_a_url(string url, bool isFine)
+    {
+        if (isFine)
+        {
+            Assert.Equal(url, Read(("REDIS_URL", url)).RedisUrl);
+            return;
+        }
+
+        Assert.Equal(["REDIS_URL is not a Redis address: write it like redis://host:6379."], Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
+    }
+
+    [Fact]
+    public void All_that_is_wrong_is_told_in_one_message_that_holds_no_secret()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("DATABASE_URL", "postgres://ann:s3cr?t@db/shop"), ("REDIS_URL", "s3cr"), ("OPENAI_BASE_URL", "http://llm.example"), ("AZURE_OPENAI_ENDPOINT", "https://a:s3cr@b"),
+            ("OPENAI_API_KEY", "sk s3cr"), ("EMBEDDING_PROVIDER", "openia"), ("EMBEDDING_REQUESTS_PER_MINUTE", "x"), ("EMBEDDING_TOKENS_PER_MINUTE", "y"), ("EMBEDDING_CONCURRENCY", "z")));
+
+        Assert.Equal(
+            ["AZURE_OPENAI_ENDPOINT", "DATABASE_URL", "EMBEDDING_CONCURRENCY", "EMBEDDING_PROVIDER", "EMBEDDING_REQUESTS_PER_MINUTE", "EMBEDDING_TOKENS_PER_MINUTE", "OPENAI_API_KEY", "OPENAI_BASE_URL", "REDIS_URL"],
+            error.Errors.Select(e => e.Split(' ')[0]).Order());
+        Assert.All(error.Errors, e => Assert.Contains($"\n  - {e}", error.Message, StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cr", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("openai", null)]
+    [InlineData("openai", "https://llm.example/v1")]
+    [InlineData(null, "https://llm.example/v1")]
+    public void A_provider_elsewhere_wants_a_key(string? provider, string? url)
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(("EMBEDDING_PROVIDER", provider), ("OPENAI_BASE_URL", url)));
+
+        Assert.StartsWith("OPENAI_API_KEY is not set", Assert.Single(error.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Vectors_of_the_local_provider_go_by_its_own_name_whatever_the_model()
+    {
+        var corpus = new Corpus { Name = "notes", Dimensions = 16, Tables = [], Model = "the-corpus-s-own" };
+
+        Assert.Equal("local-lexical-1", Read(("EMBEDDING_MODEL", "m")).ModelFor(corpus));
+        Assert.Equal("the-corpus-s-own", Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus));
+        Assert.Equal("m", Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus with { Model = null }));
+    }
+
+    [Fact]
+    public void Printed_or_serialized_settings_hold_no_secret()
+    {
+        var settings = Read(("OPENAI_API_KEY", Key), ("DATABASE_URL", "postgres://ann:s3cr@db/shop"), ("REDIS_URL", "redis://:s3cr@cache"));
+
+        Assert.All([settings.ToString(), JsonSerializer.Serialize(settings)], text =>
+        {
+            Assert.DoesNotContain(Key, text, StringComparison.Ordinal);
+            Assert.DoesNotContain("s3cr", text, StringComparison.Ordinal);
+        });
+    }
+
+    private static EmbeddingSettings Read(params (string Name, string? Value)[] values) => SettingsReader.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(values.ToDictionary(v => v.Name, v => v.Value)).Build());
+}
