@@ -1,84 +1,115 @@
-using System.IO.Compression;
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace EmbeddingFunctions.Imports;
 
-/// <summary>Reads items from JSON lines, plain or gzipped; a bad line becomes a result with its reason.</summary>
+/// <summary>Reads items from JSON lines; a bad line becomes a result with its reason.</summary>
 internal static class ItemLines
 {
+    // A name is indexed, and what Postgres can index has its limit.
+    private const int MaxRepository = 300;
+
     private static readonly string[] _kinds = ["issue", "pull_request", "discussion"];
 
     public static async IAsyncEnumerable<(int Line, WorkspaceItem? Item, string? Problem)> Read(
         Stream file, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        using var reader = new StreamReader(await Unzip(file, cancellation));
-        for (var number = 1; await reader.ReadLineAsync(cancellation) is { } line; number++)
+        var number = 0;
+        await foreach (var (line, problem) in Lines.Read(file, cancellation))
         {
-            if (string.IsNullOrWhiteSpace(line))
+            number++;
+            if (problem is not null)
             {
-                continue;
+                yield return (number, null, problem);
             }
-
-            var (item, problem) = Parse(line);
-            yield return (number, item, problem);
+            else if (WithoutMark(line, number) is var text && !IsBlank(text))
+            {
+                var (item, itsProblem) = Parse(text);
+                yield return (number, item, itsProblem);
+            }
         }
     }
 
-    // A gzipped file is known by its first two bytes, whatever it is called.
-    private static async Task<Stream> Unzip(Stream file, CancellationToken cancellation)
+    // Some editors begin a file with a mark of its encoding.
+    private static ReadOnlySequence<byte> WithoutMark(ReadOnlySequence<byte> line, int number) =>
+        number == 1 && line.Length >= 3 && line.Slice(0, 3).ToArray() is [0xEF, 0xBB, 0xBF] ? line.Slice(3) : line;
+
+    private static bool IsBlank(ReadOnlySequence<byte> line)
     {
-        var head = new byte[2];
-        var read = await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellation);
-        file.Position = 0;
-        return read == 2 && head[0] == 0x1f && head[1] == 0x8b ? new GZipStream(file, CompressionMode.Decompress) : file;
+        foreach (var part in line)
+        {
+            if (part.Span.IndexOfAnyExcept(" \t\r"u8) >= 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
-    private static (WorkspaceItem?, string?) Parse(string line)
+    private static (WorkspaceItem?, string?) Parse(ReadOnlySequence<byte> line)
     {
         try
         {
             using var json = JsonDocument.Parse(line);
-            var item = json.RootElement;
-            if (item.ValueKind != JsonValueKind.Object)
-            {
-                return (null, "it is not a JSON object");
-            }
-
-            var kind = Text(item, "kind");
-            return kind is null ? (null, "it has no 'kind'")
-                : !_kinds.Contains(kind) ? (null, $"the kind '{Short(kind)}' is not one of {string.Join(", ", _kinds)}")
-                : Text(item, "repository") is not { } repository ? (null, "it has no 'repository'")
-                : Text(item, "key") is not { } key ? (null, "it has no 'key'")
-                : Text(item, "title") is not { } title ? (null, "it has no 'title'")
-                : UpdatedAt(item) is not { } updatedAt ? (null, "'updated_at' is not a time in Unix seconds")
-                : (new WorkspaceItem(kind, repository, Number(item), key, Clean(title), Clean(Text(item, "body")), updatedAt), null);
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                ? (Item(json.RootElement), null)
+                : (null, "it is not a JSON object");
         }
         catch (JsonException e)
         {
-            return (null, $"it is not JSON: {Short(e.Message)}");
+            // It goes on with a position, in a line that it believes to be the first.
+            return (null, $"it is not JSON: {Short(e.Message.Split(" LineNumber:")[0])}");
         }
         catch (InvalidOperationException)
         {
             return (null, "it holds text that is not Unicode");
         }
+        catch (FormatException e)
+        {
+            return (null, e.Message);
+        }
     }
 
-    private static string? Text(JsonElement item, string name) =>
-        item.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static WorkspaceItem Item(JsonElement item)
+    {
+        var kind = Required(item, "kind");
+        var repository = Required(item, "repository");
+        return !_kinds.Contains(kind) ? throw new FormatException($"the kind '{Short(kind)}' is not one of {string.Join(", ", _kinds)}")
+            : repository.Length > MaxRepository ? throw new FormatException($"the 'repository' is longer than {MaxRepository} characters")
+            : new WorkspaceItem(kind, repository, Number(item), Required(item, "key"),
+                Text(item, "title") ?? throw new FormatException("it has no 'title'"), Text(item, "body"), UpdatedAt(item));
+    }
 
-    private static int? Number(JsonElement item) =>
-        item.TryGetProperty("number", out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
-
-    private static DateTimeOffset? UpdatedAt(JsonElement item) =>
-        item.TryGetProperty("updated_at", out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var seconds)
-        && seconds is >= 0 and < 253_402_300_800
-            ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
-            : null;
+    private static string Required(JsonElement item, string name) =>
+        Text(item, name) is { Length: > 0 } text ? text : throw new FormatException($"it has no '{name}'");
 
     // Postgres has no place for NUL.
-    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
-    private static string? Clean(string? text) => text?.Replace("\0", "", StringComparison.Ordinal);
+    private static string? Text(JsonElement item, string name) => Value(item, name) switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.String } text => text.GetString()!.Replace("\0", "", StringComparison.Ordinal),
+        _ => throw new FormatException($"'{name}' is not text"),
+    };
+
+    private static int? Number(JsonElement item) => Value(item, "number") switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) => number,
+        _ => throw new FormatException("'number' is not a whole number"),
+    };
+
+    private static DateTimeOffset UpdatedAt(JsonElement item)
+    {
+        const double LastSecond = 253_402_300_799;
+        return Value(item, "updated_at") is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out var seconds) && seconds is >= 0 and <= LastSecond
+            ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
+            : throw new FormatException("'updated_at' is not a time in Unix seconds");
+    }
+
+    private static JsonElement? Value(JsonElement item, string name) =>
+        item.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     private static string Short(string text) => text.Length <= 120 ? text : text[..120];
 }

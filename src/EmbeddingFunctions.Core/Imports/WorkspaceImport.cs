@@ -9,6 +9,7 @@ namespace EmbeddingFunctions.Imports;
 public sealed class WorkspaceImport(NpgsqlDataSource database)
 {
     private const int BatchSize = 1_000;
+    private const int BatchCharacters = 8_000_000;
     private const int MaxBadLines = 100;
 
     private const string UpsertRepositories =
@@ -31,7 +32,7 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
         SELECT full_name, id FROM wanted
         """;
 
-    /// <param name="file">JSON lines, plain or gzipped; must be seekable.</param>
+    /// <param name="file">JSON lines, plain or gzipped.</param>
     /// <param name="workspace">The active workspace that the items' repositories join; null: none, so nothing of them is embedded.</param>
     public Task<ImportedItems> ImportLines(Stream file, string? workspace, CancellationToken cancellation) =>
         Import(ItemLines.Read(file, cancellation), workspace, cancellation);
@@ -53,7 +54,7 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
     private async Task<ImportedItems> Import(
         IAsyncEnumerable<(int Line, WorkspaceItem? Item, string? Problem)> lines, string? workspace, CancellationToken cancellation)
     {
-        var (read, written, bad) = (0, 0, new List<BadLine>());
+        var (read, written, bad, characters) = (0, 0, new List<BadLine>(), 0);
         var badCount = 0;
         var batch = new List<WorkspaceItem>(BatchSize);
         await foreach (var (line, item, problem) in lines.WithCancellation(cancellation))
@@ -71,10 +72,12 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
 
             read++;
             batch.Add(item);
-            if (batch.Count == BatchSize)
+            characters += item.Title.Length + (item.Body?.Length ?? 0);
+            if (batch.Count == BatchSize || characters > BatchCharacters)
             {
                 written += await Write(batch, workspace, cancellation);
                 batch.Clear();
+                characters = 0;
             }
         }
 
@@ -102,9 +105,9 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
 
             return written;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch)
         {
-            throw new CorpusException($"The sample tables are missing ({e.MessageText}): run 'embeddings migrate workspace --with-sample-tables' first.");
+            throw new CorpusException($"The sample tables are missing, or others have their names ({e.MessageText}): run 'embeddings migrate workspace --with-sample-tables' on a database without them.");
         }
     }
 

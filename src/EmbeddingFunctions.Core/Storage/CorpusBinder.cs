@@ -33,7 +33,7 @@ internal static class CorpusBinder
             .Concat(table.Filter.Select(filter => filter.Column))
             .Concat(corpus.PendingView?.Columns ?? [])
             .Append(table.Id).Append(table.Partition).Append(table.ChangedAt);
-        return Missing(found, columns.OfType<string>()).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found))
+        return Missing(found, columns.OfType<string>()).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckOldColumns(found))
             .Select(error => $"{table.Kind}: {error}");
     }
 
@@ -64,6 +64,23 @@ internal static class CorpusBinder
         {
             yield return $"the column {found.Name}.embedding is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
                 + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again";
+        }
+    }
+
+    // Of columns that another system left, to which ours would be added.
+    private static IEnumerable<string> CheckOldColumns(FoundTable found)
+    {
+        if (found.Columns.GetValueOrDefault("embedding_generated_at") is { Type: not "timestamp with time zone" } moment)
+        {
+            yield return $"the column {found.Name}.embedding_generated_at is of type {moment.Type}; alter it to timestamp with time zone, or drop it, and migrate again";
+        }
+
+        foreach (var name in new[] { "embedding_model", "embedding_rule", "content_hash" })
+        {
+            if (found.Columns.GetValueOrDefault(name) is { Type: not ("text" or "character varying") } text)
+            {
+                yield return $"the column {found.Name}.{name} is of type {text.Type}; alter it to text, or drop it, and migrate again";
+            }
         }
     }
 

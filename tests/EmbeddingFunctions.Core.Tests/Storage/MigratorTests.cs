@@ -130,6 +130,19 @@ public sealed class MigratorTests : IAsyncLifetime
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname = 'embedding_rules'"));
     }
 
+    [Theory]
+    [InlineData("embedding_generated_at timestamp", "embedding_generated_at is of type timestamp without time zone")]
+    [InlineData("content_hash bytea", "content_hash is of type bytea")]
+    public async Task A_column_that_another_system_left_with_another_type_is_a_clear_error(string column, string told)
+    {
+        await using var corpus = await Notes(rows: 1);
+        await _database.Execute($"ALTER TABLE notes ADD COLUMN {column}");
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.Contains($"the column notes.{told}; alter it to", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Old_vectors_in_a_column_of_the_right_width_are_made_anew()
     {
