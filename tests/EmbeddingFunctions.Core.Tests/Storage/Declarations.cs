@@ -19,6 +19,8 @@ internal static class Declarations
     public static object Notes(params object[] tables) =>
         new { name = "notes", dimensions = 16, startsPerMinute = 1_000, tables = tables.Length > 0 ? tables : [new { kind = "note", table = "notes", text = "{title}" }] };
 
+    public static object View(string name, params string[] columns) => new { name, columns };
+
     /// <summary>A table for <see cref="Notes"/> with so many rows.</summary>
     public static async Task<DeclaredCorpus> CreateNotes(TestDatabase database, int rows)
     {

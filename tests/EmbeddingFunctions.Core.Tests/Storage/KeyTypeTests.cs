@@ -1,0 +1,72 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Testing;
+using Npgsql;
+
+namespace EmbeddingFunctions.Core.Tests.Storage;
+
+/// <summary>Whatever the type of a table's key, it keeps its index: nothing that a batch does reads the table from end to end.</summary>
+public sealed class KeyTypeTests
+{
+    private const int Rows = 20_000;
+
+    [Theory]
+    [InlineData("uuid", "gen_random_uuid()")]
+    [InlineData("bigint", "n + 3000000000")]
+    [InlineData("integer", "n")]
+    [InlineData("text", "'item ' || n")]
+    [InlineData("varchar(40)", "'item ' || n")]
+    public async Task A_page_is_planned_and_a_batch_claimed_and_written_by_the_indexes(string type, string value)
+    {
+        await using var database = await TestDatabase.Empty();
+        // One connection, which can be told to count its scans at once.
+        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
+        await Execute(source,
+            $"""
+            CREATE TABLE tenants (id integer PRIMARY KEY);
+            INSERT INTO tenants SELECT generate_series(1, 20);
+            CREATE TABLE items (id {type} PRIMARY KEY, tenant integer NOT NULL, title text, changed timestamptz NOT NULL);
+            INSERT INTO items SELECT {value}, n % 20 + 1, 'title ' || n, now() - n * interval '1 minute' FROM generate_series(1, {Rows}) n;
+            """);
+        await using var corpus = new DeclaredCorpus(source, new
+        {
+            name = "items",
+            dimensions = 16,
+            partitions = new { table = "tenants", column = "id" },
+            tables = new[] { new { kind = "item", table = "items", partition = "tenant", text = "{title}", changedAt = "changed" } },
+        });
+        await corpus.Migrate();
+        await Execute(source, "ANALYZE items");
+        var run = new RunInput(Guid.NewGuid(), new RunRequest("items", []));
+        await Execute(source, $"INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ('{run.RunId}', 'items', '{{}}')");
+        var scans = await SeqScans(source);
+
+        var page = await corpus.Get<PagePlanner>().Plan(new PlanPage(run, "", [], 200), default);
+        var batch = page.Batches[0];
+        var embedded = await corpus.Get<BatchEmbedder>().Embed(new EmbedBatch(run.RunId, Guid.NewGuid(), "items", "item", batch.Partition, batch.Count, null), default);
+
+        Assert.Equal(200, page.Batches.Sum(planned => planned.Count));
+        Assert.Equal((20, 20), (embedded.Counts.Claimed, embedded.Counts.Embedded));
+        Assert.Equal(scans, await SeqScans(source));
+        // The newest of the tenant, each with its own text's vector.
+        Assert.Equal(20, await database.Ask<long>(
+            $"""
+            SELECT count(*) FROM items WHERE embedding IS NOT NULL AND length(content_hash) = 64 AND changed >= now() - interval '{20 * 20} minutes 30 seconds'
+            """));
+        Assert.Equal(20, await database.Ask<long>("SELECT count(DISTINCT embedding::text) FROM items"));
+    }
+
+    private static async Task<long> SeqScans(NpgsqlDataSource source)
+    {
+        await Execute(source, "SELECT pg_stat_force_next_flush()");
+        await using var command = source.CreateCommand("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'items'");
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static async Task Execute(NpgsqlDataSource source, string sql)
+    {
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+}

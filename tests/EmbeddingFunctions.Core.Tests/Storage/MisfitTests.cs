@@ -1,0 +1,89 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Storage;
+
+/// <summary>Declarations that do not fit the database: told clearly, all at once, before anything is changed.</summary>
+public sealed class MisfitTests : IAsyncLifetime
+{
+    private TestDatabase _database = null!;
+
+    public async Task InitializeAsync() => _database = await TestDatabase.Empty();
+
+    public async Task DisposeAsync() => await _database.DisposeAsync();
+
+    [Theory]
+    [InlineData("CREATE VIEW notes AS SELECT 1 AS id, 'x' AS title", "notes is a view; it takes a table")]
+    [InlineData("CREATE TABLE notes (id int, title text)", "the key notes.id does not tell rows apart")]
+    [InlineData("CREATE TABLE notes (id int UNIQUE, title text)", "the key notes.id does not tell rows apart")]
+    [InlineData("CREATE TABLE notes (id int, tenant int, title text, PRIMARY KEY (id, tenant))", "the key notes.id does not tell rows apart")]
+    [InlineData("CREATE TABLE notes (id int NOT NULL, title text); CREATE UNIQUE INDEX ON notes (id) WHERE id > 0", "the key notes.id does not tell rows apart")]
+    [InlineData("CREATE TABLE notes (id jsonb PRIMARY KEY, title text)", "the key notes.id is of type jsonb; it takes uuid, bigint, integer or text")]
+    [InlineData("CREATE TABLE notes (id int PRIMARY KEY)", "the table notes has no column 'title'")]
+    [InlineData("CREATE TABLE \"Notes\" (id int PRIMARY KEY, title text)", "there is no table 'notes'")]
+    public async Task A_table_that_cannot_hold_items_is_a_clear_error(string table, string told)
+    {
+        await _database.Execute(table);
+        await using var corpus = Notes();
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.Contains($"note: {told}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Whatever_does_not_fit_is_told_at_once()
+    {
+        await _database.Execute("CREATE TABLE notes (id jsonb PRIMARY KEY, edited text)");
+        await using var corpus = new DeclaredCorpus(_database.Source, new
+        {
+            name = "notes",
+            dimensions = 16,
+            partitions = new { table = "tenants", column = "id", owner = new { table = "owners", referredBy = "owner" } },
+            tables = new[] { new { kind = "note", table = "notes", partition = "tenant", text = "{title}", changedAt = "edited", filter = new[] { new { column = "state" } } } },
+            pendingView = Declarations.View("pending", "made"),
+        });
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.Equal(
+            [
+                "The corpus 'notes' does not fit the database:", "note: the table notes has no column 'title'", "note: the table notes has no column 'state'",
+                "note: the table notes has no column 'made'", "note: the table notes has no column 'tenant'",
+                "note: the key notes.id is of type jsonb; it takes uuid, bigint, integer or text",
+                "note: changedAt notes.edited is of type text; it takes a timestamp or a date", "partitions: there is no table 'tenants'", "partitions: there is no table 'owners'",
+            ],
+            error.Message.Split("\n  - "));
+    }
+
+    [Theory]
+    [InlineData("state", "integer", "abc", "invalid input syntax for type integer: \"abc\" (22P02)")]
+    [InlineData("state", "jsonb", "{}", "operator does not exist: jsonb = jsonb")]
+    public async Task A_filters_value_that_is_none_of_its_column_is_a_clear_error_before_anything_is_changed(string column, string type, string equalTo, string told)
+    {
+        await _database.Execute($"CREATE TABLE notes (id int PRIMARY KEY, title text, {column} {(type == "jsonb" ? "json" : type)})");
+        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column, equalTo } } });
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.Contains(told.Replace("jsonb", "json", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname LIKE 'embedding%'"));
+    }
+
+    [Fact]
+    public async Task Partitions_that_cannot_be_compared_are_a_clear_error()
+    {
+        await _database.Execute("CREATE TABLE tenants (id uuid PRIMARY KEY); CREATE TABLE notes (id int PRIMARY KEY, tenant int, title text)");
+        await using var corpus = new DeclaredCorpus(_database.Source, new
+        {
+            name = "notes",
+            dimensions = 16,
+            partitions = new { table = "tenants", column = "id" },
+            tables = new[] { new { kind = "note", table = "notes", partition = "tenant", text = "{title}" } },
+        });
+
+        Assert.Contains("operator does not exist: integer = uuid", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+    }
+
+    private DeclaredCorpus Notes(params object[] tables) => new(_database.Source, Declarations.Notes(tables));
+}
