@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Storage;
 /// </summary>
 public sealed class EmbeddedPostgres : IAsyncDisposable
 {
-    private static readonly TimeSpan _longestStart = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan _longestStart = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan _longestStop = TimeSpan.FromSeconds(5);
 
     private readonly FileStream _lock;
