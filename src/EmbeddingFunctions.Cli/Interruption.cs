@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
+using Spectre.Console;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>Ctrl-C and SIGTERM: a command is asked to stop, and ended if it has not within nine seconds, so that ten are never passed.</summary>
+/// <summary>Ctrl-C and SIGTERM: a command is asked to stop, and ended if it has not within eight seconds, so that ten are never passed.</summary>
 internal sealed class Interruption : IDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(9);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(8);
 
     private readonly CancellationTokenSource _asked = new();
     private readonly List<PosixSignalRegistration> _signals = [];
@@ -31,6 +32,7 @@ internal sealed class Interruption : IDisposable
         if (!_asked.IsCancellationRequested)
         {
             _ = Task.Delay(_patience).ContinueWith(_ => End(), TaskScheduler.Default);
+            Output.Terminal.WriteLine("Stopping: what is in flight is finished or given back first.");
             _asked.Cancel();
         }
     }

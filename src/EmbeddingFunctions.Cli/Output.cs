@@ -16,10 +16,12 @@ internal sealed class Output(bool json)
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private static readonly Lazy<IAnsiConsole> _terminal = new(() => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }));
+
     private readonly TextWriter _errors = Console.Error;
 
-    /// <summary>Standard error, as a terminal if it is one.</summary>
-    public IAnsiConsole Terminal { get; } = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+    /// <summary>Standard error, as a terminal if it is one; what is written through it leaves a progress bar whole.</summary>
+    public static IAnsiConsole Terminal => _terminal.Value;
 
     /// <summary>As the command line asks for it, be it right or wrong otherwise.</summary>
     public static Output For(ParseResult parsed) => new(parsed.Tokens.Any(token => token.Value == Arguments.JsonName));

@@ -15,14 +15,14 @@ internal static class RunProgressDisplay
 
     public static Task<RunOutcome> Show(Output output, string model, Func<Action<RunProgress>, Task<RunOutcome>> run)
     {
-        var terminal = output.Terminal.Profile.Capabilities;
+        var terminal = Output.Terminal.Profile.Capabilities;
         return terminal.Interactive && terminal.Ansi && !Console.IsErrorRedirected
-            ? Bar(output, new RunFigures(model), run)
+            ? Bar(new RunFigures(model), run)
             : Lines(output, new RunFigures(model), run);
     }
 
-    private static Task<RunOutcome> Bar(Output output, RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run) =>
-        output.Terminal.Progress()
+    private static Task<RunOutcome> Bar(RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run) =>
+        Output.Terminal.Progress()
             .Columns(new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new FiguresColumn(figures, BarWidth + PercentageWidth + Gaps))
             .StartAsync(async progress =>
             {

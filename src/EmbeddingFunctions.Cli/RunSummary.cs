@@ -39,7 +39,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     private string? Advice => Status switch
     {
         RunStatus.Cancelled => "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
-        RunStatus.Failed => $"The run failed: {_telling.Error}",
+        RunStatus.Failed => $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
         _ => _counts.Failed == 0 ? null : $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all.",
     };
 

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>The settings, a database that answers, and the product on it, for the time of one command.</summary>
+/// <summary>The settings, the database they name or one of our own, and the product on it, for the time of one command.</summary>
 internal sealed class Session : IAsyncDisposable
 {
     private const string Folder = ".embeddings";

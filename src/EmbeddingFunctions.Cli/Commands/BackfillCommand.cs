@@ -5,53 +5,26 @@ namespace EmbeddingFunctions.Cli.Commands;
 
 internal static class BackfillCommand
 {
-    private const int MaxBatchSize = 2_048;
-    private const int MaxPageSize = 10_000;
-    private const int MaxConcurrency = 256;
-
     public static Command Create()
     {
-        var corpus = Arguments.Corpus();
-        var limit = Arguments.Count("--limit", "At most so many items (with --iterations: each).");
-        var partition = new Option<string?>("--partition") { Description = "Only this partition's items: its key, for a workspace the repository's id.", HelpName = "key" };
-        var kind = new Option<string[]>("--kind") { Description = "Only items of this kind; may be given several times.", HelpName = "kind" };
-        var batchSize = Arguments.Count("--batch-size", "Items in a batch, instead of the declared number.", MaxBatchSize);
-        var pageSize = Arguments.Count("--page-size", "Items planned at a time, instead of the declared number.", MaxPageSize);
-        var concurrency = Arguments.Count("--concurrency", "Batches in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
-        var iterations = Arguments.Count("--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
-        var delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
-        var force = new Option<bool>("--force") { Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was." };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Predict items, requests, tokens, dollars and minutes; call nobody, write nothing." };
-        var json = Arguments.Json();
         var command = new CommandWithExamples("backfill", "Embed all that is pending, until nothing is.",
             "embeddings backfill workspace",
             "embeddings backfill workspace --dry-run",
             "embeddings backfill workspace --kind issue --limit 1000",
             "embeddings backfill workspace --iterations 100 --delay 5s",
-            "embeddings backfill workspace --force --json") { corpus, limit, partition, kind, batchSize, pageSize, concurrency, iterations, delay, force, dryRun, json };
-        command.Validators.Add(result =>
-        {
-            if (result.GetResult(iterations) is null && result.GetResult(delay) is not null)
-            {
-                result.AddError("--delay is the wait between iterations: give --iterations too.");
-            }
-            else if (result.GetResult(iterations) is not null && (result.GetResult(force) ?? result.GetResult(dryRun)) is { } other)
-            {
-                result.AddError($"{other.Option.Name} takes everything in one go: leave --iterations out.");
-            }
-        });
+            "embeddings backfill workspace --force --json");
+        var options = new BackfillOptions();
+        options.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
-            var output = new Output(parsed.GetValue(json));
+            var output = new Output(options.IsJson(parsed));
             return Failures.Guard(output, async () =>
             {
                 await using var session = await Session.Open(output, cancellation);
-                var request = new RunRequest(
-                    parsed.GetValue(corpus)!, parsed.GetValue(kind) ?? [], parsed.GetValue(partition), parsed.GetValue(limit), parsed.GetValue(force),
-                    parsed.GetValue(concurrency) ?? session.Settings.Concurrency, parsed.GetValue(pageSize), parsed.GetValue(batchSize));
-                return parsed.GetValue(dryRun)
+                var request = options.Request(parsed, session.Settings.Concurrency);
+                return options.IsDryRun(parsed)
                     ? await Predict(session, output, request, cancellation)
-                    : await Run(session, output, request, parsed.GetValue(iterations), parsed.GetValue(delay), cancellation);
+                    : await Run(session, output, request, options.Iterations(parsed), cancellation);
             }, cancellation);
         });
         return command;
@@ -86,13 +59,14 @@ internal static class BackfillCommand
     }
 
     private static async Task<int> Run(
-        Session session, Output output, RunRequest request, int? iterations, TimeSpan delay, CancellationToken cancellation)
+        Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, CancellationToken cancellation)
     {
         var page = request with { Limit = request.Limit ?? request.PageSize ?? session.Corpora.Get(request.Corpus).PageSize };
-        var outcomes = iterations is null
-            ? [await RunOnce(session, output, request, cancellation)]
-            : await Iterations.Run(output, iterations.Value, delay, () => RunOnce(session, output, page, cancellation), cancellation);
-        var summary = new RunSummary(request.Corpus, session.ModelOf(request.Corpus), outcomes, iterations > outcomes.Count && cancellation.IsCancellationRequested);
+        var outcomes = iterations is { } several
+            ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation), cancellation)
+            : [await RunOnce(session, output, request, cancellation)];
+        var isInterrupted = iterations?.Count > outcomes.Count && cancellation.IsCancellationRequested;
+        var summary = new RunSummary(request.Corpus, session.ModelOf(request.Corpus), outcomes, isInterrupted);
         summary.Print(output);
         return summary.ExitCode;
     }
