@@ -1,0 +1,62 @@
+namespace EmbeddingFunctions.Cli.Tests;
+
+/// <summary>The program without a DATABASE_URL: it brings its own Postgres.</summary>
+[Collection(EmbeddedFolder.Collection)]
+public sealed class EmbeddedPostgresTests : IAsyncLifetime
+{
+    private const int Items = 30;
+
+    private EmbeddedFolder _folder = null!;
+    private Program _program = null!;
+
+    public async Task InitializeAsync()
+    {
+        _folder = await EmbeddedFolder.Create();
+        _program = new Program(_folder.Path).Set("EMBEDDING_PROVIDER", "local");
+    }
+
+    public Task DisposeAsync()
+    {
+        _folder.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task What_one_command_stores_the_next_one_finds()
+    {
+        await _folder.Fill(_program, Items);
+        var backfill = (await _program.Run("backfill", "workspace", "--json")).Exits(0);
+        Assert.Equal((Items, Items), (backfill.Number("total"), backfill.Number("embedded")));
+        var status = (await _program.Run("status")).Exits(0);
+        Assert.Matches($@"issues +{Items} +{Items} +100\.00% +0 ", status.Out);
+        (await _program.Run("doctor")).Exits(0);
+        await _folder.WaitForServer(runs: false);
+    }
+
+    [Fact]
+    public async Task A_second_process_at_the_same_time_is_told_what_to_do()
+    {
+        await _folder.Fill(_program, Items);
+        await using var first = _program.Start("backfill", "workspace", "--iterations", "2", "--limit", "1", "--delay", "60s");
+        await _folder.WaitForServer(runs: true);
+        (await _program.Run("status")).Exits(2).Says("Another embeddings process uses the database").Says("set DATABASE_URL");
+        first.Signal(Running.SigTerm);
+        (await first.Ended()).Exits(130);
+        (await _program.Run("status")).Exits(0);
+    }
+
+    [Fact]
+    public async Task Without_node_it_says_what_to_install()
+    {
+        using var empty = new TestFolder();
+        (await new Program(empty.Path).Set("PATH", empty.Path).Run("status")).Exits(2).Says("install Node.js 20 or later, or set DATABASE_URL");
+    }
+
+    [Fact]
+    public async Task Where_nothing_can_be_written_it_says_so()
+    {
+        using var folder = new TestFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder.Path, ".embeddings"), "in the way");
+        (await new Program(folder.Path).Run("status")).Exits(2).Says("no place for its data").Says("set DATABASE_URL");
+    }
+}

@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using System.Reflection;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Cli.Tests;
+
+/// <summary>The real <c>embeddings</c> program, run with settings of its own and none of this process's.</summary>
+internal sealed class Program
+{
+    private static readonly string _path = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "Program").Value!;
+
+    private static readonly string[] _settings = ["DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "CORPORA_FILE"];
+
+    private readonly Dictionary<string, string> _environment = [];
+    private readonly string? _folder;
+
+    /// <summary>Without any setting, in a folder of the test's.</summary>
+    public Program(string folder) => _folder = folder;
+
+    /// <summary>On a test's database, with the fake as provider and limits that are never reached.</summary>
+    public Program(TestDatabase database, FakeOpenAi fake)
+    {
+        Set("DATABASE_URL", database.ConnectionString);
+        Set("OPENAI_BASE_URL", fake.BaseUrl);
+        Set("OPENAI_API_KEY", fake.ApiKey);
+        Set("EMBEDDING_REQUESTS_PER_MINUTE", "10000000");
+        Set("EMBEDDING_TOKENS_PER_MINUTE", "2000000000");
+        Set("EMBEDDING_CONCURRENCY", "4");
+    }
+
+    public Program Set(string name, string value)
+    {
+        _environment[name] = value;
+        return this;
+    }
+
+    /// <summary>Runs it to its end, which must come within two minutes.</summary>
+    public async Task<Result> Run(params string[] arguments)
+    {
+        await using var running = Start(arguments);
+        return await running.Ended();
+    }
+
+    public Running Start(params string[] arguments) => StartOther(_path, arguments);
+
+    /// <summary>Starts the program inside another, as <c>script</c> or a shell; <c>{program}</c> in its arguments is its path.</summary>
+    public Running StartOther(string host, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(host, arguments.Select(argument => argument.Replace("{program}", _path, StringComparison.Ordinal)))
+        {
+            WorkingDirectory = _folder ?? Path.GetTempPath(),
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => _settings.Any(setting => name.StartsWith(setting, StringComparison.Ordinal))).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in _environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new Running(Process.Start(start)!, string.Join(' ', arguments));
+    }
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace EmbeddingFunctions.Cli.Tests;
+
+/// <summary>A program at work; killed with the test if it still is.</summary>
+internal sealed class Running : IAsyncDisposable
+{
+    public const int SigInt = 2;
+    public const int SigKill = 9;
+    public const int SigTerm = 15;
+
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(120);
+
+    private readonly Process _process;
+    private readonly string _name;
+    private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private readonly Task<string> _out;
+    private readonly Task<string> _error;
+
+    public Running(Process process, string name)
+    {
+        (_process, _name) = (process, name);
+        _process.StandardInput.Close();
+        (_out, _error) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasEnded => _process.HasExited;
+
+    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
+
+    /// <summary>Ends it at once, as a crash or the out-of-memory killer would.</summary>
+    public async Task Kill()
+    {
+        Signal(SigKill);
+        await _process.WaitForExitAsync();
+    }
+
+    public async Task<Result> Ended(TimeSpan? patience = null)
+    {
+        using var timeout = new CancellationTokenSource(patience ?? _patience);
+        try
+        {
+            await _process.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _process.Kill(entireProcessTree: true);
+            Assert.Fail($"'{_name}' did not end.\n{await _out}\n{await _error}");
+        }
+
+        return new Result(_process.ExitCode, await _out, await _error, _watch.Elapsed);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        _process.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static extern int Kill(int process, int signal);
+}
