@@ -43,7 +43,7 @@ public static class EmbeddingServices
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
         services
             .AddSingleton<ProviderGate>()
-            .AddSingleton<RequestPacker>()
+            .AddSingleton(s => new RequestPacker(s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
             .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.

@@ -10,6 +10,7 @@ internal sealed class BatchEmbedder(
     BoundCorpora corpora, ClaimStore claims, TextEmbedder embedder, BatchWriter writer, Redaction redaction, TimeProvider time)
 {
     /// <exception cref="Corpora.CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(batch.Corpus, cancellation);
@@ -18,19 +19,23 @@ internal sealed class BatchEmbedder(
         var claim = await claims.Take(corpus, batch, CancellationToken.None);
         if (claim.Items.Count == 0)
         {
-            return new EmbeddedBatch(new BatchCounts());
+            return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation));
         }
 
         await using var lease = Lease.Keep(claim, claims, time);
+        var isSettled = false;
         try
         {
-            return await Embed(claim, batch, cancellation);
+            var embedded = await Embed(claim, batch, cancellation);
+            isSettled = embedded.Counts.Settled == claim.Items.Count;
+            return embedded;
         }
-        catch
+        finally
         {
-            // Given back at once and without charge; if even that fails, the lease runs out.
-            await lease.Release();
-            throw;
+            if (!isSettled)
+            {
+                await lease.Release();
+            }
         }
     }
 
@@ -38,31 +43,38 @@ internal sealed class BatchEmbedder(
     {
         var gate = BatchGate.Sort(claim, forced: batch.ForceBefore is not null);
         var meter = new RequestMeter();
-        var counts = new BatchCounts { Claimed = claim.Items.Count };
-        ProviderException? fault = null;
-        IReadOnlyList<EmbeddedText> vectors = [];
+        var texts = new EmbeddedTexts(gate.Texts);
+        var fault = await Call(texts, claim, meter, cancellation);
+        var (outcomes, failures) = gate.Settle(texts);
+        // What is given back was not claimed: it does not count towards a run's limit.
+        var counts = new BatchCounts { Claimed = outcomes.Count + failures.Count, Requests = meter.Requests, Tokens = meter.Tokens };
+        // What was paid for is written even if the run is being stopped.
+        counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
+        return fault switch
+        {
+            null => new EmbeddedBatch(counts),
+            ProviderException { Fault: ProviderFault.Configuration } => new EmbeddedBatch(counts, Stop: redaction.Clean(fault.Message)),
+            ProviderException passing => new EmbeddedBatch(
+                counts, time.GetUtcNow() + (passing.RetryAfter ?? ProviderGate.StandardPause), redaction.Clean(fault.Message)),
+            _ => throw new OperationCanceledException(fault.Message, fault, cancellation),
+        };
+    }
+
+    /// <returns>Why not all texts were decided upon, or null.</returns>
+    private async Task<Exception?> Call(EmbeddedTexts texts, Claim claim, RequestMeter meter, CancellationToken cancellation)
+    {
         try
         {
-            vectors = gate.Texts.Count == 0 ? [] : await embedder.Embed(gate.Texts, claim.Table.Rule, meter, cancellation);
+            await embedder.Embed(texts, claim.Table.Rule, meter, cancellation);
+            return null;
         }
         catch (ProviderException e)
         {
-            fault = e;
+            return e;
         }
-
-        counts = counts with { Requests = meter.Requests, Tokens = meter.Tokens };
-        var (outcomes, failures) = gate.Settle(vectors);
-        // What was paid for is written even if the run is being stopped.
-        counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
-        if (fault is null)
+        catch (OperationCanceledException e) when (cancellation.IsCancellationRequested)
         {
-            return new EmbeddedBatch(counts);
+            return e;
         }
-
-        await claims.Release(claim, CancellationToken.None);
-        var reason = redaction.Clean(fault.Message);
-        return fault.Fault == ProviderFault.Configuration
-            ? new EmbeddedBatch(counts, Stop: reason)
-            : new EmbeddedBatch(counts, time.GetUtcNow() + (fault.RetryAfter ?? TimeSpan.FromSeconds(1)), reason);
     }
 }

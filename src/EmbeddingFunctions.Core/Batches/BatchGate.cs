@@ -24,25 +24,37 @@ internal sealed class BatchGate
         var known = new Dictionary<string, int>();
         foreach (var item in claim.Items)
         {
-            var table = claim.Table;
-            var text = TokenEstimate.CutToInput(NormalizedText.Of(table.Template.Render(item.Values), claim.Corpus.Corpus.MaxCharacters));
-            var hash = table.Rule.Fingerprint(text);
-            gate.Sort(item, text, hash, forced, known);
+            var text = TextOf(item, claim);
+            gate.Sort(item, text, claim.Table.Rule.Fingerprint(text), forced, known);
         }
 
         return gate;
     }
 
-    /// <summary>Gives each waiting item its text's vector or failure. Without vectors only what needed none is settled.</summary>
-    public (IReadOnlyList<ItemOutcome> Outcomes, IReadOnlyList<ItemFailure> Failures) Settle(IReadOnlyList<EmbeddedText> vectors)
+    /// <summary>Gives each waiting item its text's vector or failure; where nothing became of the text, nothing becomes of the item.</summary>
+    public (IReadOnlyList<ItemOutcome> Outcomes, IReadOnlyList<ItemFailure> Failures) Settle(EmbeddedTexts texts)
     {
-        var waiting = vectors.Count == 0 ? [] : _waiting.Select(w => (w.Item, w.Hash, Result: vectors[w.Text])).ToList();
-        var outcomes = waiting.Where(w => w.Result.Failure is null)
-            .Select(w => new ItemOutcome(w.Item, Outcome.Embedded, w.Hash, w.Result.Vector));
-        var failures = waiting.Where(w => w.Result.Failure is not null)
-            .Select(w => new ItemFailure(w.Item, w.Hash, w.Result.Failure!, IsDead: false));
-        return ([.. _settled, .. outcomes], [.. _failed, .. failures]);
+        var (outcomes, failures) = (_settled.ToList(), _failed.ToList());
+        foreach (var (item, hash, text) in _waiting)
+        {
+            if (texts.Vectors[text] is { } vector)
+            {
+                outcomes.Add(new ItemOutcome(item, Outcome.Embedded, hash, vector));
+            }
+            else if (texts.Failures[text] is { } reason)
+            {
+                failures.Add(new ItemFailure(item, hash, reason, IsDead: false));
+            }
+        }
+
+        return (outcomes, failures);
     }
+
+    // The template's own words round nothing say nothing.
+    private static string TextOf(ClaimedItem item, Claim claim) =>
+        item.Values.All(NormalizedText.IsBlank)
+            ? ""
+            : TokenEstimate.CutToInput(NormalizedText.Of(claim.Table.Template.Render(item.Values), claim.Corpus.Corpus.MaxCharacters));
 
     private void Sort(ClaimedItem item, string text, string hash, bool forced, Dictionary<string, int> known)
     {
@@ -56,9 +68,9 @@ internal sealed class BatchGate
         }
         else if (!forced && item.IsDead && item.FailedHash == hash)
         {
-            _failed.Add(new ItemFailure(item, hash, "the text is the one that failed for good before", IsDead: true));
+            _failed.Add(new ItemFailure(item, hash, null, IsDead: true));
         }
-        else if (item.Attempts > ClaimStore.MaxAttempts && item.FailedHash is null)
+        else if (item.WasLost && item.Attempts > LostAttempts(item, hash))
         {
             _failed.Add(new ItemFailure(item, hash, $"the worker ended {ClaimStore.MaxAttempts} times while it held this item", IsDead: true));
         }
@@ -73,4 +85,8 @@ internal sealed class BatchGate
             _waiting.Add((item, hash, index));
         }
     }
+
+    // Among the attempts may be those of an earlier text, which this one is not to blame for.
+    private static int LostAttempts(ClaimedItem item, string hash) =>
+        item.FailedHash is null || item.FailedHash == hash ? ClaimStore.MaxAttempts : 2 * ClaimStore.MaxAttempts;
 }

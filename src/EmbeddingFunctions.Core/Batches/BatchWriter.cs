@@ -5,7 +5,7 @@ using Polly.Retry;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.</summary>
-internal sealed class BatchWriter(VectorStore vectors, FailureStore failures)
+internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database)
 {
     private const int Retries = 3;
 
@@ -18,45 +18,54 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures)
         UseJitter = true,
     }).Build();
 
+    /// <summary>What was committed for a batch before, by an order that is now repeated; zeros if nothing was.</summary>
+    public Task<BatchCounts> Recorded(Guid batchId, CancellationToken cancellation) => BatchRow.Recorded(database, batchId, cancellation);
+
     /// <returns>The counts as committed.</returns>
     public async Task<BatchCounts> Write(
         Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, IReadOnlyList<ItemFailure> failed, BatchCounts counts, CancellationToken cancellation)
     {
         var refused = new List<ItemFailure>(failed);
-        if (outcomes.Count > 0)
-        {
-            counts = await WriteOrSplit(claim, batchId, outcomes, counts, refused, cancellation);
-        }
-
-        if (refused.Count > 0)
-        {
-            var recorded = await _again.ExecuteAsync(async token => await failures.Record(claim, batchId, refused, counts, token), cancellation);
-            counts = counts with { Failed = counts.Failed + recorded };
-        }
-
-        return counts;
+        var recorded = outcomes.Count == 0 ? null : await WriteOrSplit(claim, batchId, outcomes, counts, refused, cancellation);
+        // What was sent is on record though nothing came of it.
+        return refused.Count > 0 || (recorded is null && counts.Requests > 0)
+            ? await _again.ExecuteAsync(async token => await failures.Record(claim, batchId, refused, counts, token), cancellation)
+            : recorded ?? counts;
     }
 
     // A constraint or trigger refuses the statement as a whole and names no row: halves find it.
-    private async Task<BatchCounts> WriteOrSplit(
+    private async Task<BatchCounts?> WriteOrSplit(
         Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, List<ItemFailure> refused, CancellationToken cancellation)
     {
         try
         {
-            return await _again.ExecuteAsync(async token => await vectors.Write(claim, batchId, outcomes, counts, token), cancellation);
+            return await _again.ExecuteAsync(async token => await WriteWhatCanBe(claim, batchId, outcomes, counts, token), cancellation);
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e) && outcomes.Count == 1)
         {
             refused.Add(new ItemFailure(outcomes[0].Item, outcomes[0].Hash, $"the database refused the row: {e.MessageText} ({e.SqlState})", IsDead: false));
-            return counts;
+            return null;
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e))
         {
             var half = outcomes.Count / 2;
             var first = await WriteOrSplit(claim, batchId, outcomes.Take(half).ToList(), counts, refused, cancellation);
-            var none = new BatchCounts();
-            var second = await WriteOrSplit(claim, Guid.CreateVersion7(), outcomes.Skip(half).ToList(), none, refused, cancellation);
-            return first + second;
+            var second = await WriteOrSplit(claim, batchId, outcomes.Skip(half).ToList(), counts, refused, cancellation);
+            return second ?? first;
+        }
+    }
+
+    // A row that somebody keeps locked is probably being edited: it stays pending, and the others do not wait for it.
+    private async Task<BatchCounts> WriteWhatCanBe(
+        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, CancellationToken cancellation)
+    {
+        try
+        {
+            return await vectors.Write(claim, batchId, outcomes, counts, cancellation);
+        }
+        catch (PostgresException e) when (WriteFaults.IsLocked(e))
+        {
+            return await vectors.WriteUnlocked(claim, batchId, outcomes, counts, cancellation);
         }
     }
 }

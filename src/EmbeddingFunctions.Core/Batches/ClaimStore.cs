@@ -33,7 +33,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
     private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
 
-    /// <summary>Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.</summary>
+    /// <summary>
+    /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
+    /// For a batch that is recorded already there are none: a repeated order must not become a second batch.
+    /// </summary>
     public async Task<Claim> Take(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         var table = corpus.TableOf(batch.Kind);
@@ -42,7 +45,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ? _pending.GetOrAdd(table, t => Statement(corpus, t, forced: false))
             : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
         await using var command = database.CreateCommand(sql);
-        foreach (var value in new object[] { corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts })
+        foreach (var value in new object[] { corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -83,14 +86,16 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        {(forced ? table.GeneratedAt : table.ChangedAt ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {(forced ? $"{table.GeneratedAt} < $8{table.Filter}" : table.Pending)}
+                AND    {(forced ? $"{table.GeneratedAt} < $9{table.Filter}" : table.Pending)}
                 AND    {NotHeld(table)}
+                AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
                 ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
                 LIMIT  $4
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
             ),
             judged AS (
                 SELECT f.*, row_number() OVER (ORDER BY f.position {(forced ? "" : "DESC")}, f.id) AS place,
+                       COALESCE(c.leased_until < now(), false) AS was_lost,
                        COALESCE(c.leased_until < now() AND c.attempts >= $7 - 1, false) AS is_suspect
                 FROM   found f
                 LEFT   JOIN embedding_claims c ON c.corpus = $1 AND c.kind = $2 AND c.item_id = f.item_id
@@ -107,7 +112,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 WHERE  (c.leased_until IS NULL OR c.leased_until < now()) AND (c.retry_at IS NULL OR c.retry_at <= now())
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
-            SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead,
+            SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
                    {string.Join(", ", table.Template.Columns.Select((_, i) => $"ch.text_{i}"))}
             FROM   chosen ch
             JOIN   claimed cl USING (item_id)
@@ -117,7 +122,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
     private static async Task<List<ClaimedItem>> Read(NpgsqlCommand command, int columns, CancellationToken cancellation)
     {
-        const int FirstText = 7;
+        const int FirstText = 8;
         var items = new List<ClaimedItem>();
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
@@ -125,7 +130,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
             items.Add(new ClaimedItem(
                 reader.GetString(0), (byte[])reader.GetValue(1), Enumerable.Range(FirstText, columns).Select(Text).ToList(),
-                Text(2), reader.GetBoolean(3), reader.GetInt32(4), Text(5), reader.GetBoolean(6)));
+                Text(2), reader.GetBoolean(3), reader.GetInt32(4), Text(5), reader.GetBoolean(6), reader.GetBoolean(7)));
         }
 
         return items;

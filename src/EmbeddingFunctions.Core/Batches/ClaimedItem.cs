@@ -9,8 +9,10 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="Attempts">How often it was claimed without success, this time included.</param>
 /// <param name="FailedHash">The fingerprint of the text that failed before, if any did.</param>
 /// <param name="IsDead">Whether that text failed for good.</param>
+/// <param name="WasLost">Whether the worker that held it last let its lease run out.</param>
 internal sealed record ClaimedItem(
-    string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, bool HasVector, int Attempts, string? FailedHash, bool IsDead);
+    string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, bool HasVector, int Attempts, string? FailedHash, bool IsDead,
+    bool WasLost = false);
 
 /// <summary>What a batch holds: a claim on each item under one token, which every later write must show.</summary>
 internal sealed record Claim(BoundCorpus Corpus, BoundTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items);

@@ -6,12 +6,13 @@ namespace EmbeddingFunctions.Batches;
 public sealed record EmbedBatch(Guid RunId, Guid BatchId, string Corpus, string Kind, string Partition, int Count, DateTimeOffset? ForceBefore);
 
 /// <summary>What a batch did, as committed.</summary>
-/// <param name="RetryAt">The provider asked to wait until then; the claims were given back, nobody was charged.</param>
+/// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and nobody was charged.</param>
 /// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration.</param>
 public sealed record EmbeddedBatch(BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null);
 
 public sealed record BatchCounts
 {
+    /// <summary>Items taken on; not those given back.</summary>
     public int Claimed { get; init; }
 
     public int Embedded { get; init; }
@@ -34,6 +35,9 @@ public sealed record BatchCounts
 
     /// <summary>Items whose rows are now settled: with a vector, or known to need none.</summary>
     public int Processed => Embedded + Unchanged + Empty;
+
+    /// <summary>Items whose claims are ended.</summary>
+    internal int Settled => Processed + Changed + Failed;
 
     public static BatchCounts operator +(BatchCounts a, BatchCounts b) => new()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -7,107 +8,117 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Remembers why items failed: in statements of its own, so that a refused write cannot take the reason with it.</summary>
 internal sealed class FailureStore(NpgsqlDataSource database, Redaction redaction)
 {
-    // The wait doubles; a text that changed since the last failure begins anew.
-    private const string RecordFailures =
-        """
-        WITH input AS (
-            SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::boolean[]) AS i (item_id, hash, reason, dead)
-        ),
-        failed AS (
-            UPDATE embedding_claims c
-            SET    token = NULL, leased_until = NULL, reason = i.reason, failed_at = now(), content_hash = i.hash,
-                   attempts = CASE WHEN c.content_hash <> i.hash THEN 1 ELSE c.attempts END,
-                   is_dead = i.dead OR (CASE WHEN c.content_hash <> i.hash THEN 1 ELSE c.attempts END) >= $6,
-                   retry_at = CASE WHEN i.dead OR (CASE WHEN c.content_hash <> i.hash THEN 1 ELSE c.attempts END) >= $6
-                                   THEN 'infinity' ELSE now() + $7 * power(4, c.attempts - 1) END
-            FROM   input i
-            WHERE  c.token = $1 AND c.item_id = i.item_id
-            RETURNING c.item_id, c.is_dead
-        ),
-        counted AS (
-            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed, requests, tokens)
-            SELECT $8, $9, $10, $11, $12, count(*), $13, $14 FROM failed
-            ON CONFLICT (id) DO UPDATE SET failed = b.failed + EXCLUDED.failed
-        )
-        SELECT item_id, is_dead FROM failed
-        """;
-
     private static readonly TimeSpan _firstWait = TimeSpan.FromMinutes(1);
 
+    // A dead item whose row could not be marked is still pending: to look at its text again costs nothing.
+    private static readonly TimeSpan _deadWait = TimeSpan.FromHours(1);
+
+    private readonly ConcurrentDictionary<(BoundTable, bool), string> _record = new();
+
     /// <summary>Ends the claims of failed items with their reasons; after three attempts an item is dead until its text changes.</summary>
-    /// <returns>How many failures were recorded.</returns>
-    public async Task<int> Record(
+    /// <returns>The batch's counts as committed.</returns>
+    public async Task<BatchCounts> Record(
         Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, CancellationToken cancellation)
     {
-        var dead = new List<string>();
-        var recorded = 0;
-        await using (var command = database.CreateCommand(RecordFailures))
-        {
-            foreach (var value in new object[]
-            {
-                claim.Token, failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Hash).ToArray(),
-                failures.Select(f => redaction.Clean(f.Reason)).ToArray(), failures.Select(f => f.IsDead).ToArray(),
-                ClaimStore.MaxAttempts, _firstWait, batchId, claim.RunId, claim.Table.Kind, claim.Partition,
-                counts.Claimed, counts.Requests, counts.Tokens,
-            })
-            {
-                command.Parameters.Add(new() { Value = value });
-            }
-
-            await using var reader = await command.ExecuteReaderAsync(cancellation);
-            while (await reader.ReadAsync(cancellation))
-            {
-                recorded++;
-                if (reader.GetBoolean(1))
-                {
-                    dead.Add(reader.GetString(0));
-                }
-            }
-        }
-
-        if (dead.Count > 0)
-        {
-            await Mark(claim, failures.Where(f => dead.Contains(f.Item.Id)).ToList(), cancellation);
-        }
-
-        return recorded;
-    }
-
-    /// <summary>Takes dead items out of the pending ones: an old vector is not of their text, so it goes. An edit makes them pending again.</summary>
-    private async Task Mark(Claim claim, IReadOnlyList<ItemFailure> dead, CancellationToken cancellation)
-    {
-        var table = claim.Table;
-        var mark =
-            $"""
-            WITH marked AS (
-                UPDATE {table.Table} t
-                SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL,
-                       embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = '{BoundTable.DeadMark}'
-                FROM   unnest($3::text[], $4::bytea[]) AS i (item_id, version)
-                WHERE  {table.Id} = i.item_id::{table.IdType} AND {table.Version} = i.version
-                RETURNING i.item_id
-            )
-            UPDATE embedding_claims c
-            SET    retry_at = NULL
-            FROM   marked m
-            WHERE  c.corpus = $1 AND c.kind = $2 AND c.item_id = m.item_id AND c.is_dead
-            """;
         try
         {
-            await using var command = database.CreateCommand(mark);
-            foreach (var value in new object[]
-            {
-                claim.Corpus.Corpus.Name, table.Kind, dead.Select(f => f.Item.Id).ToArray(), dead.Select(f => f.Item.Version).ToArray(),
-            })
-            {
-                command.Parameters.Add(new() { Value = value });
-            }
-
-            await command.ExecuteNonQueryAsync(cancellation);
+            return await Record(claim, batchId, failures, counts, marked: true, cancellation);
         }
-        catch (PostgresException)
+        catch (PostgresException e) when (failures.Count == 1 && (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e)))
         {
             // The row refuses to be written, which may be why it failed: it stays pending, and its claim keeps it waiting.
+            return await Record(claim, batchId, failures, counts, marked: false, cancellation);
+        }
+        catch (PostgresException e) when (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e))
+        {
+            var recorded = counts;
+            foreach (var failure in failures)
+            {
+                recorded = await Record(claim, batchId, [failure], counts, cancellation);
+            }
+
+            return recorded;
         }
     }
+
+    private async Task<BatchCounts> Record(
+        Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, CancellationToken cancellation)
+    {
+        var sql = _record.GetOrAdd((claim.Table, marked), key => Statement(claim.Corpus, key.Item1, key.Item2));
+        await using var command = database.CreateCommand(sql);
+        foreach (var value in new object[]
+        {
+            failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(), failures.Select(f => f.Hash).ToArray(),
+            failures.Select(f => f.Reason is null ? null : redaction.Clean(f.Reason)).ToArray(), failures.Select(f => f.IsDead).ToArray(),
+            ClaimStore.MaxAttempts, claim.Corpus.Corpus.Name, claim.Table.Kind, claim.Token, claim.Partition,
+            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, _deadWait,
+        })
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        return await BatchRow.Read(command, cancellation);
+    }
+
+    // The wait grows fourfold; a text that is another than failed before begins anew, and so does one that was edited during the call.
+    private static string Statement(BoundCorpus corpus, BoundTable table, bool marked) =>
+        $"""
+        WITH input AS (
+            SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::boolean[]) AS i (item_id, version, hash, reason, dead)
+            WHERE  {VectorStore.LockTimeout}
+        ),
+        judged AS (
+            SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead
+            FROM   input i
+            JOIN   embedding_claims c ON c.corpus = $7 AND c.kind = $8 AND c.item_id = i.item_id AND c.token = $9
+            JOIN   {table.Table} t ON {table.Id} = i.item_id::{table.IdType} AND {table.Partition} = $10::{table.PartitionType} AND {table.Version} = i.version
+            CROSS  JOIN LATERAL (SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, $6) END AS attempts) a
+        ),
+        marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),
+        {(corpus.Corpus.SimilarityCache ? Uncached(table) : "")}
+        failed AS (
+            UPDATE embedding_claims c
+            SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
+                   reason = COALESCE(j.reason, c.reason), failed_at = CASE WHEN j.reason IS NULL THEN c.failed_at ELSE now() END,
+                   retry_at = CASE WHEN m.item_id IS NOT NULL THEN NULL
+                                   WHEN j.is_dead THEN now() + $18
+                                   ELSE now() + $17 * power(4, j.attempts - 1) END
+            FROM   judged j
+            LEFT   JOIN marked m USING (item_id)
+            WHERE  c.corpus = $7 AND c.kind = $8 AND c.item_id = j.item_id AND c.token = $9
+            RETURNING c.item_id
+        ),
+        edited AS (
+            DELETE FROM embedding_claims c
+            USING  input i
+            WHERE  c.corpus = $7 AND c.kind = $8 AND c.item_id = i.item_id AND c.token = $9
+            AND    i.item_id NOT IN (SELECT item_id FROM judged)
+            RETURNING c.item_id
+        )
+        INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens)
+        SELECT $11, $12, $8, $10, $13, (SELECT count(*) FROM failed), (SELECT count(*) FROM edited), $14, $15, $16
+        {BatchRow.Add}
+        """;
+
+    // Takes dead items out of the pending ones: an old vector is not of their text, so it goes. An edit makes them pending again.
+    private static string Mark(BoundTable table) =>
+        $"""
+
+            UPDATE {table.Table} t
+            SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL,
+                   embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = '{BoundTable.DeadMark}'
+            FROM   judged j
+            WHERE  j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version
+            RETURNING j.item_id
+
+        """;
+
+    private static string Uncached(BoundTable table) =>
+        $"""
+        uncached AS (
+            DELETE FROM similarity_cache s
+            USING  marked m
+            WHERE  s.repository_id = $10::{table.PartitionType} AND s.item_type = $8 AND s.item_id = m.item_id
+        ),
+        """;
 }

@@ -18,4 +18,5 @@ internal enum Outcome
 }
 
 /// <summary>An item that got no vector, through its own fault.</summary>
-internal sealed record ItemFailure(ClaimedItem Item, string Hash, string Reason, bool IsDead);
+/// <param name="Reason">Null: the one that is known from before.</param>
+internal sealed record ItemFailure(ClaimedItem Item, string Hash, string? Reason, bool IsDead);

@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Renews a claim while its batch is at work.</summary>
@@ -18,15 +20,16 @@ internal sealed class Lease : IAsyncDisposable
 
     public static Lease Keep(Claim claim, ClaimStore claims, TimeProvider time) => new(claim, claims, time);
 
+    /// <summary>Gives back at once, and without charge, what the batch still holds; if the database is away, the lease runs out.</summary>
     public async Task Release()
     {
         try
         {
             await _claims.Release(_claim, CancellationToken.None);
         }
-        catch (Exception e) when (WriteFaults.IsPassing(e))
+        catch (Exception e) when (IsOfTheDatabase(e))
         {
-            // The database is away: the lease runs out by itself.
+            // Whatever the batch came to is told all the same.
         }
     }
 
@@ -40,20 +43,23 @@ internal sealed class Lease : IAsyncDisposable
     private async Task Beat(TimeProvider time)
     {
         using var timer = new PeriodicTimer(_beat, time);
-        try
+        while (true)
         {
-            while (await timer.WaitForNextTickAsync(_done.Token))
+            try
             {
+                await timer.WaitForNextTickAsync(_done.Token);
                 await _claims.Renew(_claim, _done.Token);
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The batch is done.
-        }
-        catch (Exception e) when (WriteFaults.IsPassing(e))
-        {
-            // Nothing is lost: if the lease runs out, the token decides whose write counts.
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Exception e) when (IsOfTheDatabase(e))
+            {
+                // The next beat may get through; if the lease runs out before, the token decides whose write counts.
+            }
         }
     }
+
+    private static bool IsOfTheDatabase(Exception e) => e is NpgsqlException or TimeoutException;
 }

@@ -8,90 +8,71 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Embeds texts in as few requests as the provider takes, and finds the ones it will never take.</summary>
 internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer)
 {
-    /// <returns>For each text its vector, or why it has none.</returns>
+    // A provider that is well has a vector for this.
+    private const string Harmless = "ok";
+
+    /// <summary>Fills in what becomes of each text, in order; a fault or a cancellation leaves in place what there is by then.</summary>
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
-    public async Task<IReadOnlyList<EmbeddedText>> Embed(
-        IReadOnlyList<string> texts, EmbeddingRule rule, RequestMeter meter, CancellationToken cancellation)
-    {
-        var results = new List<EmbeddedText>(texts.Count);
-        foreach (var range in packer.Pack(texts).ToList())
-        {
-            var (first, count) = range.GetOffsetAndLength(texts.Count);
-            results.AddRange(await EmbedOrFindCause(texts.Skip(first).Take(count).ToList(), meter.Options(rule.Model, rule.Dimensions), cancellation));
-        }
+    public Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, CancellationToken cancellation) =>
+        EmbedAll(texts, 0, texts.Texts.Count, meter.Options(rule.Model, rule.Dimensions), cancellation);
 
-        return results;
+    private async Task EmbedAll(EmbeddedTexts texts, int first, int end, EmbeddingGenerationOptions options, CancellationToken cancellation)
+    {
+        while (first < end)
+        {
+            var next = packer.Next(texts.Texts, first, end);
+            await EmbedPart(texts, first, next, options, cancellation);
+            first = next;
+        }
     }
 
-    private async Task<IReadOnlyList<EmbeddedText>> EmbedPart(
-        IReadOnlyList<string> texts, EmbeddingGenerationOptions options, CancellationToken cancellation)
+    private async Task EmbedPart(EmbeddedTexts texts, int first, int end, EmbeddingGenerationOptions options, CancellationToken cancellation)
+    {
+        var part = texts.Texts.Skip(first).Take(end - first).ToList();
+        try
+        {
+            var reply = await generator.GenerateAsync(part, options, cancellation);
+            texts.IsProviderWell = true;
+            for (var i = 0; i < part.Count; i++)
+            {
+                texts.Vectors[first + i] = reply[i].Vector;
+            }
+        }
+        catch (ProviderException e) when (part.Count > 1 && e.Fault == ProviderFault.TooManyTokens)
+        {
+            packer.Learn(part, e.MaxTokensPerRequest);
+            await EmbedAll(texts, first, end, options, cancellation);
+        }
+        catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
+        {
+            if (e.Fault == ProviderFault.Reply && (part.Count == 1 || !texts.IsProviderWell))
+            {
+                await DemandWell(e, options, cancellation);
+                texts.IsProviderWell = true;
+            }
+
+            if (part.Count == 1)
+            {
+                texts.Failures[first] = e.Message;
+                return;
+            }
+
+            var half = first + (part.Count / 2);
+            await EmbedPart(texts, first, half, options, cancellation);
+            await EmbedPart(texts, half, end, options, cancellation);
+        }
+    }
+
+    // A refusal says that a text is at fault. A reply that is none says so only if another text is answered well.
+    private async Task DemandWell(ProviderException fault, EmbeddingGenerationOptions options, CancellationToken cancellation)
     {
         try
         {
-            var reply = await generator.GenerateAsync(texts, options, cancellation);
-            return reply.Select(embedding => new EmbeddedText(embedding.Vector, null)).ToList();
+            await generator.GenerateAsync([Harmless], options, cancellation);
         }
-        catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens && texts.Count == 1)
+        catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
-            return [new EmbeddedText(default, e.Message)];
-        }
-        catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens)
-        {
-            packer.Learn(e.MaxTokensPerRequest ?? int.MaxValue);
-            return [.. await EmbedPart(Half(texts, 0), options, cancellation), .. await EmbedPart(Half(texts, 1), options, cancellation)];
+            throw new ProviderException(ProviderFault.Passing, fault.Message, fault) { RetryAfter = ProviderGate.StandardPause };
         }
     }
-
-    private async Task<IReadOnlyList<EmbeddedText>> EmbedOrFindCause(
-        IReadOnlyList<string> texts, EmbeddingGenerationOptions options, CancellationToken cancellation)
-    {
-        try
-        {
-            return await EmbedPart(texts, options, cancellation);
-        }
-        catch (ProviderException e) when (e.Fault == ProviderFault.Reply)
-        {
-            return await FindCause(texts, e, options, cancellation);
-        }
-    }
-
-    // One half is answered well and the other is not: some text in it is the cause. Neither is: the provider is, and no text.
-    private async Task<IReadOnlyList<EmbeddedText>> FindCause(
-        IReadOnlyList<string> texts, ProviderException fault, EmbeddingGenerationOptions options, CancellationToken cancellation)
-    {
-        var first = texts.Count == 1 ? null : await EmbedIfAnswered(Half(texts, 0), options, cancellation);
-        var second = texts.Count == 1 ? null : await EmbedIfAnswered(Half(texts, 1), options, cancellation);
-        if (first is null && second is null)
-        {
-            throw new ProviderException(ProviderFault.Passing, fault.Message, fault);
-        }
-
-        first ??= await Narrow(Half(texts, 0), fault, options, cancellation);
-        second ??= await Narrow(Half(texts, 1), fault, options, cancellation);
-        return [.. first, .. second];
-    }
-
-    private async Task<IReadOnlyList<EmbeddedText>?> EmbedIfAnswered(
-        IReadOnlyList<string> texts, EmbeddingGenerationOptions options, CancellationToken cancellation)
-    {
-        try
-        {
-            return await EmbedPart(texts, options, cancellation);
-        }
-        catch (ProviderException e) when (e.Fault == ProviderFault.Reply)
-        {
-            return null;
-        }
-    }
-
-    private async Task<IReadOnlyList<EmbeddedText>> Narrow(
-        IReadOnlyList<string> texts, ProviderException fault, EmbeddingGenerationOptions options, CancellationToken cancellation) =>
-        texts.Count == 1 ? [new EmbeddedText(default, fault.Message)] : await FindCause(texts, fault, options, cancellation);
-
-    private static List<string> Half(IReadOnlyList<string> texts, int half) =>
-        half == 0 ? texts.Take(texts.Count / 2).ToList() : texts.Skip(texts.Count / 2).ToList();
 }
-
-/// <param name="Vector">The vector; empty if there is a reason.</param>
-/// <param name="Failure">Why there is none.</param>
-internal sealed record EmbeddedText(ReadOnlyMemory<float> Vector, string? Failure);

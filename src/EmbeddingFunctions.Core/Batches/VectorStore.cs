@@ -7,55 +7,47 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Writes what a batch has to say of its items: one statement, whole or not at all.</summary>
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
-    private const string FindBatch =
-        """
-        SELECT embedded, unchanged, empty, changed
-        FROM   embedding_batches
-        WHERE  id = $1
-        """;
+    /// <summary>A condition that is always true, and sets for its statement alone how long to wait for a row that somebody else works on.</summary>
+    public const string LockTimeout = "set_config('lock_timeout', '5s', true) IS NOT NULL";
 
-    private readonly ConcurrentDictionary<BoundTable, string> _write = new();
+    private readonly ConcurrentDictionary<(BoundTable, bool), string> _write = new();
 
     /// <summary>
-    /// Writes outcomes to the rows that are still what was read and whose claim is still held, ends those claims, and records the batch.
-    /// Written again after a lost connection it finds the batch recorded and changes nothing.
+    /// Writes outcomes to the rows that are still what was read, whose partition may still embed and whose claim is still held, ends those
+    /// claims, and records the batch. Written again after a lost connection it finds no claims and changes nothing.
     /// </summary>
-    /// <returns>The counts as committed, for the batch as a whole.</returns>
-    public async Task<BatchCounts> Write(
-        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, CancellationToken cancellation)
+    /// <param name="claim">Its token is shown for every row.</param>
+    /// <param name="batchId">The batch that is recorded.</param>
+    /// <param name="outcomes">What to write.</param>
+    /// <param name="counts">What the batch claimed, sent and paid.</param>
+    /// <param name="cancellation">Ends the statement.</param>
+    /// <returns>The batch's counts as committed.</returns>
+    public Task<BatchCounts> Write(
+        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, CancellationToken cancellation) =>
+        Write(claim, batchId, outcomes, counts, skipLocked: false, cancellation);
+
+    /// <summary>The same, but rows that others are working on are left out; their claims stay.</summary>
+    public Task<BatchCounts> WriteUnlocked(
+        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, CancellationToken cancellation) =>
+        Write(claim, batchId, outcomes, counts, skipLocked: true, cancellation);
+
+    private async Task<BatchCounts> Write(
+        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, bool skipLocked, CancellationToken cancellation)
     {
-        var dimensions = claim.Corpus.Corpus.Dimensions;
-        await using var command = database.CreateCommand(_write.GetOrAdd(claim.Table, table => Statement(claim.Corpus, table)));
-        var slots = Slots(outcomes);
+        var sql = _write.GetOrAdd((claim.Table, skipLocked), key => Statement(claim.Corpus, key.Item1, key.Item2));
+        await using var command = database.CreateCommand(sql);
         foreach (var value in new object[]
         {
             outcomes.Select(o => o.Item.Id).ToArray(), outcomes.Select(o => o.Item.Version).ToArray(),
-            outcomes.Select(o => o.Outcome.ToString()).ToArray(), outcomes.Select(o => o.Hash).ToArray(), slots,
-            Flat(outcomes, dimensions), claim.Corpus.Corpus.Name, claim.Table.Kind, claim.Token, claim.Partition,
+            outcomes.Select(o => o.Outcome.ToString()).ToArray(), outcomes.Select(o => o.Hash).ToArray(), Slots(outcomes),
+            Flat(outcomes, claim.Corpus.Corpus.Dimensions), claim.Corpus.Corpus.Name, claim.Table.Kind, claim.Token, claim.Partition,
             batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens,
         })
         {
             command.Parameters.Add(new() { Value = value });
         }
 
-        try
-        {
-            return await ReadCounts(command, counts, cancellation);
-        }
-        catch (PostgresException e) when (e.ConstraintName == "embedding_batches_pkey")
-        {
-            // It was committed before, only the answer was lost.
-            await using var find = database.CreateCommand(FindBatch);
-            find.Parameters.Add(new() { Value = batchId });
-            return await ReadCounts(find, counts, cancellation);
-        }
-    }
-
-    private static async Task<BatchCounts> ReadCounts(NpgsqlCommand command, BatchCounts counts, CancellationToken cancellation)
-    {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return counts with { Embedded = reader.GetInt32(0), Unchanged = reader.GetInt32(1), Empty = reader.GetInt32(2), Changed = reader.GetInt32(3) };
+        return await BatchRow.Read(command, cancellation);
     }
 
     // Where in the flat array an outcome's vector begins, counted in vectors from 1; 0 for outcomes without one.
@@ -78,18 +70,21 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         return flat;
     }
 
-    private static string Statement(BoundCorpus corpus, BoundTable table)
+    private static string Statement(BoundCorpus corpus, BoundTable table, bool skipLocked)
     {
         var dimensions = corpus.Corpus.Dimensions;
         var vector = $"($6::real[])[(i.slot - 1) * {dimensions} + 1 : i.slot * {dimensions}]::{table.VectorColumnType}";
+        var active = corpus.ActivePartitions is null ? "" : $"AND $10::{table.PartitionType} IN ({corpus.ActivePartitions})";
         return
             $"""
             WITH input AS (
                 SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::int[]) AS i (item_id, version, outcome, hash, slot)
+                WHERE  {LockTimeout}
             ),
+            {(skipLocked ? Free(table) : "free AS (SELECT * FROM input),")}
             held AS (
                 DELETE FROM embedding_claims c
-                USING  input i
+                USING  free i
                 WHERE  c.corpus = $7 AND c.kind = $8 AND c.item_id = i.item_id AND c.token = $9
                 RETURNING c.item_id
             ),
@@ -104,7 +99,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 FROM   input i
                 JOIN   held h USING (item_id)
                 WHERE  {table.Id} = i.item_id::{table.IdType}
-                AND    {table.Partition} = $10::{table.PartitionType}
+                AND    {table.Partition} = $10::{table.PartitionType} {active}
                 AND    {table.Version} = i.version
                 RETURNING i.item_id, i.outcome, i.hash, t.embedding
             ),
@@ -113,20 +108,32 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 SELECT count(*) FILTER (WHERE outcome = '{nameof(Outcome.Embedded)}')::int AS embedded,
                        count(*) FILTER (WHERE outcome = '{nameof(Outcome.Unchanged)}')::int AS unchanged,
                        count(*) FILTER (WHERE outcome = '{nameof(Outcome.Empty)}')::int AS empty,
-                       cardinality($1) - count(*)::int AS changed
+                       (SELECT count(*) FROM held)::int - count(*)::int AS changed
                 FROM   written
             )
-            INSERT INTO embedding_batches (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens)
+            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens)
             SELECT $11, $12, $8, $10, $13, embedded, unchanged, empty, changed, $14, $15, $16
             FROM   counted
-            RETURNING embedded, unchanged, empty, changed
+            {BatchRow.Add}
             """;
     }
+
+    private static string Free(BoundTable table) =>
+        $"""
+        lockable AS (
+            SELECT i.item_id FROM {table.Table} t JOIN input i ON {table.Id} = i.item_id::{table.IdType}
+            FOR    NO KEY UPDATE OF t SKIP LOCKED
+        ),
+        free AS (
+            SELECT * FROM input i
+            WHERE  item_id IN (SELECT item_id FROM lockable) OR NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = i.item_id::{table.IdType})
+        ),
+        """;
 
     // An entry that is written anew begins a new life: its age counts from now.
     private static string SimilarityCache(BoundTable table) =>
         $"""
-            cache AS (
+            cached AS (
                 INSERT INTO similarity_cache (repository_id, item_type, item_id, embedding, content_hash)
                 SELECT $10::{table.PartitionType}, $8, item_id, embedding, hash
                 FROM   written
@@ -134,6 +141,12 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 ON CONFLICT (repository_id, item_type, item_id) DO UPDATE
                 SET    embedding = EXCLUDED.embedding, content_hash = EXCLUDED.content_hash, ttl_hours = EXCLUDED.ttl_hours,
                        created_at = now(), accessed_at = now()
+            ),
+            uncached AS (
+                DELETE FROM similarity_cache s
+                USING  written w
+                WHERE  w.outcome = '{nameof(Outcome.Empty)}'
+                AND    s.repository_id = $10::{table.PartitionType} AND s.item_type = $8 AND s.item_id = w.item_id
             ),
         """;
 }

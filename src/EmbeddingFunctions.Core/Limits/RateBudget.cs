@@ -1,42 +1,81 @@
 namespace EmbeddingFunctions.Limits;
 
 /// <summary>
-/// So many units a minute, spread evenly (generic cell rate algorithm): over any 60 seconds never more than the limit,
-/// because a provider may count its minute from any moment and even by the second.
+/// So many units a minute, spread evenly: over any 60 seconds never more than the limit, because a provider may count its
+/// minute from any moment, and nothing saved up in a pause, because it may count by the second.
 /// </summary>
+/// <remarks>Not for several threads at once: whoever draws on two budgets must do so under one lock.</remarks>
 internal sealed class RateBudget(int perMinute, TimeProvider time)
 {
-    private const int Window = 60;
+    // The provider counts what arrives: one request may have been slow on its way and the sixtieth second's quick.
+    private static readonly TimeSpan _window = TimeSpan.FromSeconds(61.5);
 
-    // What may go at once after a pause; the even rate is lowered by the same share so that both together keep the limit.
-    private const int BurstSeconds = 1;
+    private readonly double _ticksPerUnit = _window.Ticks / (double)perMinute;
+    private readonly Queue<RateSlot> _recent = new();
+    private TimeSpan _free;
+    private TimeSpan _last;
+    private long _used;
 
-    private readonly double _secondsPerUnit = (Window + BurstSeconds) / (double)perMinute;
-    private readonly Lock _lock = new();
-    private readonly long _start = time.GetTimestamp();
-    private double _arrival;
+    /// <summary>The clock of all budgets.</summary>
+    public TimeSpan Now => time.GetElapsedTime(0);
 
-    /// <summary>Takes units, now or in debt.</summary>
-    /// <returns>How long to wait before using them.</returns>
-    public TimeSpan Take(int units)
+    /// <returns>When so many units may go. More than a whole minute's go alone.</returns>
+    public TimeSpan Earliest(int units)
     {
-        lock (_lock)
+        var at = Max(Now, _free);
+        var used = _used;
+        foreach (var slot in _recent)
         {
-            var now = Now();
-            var wait = Math.Max(0, _arrival - BurstSeconds - now);
-            _arrival = Math.Max(_arrival, now) + (units * _secondsPerUnit);
-            return TimeSpan.FromSeconds(wait);
+            if (slot.At + _window > at)
+            {
+                if (used + units <= perMinute)
+                {
+                    break;
+                }
+
+                at = slot.At + _window;
+            }
+
+            used -= slot.Units;
         }
+
+        return at;
+    }
+
+    /// <summary>Takes units for then, which is no earlier than <see cref="Earliest"/> and than any time taken before.</summary>
+    public RateSlot Take(int units, TimeSpan at)
+    {
+        while (_recent.TryPeek(out var oldest) && oldest.At + _window <= at)
+        {
+            _used -= _recent.Dequeue().Units;
+        }
+
+        var slot = new RateSlot { At = at, Units = units };
+        _recent.Enqueue(slot);
+        _used += units;
+        (_last, _free) = (at, at + Span(units));
+        return slot;
     }
 
     /// <summary>Gives back what was taken too much, or takes what was taken too little.</summary>
-    public void Correct(int taken, int used)
+    public void Correct(RateSlot slot, int used)
     {
-        lock (_lock)
-        {
-            _arrival += (used - taken) * _secondsPerUnit;
-        }
+        var more = used - slot.Units;
+        slot.Units = used;
+        // What is out of the window counts no longer.
+        _used += _recent.TryPeek(out var oldest) && oldest.At <= slot.At ? more : 0;
+        _free = Max(_last, _free + Span(more));
     }
 
-    private double Now() => time.GetElapsedTime(_start).TotalSeconds;
+    private TimeSpan Span(int units) => TimeSpan.FromTicks((long)(units * _ticksPerUnit));
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
+}
+
+/// <summary>Units taken from a budget, for a moment on its clock.</summary>
+internal sealed class RateSlot
+{
+    public required TimeSpan At { get; init; }
+
+    public required int Units { get; set; }
 }

@@ -10,8 +10,10 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
 {
     private const int Retries = 4;
 
-    private static readonly TimeSpan _longestHint = TimeSpan.FromSeconds(120);
-    private static readonly TimeSpan _standardPause = TimeSpan.FromSeconds(30);
+    // The work may have been done each time, and paid for.
+    private const int RetriesThatMayCost = 1;
+
+    private static readonly TimeSpan _firstWait = TimeSpan.FromMilliseconds(500);
 
     private readonly ProviderGate _gate;
     private readonly ResiliencePipeline _pipeline;
@@ -22,13 +24,9 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
         _gate = gate;
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
-            ShouldHandle = new PredicateBuilder().Handle<ProviderException>(MayRetry),
+            ShouldHandle = arguments => new(arguments.Outcome.Exception is ProviderException e && MayRetry(e, arguments.AttemptNumber)),
             MaxRetryAttempts = Retries,
-            BackoffType = DelayBackoffType.Exponential,
-            Delay = TimeSpan.FromMilliseconds(500),
-            MaxDelay = ProviderGate.LongestWait,
-            UseJitter = true,
-            DelayGenerator = static arguments => new(Hint(arguments.Outcome.Exception)),
+            DelayGenerator = arguments => new(Wait((ProviderException)arguments.Outcome.Exception!, arguments.AttemptNumber)),
             OnRetry = arguments =>
             {
                 _gate.Pause(arguments.RetryDelay, (ProviderException)arguments.Outcome.Exception!);
@@ -37,6 +35,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
         }).Build();
     }
 
+    /// <exception cref="ProviderException">A passing one says how long the provider is to be left alone.</exception>
     public override async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -48,17 +47,22 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
         catch (ProviderException e) when (e.Fault == ProviderFault.Passing)
         {
             // Whoever calls next finds the pause instead of a provider that is known to be busy.
-            _gate.Pause(Min(e.RetryAfter ?? _standardPause, _longestHint), e);
-            throw;
+            var pause = e.RetryAfter ?? ProviderGate.StandardPause;
+            _gate.Pause(pause, e);
+            throw new ProviderException(ProviderFault.Passing, e.Message, e) { RetryAfter = pause };
         }
     }
 
-    private static bool MayRetry(ProviderException e) =>
-        e.Fault is ProviderFault.Passing or ProviderFault.Reply && (e.RetryAfter is null || e.RetryAfter <= ProviderGate.LongestWait);
+    private static bool MayRetry(ProviderException e, int attempt) => e.Fault switch
+    {
+        ProviderFault.Reply => attempt < RetriesThatMayCost,
+        ProviderFault.Passing when e.IsTimeout => attempt < RetriesThatMayCost,
+        ProviderFault.Passing => e.RetryAfter is null || e.RetryAfter <= ProviderGate.LongestWait,
+        _ => false,
+    };
 
-    // The jitter is added, never subtracted: earlier than asked would only earn another refusal.
-    private static TimeSpan? Hint(Exception? e) =>
-        e is ProviderException { RetryAfter: { } hint } ? hint + TimeSpan.FromMilliseconds(Random.Shared.Next(20, 250)) : null;
-
-    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+    // What was asked for is never shortened: earlier than asked would only earn another refusal.
+    private static TimeSpan? Wait(ProviderException e, int attempt) => e.RetryAfter is { } hint
+        ? hint + TimeSpan.FromMilliseconds(Random.Shared.Next(20, 250))
+        : _firstWait * Math.Pow(2, attempt) * (0.75 + (Random.Shared.NextDouble() / 2));
 }

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
 
@@ -8,30 +9,62 @@ internal sealed class ThrottledEmbeddingGenerator(
     IEmbeddingGenerator<string, Embedding<float>> inner, ProviderGate gate, RateBudget requests, RateBudget tokens, TimeProvider time)
     : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
 {
+    private readonly Lock _lock = new();
+
     public override async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         var inputs = values as IReadOnlyList<string> ?? values.ToList();
         var estimate = inputs.Sum(TokenEstimate.Of);
-        return await gate.Call(() => Send(inputs, estimate, options, cancellationToken), cancellationToken);
+        RateSlot? slot = null;
+        return await gate.Call(
+            async () => slot = await WaitForRoom(estimate, cancellationToken),
+            () => Send(inputs, slot!, options, cancellationToken),
+            cancellationToken);
     }
 
-    // A failed request keeps what it took: the provider counts it too.
-    private async Task<GeneratedEmbeddings<Embedding<float>>> Send(
-        IReadOnlyList<string> inputs, int estimate, EmbeddingGenerationOptions? options, CancellationToken cancellation)
+    private async Task<RateSlot> WaitForRoom(int estimate, CancellationToken cancellation)
     {
-        var wait = new[] { requests.Take(1), tokens.Take(estimate) }.Max();
+        RateSlot slot;
+        TimeSpan wait;
+        lock (_lock)
+        {
+            var at = TimeSpan.FromTicks(Math.Max(requests.Earliest(1).Ticks, tokens.Earliest(estimate).Ticks));
+            requests.Take(1, at);
+            slot = tokens.Take(estimate, at);
+            wait = at - requests.Now;
+        }
+
         if (wait > TimeSpan.Zero)
         {
             await Task.Delay(wait, time, cancellation);
         }
 
+        return slot;
+    }
+
+    // A failed request keeps what it took: the provider counts it too.
+    private async Task<GeneratedEmbeddings<Embedding<float>>> Send(
+        IReadOnlyList<string> inputs, RateSlot slot, EmbeddingGenerationOptions? options, CancellationToken cancellation)
+    {
         var meter = RequestMeter.Of(options);
         meter?.Sent();
-        var reply = await base.GenerateAsync(inputs, options, cancellation);
-        var used = (int)(reply.Usage?.InputTokenCount ?? estimate);
-        meter?.Paid(used);
-        tokens.Correct(estimate, used);
-        return reply;
+        try
+        {
+            var reply = await base.GenerateAsync(inputs, options, cancellation);
+            var used = (int)(reply.Usage?.InputTokenCount ?? slot.Units);
+            meter?.Paid(used);
+            lock (_lock)
+            {
+                tokens.Correct(slot, used);
+            }
+
+            return reply;
+        }
+        catch (ProviderException e)
+        {
+            meter?.Paid(e.PaidTokens);
+            throw;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Providers;
@@ -9,57 +10,57 @@ internal sealed class CheckedEmbeddingGenerator(IEmbeddingGenerator<string, Embe
     // Cosine distance to a vector this short is noise, and a zero vector is left out of the index.
     private const float ShortestNorm = 1e-6f;
 
+    // Models that have answered in the width that was asked for.
+    private readonly ConcurrentDictionary<(string? Model, int Dimensions), bool> _fitting = new();
+
     public override async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         var inputs = values as IReadOnlyList<string> ?? values.ToList();
         var reply = await base.GenerateAsync(inputs, options, cancellationToken);
-        if (reply.Count != inputs.Count)
-        {
-            throw Wrong($"{reply.Count} vectors came for {inputs.Count} inputs");
-        }
-
-        if (options?.Dimensions is { } dimensions)
-        {
-            CheckWidth(reply, dimensions);
-        }
-
-        foreach (var embedding in reply)
-        {
-            CheckValues(embedding.Vector.Span);
-        }
-
-        return reply;
+        var problem = reply.Count != inputs.Count
+            ? (ProviderFault.Reply, $"the provider's reply is wrong: {reply.Count} vectors came for {inputs.Count} inputs")
+            : ProblemOfWidth(reply, options) ?? ProblemOfValues(reply);
+        return problem is var (fault, message)
+            ? throw new ProviderException(fault, message) { PaidTokens = (int)(reply.Usage?.InputTokenCount ?? 0) }
+            : reply;
     }
 
-    // All of one wrong width: the model or the declaration is mistaken. Only some: the reply is broken.
-    private static void CheckWidth(GeneratedEmbeddings<Embedding<float>> reply, int dimensions)
+    // All of one wrong width: the model or the declaration is mistaken, unless it has fitted before. Otherwise the reply is broken.
+    private (ProviderFault, string)? ProblemOfWidth(GeneratedEmbeddings<Embedding<float>> reply, EmbeddingGenerationOptions? options)
     {
+        if (options?.Dimensions is not { } dimensions)
+        {
+            return null;
+        }
+
         var wrong = reply.Where(embedding => embedding.Vector.Length != dimensions).ToList();
         if (wrong.Count == 0)
         {
-            return;
+            _fitting[(options.ModelId, dimensions)] = true;
+            return null;
         }
 
-        throw wrong.Count == reply.Count
-            ? new ProviderException(ProviderFault.Configuration,
+        return wrong.Count == reply.Count && !_fitting.ContainsKey((options.ModelId, dimensions))
+            ? (ProviderFault.Configuration,
                 $"the provider's vectors have {wrong[0].Vector.Length} dimensions, the corpus says {dimensions}: correct the corpus's dimensions or the model")
-            : Wrong($"{wrong.Count} of {reply.Count} vectors have not {dimensions} dimensions");
+            : (ProviderFault.Reply, $"the provider's reply is wrong: {wrong.Count} of {reply.Count} vectors have not {dimensions} dimensions");
     }
 
-    private static void CheckValues(ReadOnlySpan<float> vector)
+    // Alone in its request, such a text would get the same again: it is looked for, and the others go on.
+    private static (ProviderFault, string)? ProblemOfValues(GeneratedEmbeddings<Embedding<float>> reply)
     {
-        // A sum of squares is not finite as soon as one component is not.
-        var norm = MathF.Sqrt(SumOfSquares(vector));
-        if (!float.IsFinite(norm))
+        foreach (var embedding in reply)
         {
-            throw BadVector("it holds NaN or infinity");
+            // A sum of squares is not finite as soon as one component is not.
+            var norm = MathF.Sqrt(SumOfSquares(embedding.Vector.Span));
+            if (!float.IsFinite(norm) || norm < ShortestNorm)
+            {
+                return (ProviderFault.Item, $"the provider's vector cannot be used: it {(float.IsFinite(norm) ? "is zero" : "holds NaN or infinity")}");
+            }
         }
 
-        if (norm < ShortestNorm)
-        {
-            throw BadVector("it is zero");
-        }
+        return null;
     }
 
     private static float SumOfSquares(ReadOnlySpan<float> vector)
@@ -72,9 +73,4 @@ internal sealed class CheckedEmbeddingGenerator(IEmbeddingGenerator<string, Embe
 
         return sum;
     }
-
-    private static ProviderException Wrong(string why) => new(ProviderFault.Reply, $"the provider's reply is wrong: {why}");
-
-    // Alone in its request, such a text would get the same again: it is looked for, and the others go on.
-    private static ProviderException BadVector(string why) => new(ProviderFault.Item, $"the provider's vector cannot be used: {why}");
 }

@@ -1,5 +1,7 @@
 using System.ClientModel;
 using System.Collections.Concurrent;
+using Azure.Identity;
+using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Embeddings;
@@ -8,7 +10,12 @@ using EmbeddingGenerationOptions = Microsoft.Extensions.AI.EmbeddingGenerationOp
 namespace EmbeddingFunctions.Providers;
 
 /// <summary>OpenAI's embeddings endpoint, Azure's v1 endpoint, or a server like them, one request a call.</summary>
-internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string standardModel) : IEmbeddingGenerator<string, Embedding<float>>
+/// <param name="client">Its own retries switched off.</param>
+/// <param name="standardModel">For calls that name none.</param>
+/// <param name="redaction">Takes the key out of what the server says.</param>
+/// <param name="longestCall">For request and reply together: a reply that drips in for ever ends here.</param>
+internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string standardModel, Redaction redaction, TimeSpan longestCall)
+    : IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly ConcurrentDictionary<string, EmbeddingClient> _models = new();
 
@@ -37,30 +44,40 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         IReadOnlyList<string> inputs, EmbeddingGenerationOptions? options, CancellationToken cancellation)
     {
         var model = _models.GetOrAdd(options?.ModelId ?? standardModel, client.GetEmbeddingClient);
+        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        call.CancelAfter(longestCall);
         try
         {
-            return await model.GenerateEmbeddingsAsync(inputs, new() { Dimensions = options?.Dimensions }, cancellation);
+            return await model.GenerateEmbeddingsAsync(inputs, new() { Dimensions = options?.Dimensions }, call.Token);
         }
-        catch (ClientResultException e) when (e.Status != 0)
+        catch (Exception e)
         {
-            throw OpenAiFaults.From(e);
-        }
-        catch (Exception e) when (!cancellation.IsCancellationRequested && IsTransport(e))
-        {
-            throw new ProviderException(ProviderFault.Passing, $"the connection to the provider failed: {Innermost(e).Message}", e);
-        }
-        catch (Exception e) when (!cancellation.IsCancellationRequested && e is not OperationCanceledException)
-        {
-            throw Malformed($"it cannot be read: {Innermost(e).Message}", e);
+            // Whatever broke because the caller left is the caller's leaving, and no fault of the provider.
+            cancellation.ThrowIfCancellationRequested();
+            throw Fault(e);
         }
     }
+
+    private ProviderException Fault(Exception e) => e switch
+    {
+        ClientResultException { Status: not 0 } refusal => OpenAiFaults.From(refusal, redaction),
+        OperationCanceledException or TimeoutException => Timeout(e),
+        AuthenticationFailedException => new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e),
+        _ when e.GetBaseException() is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Malformed("it is too large", e),
+        HttpRequestException or IOException or ClientResultException or AggregateException =>
+            new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {e.GetBaseException().Message}"), e),
+        _ => Malformed($"it cannot be read: {redaction.Clean(e.GetBaseException().Message)}", e),
+    };
+
+    private ProviderException Timeout(Exception e) =>
+        new(ProviderFault.Passing, $"the provider did not answer within {longestCall.TotalSeconds:0.#} s", e) { IsTimeout = true };
 
     // The schema promises no order, and the client gives none: only the index says which input a vector is of.
     private static Embedding<float>[] Pair(int count, OpenAIEmbeddingCollection reply)
     {
         if (reply.Count != count)
         {
-            throw Malformed($"it holds {reply.Count} vectors for {count} inputs");
+            throw Malformed($"it holds {reply.Count} vectors for {count} inputs", paid: Usage(reply));
         }
 
         var vectors = new Embedding<float>?[count];
@@ -68,16 +85,16 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         {
             if (embedding.Index < 0 || embedding.Index >= count || vectors[embedding.Index] is not null)
             {
-                throw Malformed($"the index {embedding.Index} is repeated or not of any input");
+                throw Malformed($"the index {embedding.Index} is repeated or not of any input", paid: Usage(reply));
             }
 
-            vectors[embedding.Index] = new Embedding<float>(Floats(embedding));
+            vectors[embedding.Index] = new Embedding<float>(Floats(embedding, reply));
         }
 
         return vectors!;
     }
 
-    private static ReadOnlyMemory<float> Floats(OpenAIEmbedding embedding)
+    private static ReadOnlyMemory<float> Floats(OpenAIEmbedding embedding, OpenAIEmbeddingCollection reply)
     {
         try
         {
@@ -85,17 +102,12 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         }
         catch (Exception e)
         {
-            throw Malformed($"a vector cannot be read: {e.Message}", e);
+            throw Malformed($"a vector cannot be read: {e.Message}", e, Usage(reply));
         }
     }
 
     private static int? Usage(OpenAIEmbeddingCollection reply) => reply.Usage?.InputTokenCount is > 0 and var tokens ? tokens : null;
 
-    private static bool IsTransport(Exception e) =>
-        e is HttpRequestException or IOException or TaskCanceledException or TimeoutException or AggregateException or ClientResultException;
-
-    private static Exception Innermost(Exception e) => e.GetBaseException();
-
-    private static ProviderException Malformed(string why, Exception? inner = null) =>
-        new(ProviderFault.Reply, $"the provider's reply is not what was asked for: {why}", inner);
+    private static ProviderException Malformed(string why, Exception? inner = null, int? paid = null) =>
+        new(ProviderFault.Reply, $"the provider's reply is not what was asked for: {why}", inner) { PaidTokens = paid ?? 0 };
 }

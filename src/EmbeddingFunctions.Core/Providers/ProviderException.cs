@@ -5,11 +5,17 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
 {
     public ProviderFault Fault { get; } = fault;
 
-    /// <summary>How long the provider asked to be left alone.</summary>
+    /// <summary>How long the provider asked to be left alone, 120 s at the most.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>For <see cref="ProviderFault.TooManyTokens"/>: what it said a request may hold.</summary>
     public int? MaxTokensPerRequest { get; init; }
+
+    /// <summary>Whether no answer came in time: the work may have been done, and paid for, all the same.</summary>
+    public bool IsTimeout { get; init; }
+
+    /// <summary>What a reply that cannot be used cost nevertheless.</summary>
+    public int PaidTokens { get; init; }
 }
 
 public enum ProviderFault
@@ -17,7 +23,7 @@ public enum ProviderFault
     /// <summary>Some input of the request will never be accepted, or gets no usable vector.</summary>
     Item,
 
-    /// <summary>The request was too large as a whole; halves may pass.</summary>
+    /// <summary>The request was too large as a whole; parts may pass.</summary>
     TooManyTokens,
 
     /// <summary>Try again later; no item is to blame.</summary>

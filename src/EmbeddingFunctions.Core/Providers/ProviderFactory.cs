@@ -17,8 +17,12 @@ internal static class ProviderFactory
 
     private static readonly TimeSpan _longestCall = TimeSpan.FromSeconds(60);
 
-    public static IEmbeddingGenerator<string, Embedding<float>> Create(EmbeddingSettings settings) =>
-        settings.Provider == ProviderChoice.Local ? new LocalEmbeddingGenerator(StandardDimensions) : new OpenAiEmbeddingGenerator(Client(settings), settings.Model);
+    /// <param name="settings">They name the provider.</param>
+    /// <param name="longestCall">How long one call may take, 60 s unless said otherwise.</param>
+    public static IEmbeddingGenerator<string, Embedding<float>> Create(EmbeddingSettings settings, TimeSpan? longestCall = null) =>
+        settings.Provider == ProviderChoice.Local
+            ? new LocalEmbeddingGenerator(StandardDimensions)
+            : new OpenAiEmbeddingGenerator(Client(settings), settings.Model, new Redaction(settings), longestCall ?? _longestCall);
 
     private static OpenAIClient Client(EmbeddingSettings settings)
     {
@@ -26,7 +30,8 @@ internal static class ProviderFactory
         {
             // The client's own policy repeats refusals within milliseconds, and those of an empty account too.
             RetryPolicy = new ClientRetryPolicy(maxRetries: 0),
-            NetworkTimeout = _longestCall,
+            // Ours counts the whole call, the client's each read anew.
+            NetworkTimeout = Timeout.InfiniteTimeSpan,
             Transport = new HttpClientPipelineTransport(Connections()),
         };
         if (settings.BaseUrl is not null)
@@ -44,7 +49,7 @@ internal static class ProviderFactory
 
     // A redirect would carry the key to wherever it points.
     private static HttpClient Connections() =>
-        new(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        new(new ReplyLimit(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) }))
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };

@@ -25,6 +25,20 @@ internal static class NormalizedText
         : maxCharacters > 0 && char.IsHighSurrogate(text[maxCharacters - 1]) ? text[..(maxCharacters - 1)]
         : text[..maxCharacters];
 
+    /// <summary>Whether there is nothing but white space and control characters.</summary>
+    public static bool IsBlank(string? text)
+    {
+        foreach (var c in text ?? "")
+        {
+            if (!char.IsWhiteSpace(c) && !char.IsControl(c))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private static bool NeedsCleaning(string text) => text.AsSpan().IndexOf('\0') >= 0 || HasLoneSurrogate(text);
 
     private static bool HasLoneSurrogate(string text)
@@ -63,18 +77,5 @@ internal static class NormalizedText
         }
 
         return clean.ToString();
-    }
-
-    private static bool IsBlank(string text)
-    {
-        foreach (var c in text)
-        {
-            if (!char.IsWhiteSpace(c) && !char.IsControl(c))
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 }

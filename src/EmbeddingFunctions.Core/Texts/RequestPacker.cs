@@ -1,37 +1,51 @@
 namespace EmbeddingFunctions.Texts;
 
 /// <summary>Splits texts into requests that the provider takes: at most 2,048 inputs and 300,000 tokens by its own estimate.</summary>
-internal sealed class RequestPacker
+/// <param name="tokensPerMinute">A request larger than what a minute allows would be refused for ever.</param>
+internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue)
 {
     private const int MaxInputs = 2_048;
+    private const int MaxTokens = 300_000;
 
     // Ten percent are left free, because the provider's estimate is not ours.
     private const double Headroom = 0.9;
 
-    private int _maxTokens = (int)(300_000 * Headroom);
+    private int _maxTokens = (int)(Math.Min(MaxTokens, tokensPerMinute) * Headroom);
 
-    /// <summary>The limit has changed before (it was 600,000): what the provider says of it in a refusal counts from then on.</summary>
-    public void Learn(int maxTokensPerRequest) => _maxTokens = Math.Min(_maxTokens, Math.Max(1, (int)(maxTokensPerRequest * Headroom)));
+    /// <summary>The limit has changed before (it was 600,000): a refusal counts from then on.</summary>
+    /// <param name="refused">The texts that were too many together; afterwards they no longer fit into one request.</param>
+    /// <param name="maxTokens">What the provider said that it takes; if it did not say, half of what was refused is tried.</param>
+    public void Learn(IEnumerable<string> refused, int? maxTokens)
+    {
+        var estimate = refused.Sum(TokenEstimate.Of);
+        var ceiling = maxTokens is { } told ? (int)(Math.Min(told, estimate) * Headroom) : estimate / 2;
+        _maxTokens = Math.Min(_maxTokens, Math.Max(1, ceiling));
+    }
+
+    /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before <paramref name="end"/>.</returns>
+    public int Next(IReadOnlyList<string> texts, int first, int end)
+    {
+        var next = first;
+        for (var tokens = 0; next < end && next - first < MaxInputs; next++)
+        {
+            tokens += TokenEstimate.Of(texts[next]);
+            if (next > first && tokens > _maxTokens)
+            {
+                break;
+            }
+        }
+
+        return next;
+    }
 
     /// <returns>Runs of consecutive texts; together they are all of them, in order.</returns>
     public IEnumerable<Range> Pack(IReadOnlyList<string> texts)
     {
-        var (first, tokens) = (0, 0);
-        for (var i = 0; i < texts.Count; i++)
+        for (var first = 0; first < texts.Count;)
         {
-            var more = TokenEstimate.Of(texts[i]);
-            if (i > first && (i - first == MaxInputs || tokens + more > _maxTokens))
-            {
-                yield return first..i;
-                (first, tokens) = (i, 0);
-            }
-
-            tokens += more;
-        }
-
-        if (first < texts.Count)
-        {
-            yield return first..texts.Count;
+            var next = Next(texts, first, texts.Count);
+            yield return first..next;
+            first = next;
         }
     }
 }

@@ -1,0 +1,50 @@
+using Npgsql;
+
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>A batch's row in <c>embedding_batches</c>: every statement of the batch adds what it committed, so that its counts are the batch's.</summary>
+internal static class BatchRow
+{
+    public const string Columns = "claimed, embedded, unchanged, empty, changed, failed, cached, requests, tokens";
+
+    /// <summary>For an <c>INSERT INTO embedding_batches AS b</c>.</summary>
+    public const string Add =
+        $"""
+        ON CONFLICT (id) DO UPDATE
+        SET    embedded = b.embedded + EXCLUDED.embedded, unchanged = b.unchanged + EXCLUDED.unchanged, empty = b.empty + EXCLUDED.empty,
+               changed = b.changed + EXCLUDED.changed, failed = b.failed + EXCLUDED.failed
+        RETURNING {Columns}
+        """;
+
+    private const string Find =
+        $"""
+        SELECT {Columns}
+        FROM   embedding_batches
+        WHERE  id = $1
+        """;
+
+    /// <returns>The counts of a batch that was recorded before; zeros if it was not.</returns>
+    public static async Task<BatchCounts> Recorded(NpgsqlDataSource database, Guid batchId, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Find);
+        command.Parameters.Add(new() { Value = batchId });
+        return await Read(command, cancellation);
+    }
+
+    public static async Task<BatchCounts> Read(NpgsqlCommand command, CancellationToken cancellation)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return !await reader.ReadAsync(cancellation) ? new BatchCounts() : new BatchCounts
+        {
+            Claimed = reader.GetInt32(0),
+            Embedded = reader.GetInt32(1),
+            Unchanged = reader.GetInt32(2),
+            Empty = reader.GetInt32(3),
+            Changed = reader.GetInt32(4),
+            Failed = reader.GetInt32(5),
+            Cached = reader.GetInt32(6),
+            Requests = reader.GetInt32(7),
+            Tokens = reader.GetInt64(8),
+        };
+    }
+}
