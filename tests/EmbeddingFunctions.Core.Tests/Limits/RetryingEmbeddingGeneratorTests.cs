@@ -1,0 +1,154 @@
+using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Providers;
+
+namespace EmbeddingFunctions.Core.Tests.Limits;
+
+public sealed class RetryingEmbeddingGeneratorTests : IDisposable
+{
+    private static readonly ProviderException _busy = new(ProviderFault.Passing, "busy");
+    private static readonly ProviderException _silent = new(ProviderFault.Passing, "no answer") { IsTimeout = true };
+    private static readonly ProviderException _garbled = new(ProviderFault.Reply, "garbled");
+
+    private readonly ManualClock _clock = new();
+    private readonly ProviderGate _gate;
+
+    public RetryingEmbeddingGeneratorTests() => _gate = new ProviderGate(_clock);
+
+    public void Dispose() => _gate.Dispose();
+
+    [Fact]
+    public async Task Without_a_hint_the_waits_double_and_are_never_much_shorter()
+    {
+        for (var round = 0; round < 50; round++)
+        {
+            var provider = new ScriptedGenerator(_clock, _busy, _busy, _busy, _busy);
+            await Generate(provider);
+
+            double[] standard = [0.5, 1, 2, 4];
+            Assert.All(provider.Gaps.Zip(standard), pair => Assert.InRange(pair.First.TotalSeconds, pair.Second * 0.75, pair.Second * 1.25));
+        }
+    }
+
+    [Fact]
+    public async Task Two_workers_do_not_wait_alike()
+    {
+        var gaps = new HashSet<TimeSpan>();
+        for (var worker = 0; worker < 20; worker++)
+        {
+            var provider = new ScriptedGenerator(_clock, _busy, Asking(2));
+            await Generate(provider);
+            gaps.UnionWith(provider.Gaps);
+        }
+
+        Assert.True(gaps.Count > 20);
+    }
+
+    [Theory]
+    [InlineData(0.7)]
+    [InlineData(2)]
+    [InlineData(10)]
+    public async Task A_hint_is_waited_for_and_a_little_more(double seconds)
+    {
+        var provider = new ScriptedGenerator(_clock, Asking(seconds));
+        await Generate(provider);
+
+        Assert.InRange(provider.Gaps.Single().TotalSeconds, seconds + 0.02, seconds + 0.25);
+    }
+
+    [Fact]
+    public async Task A_hint_beyond_ten_seconds_is_the_runs_to_wait_out()
+    {
+        var provider = new ScriptedGenerator(_clock, Asking(11));
+
+        var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
+
+        Assert.Equal((ProviderFault.Passing, TimeSpan.FromSeconds(11)), (fault.Fault, fault.RetryAfter));
+        Assert.Single(provider.Calls);
+        await AssertPaused(11);
+    }
+
+    [Fact]
+    public async Task A_provider_that_fails_five_times_is_left_alone_for_half_a_minute()
+    {
+        var provider = new ScriptedGenerator(_clock, Enumerable.Repeat(_busy, 9).ToArray());
+
+        var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
+
+        Assert.Equal(5, provider.Calls.Count);
+        Assert.Equal((ProviderFault.Passing, TimeSpan.FromSeconds(30)), (fault.Fault, fault.RetryAfter));
+        await AssertPaused(30);
+    }
+
+    [Fact]
+    public async Task What_may_have_been_paid_for_is_tried_once_more_only()
+    {
+        foreach (var fault in new[] { _silent, _garbled })
+        {
+            var provider = new ScriptedGenerator(_clock, Enumerable.Repeat(fault, 9).ToArray());
+            await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
+            Assert.Equal(2, provider.Calls.Count);
+            _clock.Advance(ProviderGate.StandardPause);
+        }
+    }
+
+    [Theory]
+    [InlineData(ProviderFault.Item)]
+    [InlineData(ProviderFault.TooManyTokens)]
+    [InlineData(ProviderFault.Configuration)]
+    public async Task What_will_never_pass_is_sent_once(ProviderFault fault)
+    {
+        var provider = new ScriptedGenerator(_clock, new ProviderException(fault, "no"));
+
+        await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
+
+        Assert.Single(provider.Calls);
+    }
+
+    [Fact]
+    public async Task While_one_waits_nobody_else_calls()
+    {
+        var provider = new ScriptedGenerator(_clock, Asking(2));
+        using var generator = Stack(provider);
+        var first = generator.GenerateAsync(["a"]);
+        var others = Enumerable.Range(0, 5).Select(i => generator.GenerateAsync([$"b {i}"])).ToList();
+
+        await _clock.Drive(Task.WhenAll([first, .. others]));
+
+        Assert.Equal(7, provider.Calls.Count);
+        Assert.All(provider.Calls.Skip(1), call => Assert.True(call - provider.Calls[0] >= TimeSpan.FromSeconds(2)));
+    }
+
+    [Fact]
+    public async Task Leaving_ends_the_wait_and_leaves_the_gate_open_to_others()
+    {
+        var provider = new ScriptedGenerator(_clock, Asking(5));
+        using var generator = Stack(provider);
+        using var leaving = new CancellationTokenSource();
+        var left = generator.GenerateAsync(["a"], cancellationToken: leaving.Token);
+
+        await leaving.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        await _clock.Drive(generator.GenerateAsync(["b"]));
+        Assert.Equal(2, provider.Calls.Count);
+    }
+
+    private static ProviderException Asking(double seconds) => new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
+
+    private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider) =>
+        new(new ThrottledEmbeddingGenerator(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), _clock), _gate, _clock);
+
+    private async Task Generate(ScriptedGenerator provider)
+    {
+        using var generator = Stack(provider);
+        await _clock.Drive(generator.GenerateAsync(["a"]));
+    }
+
+    private async Task AssertPaused(double seconds)
+    {
+        _clock.Advance(TimeSpan.FromSeconds(seconds - 10.5));
+        await Assert.ThrowsAsync<ProviderException>(() => Generate(new ScriptedGenerator(_clock)));
+        _clock.Advance(TimeSpan.FromSeconds(10.5));
+        await Generate(new ScriptedGenerator(_clock));
+    }
+}
