@@ -1,0 +1,274 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Batches;
+
+/// <summary>Who may embed an item: claims, leases and the charge for an attempt.</summary>
+public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
+{
+    [Fact]
+    public async Task Eight_workers_at_once_never_hold_the_same_item()
+    {
+        await Workspace.Items(Repository, 300);
+        var orders = new List<EmbedBatch>();
+        for (var i = 0; i < 16; i++)
+        {
+            orders.Add(await Order());
+        }
+
+        using var start = new SemaphoreSlim(0);
+        var workers = orders.Select(async order =>
+        {
+            await start.WaitAsync();
+            return await Take(order: order);
+        }).ToList();
+        start.Release(16);
+        var claims = await Task.WhenAll(workers);
+
+        var held = claims.SelectMany(claim => claim.Items).Select(item => item.Id).ToList();
+        Assert.Equal(held.Count, held.Distinct().Count());
+        Assert.Equal(held.Count, await Count("embedding_claims WHERE token IS NOT NULL AND attempts = 1"));
+    }
+
+    [Fact]
+    public async Task Eight_workers_at_once_pay_for_no_text_twice()
+    {
+        await Workspace.Items(Repository, 200);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            while (await Workspace.Pending() > 0)
+            {
+                await Embed(7);
+            }
+        }));
+
+        Assert.Equal((200, 0), (Fake.PaidInputCount, Fake.DuplicatePaidInputs));
+        Assert.Equal(200, await Workspace.Embedded());
+        await AssertNothingStale();
+        await AssertNobodyCharged();
+    }
+
+    [Fact]
+    public async Task A_claimed_item_is_nobody_elses_until_its_lease_runs_out()
+    {
+        await Workspace.Item(Repository, "one");
+        var first = await Take();
+        Assert.Empty((await Take()).Items);
+
+        await LetLeasesRunOut();
+        var second = await Take();
+
+        Assert.Equal(first.Items.Single().Id, second.Items.Single().Id);
+        Assert.NotEqual(first.Token, second.Token);
+    }
+
+    [Fact]
+    public async Task A_lease_is_for_thirty_seconds_of_the_databases_time()
+    {
+        await Workspace.Item(Repository, "one");
+        await Take();
+
+        Assert.InRange(await SecondsLeft(), 25, 30);
+    }
+
+    [Fact]
+    public async Task A_lease_is_renewed_every_ten_seconds_while_its_batch_is_at_work()
+    {
+        var clock = new ManualClock();
+        await Workspace.Item(Repository, "one");
+        var claim = await Take();
+        await LetLeasesRunOut();
+        await using var lease = Lease.Keep(claim, Claims, clock);
+
+        clock.Advance(TimeSpan.FromSeconds(9));
+        Assert.True(await SecondsLeft() < 0);
+        clock.Advance(TimeSpan.FromSeconds(1));
+
+        await Until(async () => await SecondsLeft() > 20);
+        await LetLeasesRunOut();
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await Until(async () => await SecondsLeft() > 20);
+    }
+
+    [Fact]
+    public async Task A_beat_that_fails_does_not_end_the_beating()
+    {
+        var clock = new ManualClock();
+        await Workspace.Item(Repository, "one");
+        var claim = await Take();
+        await using var lease = Lease.Keep(claim, Claims, clock);
+        await Database.Execute("ALTER TABLE embedding_claims RENAME TO away");
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await Until(async () => await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SET    leased_until%'") > 0);
+        await Database.Execute("ALTER TABLE away RENAME TO embedding_claims");
+        await LetLeasesRunOut();
+
+        clock.Advance(TimeSpan.FromSeconds(10));
+
+        await Until(async () => await SecondsLeft() > 20);
+    }
+
+    [Fact]
+    public async Task A_finished_batch_beats_no_more()
+    {
+        var clock = new ManualClock();
+        await Workspace.Item(Repository, "one");
+        var lease = Lease.Keep(await Take(), Claims, clock);
+
+        await lease.DisposeAsync();
+
+        Assert.Equal(0, clock.Waiting);
+    }
+
+    [Fact]
+    public async Task Giving_back_takes_the_charge_back()
+    {
+        await Workspace.Item(Repository, "one");
+        var claim = await Take();
+        Assert.Equal(1, claim.Items.Single().Attempts);
+
+        await Claims.Release(claim, CancellationToken.None);
+
+        await AssertNobodyCharged();
+        Assert.Equal(1, (await Take()).Items.Single().Attempts);
+    }
+
+    [Fact]
+    public async Task Giving_back_leaves_what_another_holds_by_now()
+    {
+        await Workspace.Item(Repository, "one");
+        var first = await Take();
+        await LetLeasesRunOut();
+        var second = await Take();
+
+        await Claims.Release(first, CancellationToken.None);
+        await Claims.Renew(first, CancellationToken.None);
+
+        Assert.Equal(second.Token, await Database.Ask<Guid>("SELECT token FROM embedding_claims"));
+    }
+
+    [Fact]
+    public async Task An_attempt_is_charged_when_the_item_is_claimed()
+    {
+        await Workspace.Item(Repository, "one");
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            Assert.Equal(attempt, (await Take()).Items.Single().Attempts);
+            await LetLeasesRunOut();
+        }
+    }
+
+    [Fact]
+    public async Task An_item_whose_worker_vanishes_three_times_ends_dead_and_its_companions_are_embedded()
+    {
+        await Workspace.Items(Repository, 19);
+        var killer = await Workspace.Item(Repository, "killer");
+        foreach (var held in new[] { 20, 20, 1 })
+        {
+            var claim = await Take();
+            Assert.Equal(held, claim.Items.Count);
+            Assert.Contains(claim.Items, item => item.Id == killer);
+            await LetLeasesRunOut();
+        }
+
+        while (await Workspace.Pending() > 0)
+        {
+            await Embed();
+        }
+
+        var (reason, attempts, isDead) = await Failure(killer);
+        Assert.Equal(("the worker ended 3 times while it held this item", 3, true), (reason, attempts, isDead));
+        Assert.Equal(19, await Workspace.Embedded());
+        Assert.Equal(0, await Workspace.Pending());
+        Assert.DoesNotContain(Fake.PaidInputs.Keys, text => text.Contains("killer", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_item_that_may_be_to_blame_is_taken_alone()
+    {
+        await Workspace.Items(Repository, 5);
+        for (var death = 1; death <= 2; death++)
+        {
+            Assert.Equal(5, (await Take()).Items.Count);
+            await LetLeasesRunOut();
+        }
+
+        Assert.Single((await Take()).Items);
+    }
+
+    [Fact]
+    public async Task An_item_that_once_failed_and_then_ends_its_workers_runs_out_of_attempts_too()
+    {
+        var id = await Workspace.Item(Repository, "poison");
+        using (Fake.Script(Requests.All, Fault.BadInput()))
+        {
+            await Embed();
+        }
+
+        await Edit(id, "killer");
+        await LetFailuresRetry();
+        var taken = 0;
+        for (; await Workspace.Pending() > 0 && taken < 20; taken++)
+        {
+            var claim = await Take();
+            var isDoomed = BatchGate.Sort(claim, forced: false).Texts.Count == 0;
+            await LetLeasesRunOut();
+            if (isDoomed)
+            {
+                await Embed();
+            }
+        }
+
+        Assert.InRange(taken, 3, 8);
+        Assert.True((await Failure(id)).IsDead);
+        Assert.Equal(1, Fake.RequestCount);
+    }
+
+    [Fact]
+    public async Task Newest_items_are_taken_first_and_those_of_other_partitions_not_at_all()
+    {
+        var now = DateTimeOffset.UtcNow.AddMinutes(-10);
+        var old = await Workspace.Item(Repository, "old", updatedAt: now.AddMinutes(-2));
+        var @new = await Workspace.Item(Repository, "new", updatedAt: now);
+        var middle = await Workspace.Item(Repository, "middle", updatedAt: now.AddMinutes(-1));
+        await Workspace.Item(await Workspace.Repository("acme/two"), "another's", updatedAt: now.AddMinutes(1));
+
+        Assert.Equal([@new, middle], (await Take(2)).Items.Select(item => item.Id));
+        Assert.Equal([old], (await Take()).Items.Select(item => item.Id));
+    }
+
+    [Fact]
+    public async Task A_partition_that_may_not_embed_is_not_claimed()
+    {
+        var inactive = await Workspace.Repository("acme/asleep", isActive: false);
+        await Workspace.Item(inactive, "one");
+
+        Assert.Empty((await Take(order: await Order(repository: inactive))).Items);
+    }
+
+    [Fact]
+    public async Task A_repeated_order_does_not_become_a_second_batch()
+    {
+        await Workspace.Items(Repository, 40);
+        var order = await Order();
+        var first = await Embed(order);
+
+        var second = await Embed(order);
+
+        Assert.Equal(20, first.Counts.Embedded);
+        Assert.Equal(first, second);
+        Assert.Equal((20, 1), (Fake.PaidInputCount, Fake.RequestCount));
+        Assert.Equal(20, await Workspace.Pending());
+    }
+
+    private Task<double> SecondsLeft() => Database.Ask<double>("SELECT extract(epoch FROM leased_until - now())::float8 FROM embedding_claims");
+
+    private static async Task Until(Func<Task<bool>> condition)
+    {
+        for (var i = 0; !await condition(); i++)
+        {
+            Assert.True(i < 2_000, "it never came to be");
+        }
+    }
+}

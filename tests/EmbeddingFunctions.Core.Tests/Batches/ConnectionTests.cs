@@ -1,0 +1,57 @@
+using Npgsql;
+
+namespace EmbeddingFunctions.Core.Tests.Batches;
+
+/// <summary>The database while the provider is called.</summary>
+public sealed class ConnectionTests(BatchDatabase shared) : BatchTest(shared)
+{
+    [Fact]
+    public async Task No_transaction_is_open_during_the_call()
+    {
+        await Workspace.Items(Repository, 40);
+        using var hold = Fake.Hold();
+        var first = Embed();
+        await Fake.WaitForRequestsAsync(1);
+
+        for (var sample = 0; sample < 20; sample++)
+        {
+            Assert.Equal(0, await Count("pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"));
+        }
+
+        hold.Release();
+        await first;
+    }
+
+    [Fact]
+    public async Task A_pool_of_one_connection_serves_others_during_the_call()
+    {
+        await Workspace.Items(Repository, 3);
+        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 5 };
+        await using var pool = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var worker = new Worker(pool, Fake);
+        using var hold = Fake.Hold();
+        var embedding = worker.Embed(await Order());
+        await Fake.WaitForRequestsAsync(1);
+
+        await using (var query = pool.CreateCommand("SELECT count(*) FROM issues WHERE embedding IS NULL"))
+        {
+            Assert.Equal(3L, await query.ExecuteScalarAsync());
+        }
+
+        hold.Release();
+        Assert.Equal(3, (await embedding).Counts.Embedded);
+    }
+
+    [Fact]
+    public async Task Eight_batches_share_a_pool_of_one_connection()
+    {
+        await Workspace.Items(Repository, 160);
+        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 15 };
+        await using var pool = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var worker = new Worker(pool, Fake);
+
+        var outcome = await worker.Run();
+
+        Assert.Equal((160, 0), (outcome.Counts.Embedded, Fake.DuplicatePaidInputs));
+    }
+}

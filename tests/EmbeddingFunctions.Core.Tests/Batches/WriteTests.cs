@@ -1,0 +1,213 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Testing;
+using Npgsql;
+
+namespace EmbeddingFunctions.Core.Tests.Batches;
+
+/// <summary>What stands in the way of writing.</summary>
+public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(20)]
+    public async Task One_row_that_violates_a_constraint_keeps_no_other_from_its_vector_and_nobody_pays_twice(int items)
+    {
+        await Workspace.Items(Repository, items - 1);
+        var id = await Workspace.Item(Repository, "refused");
+        await Database.Execute($"ALTER TABLE issues ADD CONSTRAINT {BatchDatabase.Obstacle} CHECK (embedding IS NULL OR title <> 'refused')");
+
+        var batch = await Embed();
+
+        Assert.Equal((items - 1, 1, items, 1), (batch.Counts.Embedded, batch.Counts.Failed, batch.Counts.Claimed, batch.Counts.Requests));
+        Assert.Equal((items, 1), (Fake.PaidInputCount, Fake.RequestCount));
+        Assert.Contains("violates check constraint", (await Failure(id)).Reason, StringComparison.Ordinal);
+        Assert.Equal(batch.Counts, await Recorded());
+        await AssertNothingStale();
+    }
+
+    [Fact]
+    public async Task A_trigger_that_refuses_a_row_is_no_other_rows_matter()
+    {
+        await Workspace.Items(Repository, 4);
+        var id = await Workspace.Item(Repository, "refused");
+        await Database.Execute(
+            $"""
+            CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF NEW.title = 'refused' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION refuse();
+            """);
+
+        var batch = await Embed();
+
+        Assert.Equal((4, 1), (batch.Counts.Embedded, batch.Counts.Failed));
+        Assert.Equal("the database refused the row: not this one (P0001)", (await Failure(id)).Reason);
+    }
+
+    [Fact]
+    public async Task A_row_that_cannot_even_be_marked_dead_costs_nothing_more_and_is_looked_at_again()
+    {
+        var id = await Workspace.Item(Repository, "refused");
+        await Database.Execute($"ALTER TABLE issues ADD CONSTRAINT {BatchDatabase.Obstacle} CHECK (embedding_rule IS NULL)");
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            await Embed();
+            await LetFailuresRetry();
+        }
+
+        var (reason, _, isDead) = await Failure(id);
+        Assert.True(isDead);
+        await Embed();
+        Assert.Equal((reason, 3), ((await Failure(id)).Reason, Fake.RequestCount));
+        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 3_500, 3_600);
+
+        await Database.Execute($"ALTER TABLE issues DROP CONSTRAINT {BatchDatabase.Obstacle}");
+        await Edit(id, "welcome");
+        await LetFailuresRetry();
+        Assert.Equal(1, (await Embed()).Counts.Embedded);
+        await AssertNobodyCharged();
+    }
+
+    [Fact]
+    public async Task A_row_that_somebody_keeps_locked_stays_pending_and_keeps_nobody_waiting()
+    {
+        await Workspace.Items(Repository, 4);
+        var id = await Workspace.Item(Repository, "locked");
+        using var hold = Fake.Hold();
+        var embedding = Embed();
+        await Fake.WaitForRequestsAsync(1);
+        await using var other = await Database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await using (var touch = new NpgsqlCommand("UPDATE issues SET number = 1 WHERE title = 'locked'", other))
+        {
+            await touch.ExecuteNonQueryAsync();
+        }
+
+        hold.Release();
+        var batch = await embedding;
+
+        Assert.Equal((4, 0, 0), (batch.Counts.Embedded, batch.Counts.Changed, batch.Counts.Failed));
+        await transaction.RollbackAsync();
+        Assert.Equal((4, 1), (await Workspace.Embedded(), await Workspace.Pending()));
+        await AssertNobodyCharged();
+        Assert.Equal(id, (await Take()).Items.Single().Id);
+    }
+
+    [Fact]
+    public async Task A_write_repeated_because_its_answer_was_lost_changes_nothing()
+    {
+        await Workspace.Items(Repository, 3);
+        var order = await Order();
+        var claim = await Take(order: order);
+        var outcomes = claim.Items.Select(item => new ItemOutcome(item, Outcome.Embedded, new string('0', 64), Vector())).ToList();
+        var counts = new BatchCounts { Claimed = 3, Requests = 1, Tokens = 9 };
+        var vectors = Worker.Get<VectorStore>();
+        var first = await vectors.Write(claim, order.BatchId, outcomes, counts, CancellationToken.None);
+
+        var second = await vectors.Write(claim, order.BatchId, outcomes, counts, CancellationToken.None);
+
+        Assert.Equal(counts with { Embedded = 3 }, first);
+        Assert.Equal(first, second);
+        Assert.Equal(first, await Recorded());
+    }
+
+    [Fact]
+    public async Task A_failure_repeated_because_its_answer_was_lost_is_counted_once()
+    {
+        await Workspace.Items(Repository, 3);
+        var order = await Order();
+        var claim = await Take(order: order);
+        var failed = claim.Items.Select(item => new ItemFailure(item, "h", "no", IsDead: false)).ToList();
+        var failures = Worker.Get<FailureStore>();
+        var first = await failures.Record(claim, order.BatchId, failed, new BatchCounts { Claimed = 3 }, CancellationToken.None);
+
+        var second = await failures.Record(claim, order.BatchId, failed, new BatchCounts { Claimed = 3 }, CancellationToken.None);
+
+        Assert.Equal((3, first), (first.Failed, second));
+        Assert.Equal(3, await Count("embedding_claims WHERE attempts = 1"));
+    }
+
+    [Fact]
+    public async Task A_write_that_loses_a_deadlock_is_written_again_without_a_second_call()
+    {
+        await Workspace.Items(Repository, 3);
+        await Database.Execute(
+            $"""
+            CREATE SEQUENCE IF NOT EXISTS deadlocks;
+            SELECT setval('deadlocks', 1);
+            CREATE OR REPLACE FUNCTION lose_twice() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF nextval('deadlocks') <= 3 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION lose_twice();
+            """);
+
+        var batch = await Embed();
+
+        Assert.Equal((3, 1), (batch.Counts.Embedded, Fake.RequestCount));
+        Assert.Equal(batch.Counts, await Recorded());
+    }
+
+    [Fact]
+    public async Task A_connection_cut_during_the_write_loses_nothing_paid_for()
+    {
+        await Workspace.Items(Repository, 3);
+        await Database.Execute(
+            $"""
+            CREATE SEQUENCE IF NOT EXISTS cuts;
+            SELECT setval('cuts', 1);
+            CREATE OR REPLACE FUNCTION cut_once() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF nextval('cuts') = 2 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION cut_once();
+            """);
+
+        var batch = await Embed();
+
+        Assert.Equal((3, 1), (batch.Counts.Embedded, Fake.RequestCount));
+        Assert.Equal(batch.Counts, await Recorded());
+        await AssertNothingStale();
+    }
+
+    [Fact]
+    public async Task A_write_that_cannot_be_made_gives_the_items_back_without_charge()
+    {
+        await Workspace.Items(Repository, 3);
+        await Database.Execute(
+            $"""
+            CREATE OR REPLACE FUNCTION read_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '25006'; END $$;
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION read_only();
+            """);
+
+        await Assert.ThrowsAsync<PostgresException>(() => Embed());
+
+        await AssertNobodyCharged();
+        Assert.Equal(3, await Workspace.Pending());
+    }
+
+    [Fact]
+    public async Task What_a_batch_did_is_on_record_with_what_it_sent_and_paid()
+    {
+        await Workspace.Items(Repository, 2);
+        await Workspace.Item(Repository, "", "");
+
+        var batch = await Embed();
+
+        Assert.Equal(new BatchCounts { Claimed = 3, Embedded = 2, Empty = 1, Requests = 1, Tokens = Fake.Requests.Sum(r => r.Tokens) }, batch.Counts);
+        Assert.Equal(batch.Counts, await Recorded());
+    }
+
+    [Fact]
+    public async Task A_request_that_came_to_nothing_is_on_record_too()
+    {
+        await Workspace.Items(Repository, 2);
+        Fake.Script(Requests.All, Fault.InsufficientQuota());
+
+        var batch = await Embed();
+
+        Assert.Equal(new BatchCounts { Requests = 1 }, batch.Counts);
+        Assert.Equal(batch.Counts, await Recorded());
+    }
+
+    private static float[] Vector() => FakeVector.Of("any", "text-embedding-3-small", 384);
+
+    private async Task<BatchCounts> Recorded() =>
+        await BatchRow.Recorded(Database.Source, await Database.Ask<Guid>("SELECT id FROM embedding_batches"), CancellationToken.None);
+}
