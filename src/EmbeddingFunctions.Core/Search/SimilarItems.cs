@@ -36,7 +36,7 @@ public sealed class SimilarItems
             """);
         await using var command = _database.CreateCommand(
             $"""
-            WITH wanted AS ({string.Join(" UNION ALL ", found)} LIMIT 1)
+            WITH wanted AS (SELECT * FROM ({string.Join(" UNION ALL ", found)}) found LIMIT 1)
             SELECT kind, id, title, similarity
             FROM ({string.Join(" UNION ALL ", near)}) near
             WHERE EXISTS (SELECT FROM wanted)
