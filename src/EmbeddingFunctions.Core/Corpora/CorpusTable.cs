@@ -9,7 +9,7 @@ public sealed record CorpusTable
     /// <summary>The table's name, optionally with its schema.</summary>
     public required string Table { get; init; }
 
-    /// <summary>The key column: uuid, bigint, integer or text.</summary>
+    /// <summary>The column that alone tells a row from all others: uuid, bigint, integer or text.</summary>
     public string Id { get; init; } = "id";
 
     /// <summary>The column that names the item's tenant; none: all items are of one partition.</summary>

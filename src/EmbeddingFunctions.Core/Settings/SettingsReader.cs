@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using Microsoft.Extensions.Configuration;
 
 namespace EmbeddingFunctions.Settings;
@@ -23,7 +22,7 @@ public static class SettingsReader
         }
 
         var (provider, reason) = Provider(configuration, apiKey, azure ?? openAi, errors);
-        if (provider == ProviderChoice.OpenAi && apiKey is null && azure is null && (openAi is null || !IsLoopback(openAi)))
+        if (provider == ProviderChoice.OpenAi && apiKey is null && azure is null && (openAi is null || !ServerUrl.IsLoopback(openAi)))
         {
             errors.Add("OPENAI_API_KEY is not set: set it, or EMBEDDING_PROVIDER=local to try out without a provider.");
         }
@@ -97,36 +96,14 @@ public static class SettingsReader
             return null;
         }
 
-        if (!Uri.TryCreate(value, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        var (url, problem) = ServerUrl.Read(value);
+        if (problem is not null)
         {
-            errors.Add($"{name} is not a web address: write it like https://host/v1.");
-            return null;
+            errors.Add($"{name} {problem}");
         }
 
-        if (url.UserInfo.Length > 0)
-        {
-            errors.Add($"{name} carries a user or password: put the key into OPENAI_API_KEY.");
-            return null;
-        }
-
-        if (url.Query.Length + url.Fragment.Length > 0)
-        {
-            errors.Add($"{name} carries a ? or #: write it like https://host/v1.");
-            return null;
-        }
-
-        // Plain http would show the key to the network; a server on this machine is the exception.
-        if (url.Scheme == "http" && !IsLoopback(url))
-        {
-            errors.Add($"{name} ({url.Host}) is http on another machine: use https.");
-            return null;
-        }
-
-        return url.AbsoluteUri.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
+        return url;
     }
-
-    private static bool IsLoopback(Uri url) =>
-        url.Host is "localhost" || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static int Number(IConfiguration configuration, string name, int standard, int max, List<string> errors)
     {

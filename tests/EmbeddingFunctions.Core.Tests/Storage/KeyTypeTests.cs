@@ -40,15 +40,20 @@ public sealed class KeyTypeTests
         await Execute(source, "ANALYZE items");
         var run = new RunInput(Guid.NewGuid(), new RunRequest("items", []));
         await Execute(source, $"INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ('{run.RunId}', 'items', '{{}}')");
-        var scans = await SeqScans(source);
+        var before = await Scans(source);
 
         var page = await corpus.Get<PagePlanner>().Plan(new PlanPage(run, "", [], 200), default);
+        var planned = await Scans(source);
         var batch = page.Batches[0];
         var embedded = await corpus.Get<BatchEmbedder>().Embed(new EmbedBatch(run.RunId, Guid.NewGuid(), "items", "item", batch.Partition, batch.Count, null), default);
 
-        Assert.Equal(200, page.Batches.Sum(planned => planned.Count));
+        var after = await Scans(source);
+        Assert.Equal(200, page.Batches.Sum(batch => batch.Count));
         Assert.Equal((20, 20), (embedded.Counts.Claimed, embedded.Counts.Embedded));
-        Assert.Equal(scans, await SeqScans(source));
+        Assert.Equal((before.OfAll, before.OfAll), (planned.OfAll, after.OfAll));
+        Assert.True(planned.ByPending > before.ByPending, "The page was not planned by the index of pending items.");
+        Assert.True(after.ByPending > planned.ByPending, "The batch was not claimed by the index of pending items.");
+        Assert.True(after.ByKey > planned.ByKey, "The batch was not written by the key's index.");
         // The newest of the tenant, each with its own text's vector.
         Assert.Equal(20, await database.Ask<long>(
             $"""
@@ -57,11 +62,20 @@ public sealed class KeyTypeTests
         Assert.Equal(20, await database.Ask<long>("SELECT count(DISTINCT embedding::text) FROM items"));
     }
 
-    private static async Task<long> SeqScans(NpgsqlDataSource source)
+    private static async Task<(long OfAll, long ByPending, long ByKey)> Scans(NpgsqlDataSource source)
     {
         await Execute(source, "SELECT pg_stat_force_next_flush()");
-        await using var command = source.CreateCommand("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'items'");
-        return (long)(await command.ExecuteScalarAsync())!;
+        await using var command = source.CreateCommand(
+            """
+            SELECT t.seq_scan,
+                   (SELECT COALESCE(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE relname = 'items' AND indexrelname LIKE 'embedding_pending%'),
+                   (SELECT COALESCE(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE indexrelname = 'items_pkey')
+            FROM   pg_stat_user_tables t
+            WHERE  t.relname = 'items'
+            """);
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        return (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
     }
 
     private static async Task Execute(NpgsqlDataSource source, string sql)

@@ -248,6 +248,17 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Sample_tables_that_do_not_fit_those_there_are_a_clear_error()
+    {
+        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
+        await _database.Execute("CREATE TABLE repositories (id bigint PRIMARY KEY)");
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate(withSampleTables: true));
+
+        Assert.Contains("cannot be implemented (42804)", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_cache_of_another_width_is_a_clear_error()
     {
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());

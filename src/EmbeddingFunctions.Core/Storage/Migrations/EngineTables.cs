@@ -30,6 +30,8 @@ internal sealed class EngineTables(NpgsqlDataSource database)
         }
 
         await transaction.CommitAsync(cancellation);
+        // Connections that were open before the extension do not know its types.
+        await connection.ReloadTypesAsync(cancellation);
     }
 
     private async Task DemandExtension(CancellationToken cancellation)

@@ -34,26 +34,31 @@ public sealed class Migrator
     public async Task Migrate(Corpus corpus, bool withSampleTables, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationTurn.Take(_database, progress, cancellation);
-        if (withSampleTables && SampleTables.Of(corpus) is { } sampleTables)
-        {
-            await Run(sampleTables, cancellation);
-        }
-
-        var bound = await Bind(corpus, cancellation);
         try
         {
-            await Probe(bound, cancellation);
-            await _engineTables.Create(cancellation);
-            await ShapeTables(bound, cancellation);
-            await Finish(bound, cancellation);
-            foreach (var kinds in bound.KindsByTable)
+            if (withSampleTables && SampleTables.Of(corpus) is { } sampleTables)
             {
-                await _indexes.Build(kinds, progress, cancellation);
+                await Run(sampleTables, cancellation);
             }
+
+            var bound = await Bind(corpus, cancellation);
+            await Probe(bound, cancellation);
+            await Change(bound, progress, cancellation);
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
             throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database: {e.MessageText} ({e.SqlState}).");
+        }
+    }
+
+    private async Task Change(BoundCorpus corpus, Action<string>? progress, CancellationToken cancellation)
+    {
+        await _engineTables.Create(cancellation);
+        await ShapeTables(corpus, cancellation);
+        await Finish(corpus, cancellation);
+        foreach (var kinds in corpus.KindsByTable)
+        {
+            await _indexes.Build(kinds, progress, cancellation);
         }
     }
 
