@@ -37,7 +37,9 @@ internal static class Failures
         catch (Exception e)
         {
             var (message, exitCode) = Explain(e);
-            return output.Fail(message, exitCode);
+            return cancellation.IsCancellationRequested
+                ? output.Fail($"{Interruption.HeldBack}\n{message}", ExitCode.Interrupted)
+                : output.Fail(message, exitCode);
         }
     }
 

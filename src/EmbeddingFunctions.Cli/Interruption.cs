@@ -6,6 +6,9 @@ namespace EmbeddingFunctions.Cli;
 /// <summary>Ctrl-C and SIGTERM: a command is asked to stop, and ended if it has not within eight seconds, so that ten are never passed.</summary>
 internal sealed class Interruption : IDisposable
 {
+    public const string HeldBack =
+        "Interrupted before everything in flight was given back: its claims run out within 30 seconds. The same command again goes on.";
+
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(8);
 
     private readonly CancellationTokenSource _asked = new();
@@ -37,7 +40,5 @@ internal sealed class Interruption : IDisposable
         }
     }
 
-    private void End() => Environment.Exit(_output.Fail(
-        "Interrupted before everything in flight was given back: its claims run out within 30 seconds. The same command again goes on.",
-        ExitCode.Interrupted));
+    private void End() => Environment.Exit(Output.IsAnswered ? ExitCode.Interrupted : _output.Fail(HeldBack, ExitCode.Interrupted));
 }

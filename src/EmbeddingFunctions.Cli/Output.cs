@@ -26,11 +26,15 @@ internal sealed class Output(bool json)
     /// <summary>As the command line asks for it, be it right or wrong otherwise.</summary>
     public static Output For(ParseResult parsed) => new(parsed.Tokens.Any(token => token.Value == Arguments.JsonName));
 
+    /// <summary>Whether the command's result has been told, good or bad: nothing may follow it.</summary>
+    public static bool IsAnswered { get; private set; }
+
     public void Note(string line) => _errors.WriteLine(line);
 
     /// <summary>Prints the result: for people by their own printer, for machines as one object.</summary>
     public void Result(object result, Action<TextWriter> forPeople)
     {
+        IsAnswered = true;
         if (json)
         {
             Console.WriteLine(JsonSerializer.Serialize(result, _json));
@@ -43,6 +47,7 @@ internal sealed class Output(bool json)
 
     public int Fail(string message, int exitCode)
     {
+        IsAnswered = true;
         Note(message);
         if (json)
         {

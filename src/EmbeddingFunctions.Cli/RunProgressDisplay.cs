@@ -21,20 +21,28 @@ internal static class RunProgressDisplay
             : Lines(output, new RunFigures(model), run);
     }
 
-    private static Task<RunOutcome> Bar(RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run) =>
-        Output.Terminal.Progress()
+    // The bar goes when the run ends, and its last figures stay: of a run that is refused there is nothing to see.
+    private static async Task<RunOutcome> Bar(RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run)
+    {
+        var outcome = await Output.Terminal.Progress()
+            .AutoClear(true)
             .Columns(new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new FiguresColumn(figures, BarWidth + PercentageWidth + Gaps))
             .StartAsync(async progress =>
             {
                 var task = progress.AddTask("run", maxValue: 1);
-                var outcome = await run(report =>
+                return await run(report =>
                 {
                     figures.Take(report);
                     task.Value = figures.Share;
                 });
-                task.Value = outcome.Status == RunStatus.Completed ? 1 : figures.Share;
-                return outcome;
             });
+        if (figures.Lines.Any())
+        {
+            Output.Terminal.WriteLine(string.Join(", ", figures.Lines));
+        }
+
+        return outcome;
+    }
 
     private static async Task<RunOutcome> Lines(Output output, RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run)
     {

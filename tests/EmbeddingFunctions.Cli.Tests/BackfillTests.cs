@@ -63,7 +63,7 @@ public sealed class BackfillTests : ProgramTest
         await Workspace.Items(await Workspace.Repository(), 200);
         using var hold = Fake.Hold(Requests.Where(request => request.Number == 4));
         await using var running = Program.Start("backfill", "workspace");
-        await hold.WaitForHeldAsync(1);
+        await hold.WaitForHeldAsync(1, Running.Patience);
         await Task.Delay(TimeSpan.FromSeconds(3.5));
         hold.Release();
         var result = (await running.Ended()).Exits(0).Says("/200 items, ").Says("ETA 00:00:").Says(" tokens, $");

@@ -19,7 +19,7 @@ public sealed class ConcurrencyTests : ProgramTest
         using var hold = Fake.Hold();
         var runs = Task.WhenAll(Backfill(), Backfill());
         // Each asks with one request first: two held means that both have begun.
-        await hold.WaitForHeldAsync(2);
+        await hold.WaitForHeldAsync(2, Running.Patience);
         hold.Release();
         var results = await runs;
         Assert.Equal(Items, results.Sum(result => result.Exits(0).Number("embedded")));

@@ -18,7 +18,7 @@ public sealed class EmbeddedKillTests
         using (var hold = fake.Hold(Requests.Where(request => request.Number > 3)))
         {
             await using var running = program.Start("backfill", "workspace", "--concurrency", "1");
-            await hold.WaitForHeldAsync(1);
+            await hold.WaitForHeldAsync(1, Running.Patience);
             await running.Kill();
         }
 

@@ -58,7 +58,7 @@ public sealed class ExitCodeTests : ProgramTest
         await Workspace.Items(await Workspace.Repository(), 60);
         using var hold = Fake.Hold();
         await using var running = Program.Start("backfill", "workspace", "--json");
-        await hold.WaitForHeldAsync(1);
+        await hold.WaitForHeldAsync(1, Running.Patience);
         await Database.Execute("ALTER TABLE embedding_batches RENAME TO gone");
         hold.Release();
         var result = (await running.Ended()).Exits(1);

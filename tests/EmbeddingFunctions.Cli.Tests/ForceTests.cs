@@ -24,7 +24,7 @@ public sealed class ForceTests : ProgramTest
         using var hold = Fake.Hold(Requests.Where(request => request.Number > (Items / Batch) + 5));
         await using (var running = Program.Start("backfill", "workspace", "--force"))
         {
-            await hold.WaitForHeldAsync(1);
+            await hold.WaitForHeldAsync(1, Running.Patience);
             running.Signal(Running.SigInt);
             (await running.Ended()).Exits(130);
         }
@@ -42,11 +42,14 @@ public sealed class ForceTests : ProgramTest
     public async Task A_killed_force_goes_on_and_repeats_only_what_was_in_flight()
     {
         await Fill();
+        using var hold = Fake.Hold(Requests.Where(request => request.Number > (Items / Batch) + 5));
         await using (var running = Program.Start("backfill", "workspace", "--force"))
         {
-            await Fake.WaitForRequestsAsync((Items / Batch) + 5);
+            await hold.WaitForHeldAsync(1, Running.Patience);
             await running.Kill();
         }
+
+        hold.Release();
 
         await ForgetTheDead();
         (await Backfill("--force")).Exits(0);

@@ -12,7 +12,7 @@ public sealed class InterruptedWaitTests : ProgramTest
         await Fill();
         Fake.Script(Requests.Where(request => request.Number > 1), Fault.RateLimited(TimeSpan.FromSeconds(100)));
         await using var running = Program.Start("backfill", "workspace");
-        await Fake.WaitForRequestsAsync(2);
+        await Fake.WaitForRequestsAsync(2, Running.Patience);
         await Interrupt(running, Running.SigTerm);
         Assert.Equal(0, await Claims());
     }
@@ -59,7 +59,7 @@ public sealed class InterruptedWaitTests : ProgramTest
 
     private async Task WaitUntil(string countAboveZero)
     {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var timeout = new CancellationTokenSource(Running.Patience);
         while (await Database.Ask<long>(countAboveZero) == 0)
         {
             await Task.Delay(20, timeout.Token);

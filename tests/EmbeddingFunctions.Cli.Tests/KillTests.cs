@@ -5,12 +5,12 @@ namespace EmbeddingFunctions.Cli.Tests;
 /// <summary>SIGKILL: no time to give anything back.</summary>
 public sealed class KillTests : ProgramTest
 {
-    private const int Items = 600;
+    private const int Items = 1_500;
     private const int Concurrency = 4;
     private const int Rounds = 6;
     private const int SmallBatch = 5;
 
-    private protected override FakeOpenAiOptions Options => new() { Latency = TimeSpan.FromMilliseconds(15) };
+    private protected override FakeOpenAiOptions Options => new() { Latency = TimeSpan.FromMilliseconds(40) };
 
     [Fact]
     public async Task F36_Killed_at_random_moments_it_loses_nothing_and_pays_twice_at_most_what_was_in_flight()
@@ -25,7 +25,7 @@ public sealed class KillTests : ProgramTest
             var before = Fake.DuplicatePaidInputs;
             await using var running = Program.Start("backfill", "workspace", "--batch-size", $"{SmallBatch}");
             // Late enough that the items held by the last one are done: what is held by three that end is given up as to blame for it.
-            await Fake.WaitForRequestsAsync(Fake.RequestCount + random.Next(12, 18));
+            await Fake.WaitForRequestsAsync(Fake.RequestCount + random.Next(12, 18), Running.Patience);
             await Task.Delay(random.Next(0, 30));
             await running.Kill();
             await ForgetTheDead();
@@ -47,7 +47,7 @@ public sealed class KillTests : ProgramTest
         using var hold = Fake.Hold(Requests.Where(request => request.Number > 1));
         await using (var running = Program.Start("backfill", "workspace"))
         {
-            await hold.WaitForHeldAsync(Concurrency - 1);
+            await hold.WaitForHeldAsync(Concurrency - 1, Running.Patience);
             await running.Kill();
         }
 
@@ -63,11 +63,14 @@ public sealed class KillTests : ProgramTest
     public async Task A_run_whose_process_was_killed_is_told_as_failed_by_the_next()
     {
         await Fill();
+        using var hold = Fake.Hold(Requests.Where(request => request.Number > 3));
         await using (var running = Program.Start("backfill", "workspace"))
         {
-            await Fake.WaitForRequestsAsync(3);
+            await hold.WaitForHeldAsync(1, Running.Patience);
             await running.Kill();
         }
+
+        hold.Release();
 
         await ForgetTheDead();
         (await Backfill()).Exits(0);

@@ -41,7 +41,7 @@ internal sealed class EmbeddedFolder : IDisposable
     /// <summary>Waits until its database runs, or until it does not.</summary>
     public async Task WaitForServer(bool runs)
     {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var timeout = new CancellationTokenSource(Running.Patience);
         while (Servers().Any() != runs)
         {
             await Task.Delay(20, timeout.Token);

@@ -41,7 +41,10 @@ internal sealed class Program
         return await running.Ended();
     }
 
-    public Running Start(params string[] arguments) => StartOther(_path, arguments);
+    // A job in a shell's background ignores Ctrl-C, and so would all that it starts: the tests may be such a job, the program is not.
+    public Running Start(params string[] arguments) => OperatingSystem.IsLinux()
+        ? StartOther("env", ["--default-signal=INT", _path, .. arguments])
+        : StartOther(_path, arguments);
 
     /// <summary>Starts the program inside another, as <c>script</c> or a shell; <c>{program}</c> in its arguments is its path.</summary>
     public Running StartOther(string host, params string[] arguments)

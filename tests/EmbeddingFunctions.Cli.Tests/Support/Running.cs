@@ -10,7 +10,8 @@ internal sealed class Running : IAsyncDisposable
     public const int SigKill = 9;
     public const int SigTerm = 15;
 
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(120);
+    /// <summary>How long to wait for what must come, on a machine that has more to do.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly Process _process;
     private readonly string _name;
@@ -25,11 +26,12 @@ internal sealed class Running : IAsyncDisposable
         (_out, _error) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
     }
 
-    public int Id => _process.Id;
-
-    public bool HasEnded => _process.HasExited;
-
-    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
+    public void Signal(int signal)
+    {
+        // Its number may be another's once it has ended.
+        Assert.False(_process.HasExited, $"'{_name}' ended before it could be signalled.");
+        Assert.Equal(0, Kill(_process.Id, signal));
+    }
 
     /// <summary>Ends it at once, as a crash or the out-of-memory killer would.</summary>
     public async Task Kill()
@@ -40,7 +42,7 @@ internal sealed class Running : IAsyncDisposable
 
     public async Task<Result> Ended(TimeSpan? patience = null)
     {
-        using var timeout = new CancellationTokenSource(patience ?? _patience);
+        using var timeout = new CancellationTokenSource(patience ?? Patience);
         try
         {
             await _process.WaitForExitAsync(timeout.Token);
