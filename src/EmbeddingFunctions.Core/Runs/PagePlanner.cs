@@ -32,6 +32,8 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
         var corpus = await corpora.Get(request.Corpus, cancellation);
         var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        // Asked before the page is planned: what is let go between the two is then seen by one of them.
+        var heldUntil = await HeldUntil(order, cancellation);
         var page = new List<PlannedBatch>();
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
         {
@@ -50,7 +52,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
 
         return page.Count > 0
             ? new PlannedPage(page, page.Select(batch => batch.Partition).Last())
-            : new PlannedPage([], order.Cursor, await HeldUntil(order, cancellation));
+            : new PlannedPage([], order.Cursor, heldUntil);
     }
 
     /// <summary>Counts the pending items of a run's scope, at most to its limit.</summary>

@@ -21,9 +21,9 @@ internal sealed class EmbeddingRule(string template, string model, int dimension
     /// <returns>The text's fingerprint: SHA-256 over rule and text, 64 hexadecimal digits.</returns>
     public string Fingerprint(string normalizedText)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(_prefix);
-        hash.AppendData(Encoding.UTF8.GetBytes(normalizedText));
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        var bytes = new byte[_prefix.Length + Encoding.UTF8.GetByteCount(normalizedText)];
+        _prefix.CopyTo(bytes, 0);
+        Encoding.UTF8.GetBytes(normalizedText, bytes.AsSpan(_prefix.Length));
+        return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 }

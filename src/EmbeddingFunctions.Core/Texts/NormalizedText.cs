@@ -39,7 +39,8 @@ internal static class NormalizedText
         return true;
     }
 
-    private static bool NeedsCleaning(string text) => text.AsSpan().IndexOf('\0') >= 0 || HasLoneSurrogate(text);
+    private static bool NeedsCleaning(string text) => text.Contains('\0')
+        || (text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') && HasLoneSurrogate(text));
 
     private static bool HasLoneSurrogate(string text)
     {

@@ -43,19 +43,39 @@ internal static class TokenEstimate
         return NormalizedText.Cut(text, low).TrimEnd();
     }
 
+    // Most texts are ASCII, and this is the one loop over every character of them.
     private static (int Tokens, int Bytes) Count(string text)
     {
         var (tokens, bytes, letters, digits) = (0, 0, 0, 0);
-        foreach (var rune in text.EnumerateRunes())
+        for (var i = 0; i < text.Length; i++)
         {
-            bytes += rune.Utf8SequenceLength;
-            var letter = rune.IsAscii && Rune.IsLetter(rune);
-            var digit = rune.IsAscii && Rune.IsDigit(rune);
-            letters = letter ? letters + 1 : 0;
-            digits = digit ? digits + 1 : 0;
-            tokens += letter ? letters % LettersPerToken == 1 ? 1 : 0
-                : digit ? digits % DigitsPerToken == 1 ? 1 : 0
-                : TokensOf(rune);
+            var c = text[i];
+            bytes++;
+            if (char.IsAsciiLetter(c))
+            {
+                digits = 0;
+                tokens += letters++ % LettersPerToken == 0 ? 1 : 0;
+                continue;
+            }
+
+            letters = 0;
+            if (char.IsAsciiDigit(c))
+            {
+                tokens += digits++ % DigitsPerToken == 0 ? 1 : 0;
+                continue;
+            }
+
+            digits = 0;
+            if (char.IsAscii(c))
+            {
+                tokens += char.IsWhiteSpace(c) ? 0 : 1;
+                continue;
+            }
+
+            Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var length);
+            i += length - 1;
+            bytes += rune.Utf8SequenceLength - 1;
+            tokens += TokensOf(rune);
         }
 
         return (tokens, bytes);

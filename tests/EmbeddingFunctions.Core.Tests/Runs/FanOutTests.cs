@@ -9,7 +9,7 @@ public sealed class FanOutTests
     private static readonly RunRequest _request = new("workspace", [], Concurrency: 6);
 
     [Fact]
-    public void At_most_two_batches_of_a_partition_are_in_flight_and_no_more_than_asked_for_in_all() => OnOneThread(async () =>
+    public void At_most_two_batches_of_a_partition_are_in_flight_and_no_more_than_asked_for_in_all() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 900, ["b"] = 300, ["c"] = 300, ["d"] = 300 });
         await context.RunToEnd(_request);
@@ -17,7 +17,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void The_next_page_is_planned_while_batches_are_in_flight() => OnOneThread(async () =>
+    public void The_next_page_is_planned_while_batches_are_in_flight() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 1_000, ["b"] = 1_000, ["c"] = 1_000 });
         await context.RunToEnd(_request);
@@ -26,7 +26,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void A_small_partition_does_not_wait_for_a_large_one() => OnOneThread(async () =>
+    public void A_small_partition_does_not_wait_for_a_large_one() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["large"] = 20_000, ["small"] = 10 });
         await context.RunToEnd(_request);
@@ -40,7 +40,7 @@ public sealed class FanOutTests
     [InlineData(200)]
     [InlineData(201)]
     [InlineData(777)]
-    public void A_limit_is_kept_to_the_item(int limit) => OnOneThread(async () =>
+    public void A_limit_is_kept_to_the_item(int limit) => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 500, ["b"] = 500 });
         await context.RunToEnd(_request with { Limit = limit });
@@ -48,7 +48,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void A_configuration_fault_ends_the_run_after_what_is_in_flight() => OnOneThread(async () =>
+    public void A_configuration_fault_ends_the_run_after_what_is_in_flight() => OneThread.Run(async () =>
     {
         var calls = 0;
         var context = new ScriptedContext(new World { ["a"] = 1_000, ["b"] = 1_000 })
@@ -61,7 +61,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void The_providers_wait_is_a_timer_and_the_items_come_back_afterwards() => OnOneThread(async () =>
+    public void The_providers_wait_is_a_timer_and_the_items_come_back_afterwards() => OneThread.Run(async () =>
     {
         var until = DateTimeOffset.UnixEpoch.AddSeconds(90);
         ScriptedContext context = null!;
@@ -77,7 +77,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void A_provider_that_stays_away_ends_the_run_as_failed() => OnOneThread(async () =>
+    public void A_provider_that_stays_away_ends_the_run_as_failed() => OneThread.Run(async () =>
     {
         ScriptedContext context = null!;
         context = new ScriptedContext(new World { ["a"] = 100 })
@@ -91,7 +91,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void A_failed_activity_ends_the_run_with_its_reason_and_closes_it() => OnOneThread(async () =>
+    public void A_failed_activity_ends_the_run_with_its_reason_and_closes_it() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 100, ["b"] = 100 })
         {
@@ -102,7 +102,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void A_stop_from_outside_closes_the_run_as_cancelled() => OnOneThread(async () =>
+    public void A_stop_from_outside_closes_the_run_as_cancelled() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 100 }) { OnBatch = _ => throw new OperationCanceledException() };
         var outcome = await context.RunToEnd(_request);
@@ -110,43 +110,10 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void After_so_many_pages_a_new_execution_goes_on_with_the_counts() => OnOneThread(async () =>
+    public void After_so_many_pages_a_new_execution_goes_on_with_the_counts() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 2_000, ["b"] = 2_000 });
         var outcome = await context.RunToEnd(_request with { PagesPerExecution = 4 });
         Assert.Equal((4_000, 4_000), (context.Embedded, outcome!.Counts.Embedded));
     });
-
-    private static void OnOneThread(Func<Task> test)
-    {
-        var outer = SynchronizationContext.Current;
-        var thread = new Pump();
-        SynchronizationContext.SetSynchronizationContext(thread);
-        try
-        {
-            var task = test();
-            thread.RunUntil(task);
-            task.GetAwaiter().GetResult();
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(outer);
-        }
-    }
-
-    private sealed class Pump : SynchronizationContext
-    {
-        private readonly Queue<(SendOrPostCallback, object?)> _work = new();
-
-        public override void Post(SendOrPostCallback d, object? state) => _work.Enqueue((d, state));
-
-        public void RunUntil(Task task)
-        {
-            while (!task.IsCompleted)
-            {
-                Assert.True(_work.TryDequeue(out var work), "Nothing is left to run, and the run has not ended.");
-                work.Item1(work.Item2);
-            }
-        }
-    }
 }

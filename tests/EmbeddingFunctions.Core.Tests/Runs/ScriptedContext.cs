@@ -53,11 +53,7 @@ internal sealed class ScriptedContext(World world) : IRunContext
 
     public int LongestHistory { get; private set; }
 
-    /// <summary>Runs one step at a time, as a durable engine does: the world and the counts here are not made for two.</summary>
-    public Task<RunOutcome?> RunToEnd(RunRequest request) => Task.Factory.StartNew(
-        () => Repeat(request), CancellationToken.None, TaskCreationOptions.None, new ConcurrentExclusiveSchedulerPair().ExclusiveScheduler).Unwrap();
-
-    private async Task<RunOutcome?> Repeat(RunRequest request)
+    public async Task<RunOutcome?> RunToEnd(RunRequest request)
     {
         var input = new RunInput(Guid.NewGuid(), request);
         while (true)

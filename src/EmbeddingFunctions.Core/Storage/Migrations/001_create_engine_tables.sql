@@ -1,11 +1,12 @@
 CREATE EXTENSION IF NOT EXISTS vector;
 
--- What every stored vector of a corpus's table was, or is to be, made under.
+-- What every stored vector of a corpus's table was, or is to be, made under; another shape asks for another migration.
 CREATE TABLE embedding_rules (
     corpus      text        NOT NULL,
     kind        text        NOT NULL,
     rule        text        NOT NULL,
     model       text        NOT NULL,
+    shape       text        NOT NULL,
     migrated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (corpus, kind)
 );
