@@ -25,9 +25,11 @@ internal sealed class Session : IAsyncDisposable
 
     public CorpusSet Corpora => Get<CorpusSet>();
 
-    public static async Task<Session> Open(Output output, CancellationToken cancellation)
+    /// <param name="adjust">Puts the command's own options in place of settings.</param>
+    public static async Task<Session> Open(Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null)
     {
         var settings = SettingsReader.FromEnvironment();
+        settings = adjust?.Invoke(settings) ?? settings;
         CorpusFile.Load(settings.CorporaFile);
         output.Note($"Provider: {Describe(settings)} ({settings.ProviderReason}).");
         var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;

@@ -56,7 +56,7 @@ public static class EmbeddingServices
         }
 
         var limited = new ThrottledEmbeddingGenerator(
-            asked, gate, new RateBudget(settings.RequestsPerMinute, time), new RateBudget(settings.TokensPerMinute, time), time);
+            asked, gate, new RateBudget(settings.RequestsPerMinute, time), new RateBudget(settings.TokensPerMinute, time), settings.Concurrency, time);
         return new RetryingEmbeddingGenerator(limited, gate, time);
     }
 

@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Cli.Tests;
 public sealed class ForceTests : ProgramTest
 {
     private const int Items = 200;
-    private const int Concurrency = 4;
+    private const int BatchesInFlight = 5;
 
     [Fact]
     public async Task Force_embeds_each_item_anew_once()
@@ -53,7 +53,7 @@ public sealed class ForceTests : ProgramTest
 
         await ForgetTheDead();
         (await Backfill("--force")).Exits(0);
-        Assert.InRange(Fake.PaidInputCount, 2 * Items, (2 * Items) + (Concurrency * Batch));
+        Assert.InRange(Fake.PaidInputCount, 2 * Items, (2 * Items) + (BatchesInFlight * Batch));
         await AssertWhole();
     }
 

@@ -33,7 +33,7 @@ public sealed class TestEngine : IAsyncDisposable
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
     public Task<RunOutcome> Run(RunRequest? request = null, Action<RunProgress>? progress = null, CancellationToken stopping = default) =>
-        Get<InProcessEngine>().Run(request ?? new RunRequest("workspace", [], Concurrency: Settings.Concurrency), progress, stopping);
+        Get<InProcessEngine>().Run(request ?? new RunRequest("workspace", [], Concurrency: Settings.BatchesInFlight), progress, stopping);
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }

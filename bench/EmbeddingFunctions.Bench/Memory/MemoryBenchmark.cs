@@ -35,7 +35,7 @@ internal static class MemoryBenchmark
         for (var run = 0; run < runs; run++)
         {
             await using var database = await BenchDatabase.Create(
-                BenchCorpus.Plain, items, BackfillBenchmark.Partitions, BackfillBenchmark.Characters, hasVectorIndex: false);
+                BenchCorpus.Plain, MeasuredBackfill.WarmUp + items, BackfillBenchmark.Partitions, BackfillBenchmark.Characters, hasVectorIndex: false);
             results.Add(await MeasuredBackfill.Measure(database, fake.BaseUrl, Concurrency));
         }
 

@@ -20,8 +20,8 @@ internal static class BackfillCommand
             var output = new Output(options.IsJson(parsed));
             return Failures.Guard(output, async () =>
             {
-                await using var session = await Session.Open(output, cancellation);
-                var request = options.Request(parsed, session.Settings.Concurrency);
+                await using var session = await Session.Open(output, cancellation, settings => options.Adjust(parsed, settings));
+                var request = options.Request(parsed, session.Settings.BatchesInFlight);
                 return options.IsDryRun(parsed)
                     ? await Predict(session, output, request, cancellation)
                     : await Run(session, output, request, options.Iterations(parsed), cancellation);

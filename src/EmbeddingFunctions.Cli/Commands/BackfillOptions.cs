@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -17,7 +18,7 @@ internal sealed class BackfillOptions
     private readonly Option<string[]> _kind = new("--kind") { Description = "Only items of this kind; may be given several times.", HelpName = "kind" };
     private readonly Option<int?> _batchSize = Arguments.Count("--batch-size", "Items in a batch, instead of the declared number.", MaxBatchSize);
     private readonly Option<int?> _pageSize = Arguments.Count("--page-size", "Items planned at a time, instead of the declared number.", MaxPageSize);
-    private readonly Option<int?> _concurrency = Arguments.Count("--concurrency", "Batches in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
+    private readonly Option<int?> _concurrency = Arguments.Count("--concurrency", "Requests in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
     private readonly Option<int?> _iterations = Arguments.Count("--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
     private readonly Option<TimeSpan> _delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
     private readonly Option<bool> _force = new("--force") { Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was." };
@@ -39,9 +40,12 @@ internal sealed class BackfillOptions
 
     public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
 
-    public RunRequest Request(ParseResult parsed, int standardConcurrency) => new(
+    public EmbeddingSettings Adjust(ParseResult parsed, EmbeddingSettings settings) =>
+        settings with { Concurrency = parsed.GetValue(_concurrency) ?? settings.Concurrency };
+
+    public RunRequest Request(ParseResult parsed, int batchesInFlight) => new(
         parsed.GetValue(_corpus)!, parsed.GetValue(_kind) ?? [], parsed.GetValue(_partition), parsed.GetValue(_limit), parsed.GetValue(_force),
-        parsed.GetValue(_concurrency) ?? standardConcurrency, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize));
+        batchesInFlight, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize));
 
     /// <returns>How many, with how long a wait between them; null: one run to the end.</returns>
     public (int Count, TimeSpan Delay)? Iterations(ParseResult parsed) =>

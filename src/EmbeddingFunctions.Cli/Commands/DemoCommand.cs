@@ -33,7 +33,7 @@ internal static class DemoCommand
         Console.WriteLine("2. A workspace of three repositories, and a git history");
         await Import(session, output, git, cancellation);
         Console.WriteLine("3. Backfill");
-        var outcome = await BackfillCommand.RunOnce(session, output, new RunRequest(Corpus, [], Concurrency: session.Settings.Concurrency), cancellation);
+        var outcome = await BackfillCommand.RunOnce(session, output, new RunRequest(Corpus, [], Concurrency: session.Settings.BatchesInFlight), cancellation);
         var summary = new RunSummary(Corpus, session.ModelOf(Corpus), [outcome]);
         summary.Print(output);
         if (outcome.Status != RunStatus.Completed)

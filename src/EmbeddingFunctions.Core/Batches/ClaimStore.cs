@@ -65,12 +65,14 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     public Task Release(Claim claim, CancellationToken cancellation) => Execute(ReleaseClaims, cancellation, claim.Token);
 
     /// <summary>The condition that keeps items out which somebody holds or which wait after a failure; <c>t</c> is the row.</summary>
+    /// <remarks>OFFSET 0 makes it a look-up by key for each row: the table comes and goes too fast for statistics, which would have it joined as if it were empty.</remarks>
     public static string NotHeld(BoundTable table) =>
         $"""
         NOT EXISTS (
             SELECT FROM embedding_claims c
             WHERE  c.corpus = $1 AND c.kind = $2 AND c.item_id = {table.Id}::text
-            AND    (c.leased_until > now() OR c.retry_at > now()))
+            AND    (c.leased_until > now() OR c.retry_at > now())
+            OFFSET 0)
         """;
 
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
@@ -98,7 +100,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        COALESCE(c.leased_until < now(), false) AS was_lost,
                        COALESCE(c.leased_until < now() AND c.attempts >= $7 - 1, false) AS is_suspect
                 FROM   found f
-                LEFT   JOIN embedding_claims c ON c.corpus = $1 AND c.kind = $2 AND c.item_id = f.item_id
+                LEFT   JOIN LATERAL (
+                    SELECT leased_until, attempts FROM embedding_claims WHERE corpus = $1 AND kind = $2 AND item_id = f.item_id OFFSET 0
+                ) c ON true
             ),
             chosen AS (
                 SELECT * FROM judged

@@ -50,7 +50,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         {
             failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(), failures.Select(f => f.Hash).ToArray(),
             failures.Select(f => f.Reason is null ? null : redaction.Clean(f.Reason)).ToArray(), failures.Select(f => f.IsDead).ToArray(),
-            ClaimStore.MaxAttempts, claim.Corpus.Corpus.Name, claim.Table.Kind, claim.Token, claim.Partition,
+            ClaimStore.MaxAttempts, claim.Table.Kind, claim.Token, claim.Partition,
             batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, _deadWait,
         })
         {
@@ -70,8 +70,8 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         judged AS (
             SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead
             FROM   input i
-            JOIN   embedding_claims c ON c.corpus = $7 AND c.kind = $8 AND c.item_id = i.item_id AND c.token = $9
-            JOIN   {table.Table} t ON {table.Id} = i.item_id::{table.IdType} AND {table.Partition} = $10::{table.PartitionType} AND {table.Version} = i.version
+            JOIN   embedding_claims c ON c.token = $8 AND c.item_id = i.item_id
+            JOIN   {table.Table} t ON {table.Id} = i.item_id::{table.IdType} AND {table.Partition} = $9::{table.PartitionType} AND {table.Version} = i.version
             CROSS  JOIN LATERAL (SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, $6) END AS attempts) a
         ),
         marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),
@@ -81,22 +81,22 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
                    reason = COALESCE(j.reason, c.reason), failed_at = CASE WHEN j.reason IS NULL THEN c.failed_at ELSE now() END,
                    retry_at = CASE WHEN m.item_id IS NOT NULL THEN NULL
-                                   WHEN j.is_dead THEN now() + $18
-                                   ELSE now() + $17 * power(4, j.attempts - 1) END
+                                   WHEN j.is_dead THEN now() + $17
+                                   ELSE now() + $16 * power(4, j.attempts - 1) END
             FROM   judged j
             LEFT   JOIN marked m USING (item_id)
-            WHERE  c.corpus = $7 AND c.kind = $8 AND c.item_id = j.item_id AND c.token = $9
+            WHERE  c.token = $8 AND c.item_id = j.item_id
             RETURNING c.item_id
         ),
         edited AS (
             DELETE FROM embedding_claims c
             USING  input i
-            WHERE  c.corpus = $7 AND c.kind = $8 AND c.item_id = i.item_id AND c.token = $9
+            WHERE  c.token = $8 AND c.item_id = i.item_id
             AND    i.item_id NOT IN (SELECT item_id FROM judged)
             RETURNING c.item_id
         )
         INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens)
-        SELECT $11, $12, $8, $10, $13, (SELECT count(*) FROM failed), (SELECT count(*) FROM edited), $14, $15, $16
+        SELECT $10, $11, $7, $9, $12, (SELECT count(*) FROM failed), (SELECT count(*) FROM edited), $13, $14, $15
         {BatchRow.Add}
         """;
 
@@ -118,7 +118,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         uncached AS (
             DELETE FROM similarity_cache s
             USING  marked m
-            WHERE  s.repository_id = $10::{table.PartitionType} AND s.item_type = $8 AND s.item_id = m.item_id
+            WHERE  s.repository_id = $9::{table.PartitionType} AND s.item_type = $7 AND s.item_id = m.item_id
         ),
         """;
 }

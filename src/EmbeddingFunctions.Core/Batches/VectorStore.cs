@@ -40,7 +40,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         {
             outcomes.Select(o => o.Item.Id).ToArray(), outcomes.Select(o => o.Item.Version).ToArray(),
             outcomes.Select(o => o.Outcome.ToString()).ToArray(), outcomes.Select(o => o.Hash).ToArray(), Slots(outcomes),
-            Flat(outcomes, claim.Corpus.Corpus.Dimensions), claim.Corpus.Corpus.Name, claim.Table.Kind, claim.Token, claim.Partition,
+            Flat(outcomes, claim.Corpus.Corpus.Dimensions), claim.Table.Kind, claim.Token, claim.Partition,
             batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens,
         })
         {
@@ -74,7 +74,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     {
         var dimensions = corpus.Corpus.Dimensions;
         var vector = $"($6::real[])[(i.slot - 1) * {dimensions} + 1 : i.slot * {dimensions}]::{table.VectorColumnType}";
-        var active = corpus.ActivePartitions is null ? "" : $"AND $10::{table.PartitionType} IN ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null ? "" : $"AND $9::{table.PartitionType} IN ({corpus.ActivePartitions})";
         return
             $"""
             WITH input AS (
@@ -85,7 +85,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             held AS (
                 DELETE FROM embedding_claims c
                 USING  free i
-                WHERE  c.corpus = $7 AND c.kind = $8 AND c.item_id = i.item_id AND c.token = $9
+                WHERE  c.token = $8 AND c.item_id = i.item_id
                 RETURNING c.item_id
             ),
             written AS (
@@ -99,7 +99,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 FROM   input i
                 JOIN   held h USING (item_id)
                 WHERE  {table.Id} = i.item_id::{table.IdType}
-                AND    {table.Partition} = $10::{table.PartitionType} {active}
+                AND    {table.Partition} = $9::{table.PartitionType} {active}
                 AND    {table.Version} = i.version
                 RETURNING i.item_id, i.outcome, i.hash, t.embedding
             ),
@@ -112,7 +112,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 FROM   written
             )
             INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens)
-            SELECT $11, $12, $8, $10, $13, embedded, unchanged, empty, changed, $14, $15, $16
+            SELECT $10, $11, $7, $9, $12, embedded, unchanged, empty, changed, $13, $14, $15
             FROM   counted
             {BatchRow.Add}
             """;
@@ -135,7 +135,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         $"""
             cached AS (
                 INSERT INTO similarity_cache (repository_id, item_type, item_id, embedding, content_hash)
-                SELECT $10::{table.PartitionType}, $8, item_id, embedding, hash
+                SELECT $9::{table.PartitionType}, $7, item_id, embedding, hash
                 FROM   written
                 WHERE  outcome = '{nameof(Outcome.Embedded)}'
                 ON CONFLICT (repository_id, item_type, item_id) DO UPDATE
@@ -146,7 +146,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 DELETE FROM similarity_cache s
                 USING  written w
                 WHERE  w.outcome = '{nameof(Outcome.Empty)}'
-                AND    s.repository_id = $10::{table.PartitionType} AND s.item_type = $8 AND s.item_id = w.item_id
+                AND    s.repository_id = $9::{table.PartitionType} AND s.item_type = $7 AND s.item_id = w.item_id
             ),
         """;
 }

@@ -4,12 +4,13 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Limits;
 
-/// <summary>Sends a request only when the provider may be called and both minute budgets, requests and tokens, have room for it.</summary>
+/// <summary>Sends a request only when few enough are in flight, the provider may be called, and both minute budgets, requests and tokens, have room for it.</summary>
 internal sealed class ThrottledEmbeddingGenerator(
-    IEmbeddingGenerator<string, Embedding<float>> inner, ProviderGate gate, RateBudget requests, RateBudget tokens, TimeProvider time)
+    IEmbeddingGenerator<string, Embedding<float>> inner, ProviderGate gate, RateBudget requests, RateBudget tokens, int concurrency, TimeProvider time)
     : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
 {
     private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _places = new(concurrency);
 
     public override async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
@@ -17,10 +18,28 @@ internal sealed class ThrottledEmbeddingGenerator(
         var inputs = values as IReadOnlyList<string> ?? values.ToList();
         var estimate = inputs.Sum(TokenEstimate.Of);
         RateSlot? slot = null;
-        return await gate.Call(
-            async () => slot = await WaitForRoom(estimate, cancellationToken),
-            () => Send(inputs, slot!, options, cancellationToken),
-            cancellationToken);
+        await _places.WaitAsync(cancellationToken);
+        try
+        {
+            return await gate.Call(
+                async () => slot = await WaitForRoom(estimate, cancellationToken),
+                () => Send(inputs, slot!, options, cancellationToken),
+                cancellationToken);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _places.Dispose();
+        }
+
+        base.Dispose(disposing);
     }
 
     private async Task<RateSlot> WaitForRoom(int estimate, CancellationToken cancellation)

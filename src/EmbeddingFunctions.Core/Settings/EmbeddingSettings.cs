@@ -36,8 +36,11 @@ public sealed record EmbeddingSettings
 
     public int TokensPerMinute { get; init; } = 1_000_000;
 
-    /// <summary>Batches in flight in one process.</summary>
+    /// <summary>Requests in flight in one process.</summary>
     public int Concurrency { get; init; } = 8;
+
+    /// <summary>Batches in flight in one run: a few more than requests, which load and write while the others wait for the provider.</summary>
+    public int BatchesInFlight => Concurrency + Math.Max(1, Concurrency / 4);
 
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }

@@ -136,7 +136,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
     private static ProviderException Asking(double seconds) => new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
 
     private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider) =>
-        new(new ThrottledEmbeddingGenerator(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), _clock), _gate, _clock);
+        new(new ThrottledEmbeddingGenerator(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), 8, _clock), _gate, _clock);
 
     private async Task Generate(ScriptedGenerator provider)
     {

@@ -40,7 +40,7 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
         };
         var counted = new CountedGenerator(ProviderFactory.Create(settings));
         using var generator = new ThrottledEmbeddingGenerator(
-            counted, _gate, new RateBudget(requestsPerMinute, _clock), new RateBudget(tokensPerMinute, _clock), _clock);
+            counted, _gate, new RateBudget(requestsPerMinute, _clock), new RateBudget(tokensPerMinute, _clock), 8, _clock);
         var left = requests;
         var begun = _clock.GetUtcNow();
         var lanes = Enumerable.Range(0, 8).Select(lane => Work(lane)).ToList();
@@ -102,7 +102,7 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
     }
 
     private ThrottledEmbeddingGenerator Stack(ScriptedGenerator provider) =>
-        new(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), _clock);
+        new(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), 8, _clock);
 
     private sealed class CountedGenerator(IEmbeddingGenerator<string, Embedding<float>> inner) : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
     {
