@@ -9,14 +9,15 @@ namespace EmbeddingFunctions.Batches;
 internal sealed class BatchEmbedder(
     BoundCorpora corpora, ClaimStore claims, TextEmbedder embedder, BatchWriter writer, Redaction redaction, TimeProvider time)
 {
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
+
     /// <exception cref="Corpora.CorpusException">The corpus is not declared or the database not ready for it.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(batch.Corpus, cancellation);
-        cancellation.ThrowIfCancellationRequested();
-        // Not to be broken off: a claim that was committed unseen would wait for its lease to run out.
-        var claim = await claims.Take(corpus, batch, CancellationToken.None);
+        var claim = await Claim(corpus, batch, cancellation);
         if (claim.Items.Count == 0)
         {
             return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation));
@@ -36,6 +37,23 @@ internal sealed class BatchEmbedder(
             {
                 await lease.Release();
             }
+        }
+    }
+
+    // With no lane free, as other runs embed the partition too, it waits a little before the run is told to look elsewhere.
+    private async Task<Claim> Claim(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    {
+        for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            // Not to be broken off: a claim that was committed unseen would wait for its lease to run out.
+            var claim = await claims.Take(corpus, batch, CancellationToken.None);
+            if (claim.Items.Count > 0 || waited >= _patience || await claims.HasFreeLane(corpus, batch.Partition, cancellation))
+            {
+                return claim;
+            }
+
+            await Task.Delay(_lookAgain, time, cancellation);
         }
     }
 

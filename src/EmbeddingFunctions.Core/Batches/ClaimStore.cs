@@ -30,12 +30,16 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         WHERE  token = $1 AND NOT (attempts <= 1 AND reason IS NULL)
         """;
 
+    // Claims of one partition are taken one after the other, so that each sees how many batches there are; the lock is let go with the claim.
+    private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
+
     private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
     private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
     /// For a batch that is recorded already there are none: a repeated order must not become a second batch.
+    /// There are none either while the partition has all the batches in flight that it may, of whatever run and process.
     /// </summary>
     public async Task<Claim> Take(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
@@ -44,19 +48,30 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         var sql = batch.ForceBefore is null
             ? _pending.GetOrAdd(table, t => Statement(corpus, t, forced: false))
             : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
-        await using var command = database.CreateCommand(sql);
-        foreach (var value in new object[] { corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId })
+        await using var statements = database.CreateBatch();
+        statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
+        var claim = Statement(
+            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition);
+        if (batch.ForceBefore is { } before)
+        {
+            claim.Parameters.Add(new() { Value = before });
+        }
+
+        statements.BatchCommands.Add(claim);
+        var items = await Read(statements, table.Template.Columns.Count, cancellation);
+        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items);
+    }
+
+    /// <summary>Whether another batch of the partition may be in flight.</summary>
+    public async Task<bool> HasFreeLane(BoundCorpus corpus, string partition, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")})");
+        foreach (var value in new object[] { corpus.Corpus.Name, corpus.Corpus.LanesPerPartition, partition })
         {
             command.Parameters.Add(new() { Value = value });
         }
 
-        if (batch.ForceBefore is { } before)
-        {
-            command.Parameters.Add(new() { Value = before });
-        }
-
-        var items = await Read(command, table.Template.Columns.Count, cancellation);
-        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items);
+        return await command.ExecuteScalarAsync(cancellation) is true;
     }
 
     public Task Renew(Claim claim, CancellationToken cancellation) => Execute(RenewClaims, cancellation, claim.Token, _lease);
@@ -88,9 +103,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        {(forced ? table.GeneratedAt : table.ChangedAt ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {(forced ? $"{table.GeneratedAt} < $9{table.Filter}" : table.Pending)}
+                AND    {(forced ? $"{table.GeneratedAt} < $10{table.Filter}" : table.Pending)}
                 AND    {NotHeld(table)}
                 AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
+                AND    $9 > ({Lanes("$1", "$3")})
                 ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
                 LIMIT  $4
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
@@ -124,11 +140,30 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             """;
     }
 
-    private static async Task<List<ClaimedItem>> Read(NpgsqlCommand command, int columns, CancellationToken cancellation)
+    // A batch is its claims: those of a worker that vanished count until their lease is over.
+    private static string Lanes(string corpus, string partition) =>
+        $"""
+        SELECT count(DISTINCT token) FROM embedding_claims
+        WHERE  corpus = {corpus} AND partition = {partition} AND leased_until > now()
+        """;
+
+    private static NpgsqlBatchCommand Statement(string sql, params object[] values)
+    {
+        var statement = new NpgsqlBatchCommand(sql);
+        foreach (var value in values)
+        {
+            statement.Parameters.Add(new() { Value = value });
+        }
+
+        return statement;
+    }
+
+    private static async Task<List<ClaimedItem>> Read(NpgsqlBatch statements, int columns, CancellationToken cancellation)
     {
         const int FirstText = 8;
         var items = new List<ClaimedItem>();
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await using var reader = await statements.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
             string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);

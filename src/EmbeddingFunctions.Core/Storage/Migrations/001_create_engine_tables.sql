@@ -74,7 +74,7 @@ CREATE TABLE embedding_claims (
     CHECK ((token IS NULL) = (leased_until IS NULL))
 );
 CREATE INDEX embedding_claims_of_batch ON embedding_claims (token) WHERE token IS NOT NULL;
-CREATE INDEX embedding_claims_leased ON embedding_claims (corpus, leased_until) WHERE leased_until IS NOT NULL;
+CREATE INDEX embedding_claims_leased ON embedding_claims (corpus, partition, leased_until) WHERE leased_until IS NOT NULL;
 
 CREATE VIEW embedding_failures AS
 SELECT corpus, kind, item_id, partition, attempts, is_dead, reason, failed_at, retry_at
