@@ -69,9 +69,11 @@ public static class EmbeddingServices
             .AddSingleton<TextEmbedder>()
             .AddSingleton<BatchEmbedder>()
             .AddSingleton<PagePlanner>()
+            .AddSingleton<RunScope>()
             .AddSingleton<RunStore>()
             .AddSingleton(s => new RunActivities(s.GetRequiredService<RunStore>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>()))
-            .AddSingleton(s => new DryRun(s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<EmbeddingSettings>()))
+            .AddSingleton(s => new DryRun(
+                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<TimeProvider>()));
 
     private static IServiceCollection AddReports(this IServiceCollection services) =>

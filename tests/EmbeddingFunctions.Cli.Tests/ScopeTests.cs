@@ -50,6 +50,7 @@ public sealed class ScopeTests : ProgramTest
     {
         await Workspace.Items(await Workspace.Repository(), 5);
         (await Backfill("--partition", partition)).Exits(2).Says($"'{partition}' is no active partition");
+        (await Backfill("--partition", partition, "--dry-run")).Exits(2).Says("workspace_repositories.repository_id");
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
     }
 

@@ -14,7 +14,7 @@ internal static class ImportCommand
         var file = new Argument<FileInfo?>("file") { Description = "JSON lines, plain or gzipped, with kind, repository, number, key, title, body and updated_at (Unix seconds).", Arity = ArgumentArity.ZeroOrOne };
         var git = new Option<DirectoryInfo?>("--git") { Description = "Import the history of this local git repository as pull requests.", HelpName = "path" };
         var workspace = new Option<string>("--workspace") { Description = "The active workspace that the repositories join.", DefaultValueFactory = _ => "imported", HelpName = "name" };
-        var outside = new Option<bool>("--no-workspace") { Description = "Leave the repositories outside every workspace: nothing of them is embedded." };
+        var outside = new Option<bool>("--no-workspace") { Description = "Add the repositories to no workspace: unless they are in an active one already, nothing of them is embedded." };
         var json = Arguments.Json();
         var command = new CommandWithExamples("workspace", "Import issues, pull requests and discussions into the sample tables. Done twice, it changes nothing.", _examples) { file, git, workspace, outside, json };
         command.Validators.Add(result =>
@@ -22,6 +22,11 @@ internal static class ImportCommand
             if (result.GetValue(file) is null == (result.GetValue(git) is null))
             {
                 result.AddError("Name either a file or --git PATH.");
+            }
+
+            if (result.GetValue(outside) && result.GetResult(workspace) is { Implicit: false })
+            {
+                result.AddError("Name either --workspace or --no-workspace.");
             }
         });
         command.SetAction((parsed, cancellation) =>
@@ -35,6 +40,11 @@ internal static class ImportCommand
 
     private static async Task<int> Run(Output output, FileInfo? file, DirectoryInfo? git, string? workspace, CancellationToken cancellation)
     {
+        if (Directory.Exists(file?.FullName))
+        {
+            return output.Fail($"'{file}' is a folder: name a file of JSON lines, or give --git '{file}' if it is a git repository.", ExitCode.Usage);
+        }
+
         if (file is { Exists: false })
         {
             return output.Fail($"There is no file '{file}': name one of JSON lines, plain or gzipped, or give --git PATH.", ExitCode.Usage);

@@ -7,7 +7,9 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.</summary>
 internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database)
 {
-    private const int Retries = 3;
+    // The vectors are paid for: some 25 seconds, as long as the claims surely hold, are spent on storing them.
+    private const int Retries = 12;
+    private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(3);
 
     private static readonly ResiliencePipeline _again = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
     {
@@ -15,6 +17,7 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
         MaxRetryAttempts = Retries,
         BackoffType = DelayBackoffType.Exponential,
         Delay = TimeSpan.FromMilliseconds(100),
+        MaxDelay = _longestWait,
         UseJitter = true,
     }).Build();
 

@@ -30,7 +30,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         WHERE  token = $1 AND NOT (attempts <= 1 AND reason IS NULL)
         """;
 
-    // Claims of one partition are taken one after the other, so that each sees how many batches there are; the lock is let go with the claim.
+    // Claims of one partition are taken one after the other, so that each sees how many batches there are, and none waits
+    // for another's rows; the lock is let go with the claim.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
 
     private readonly ConcurrentDictionary<BoundTable, string> _pending = new();

@@ -1,10 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>Reads declarations: the user's own file, or the shipped one.</summary>
-public static class CorpusFile
+public static partial class CorpusFile
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
     {
@@ -38,9 +39,15 @@ public static class CorpusFile
         }
         catch (JsonException e)
         {
-            throw new CorpusException($"{source} cannot be read: {e.Message}");
+            var reason = UnknownProperty().Match(e.Message) is { Success: true } unknown
+                ? $"line {e.LineNumber + 1}: there is no property '{unknown.Groups[1].Value}' at {e.Path}; README lists those that there are."
+                : e.Message;
+            throw new CorpusException($"{source} cannot be read: {reason}");
         }
     }
+
+    [GeneratedRegex("^The JSON property '([^']*)' could not be mapped")]
+    private static partial Regex UnknownProperty();
 
     // What the types let pass: a hole in a list, and NUL, for which Postgres has no place.
     private static IEnumerable<string> Unusable(JsonElement json, string path) => json.ValueKind switch

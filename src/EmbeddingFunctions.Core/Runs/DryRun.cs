@@ -11,21 +11,24 @@ public sealed class DryRun
 {
     private readonly BoundCorpora _corpora;
     private readonly NpgsqlDataSource _database;
+    private readonly RunScope _scope;
     private readonly EmbeddingSettings _settings;
 
-    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, EmbeddingSettings settings) =>
-        (_corpora, _database, _settings) = (corpora, database, settings);
+    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, EmbeddingSettings settings) =>
+        (_corpora, _database, _scope, _settings) = (corpora, database, scope, settings);
 
-    /// <exception cref="Corpora.CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
     public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(request.Corpus, cancellation);
+        await _scope.Check(corpus, request, cancellation);
+        var forceBefore = await _scope.ForceBefore(request, cancellation);
         var packer = new RequestPacker();
         var (items, inputs, requests, tokens) = (0, 0, 0, 0L);
         foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
         {
             var left = (request.Limit ?? int.MaxValue) - items;
-            await foreach (var batch in Batches(corpus, table, request, left, cancellation))
+            await foreach (var batch in Batches(corpus, table, request, forceBefore, left, cancellation))
             {
                 var claim = new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch);
                 var texts = BatchGate.Sort(claim, request.Force).Texts;
@@ -42,7 +45,7 @@ public sealed class DryRun
     }
 
     private async IAsyncEnumerable<List<ClaimedItem>> Batches(
-        BoundCorpus corpus, BoundTable table, RunRequest request, int limit,
+        BoundCorpus corpus, BoundTable table, RunRequest request, DateTimeOffset? forceBefore, int limit,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
@@ -51,15 +54,20 @@ public sealed class DryRun
             $"""
             SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, t.embedding IS NOT NULL, {string.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
-            WHERE  {(request.Force ? $"true{table.Filter}" : table.Pending)} {active}
+            WHERE  {PagePlanner.Due(table, forceBefore is not null, "$5")} {active}
             AND    {ClaimStore.NotHeld(table)}
             AND    ($3::text IS NULL OR {table.Partition}::text = $3)
-            ORDER  BY {table.Partition}, {table.Newest}
+            ORDER  BY {table.Partition}, {PagePlanner.Order(table, forceBefore is not null)}
             LIMIT  $4
             """);
         foreach (var value in new[] { corpus.Corpus.Name, table.Kind, (object?)request.Partition ?? DBNull.Value, Math.Max(0, limit) })
         {
             command.Parameters.Add(new() { Value = value });
+        }
+
+        if (forceBefore is { } before)
+        {
+            command.Parameters.Add(new() { Value = before });
         }
 
         await using var reader = await command.ExecuteReaderAsync(cancellation);

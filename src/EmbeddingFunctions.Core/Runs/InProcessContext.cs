@@ -1,3 +1,4 @@
+using Npgsql;
 using Polly;
 
 namespace EmbeddingFunctions.Runs;
@@ -40,11 +41,12 @@ internal sealed class InProcessContext : IRunContext, IDisposable
         var token = activity.Closes ? CancellationToken.None : _broken.Token;
         try
         {
-            return await Task.Run(() => _retry.ExecuteAsync(async cancellation => await activity.Do(_activities, input, cancellation), token).AsTask(), CancellationToken.None);
+            var retry = activity.Opens ? ResiliencePipeline.Empty : _retry;
+            return await Task.Run(() => retry.ExecuteAsync(async cancellation => await activity.Do(_activities, input, cancellation), token).AsTask(), CancellationToken.None);
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
         {
-            throw new ActivityFailedException(e.Message, e);
+            throw new ActivityFailedException(e is NpgsqlException and not PostgresException ? $"the database cannot be reached: {e.Message}" : e.Message, e);
         }
     }
 

@@ -8,7 +8,9 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Runs the orchestration inside this process. It keeps nothing: if the process ends, the next run goes on from what Postgres holds.</summary>
 public sealed class InProcessEngine
 {
-    private const int Retries = 2;
+    // Half a minute in all: a database that restarts or fails over is waited for.
+    private const int Retries = 8;
+    private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan _beat = TimeSpan.FromSeconds(10);
 
@@ -26,6 +28,7 @@ public sealed class InProcessEngine
             MaxRetryAttempts = Retries,
             BackoffType = DelayBackoffType.Exponential,
             Delay = TimeSpan.FromMilliseconds(500),
+            MaxDelay = _longestWait,
             UseJitter = true,
         }).Build();
     }

@@ -87,8 +87,10 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
     internal static IEnumerable<BoundTable> InScope(BoundCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
 
-    private static string Due(BoundTable table, bool forced, string before) =>
+    internal static string Due(BoundTable table, bool forced, string before) =>
         forced ? $"{table.GeneratedAt} < {before}{table.Filter}" : table.Pending;
+
+    internal static string Order(BoundTable table, bool forced) => forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest;
 
     private async Task<List<PendingItems>> Pending(
         BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize, CancellationToken cancellation)
@@ -135,7 +137,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
                     WHERE  {table.Partition} = a.key
                     AND    {Due(table, forced, "$8")}
                     AND    {ClaimStore.NotHeld(table)}
-                    ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
+                    ORDER  BY {Order(table, forced)}
                     LIMIT  $5
                 ) next
             ) n

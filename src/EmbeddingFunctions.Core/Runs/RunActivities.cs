@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>The steps of a run, in the order in which it takes them. They may be repeated: each is the same done twice.</summary>
 public sealed class RunActivities
 {
-    public static readonly RunActivity<RunInput, DateTimeOffset> StartRun = new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c));
+    public static readonly RunActivity<RunInput, DateTimeOffset> StartRun = new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c), Opens: true);
 
     public static readonly RunActivity<RunInput, OpenedRun> OpenRun = new(nameof(OpenRun), (a, i, c) => a._runs.Open(i, c));
 
@@ -27,7 +27,8 @@ public sealed class RunActivities
 
 /// <param name="ItemsTotal">Items that were pending when the run began, within its scope and limit.</param>
 /// <param name="ForceBefore">Forced: items embedded before then are in scope.</param>
-public sealed record OpenedRun(int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore);
+/// <param name="GoesOn">Forced: an earlier run was not done with the scope, and this one does the rest.</param>
+public sealed record OpenedRun(int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false);
 
 /// <param name="Busy">Partitions whose planned batches have not all begun: they are left out.</param>
 /// <param name="Items">At most so many items.</param>

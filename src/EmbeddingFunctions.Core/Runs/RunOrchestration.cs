@@ -47,6 +47,12 @@ public static class RunOrchestration
             await context.WaitUntil(startsAt);
         }
 
-        return input with { Opened = await context.Call(RunActivities.OpenRun, input) };
+        var opened = await context.Call(RunActivities.OpenRun, input);
+        if (opened is { GoesOn: true, ForceBefore: { } moment })
+        {
+            context.Report(new RunProgress(input.Counts, opened.ItemsTotal, $"going on with the forced run of {moment:yyyy-MM-dd HH:mm:ss} UTC"));
+        }
+
+        return input with { Opened = opened };
     }
 }

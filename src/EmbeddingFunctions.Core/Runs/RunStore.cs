@@ -1,5 +1,4 @@
 using EmbeddingFunctions.Batches;
-using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -7,7 +6,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
-internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, PagePlanner planner, Redaction redaction)
+internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, PagePlanner planner, Redaction redaction)
 {
     /// <summary>A run whose process has not been heard of for so long is over.</summary>
     private static readonly TimeSpan _silence = TimeSpan.FromSeconds(60);
@@ -27,18 +26,10 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         WHERE  corpus = $1 AND completed_at < now() - $2
         """;
 
-    // An unfinished forced run over the same scope lends its moment, so that what it embedded is not embedded again.
     private const string InsertRun =
-        """
-        INSERT INTO embedding_jobs (id, corpus, partition, kinds, item_limit, force_before)
-        SELECT $1, $2, $3, $4, $5,
-               CASE WHEN $6 THEN COALESCE(
-                   (SELECT j.force_before FROM embedding_jobs j
-                    WHERE  j.corpus = $2 AND j.partition IS NOT DISTINCT FROM $3 AND j.kinds = $4 AND j.force_before IS NOT NULL
-                    AND    j.status IN ('failed', 'cancelled')
-                    AND    NOT EXISTS (SELECT FROM embedding_jobs later
-                                       WHERE later.force_before = j.force_before AND later.corpus = $2 AND later.status = 'completed')
-                    ORDER  BY j.created_at DESC LIMIT 1), now()) END
+        $"""
+        INSERT INTO embedding_jobs (corpus, partition, kinds, id, item_limit, force_before)
+        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(({RunScope.LentMoment}), now()) END
         ON CONFLICT (id) DO NOTHING
         """;
 
@@ -68,7 +59,7 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         UPDATE embedding_jobs
         SET    status = 'processing', started_at = COALESCE(started_at, now()), updated_at = now()
         WHERE  id = $1
-        RETURNING force_before
+        RETURNING force_before, force_before < created_at
         """;
 
     private const string SetTotal = "UPDATE embedding_jobs SET items_total = $2 WHERE id = $1";
@@ -102,7 +93,7 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
     private const string CloseJob =
         """
         UPDATE embedding_jobs
-        SET    status = $2, error_message = $3, items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
+        SET    status = $2, error_message = $3, items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
         WHERE  id = $1
         RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8
         """;
@@ -113,47 +104,33 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
     {
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
-        foreach (var kind in request.Kinds)
-        {
-            corpus.Corpus.TableOf(kind);
-        }
-
-        await DemandPartition(corpus, request.Partition, cancellation);
+        await scope.Check(corpus, request, cancellation);
         await Execute(EndSilentRuns, cancellation, request.Corpus, _silence);
         await Execute(DropOldRuns, cancellation, request.Corpus, _kept);
-        await Execute(InsertRun, cancellation, run.RunId, request.Corpus, new NpgsqlParameter { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" },
-            request.Kinds.Order().ToArray(), new NpgsqlParameter { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" }, request.Force);
+        await Execute(InsertRun, cancellation, request.Corpus, RunScope.Partition(request), RunScope.Kinds(request), run.RunId,
+            new NpgsqlParameter { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" }, request.Force);
         await using var command = Command(TakeSlot, run.RunId, request.Corpus, corpus.Corpus.StartsPerMinute);
         return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
-    }
-
-    private async Task DemandPartition(BoundCorpus corpus, string? partition, CancellationToken cancellation)
-    {
-        if (partition is null || corpus.ActivePartitions is null)
-        {
-            return;
-        }
-
-        await using var command = Command($"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = $1)", partition);
-        if (await command.ExecuteScalarAsync(cancellation) is not true)
-        {
-            throw new CorpusException($"'{partition}' is no active partition of '{corpus.Corpus.Name}': only those listed in {corpus.Corpus.Partitions!.Table} may embed.");
-        }
     }
 
     /// <summary>Counts what is pending and marks the run as at work.</summary>
     public async Task<OpenedRun> Open(RunInput run, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(run.Request.Corpus, cancellation);
-        DateTimeOffset? forceBefore;
+        DateTimeOffset? forceBefore = null;
+        var goesOn = false;
         await using (var open = Command(OpenJob, run.RunId))
+        await using (var reader = await open.ExecuteReaderAsync(cancellation))
         {
-            forceBefore = await open.ExecuteScalarAsync(cancellation) is DateTime before ? new DateTimeOffset(before) : null;
+            if (await reader.ReadAsync(cancellation) && !reader.IsDBNull(0))
+            {
+                (forceBefore, goesOn) = (reader.GetFieldValue<DateTimeOffset>(0), reader.GetBoolean(1));
+            }
         }
 
         var total = await planner.Count(run.Request, forceBefore, cancellation);
         await Execute(SetTotal, cancellation, run.RunId, total);
-        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore);
+        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn);
     }
 
     /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>

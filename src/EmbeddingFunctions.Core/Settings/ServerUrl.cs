@@ -10,7 +10,7 @@ internal static class ServerUrl
     {
         if (!Uri.TryCreate(value, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
         {
-            return (null, "is not a web address: write it like https://host/v1.");
+            return (null, "is no http or https address: write it like https://host/v1.");
         }
 
         var problem = url.UserInfo.Length > 0 ? "carries a user or password: put the key into OPENAI_API_KEY."

@@ -41,7 +41,7 @@ public sealed class Doctor
 
         foreach (var (model, dimensions) in corpora.Select(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)).Distinct())
         {
-            findings.Add(await Try("provider", () => CheckProvider(model, dimensions, cancellation), "Check OPENAI_API_KEY, OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT, EMBEDDING_MODEL, and the account's balance."));
+            findings.Add(await Try("provider", () => CheckProvider(model, dimensions, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
         }
 
         return findings;

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage.Migrations;
 
 namespace EmbeddingFunctions.Storage;
 
@@ -15,7 +16,9 @@ internal static class CorpusBinder
         var errors = corpus.Tables.SelectMany(table => Check(corpus, table, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
         if (errors.Count > 0)
         {
-            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(errors.Select(e => $"\n  - {e}"))}");
+            var hint = tables.Count == 0 && SampleTables.Of(corpus) is not null
+                ? $"\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them." : "";
+            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(errors.Select(e => $"\n  - {e}"))}{hint}");
         }
 
         var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model));

@@ -167,6 +167,27 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     [Fact]
+    public async Task A_database_that_is_away_for_seconds_costs_nothing_paid_for()
+    {
+        await Workspace.Items(Repository, 3);
+        await Database.Execute(
+            $"""
+            CREATE TABLE IF NOT EXISTS outage (ends_at timestamptz);
+            TRUNCATE outage;
+            INSERT INTO outage VALUES (now() + interval '4 seconds');
+            CREATE OR REPLACE FUNCTION cut_for_a_while() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF clock_timestamp() < (SELECT ends_at FROM outage) THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION cut_for_a_while();
+            """);
+
+        var batch = await Embed();
+
+        Assert.Equal((3, 1), (batch.Counts.Embedded, Fake.RequestCount));
+        Assert.Equal(0L, Fake.DuplicatePaidInputs);
+        await AssertNothingStale();
+    }
+
+    [Fact]
     public async Task A_write_that_cannot_be_made_gives_the_items_back_without_charge()
     {
         await Workspace.Items(Repository, 3);

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Core.Tests.Settings;
 using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Core.Tests.Corpora;
@@ -20,6 +21,26 @@ public sealed class CorpusFileTests
                 ("discussion", "discussions", 2, "[DISCUSSION] {title} {body}"),
             ],
             corpus.Tables.Select(table => (table.Kind, table.Table, table.Priority, table.Text)));
+    }
+
+    [Fact]
+    public void The_example_of_the_README_is_a_declaration()
+    {
+        var readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
+        var example = readme[(readme.IndexOf("```json", StringComparison.Ordinal) + "```json".Length)..];
+        var corpus = CorpusFile.Parse(example[..example.IndexOf("```", StringComparison.Ordinal)], "README.md").Get("articles");
+        Assert.Equal(("blog.articles", "blog.authors"), (corpus.Tables[0].Table, corpus.Partitions?.Table));
+    }
+
+    [Fact]
+    public void A_misspelt_property_is_named_with_its_line()
+    {
+        var json = $$"""
+            { "corpora": [{ "name": "notes", "dimensions": 16,
+              "page_size": 100, "tables": [{{Notes}}] }] }
+            """;
+        var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse(json, "mine.json"));
+        Assert.Equal("mine.json cannot be read: line 2: there is no property 'page_size' at $.corpora[0].page_size; README lists those that there are.", error.Message);
     }
 
     [Fact]

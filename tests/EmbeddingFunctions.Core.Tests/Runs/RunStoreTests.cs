@@ -105,31 +105,6 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task B7_A_forced_run_embeds_each_item_once_and_an_unfinished_one_goes_on()
-    {
-        var repository = await _workspace.Repository();
-        await _workspace.Items(repository, 60);
-        await _engine.Run();
-        var paid = _fake.PaidInputCount;
-
-        // The first forced run ends half-way.
-        using (var stopping = new CancellationTokenSource())
-        {
-            var forced = _engine.Run(Forced(), progress => { if (progress.Counts.Embedded >= 20) { stopping.Cancel(); } }, stopping.Token);
-            Assert.Equal(RunStatus.Cancelled, (await forced).Status);
-        }
-
-        var again = await _engine.Run(Forced());
-        Assert.Equal(RunStatus.Completed, again.Status);
-        Assert.InRange(again.Counts.Embedded, 1, 40);
-        // What the interruption broke off may have been paid already: one batch in flight at the most.
-        Assert.InRange(_fake.PaidInputCount - paid, 60, 80);
-
-        var third = await _engine.Run(Forced());
-        Assert.Equal(60, third.Counts.Embedded);
-    }
-
-    [Fact]
     public async Task An_unknown_kind_or_partition_is_refused_before_anything_runs()
     {
         await _workspace.Repository();
@@ -193,6 +168,4 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     private static RunInput Input() => new(Guid.CreateVersion7(), new RunRequest("workspace", []));
-
-    private static RunRequest Forced() => new("workspace", [], Force: true, Concurrency: 1);
 }

@@ -86,10 +86,10 @@ public sealed class SettingsReaderTests
     [InlineData("https://s3cr@llm.example/v1", "carries a user or password")]
     [InlineData("https://llm.example/v1?api-key=s3cr", "carries a ? or #")]
     [InlineData("https://llm.example/v1#s3cr", "carries a ? or #")]
-    [InlineData("llm.example/v1", "is not a web address")]
-    [InlineData("ftp://llm.example/v1", "is not a web address")]
-    [InlineData("https://", "is not a web address")]
-    [InlineData("file:///etc/passwd", "is not a web address")]
+    [InlineData("llm.example/v1", "is no http or https address")]
+    [InlineData("ftp://llm.example/v1", "is no http or https address")]
+    [InlineData("https://", "is no http or https address")]
+    [InlineData("file:///etc/passwd", "is no http or https address")]
     public void Any_other_address_is_refused_without_repeating_secrets(string url, string told)
     {
         foreach (var name in new[] { "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT" })

@@ -62,18 +62,8 @@ public sealed class Migrator
         }
     }
 
-    private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation)
-    {
-        var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        try
-        {
-            return CorpusBinder.Bind(corpus, tables, _settings.ModelFor(corpus));
-        }
-        catch (CorpusException e) when (SampleTables.Of(corpus) is not null && tables.Count == 0)
-        {
-            throw new CorpusException($"{e.Message}\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them.");
-        }
-    }
+    private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation) =>
+        CorpusBinder.Bind(corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), _settings.ModelFor(corpus));
 
     // What the catalogue cannot tell, Postgres does: whether filters' values are of their columns' types, and partitions comparable.
     private async Task Probe(BoundCorpus corpus, CancellationToken cancellation)
