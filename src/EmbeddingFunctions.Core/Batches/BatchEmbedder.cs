@@ -17,10 +17,10 @@ internal sealed class BatchEmbedder(
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(batch.Corpus, cancellation);
-        var claim = await Claim(corpus, batch, cancellation);
+        var (claim, noLane) = await Claim(corpus, batch, cancellation);
         if (claim.Items.Count == 0)
         {
-            return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation));
+            return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation), NoLane: noLane);
         }
 
         await using var lease = Lease.Keep(claim, claims, time);
@@ -41,16 +41,17 @@ internal sealed class BatchEmbedder(
     }
 
     // With no lane free, as other runs embed the partition too, it waits a little before the run is told to look elsewhere.
-    private async Task<Claim> Claim(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    private async Task<(Claim Claim, bool NoLane)> Claim(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
         {
             cancellation.ThrowIfCancellationRequested();
             // Not to be broken off: a claim that was committed unseen would wait for its lease to run out.
             var claim = await claims.Take(corpus, batch, CancellationToken.None);
-            if (claim.Items.Count > 0 || waited >= _patience || await claims.HasFreeLane(corpus, batch.Partition, cancellation))
+            var noLane = claim.Items.Count == 0 && !await claims.HasFreeLane(corpus, batch.Partition, cancellation);
+            if (!noLane || waited >= _patience)
             {
-                return claim;
+                return (claim, noLane);
             }
 
             await Task.Delay(_lookAgain, time, cancellation);

@@ -8,6 +8,11 @@ internal sealed class FanOut(IRunContext context, RunInput input)
     // A provider that is away this often in a row, two minutes each at the most, is not coming back within this run.
     private const int MaxFruitlessPauses = 20;
 
+    // While others work on what is left, how often to look whether they have done it.
+    private static readonly TimeSpan _lookAgain = TimeSpan.FromSeconds(5);
+
+    // Partitions that other runs have in hand: left to them until there is nothing else to do.
+    private readonly HashSet<string> _othersHave = [];
     private readonly Lanes _lanes = new(input.Request.Concurrency, input.Opened!.LanesPerPartition);
     private Task<PlannedPage>? _planning;
     private RunInput _input = input;
@@ -65,9 +70,9 @@ internal sealed class FanOut(IRunContext context, RunInput input)
             _planning = null;
         }
 
-        foreach (var task in _lanes.TakeCompleted())
+        foreach (var (batch, task) in _lanes.TakeCompleted())
         {
-            Accept(await task);
+            Accept(batch.Partition, await task);
         }
 
         return true;
@@ -90,8 +95,9 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         if (_planning is null && !_nothingPlanned && !_lanes.HasWork && _pages < _input.Request.PagesPerExecution && Remaining > 0)
         {
             _pages++;
-            var busy = _lanes.Queued();
-            _sawAll = busy.Count == 0 && !_lanes.HasInFlight;
+            var queued = _lanes.Queued();
+            var busy = queued.Union(_othersHave).ToList();
+            _sawAll = queued.Count == 0 && !_lanes.HasInFlight;
             _planning = context.Call(RunActivities.PlanPage, new PlanPage(_input, _input.Cursor, busy, Remaining));
         }
     }
@@ -104,11 +110,12 @@ internal sealed class FanOut(IRunContext context, RunInput input)
             return false;
         }
 
-        if ((_pausedUntil ?? _heldUntil) is { } until)
+        if ((_pausedUntil ?? _heldUntil ?? (_othersHave.Count > 0 ? context.Now + _lookAgain : null)) is { } until)
         {
             context.Report(Progress(_pausedUntil is null ? "waiting for items that another worker holds" : $"waiting for the provider: {_pauseReason}"));
             await context.WaitUntil(until);
             (_pausedUntil, _heldUntil, _nothingPlanned) = (null, null, false);
+            _othersHave.Clear();
         }
 
         HasMore = _pages >= _input.Request.PagesPerExecution && Remaining > 0 && !_nothingPlanned;
@@ -124,8 +131,13 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         _nothingPlanned = page.Batches.Count == 0 && (_sawAll || _lanes.HasInFlight);
     }
 
-    private void Accept(EmbeddedBatch batch)
+    private void Accept(string partition, EmbeddedBatch batch)
     {
+        if (batch.NoLane)
+        {
+            _othersHave.Add(partition);
+        }
+
         _input = _input with { Counts = _input.Counts + batch.Counts };
         _fruitlessPauses = batch.Counts.Processed > 0 ? 0 : _fruitlessPauses;
         if (batch.RetryAt is { } retryAt)

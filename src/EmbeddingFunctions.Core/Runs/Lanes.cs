@@ -38,10 +38,10 @@ internal sealed class Lanes(int concurrency, int perPartition)
 
     public void Start(PlannedBatch batch, Task<EmbeddedBatch> task) => _inFlight.Add((batch, task));
 
-    public List<Task<EmbeddedBatch>> TakeCompleted()
+    public List<(PlannedBatch Batch, Task<EmbeddedBatch> Task)> TakeCompleted()
     {
-        var completed = _inFlight.Where(entry => entry.Task.IsCompleted).Select(entry => entry.Task).ToList();
-        _inFlight.RemoveAll(entry => completed.Contains(entry.Task));
+        var completed = _inFlight.Where(entry => entry.Task.IsCompleted).ToList();
+        _inFlight.RemoveAll(completed.Contains);
         return completed;
     }
 

@@ -102,6 +102,22 @@ public sealed class FanOutTests
     });
 
     [Fact]
+    public void A_partition_that_others_have_in_hand_is_left_to_them_and_looked_at_again() => OneThread.Run(async () =>
+    {
+        var refusals = 3;
+        ScriptedContext context = null!;
+        context = new ScriptedContext(new World { ["a"] = 100, ["b"] = 100 })
+        {
+            OnBatch = batch => Task.FromResult(batch.Partition == "b" && refusals-- > 0
+                ? new EmbeddedBatch(new BatchCounts(), NoLane: true)
+                : new EmbeddedBatch(context.Take(batch))),
+        };
+        var outcome = await context.RunToEnd(_request);
+        Assert.Equal((200, RunStatus.Completed), (context.Embedded, outcome!.Status));
+        Assert.NotEmpty(context.Waits);
+    });
+
+    [Fact]
     public void A_stop_from_outside_closes_the_run_as_cancelled() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 100 }) { OnBatch = _ => throw new OperationCanceledException() };
