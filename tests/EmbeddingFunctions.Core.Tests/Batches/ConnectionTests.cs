@@ -15,7 +15,7 @@ public sealed class ConnectionTests(BatchDatabase shared) : BatchTest(shared)
 
         for (var sample = 0; sample < 20; sample++)
         {
-            Assert.Equal(0, await Count("pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"));
+            Assert.Equal(0, await Count("pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'"));
         }
 
         hold.Release();
