@@ -15,6 +15,8 @@ public sealed class UsageTests
     [InlineData("Name either a file or --git PATH.", "import workspace")]
     [InlineData("Name either a file or --git PATH.", "import workspace items.jsonl --git .")]
     [InlineData("There is no file 'missing.jsonl'", "import workspace missing.jsonl")]
+    [InlineData("is a folder: name a file of JSON lines", "import workspace .")]
+    [InlineData("Name either --workspace or --no-workspace.", "import workspace items.jsonl --workspace a --no-workspace")]
     [InlineData("--limit takes a whole number of at least 1, not '0'.", "backfill workspace --limit 0")]
     [InlineData("--limit takes a whole number of at least 1, not 'many'.", "backfill workspace --limit many")]
     [InlineData("--limit takes a whole number of at least 1, not '99999999999'.", "backfill workspace --limit 99999999999")]

@@ -72,10 +72,11 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         WHERE  id = $1 AND status IN ('pending', 'processing')
         """;
 
+    // In the order of a batch's own columns.
     private const string SumBatches =
         """
-        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(cached), 0)::int,
-               COALESCE(sum(empty), 0)::int, COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(requests), 0)::int,
+        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(empty), 0)::int,
+               COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(cached), 0)::int, COALESCE(sum(requests), 0)::int,
                COALESCE(sum(tokens), 0)::bigint
         FROM   embedding_batches
         WHERE  run_id = $1
@@ -173,20 +174,7 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
     private async Task<BatchCounts> Sum(Guid runId, CancellationToken cancellation)
     {
         await using var command = Command(SumBatches, runId);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return new BatchCounts
-        {
-            Claimed = reader.GetInt32(0),
-            Embedded = reader.GetInt32(1),
-            Unchanged = reader.GetInt32(2),
-            Cached = reader.GetInt32(3),
-            Empty = reader.GetInt32(4),
-            Changed = reader.GetInt32(5),
-            Failed = reader.GetInt32(6),
-            Requests = reader.GetInt32(7),
-            Tokens = reader.GetInt64(8),
-        };
+        return await BatchRow.Read(command, cancellation);
     }
 
     private NpgsqlCommand Command(string sql, params object[] values)
