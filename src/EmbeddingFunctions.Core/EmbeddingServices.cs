@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
@@ -12,6 +13,7 @@ using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions;
@@ -29,10 +31,12 @@ public static class EmbeddingServices
             .AddSingleton(CorpusFile.Load(settings.CorporaFile))
             .AddSingleton(TimeProvider.System)
             .AddSingleton<Redaction>()
+            .AddLogging()
             .AddStorage()
             .AddProvider()
             .AddRuns()
-            .AddReports();
+            .AddReports()
+            .AddHttp();
 
     private static IServiceCollection AddStorage(this IServiceCollection services) =>
         services
@@ -70,8 +74,15 @@ public static class EmbeddingServices
             .AddSingleton<BatchEmbedder>()
             .AddSingleton<PagePlanner>()
             .AddSingleton<RunScope>()
+            .AddSingleton<RunRequests>()
+            .AddSingleton<OldRuns>()
             .AddSingleton<RunStore>()
-            .AddSingleton(s => new RunActivities(s.GetRequiredService<RunStore>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>()))
+            .AddSingleton(s => new RunDesk(
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(), s.GetRequiredService<OldRuns>(),
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<TimeProvider>()))
+            .AddSingleton<BackgroundEngine>()
+            .AddSingleton(s => new RunActivities(
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(), s.GetRequiredService<Redaction>()))
             .AddSingleton(s => new DryRun(
                 s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<TimeProvider>()));
@@ -79,9 +90,20 @@ public static class EmbeddingServices
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services
             .AddSingleton<WorkspaceImport>()
-            .AddSingleton(s => new StatusReport(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
+            .AddSingleton(s => new StatusReport(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>()))
+            .AddSingleton(s => new RunHistory(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
+            .AddSingleton(s => new Health(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>(),
+                s.GetRequiredService<ProviderGate>(), s.GetRequiredService<Redaction>()))
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
                 s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<Redaction>()));
+
+    private static IServiceCollection AddHttp(this IServiceCollection services) =>
+        services.AddSingleton(s => new EmbeddingsApi(
+            s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<RunDesk>(),
+            s.GetRequiredService<RunHistory>(), s.GetRequiredService<StatusReport>(), s.GetRequiredService<Health>(), s.GetRequiredService<Redaction>(),
+            s.GetRequiredService<ILogger<EmbeddingsApi>>()));
 }

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace EmbeddingFunctions.Testing;
 
@@ -13,6 +14,14 @@ public sealed class TestEngine : IAsyncDisposable
     /// <param name="fake">The provider.</param>
     /// <param name="settings">Changes to the settings.</param>
     public TestEngine(TestDatabase database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null)
+        : this(database.Source, fake, settings)
+    {
+    }
+
+    /// <param name="database">Any database, or none.</param>
+    /// <param name="fake">The provider.</param>
+    /// <param name="settings">Changes to the settings.</param>
+    public TestEngine(NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null)
     {
         var standard = new EmbeddingSettings
         {
@@ -25,7 +34,7 @@ public sealed class TestEngine : IAsyncDisposable
             Concurrency = 4,
         };
         Settings = settings?.Invoke(standard) ?? standard;
-        _services = new ServiceCollection().AddEmbeddings(Settings, database.Source).BuildServiceProvider();
+        _services = new ServiceCollection().AddEmbeddings(Settings, database).BuildServiceProvider();
     }
 
     public EmbeddingSettings Settings { get; }

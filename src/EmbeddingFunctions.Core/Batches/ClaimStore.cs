@@ -40,7 +40,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
     /// For a batch that is recorded already there are none: a repeated order must not become a second batch.
-    /// There are none either while the partition has all the batches in flight that it may, of whatever run and process.
+    /// There are none either while the partition has all the batches in flight that it may, of whatever run and process,
+    /// nor for a run that is to be cancelled.
     /// </summary>
     public async Task<Claim> Take(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
@@ -52,7 +53,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
         var claim = Statement(
-            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition);
+            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId);
         if (batch.ForceBefore is { } before)
         {
             claim.Parameters.Add(new() { Value = before });
@@ -104,9 +105,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        {(forced ? table.GeneratedAt : table.ChangedAt ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {(forced ? $"{table.GeneratedAt} < $10{table.Filter}" : table.Pending)}
+                AND    {(forced ? $"{table.GeneratedAt} < $11{table.Filter}" : table.Pending)}
                 AND    {NotHeld(table)}
                 AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
+                AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $10 AND cancel_requested_at IS NOT NULL)
                 AND    $9 > ({Lanes("$1", "$3")})
                 ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
                 LIMIT  $4

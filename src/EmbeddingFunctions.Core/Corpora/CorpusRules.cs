@@ -42,6 +42,11 @@ internal static partial class CorpusRules
             yield return $"dimensions is {corpus.Dimensions}; an index on this vectorType takes 1 to {maxDimensions}";
         }
 
+        if (Schedule.TryParse(corpus.Schedule) is null)
+        {
+            yield return $"schedule is '{corpus.Schedule}'; it takes an NCrontab expression like '0 */15 * * * *' (seconds first, in UTC)";
+        }
+
         var numbers = new[]
         {
             (Name: "pageSize", Value: corpus.PageSize, Max: 10_000),

@@ -26,6 +26,18 @@ internal sealed class ProviderGate(TimeProvider time) : IDisposable
     private Closure? _pause;
     private Closure? _halt;
 
+    /// <summary>Why nobody may call now and no wait will help by itself: a fault of key, quota or model; else null.</summary>
+    public string? StoppedBecause
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _halt is { } halt && halt.Until > time.GetUtcNow() ? halt.Reason : null;
+            }
+        }
+    }
+
     /// <summary>Calls the provider when it may be called.</summary>
     /// <param name="room">Waits for what else the call needs, and is waited for anew if the provider was found unwell meanwhile.</param>
     /// <param name="call">The call.</param>

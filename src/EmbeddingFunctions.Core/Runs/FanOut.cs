@@ -17,7 +17,6 @@ internal sealed class FanOut(IRunContext context, RunInput input)
     private Task<PlannedPage>? _planning;
     private RunInput _input = input;
     private int _pages;
-    private int _fruitlessPauses;
     private bool _nothingPlanned;
     private bool _sawAll;
     private DateTimeOffset? _heldUntil;
@@ -114,6 +113,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         {
             context.Report(Progress(_pausedUntil is null ? "waiting for items that another worker holds" : $"waiting for the provider: {_pauseReason}"));
             await context.WaitUntil(until);
+            context.Report(Progress(null));
             (_pausedUntil, _heldUntil, _nothingPlanned) = (null, null, false);
             _othersHave.Clear();
         }
@@ -124,6 +124,11 @@ internal sealed class FanOut(IRunContext context, RunInput input)
 
     private void Accept(PlannedPage page)
     {
+        if (page.Cancelled)
+        {
+            throw new OperationCanceledException("The run is no longer wanted.");
+        }
+
         _input = _input with { Cursor = page.Cursor };
         _lanes.Add(page.Batches);
         _heldUntil = page.HeldUntil;
@@ -138,15 +143,14 @@ internal sealed class FanOut(IRunContext context, RunInput input)
             _othersHave.Add(partition);
         }
 
-        _input = _input with { Counts = _input.Counts + batch.Counts };
-        _fruitlessPauses = batch.Counts.Processed > 0 ? 0 : _fruitlessPauses;
+        _input = _input with { Counts = _input.Counts + batch.Counts, FruitlessPauses = batch.Counts.Processed > 0 ? 0 : _input.FruitlessPauses };
         if (batch.RetryAt is { } retryAt)
         {
-            _fruitlessPauses += _pausedUntil is null ? 1 : 0;
+            _input = _input with { FruitlessPauses = _input.FruitlessPauses + (_pausedUntil is null ? 1 : 0) };
             (_pausedUntil, _pauseReason) = (retryAt > _pausedUntil ? retryAt : _pausedUntil ?? retryAt, batch.RetryReason);
         }
 
-        StopReason ??= batch.Stop ?? (_fruitlessPauses >= MaxFruitlessPauses ? $"the provider stayed away: {batch.RetryReason}" : null);
+        StopReason ??= batch.Stop ?? (_input.FruitlessPauses >= MaxFruitlessPauses ? $"the provider stayed away: {batch.RetryReason}" : null);
         // What this batch gave back, or what was edited under it, is there to be planned.
         _nothingPlanned &= _lanes.HasInFlight;
         context.Report(Progress(null));

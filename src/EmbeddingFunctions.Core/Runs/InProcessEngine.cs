@@ -37,15 +37,20 @@ public sealed class InProcessEngine
     /// <param name="progress">Is told after every batch.</param>
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
     /// <param name="stopping">No new batches; those in flight end within five seconds or give their items back; the run ends as cancelled.</param>
-    public async Task<RunOutcome> Run(RunRequest request, Action<RunProgress>? progress, CancellationToken stopping)
+    public Task<RunOutcome> Run(RunRequest request, Action<RunProgress>? progress, CancellationToken stopping) =>
+        Carry(new RunInput(Guid.CreateVersion7(), request), progress, stopping);
+
+    /// <summary>Runs, or goes on with, a run that may have its row already.</summary>
+    public async Task<RunOutcome> Carry(RunInput input, Action<RunProgress>? progress, CancellationToken stopping)
     {
         // In one process there is no history that must stay small.
-        var input = new RunInput(Guid.CreateVersion7(), request with { PagesPerExecution = int.MaxValue });
+        input = input with { Request = input.Request with { PagesPerExecution = int.MaxValue } };
+        using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var beating = new CancellationTokenSource();
-        var beat = Beat(input.RunId, beating.Token);
+        var beat = Beat(input.RunId, unwanted, beating.Token);
         try
         {
-            using var context = new InProcessContext(_activities, _retry, _time, progress, stopping);
+            using var context = new InProcessContext(_activities, _retry, _time, progress, unwanted.Token);
             RunOutcome? outcome;
             while ((outcome = await RunOrchestration.Run(context, input)) is null)
             {
@@ -67,7 +72,8 @@ public sealed class InProcessEngine
         }
     }
 
-    private async Task Beat(Guid runId, CancellationToken done)
+    // Whoever cancels the run, through whichever host, is heard of here.
+    private async Task Beat(Guid runId, CancellationTokenSource unwanted, CancellationToken done)
     {
         using var timer = new PeriodicTimer(_beat, _time);
         while (true)
@@ -75,7 +81,10 @@ public sealed class InProcessEngine
             try
             {
                 await timer.WaitForNextTickAsync(done);
-                await _runs.Heartbeat(runId, done);
+                if (await _runs.Heartbeat(runId, done))
+                {
+                    await unwanted.CancelAsync();
+                }
             }
             catch (OperationCanceledException)
             {

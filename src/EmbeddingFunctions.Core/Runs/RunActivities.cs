@@ -1,4 +1,6 @@
+using Azure.Identity;
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -9,7 +11,7 @@ public sealed class RunActivities
 
     public static readonly RunActivity<RunInput, OpenedRun> OpenRun = new(nameof(OpenRun), (a, i, c) => a._runs.Open(i, c));
 
-    public static readonly RunActivity<PlanPage, PlannedPage> PlanPage = new(nameof(PlanPage), (a, i, c) => a._planner.Plan(i, c));
+    public static readonly RunActivity<PlanPage, PlannedPage> PlanPage = new(nameof(PlanPage), (a, i, c) => a.Plan(i, c));
 
     public static readonly RunActivity<EmbedBatch, EmbeddedBatch> EmbedBatch = new(nameof(EmbedBatch), (a, i, c) => a._batches.Embed(i, c));
 
@@ -19,16 +21,40 @@ public sealed class RunActivities
     private readonly PagePlanner _planner;
     private readonly BatchEmbedder _batches;
 
-    internal RunActivities(RunStore runs, PagePlanner planner, BatchEmbedder batches)
+    private readonly Redaction _redaction;
+
+    internal RunActivities(RunStore runs, PagePlanner planner, BatchEmbedder batches, Redaction redaction)
     {
-        (_runs, _planner, _batches) = (runs, planner, batches);
+        (_runs, _planner, _batches, _redaction) = (runs, planner, batches, redaction);
     }
+
+    /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
+    /// <exception cref="ActivityFailedException">It will never work.</exception>
+    /// <exception cref="PassingFailureException">It may work another time.</exception>
+    public async Task<TOutput> Do<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation)
+    {
+        try
+        {
+            return await activity.Do(this, input, cancellation);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
+        {
+            var reason = _redaction.Clean(e.Message);
+            throw WriteFaults.IsPassing(e) || e is AuthenticationFailedException ? new PassingFailureException(reason) : new ActivityFailedException(reason);
+        }
+    }
+
+    private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation) =>
+        await _runs.Heartbeat(order.Run.RunId, cancellation)
+            ? new PlannedPage([], order.Cursor, Cancelled: true)
+            : await _planner.Plan(order, cancellation);
 }
 
 /// <param name="ItemsTotal">Items that were pending when the run began, within its scope and limit.</param>
 /// <param name="ForceBefore">Forced: items embedded before then are in scope.</param>
 /// <param name="GoesOn">Forced: an earlier run was not done with the scope, and this one does the rest.</param>
-public sealed record OpenedRun(int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false);
+/// <param name="Before">What the run had done in a process that is gone.</param>
+public sealed record OpenedRun(int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false, BatchCounts? Before = null);
 
 /// <param name="Busy">Partitions whose planned batches have not all begun: they are left out.</param>
 /// <param name="Items">At most so many items.</param>
@@ -36,7 +62,8 @@ public sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string>
 
 /// <param name="Cursor">The partition served last.</param>
 /// <param name="HeldUntil">With no batches: items of the scope are held by others until then, perhaps by a process that is gone.</param>
-public sealed record PlannedPage(IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null);
+/// <param name="Cancelled">The run is no longer wanted.</param>
+public sealed record PlannedPage(IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
 
 public sealed record PlannedBatch(string Kind, string Partition, int Count);
 

@@ -15,16 +15,22 @@ public sealed record RunRequest(
     int Concurrency = 8, int? PageSize = null, int? BatchSize = null)
 {
     /// <summary>After so many pages a durable engine begins a new history: a page is some ten batches.</summary>
-    public int PagesPerExecution { get; init; } = 50;
+    public int PagesPerExecution { get; init; } = 25;
 }
 
 /// <summary>The orchestration's input: the request, and how far an earlier execution of the same run had come.</summary>
 public sealed record RunInput(Guid RunId, RunRequest Request)
 {
+    /// <summary>Whether it has its row already, which must then be closed whatever becomes of the run.</summary>
+    public bool IsRecorded { get; init; }
+
     /// <summary>Null before the run was opened.</summary>
     public OpenedRun? Opened { get; init; }
 
     public BatchCounts Counts { get; init; } = new();
+
+    /// <summary>How often in a row the provider was waited for in vain.</summary>
+    public int FruitlessPauses { get; init; }
 
     /// <summary>The partition that planning served last: the next page begins behind it, so that all get their turn.</summary>
     public string Cursor { get; init; } = "";

@@ -9,9 +9,11 @@ public static class RunOrchestration
     {
         string? stopReason = null;
         var cancelled = false;
-        var startsAt = input.Opened is null ? await context.Call(RunActivities.StartRun, input) : context.Now;
+        var isRecorded = input.IsRecorded;
         try
         {
+            var startsAt = input.Opened is null ? await context.Call(RunActivities.StartRun, input) : context.Now;
+            isRecorded = true;
             input = await Open(context, input, startsAt);
             var fanOut = new FanOut(context, input);
             input = await fanOut.Run();
@@ -22,11 +24,11 @@ public static class RunOrchestration
                 return null;
             }
         }
-        catch (ActivityFailedException e)
+        catch (ActivityFailedException e) when (isRecorded)
         {
             stopReason = e.Message;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (isRecorded)
         {
             cancelled = true;
         }
@@ -45,6 +47,7 @@ public static class RunOrchestration
         {
             context.Report(new RunProgress(input.Counts, 0, $"waiting for a start slot until {startsAt:HH:mm:ss} UTC"));
             await context.WaitUntil(startsAt);
+            context.Report(new RunProgress(input.Counts, 0));
         }
 
         var opened = await context.Call(RunActivities.OpenRun, input);
@@ -53,6 +56,6 @@ public static class RunOrchestration
             context.Report(new RunProgress(input.Counts, opened.ItemsTotal, $"going on with the forced run of {moment:yyyy-MM-dd HH:mm:ss} UTC"));
         }
 
-        return input with { Opened = opened };
+        return input with { Opened = opened with { Before = null }, Counts = opened.Before ?? input.Counts };
     }
 }

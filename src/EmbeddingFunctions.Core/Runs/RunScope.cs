@@ -61,5 +61,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
 
     public static NpgsqlParameter Partition(RunRequest request) => new() { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" };
 
+    public static NpgsqlParameter Limit(RunRequest request) => new() { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" };
+
     public static NpgsqlParameter Kinds(RunRequest request) => new() { Value = request.Kinds.Order().ToArray(), DataTypeName = "text[]" };
 }

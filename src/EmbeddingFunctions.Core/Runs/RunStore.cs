@@ -6,33 +6,9 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
-internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, PagePlanner planner, Redaction redaction)
+internal sealed class RunStore(
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, PagePlanner planner, Redaction redaction)
 {
-    /// <summary>A run whose process has not been heard of for so long is over.</summary>
-    private static readonly TimeSpan _silence = TimeSpan.FromSeconds(60);
-
-    private static readonly TimeSpan _kept = TimeSpan.FromDays(90);
-
-    private const string EndSilentRuns =
-        """
-        UPDATE embedding_jobs
-        SET    status = 'failed', error_message = 'The process that ran it ended.', completed_at = now(), updated_at = now()
-        WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - $2
-        """;
-
-    private const string DropOldRuns =
-        """
-        DELETE FROM embedding_jobs
-        WHERE  corpus = $1 AND completed_at < now() - $2
-        """;
-
-    private const string InsertRun =
-        $"""
-        INSERT INTO embedding_jobs (corpus, partition, kinds, id, item_limit, force_before)
-        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(({RunScope.LentMoment}), now()) END
-        ON CONFLICT (id) DO NOTHING
-        """;
-
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     private const string TakeSlot =
         """
@@ -62,7 +38,14 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         RETURNING force_before, force_before < created_at
         """;
 
-    private const string SetTotal = "UPDATE embedding_jobs SET items_total = $2 WHERE id = $1";
+    // Taken up from a process that is gone, it has what was done there and what is pending still.
+    private const string SetTotal =
+        """
+        UPDATE embedding_jobs
+        SET    items_total = CASE WHEN items_total = 0 THEN $2 ELSE GREATEST(items_total, LEAST($2 + $3, COALESCE(item_limit, $2 + $3))) END
+        WHERE  id = $1
+        RETURNING items_total
+        """;
 
     private const string Beat =
         """
@@ -70,6 +53,7 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         SET    heartbeat_at = now(), updated_at = now(),
                items_processed = (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = $1)
         WHERE  id = $1 AND status IN ('pending', 'processing')
+        RETURNING cancel_requested_at IS NOT NULL
         """;
 
     // In the order of a batch's own columns.
@@ -91,12 +75,22 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         LIMIT  1
         """;
 
+    // A server that stops leaves its runs to the next one.
+    private const string LeaveToOthers =
+        """
+        UPDATE embedding_jobs
+        SET    heartbeat_at = now() - interval '61 seconds', updated_at = now()
+        WHERE  id = $1 AND host = 'server' AND cancel_requested_at IS NULL AND status IN ('pending', 'processing')
+        RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8
+        """;
+
     private const string CloseJob =
         """
         UPDATE embedding_jobs
-        SET    status = $2, error_message = $3, items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
+        SET    status = $2, error_message = CASE WHEN $2 = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.' ELSE $3 END,
+               items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
         WHERE  id = $1
-        RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8
+        RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8, error_message
         """;
 
     /// <summary>Records the run and takes its start slot.</summary>
@@ -106,10 +100,8 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await scope.Check(corpus, request, cancellation);
-        await Execute(EndSilentRuns, cancellation, request.Corpus, _silence);
-        await Execute(DropOldRuns, cancellation, request.Corpus, _kept);
-        await Execute(InsertRun, cancellation, request.Corpus, RunScope.Partition(request), RunScope.Kinds(request), run.RunId,
-            new NpgsqlParameter { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" }, request.Force);
+        await oldRuns.Tidy(request.Corpus, cancellation);
+        await requests.Record(request, run.RunId, RunHost.Command, eventId: null, dueAt: null, cancellation);
         await using var command = Command(TakeSlot, run.RunId, request.Corpus, corpus.Corpus.StartsPerMinute);
         return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
     }
@@ -129,13 +121,20 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
             }
         }
 
-        var total = await planner.Count(run.Request, forceBefore, cancellation);
-        await Execute(SetTotal, cancellation, run.RunId, total);
-        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn);
+        var done = await Sum(run.RunId, cancellation);
+        var pending = await planner.Count(run.Request, forceBefore, cancellation);
+        await using var set = Command(SetTotal, run.RunId, pending, done.Processed + done.Failed);
+        var total = await set.ExecuteScalarAsync(cancellation) as int? ?? pending;
+        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
     }
 
     /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>
-    public Task Heartbeat(Guid runId, CancellationToken cancellation) => Execute(Beat, cancellation, runId);
+    /// <returns>Whether the run is to be cancelled.</returns>
+    public async Task<bool> Heartbeat(Guid runId, CancellationToken cancellation)
+    {
+        await using var command = Command(Beat, runId);
+        return await command.ExecuteScalarAsync(cancellation) is true;
+    }
 
     /// <summary>Ends the run with what its committed batches say, never with what anybody remembers.</summary>
     public async Task<RunOutcome> Close(CloseRun order, CancellationToken cancellation)
@@ -145,12 +144,26 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
         var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
         var error = order.Cancelled ? "It was interrupted." : stopReason is null ? null : redaction.Clean(stopReason);
+        if (order.Cancelled && await LeaveTo(run, counts, cancellation) is { } left)
+        {
+            return left;
+        }
+
         await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),
             new NpgsqlParameter { Value = (object?)error ?? DBNull.Value, DataTypeName = "text" }, counts.Processed, counts.Failed);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         return await reader.ReadAsync(cancellation)
-            ? new RunOutcome(run.RunId, status, reader.GetInt32(0), counts, error, reader.GetDouble(1))
+            ? new RunOutcome(run.RunId, status, reader.GetInt32(0), counts, reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetDouble(1))
             : new RunOutcome(run.RunId, status, 0, counts, error, 0);
+    }
+
+    private async Task<RunOutcome?> LeaveTo(RunInput run, BatchCounts counts, CancellationToken cancellation)
+    {
+        await using var command = Command(LeaveToOthers, run.RunId);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation)
+            ? new RunOutcome(run.RunId, RunStatus.Cancelled, reader.GetInt32(0), counts, "It waits for the next server.", reader.GetDouble(1))
+            : null;
     }
 
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
@@ -171,7 +184,7 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
     }
 
-    private async Task<BatchCounts> Sum(Guid runId, CancellationToken cancellation)
+    public async Task<BatchCounts> Sum(Guid runId, CancellationToken cancellation)
     {
         await using var command = Command(SumBatches, runId);
         return await BatchRow.Read(command, cancellation);
@@ -186,11 +199,5 @@ internal sealed class RunStore(NpgsqlDataSource database, BoundCorpora corpora, 
         }
 
         return command;
-    }
-
-    private async Task Execute(string sql, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = Command(sql, values);
-        await command.ExecuteNonQueryAsync(cancellation);
     }
 }

@@ -42,11 +42,22 @@ public sealed record EmbeddingSettings
     /// <summary>Batches in flight in one run: a few more than requests, which load and write while the others wait for the provider.</summary>
     public int BatchesInFlight => Concurrency + Math.Max(1, Concurrency / 4);
 
+    /// <summary>When a host looks which corpora are due: an NCrontab expression, in UTC.</summary>
+    public string Schedule { get; init; } = "0 */15 * * * *";
+
+    /// <summary>The key of the local server's HTTP face, or of the host that a trigger is sent to.</summary>
+    [JsonIgnore]
+    public string? ServerKey { get; init; }
+
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }
 
     /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
     public string ModelFor(Corpus corpus) => Provider == ProviderChoice.Local ? LocalModel : corpus.Model ?? Model;
+
+    /// <exception cref="SettingsException">None is set, where there is no embedded Postgres to use instead.</exception>
+    public string DemandDatabase() => Database
+        ?? throw new SettingsException(["DATABASE_URL is not set: write it like postgres://user:password@host:5432/database."]);
 
     /// <summary>Names no secret, where a record would print all it has.</summary>
     public override string ToString() => $"{Provider} ({ProviderReason}), {Model}";

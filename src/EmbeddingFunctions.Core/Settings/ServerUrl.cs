@@ -3,7 +3,7 @@ using System.Net;
 namespace EmbeddingFunctions.Settings;
 
 /// <summary>The address of a provider: https, or of this machine, and nothing in it that could be a secret.</summary>
-internal static class ServerUrl
+public static class ServerUrl
 {
     /// <returns>The address, ending with a slash, or what is wrong with it.</returns>
     public static (Uri? Url, string? Problem) Read(string value)

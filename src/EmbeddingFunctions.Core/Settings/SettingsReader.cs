@@ -6,14 +6,25 @@ namespace EmbeddingFunctions.Settings;
 /// <summary>Reads and checks the settings: nothing else looks at the environment.</summary>
 public static class SettingsReader
 {
+    private const int ShortestServerKey = 16;
+
     public static EmbeddingSettings FromEnvironment() =>
         Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+
+    /// <summary>The key alone, for who asks a host and needs no other setting.</summary>
+    /// <exception cref="SettingsException">It cannot be a key.</exception>
+    public static string? ServerKeyFromEnvironment()
+    {
+        var errors = new List<string>();
+        var key = ServerKey(new ConfigurationBuilder().AddEnvironmentVariables().Build(), errors);
+        return errors.Count == 0 ? key : throw new SettingsException(errors);
+    }
 
     /// <exception cref="SettingsException">All that is wrong, in one message.</exception>
     public static EmbeddingSettings Read(IConfiguration configuration)
     {
         var errors = new List<string>();
-        var apiKey = Key(configuration, errors);
+        var apiKey = Key(configuration, "OPENAI_API_KEY", errors);
         var azure = Url(configuration, "AZURE_OPENAI_ENDPOINT", errors);
         var openAi = Url(configuration, "OPENAI_BASE_URL", errors);
         if (azure is not null && openAi is not null)
@@ -40,6 +51,8 @@ public static class SettingsReader
             RequestsPerMinute = Number(configuration, "EMBEDDING_REQUESTS_PER_MINUTE", 500, 10_000_000, errors),
             TokensPerMinute = Number(configuration, "EMBEDDING_TOKENS_PER_MINUTE", 1_000_000, 2_000_000_000, errors),
             Concurrency = Number(configuration, "EMBEDDING_CONCURRENCY", 8, 256, errors),
+            Schedule = Times(configuration, errors),
+            ServerKey = ServerKey(configuration, errors),
             CorporaFile = Text(configuration, "CORPORA_FILE"),
         };
         return errors.Count == 0 ? settings : throw new SettingsException(errors);
@@ -49,15 +62,38 @@ public static class SettingsReader
         configuration[name]?.Trim() is { Length: > 0 } value ? value : null;
 
     // An HTTP header would refuse it later, and repeat it in the error.
-    private static string? Key(IConfiguration configuration, List<string> errors)
+    private static string? Key(IConfiguration configuration, string name, List<string> errors)
     {
-        var key = Text(configuration, "OPENAI_API_KEY");
+        var key = Text(configuration, name);
         if (key is not null && key.Any(c => c is <= ' ' or > '~'))
         {
-            errors.Add("OPENAI_API_KEY holds a blank, a line break or a letter beyond ASCII, which no key does.");
+            errors.Add($"{name} holds a blank, a line break or a letter beyond ASCII, which no key does.");
         }
 
         return key;
+    }
+
+    // Guessing goes on for as long as a server runs.
+    private static string? ServerKey(IConfiguration configuration, List<string> errors)
+    {
+        var key = Key(configuration, "EMBEDDINGS_API_KEY", errors);
+        if (key?.Length < ShortestServerKey)
+        {
+            errors.Add($"EMBEDDINGS_API_KEY is shorter than {ShortestServerKey} characters: take a random one, as 'openssl rand -hex 32' makes it.");
+        }
+
+        return key;
+    }
+
+    private static string Times(IConfiguration configuration, List<string> errors)
+    {
+        var times = Text(configuration, "EMBEDDINGS_SCHEDULE") ?? "0 */15 * * * *";
+        if (Corpora.Schedule.TryParse(times) is null)
+        {
+            errors.Add($"EMBEDDINGS_SCHEDULE is '{times}'; it takes an NCrontab expression like '0 */15 * * * *' (seconds first, in UTC).");
+        }
+
+        return times;
     }
 
     private static string? Redis(IConfiguration configuration, List<string> errors)

@@ -2,7 +2,7 @@ namespace EmbeddingFunctions.Status;
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
-    string Corpus, string Model, int Dimensions, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecentRun> Runs);
+    string Corpus, string Model, int Dimensions, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs);
 
 /// <param name="Total">Items of active partitions.</param>
 /// <param name="Embedded">Of these, with a vector of their present text.</param>
@@ -18,6 +18,3 @@ public sealed record KindCoverage(string Kind, string Table, long Total, long Em
 }
 
 public sealed record FailureReason(string Kind, string Reason, long Items, long Dead, DateTimeOffset? NextTry);
-
-public sealed record RecentRun(
-    Guid Id, string Status, int ItemsTotal, int ItemsProcessed, int ItemsFailed, DateTimeOffset CreatedAt, DateTimeOffset? CompletedAt, string? Error);

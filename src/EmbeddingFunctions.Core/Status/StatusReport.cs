@@ -17,19 +17,13 @@ public sealed class StatusReport
         LIMIT  20
         """;
 
-    private const string FindRuns =
-        """
-        SELECT id, status, items_total, items_processed, items_failed, created_at, completed_at, error_message
-        FROM   embedding_jobs
-        WHERE  corpus = $1
-        ORDER  BY created_at DESC
-        LIMIT  5
-        """;
+    private const int RecentRuns = 5;
 
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _corpora;
+    private readonly RunHistory _history;
 
-    internal StatusReport(NpgsqlDataSource database, BoundCorpora corpora) => (_database, _corpora) = (database, corpora);
+    internal StatusReport(NpgsqlDataSource database, BoundCorpora corpora, RunHistory history) => (_database, _corpora, _history) = (database, corpora, history);
 
     /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
     public async Task<CorpusStatus> Of(string name, CancellationToken cancellation)
@@ -43,8 +37,7 @@ public sealed class StatusReport
 
         var failures = await Read(FindFailures, name, r => new FailureReason(
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
-        var runs = await Read(FindRuns, name, r => new RecentRun(
-            r.GetGuid(0), r.GetString(1), r.GetInt32(2), r.GetInt32(3), r.GetInt32(4), Time(r, 5)!.Value, Time(r, 6), r.IsDBNull(7) ? null : r.GetString(7)), cancellation);
+        var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, kinds, failures, runs);
     }
 

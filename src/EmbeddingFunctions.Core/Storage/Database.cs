@@ -1,3 +1,5 @@
+using Azure.Core;
+using Azure.Identity;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
@@ -5,7 +7,11 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>Opens a database so that a transaction pooler may stand before it: no session state, nothing prepared, nothing reset.</summary>
 public static class Database
 {
-    /// <param name="connectionString">An Npgsql connection string.</param>
+    private const string AzureServers = ".postgres.database.azure.com";
+
+    private static readonly TokenRequestContext _entra = new(["https://ossrdbms-aad.database.windows.net/.default"]);
+
+    /// <param name="connectionString">An Npgsql connection string. Of an Azure server without a password, Entra is asked for a token.</param>
     public static NpgsqlDataSource Open(string connectionString)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
@@ -17,7 +23,17 @@ public static class Database
             IncludeErrorDetail = false,
         };
         settings.ApplicationName ??= "embeddings";
-        return NpgsqlDataSource.Create(settings);
+        var source = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        if (WantsToken(settings))
+        {
+            // The credential keeps a token until shortly before it expires.
+            var credential = new DefaultAzureCredential();
+            source.UsePasswordProvider(
+                _ => credential.GetToken(_entra, CancellationToken.None).Token,
+                async (_, cancellation) => (await credential.GetTokenAsync(_entra, cancellation)).Token);
+        }
+
+        return source.Build();
     }
 
     /// <returns>The database's name and server, without user or password.</returns>
@@ -26,4 +42,7 @@ public static class Database
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
         return $"{settings.Database ?? "the user's own database"} on {settings.Host}:{settings.Port}";
     }
+
+    internal static bool WantsToken(NpgsqlConnectionStringBuilder settings) =>
+        settings.Host?.EndsWith(AzureServers, StringComparison.OrdinalIgnoreCase) == true && settings.Password is null && settings.Passfile is null;
 }

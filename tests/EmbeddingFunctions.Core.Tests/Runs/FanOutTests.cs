@@ -20,7 +20,7 @@ public sealed class FanOutTests
     public void The_next_page_is_planned_while_batches_are_in_flight() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 1_000, ["b"] = 1_000, ["c"] = 1_000 });
-        await context.RunToEnd(_request);
+        await context.RunToEnd(_request with { PagesPerExecution = 50 });
         // All but the first, when nothing has begun, and the last, which finds nothing.
         Assert.All(context.InFlightAtPlan.Skip(1).SkipLast(1), inFlight => Assert.True(inFlight > 0));
     });

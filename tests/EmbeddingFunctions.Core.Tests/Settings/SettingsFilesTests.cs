@@ -8,13 +8,16 @@ namespace EmbeddingFunctions.Core.Tests.Settings;
 /// <summary>The files at the top of the repository that a person copies or a host reads.</summary>
 public sealed class SettingsFilesTests
 {
+    // What the Functions host itself wants to know.
+    private static readonly string[] _ofTheHost = ["AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"];
+
     [Fact]
     public void The_sample_lists_exactly_the_settings_that_are_read()
     {
         var asked = new Spy();
         SettingsReader.Read(asked);
 
-        Assert.Equal(asked.Names.Order(), Sample().Keys.Order());
+        Assert.Equal(asked.Names.Concat(_ofTheHost).Order(), Sample().Keys.Order());
     }
 
     [Fact]
@@ -44,6 +47,17 @@ public sealed class SettingsFilesTests
 
         Assert.Equal("2.0", json.RootElement.GetProperty("version").GetString());
         Assert.Equal("Information", json.RootElement.GetProperty("logging").GetProperty("logLevel").GetProperty("default").GetString());
+    }
+
+    [Fact]
+    public void The_host_takes_up_what_a_killed_instance_held_within_a_minute_and_has_room_for_all_batches_of_a_run()
+    {
+        using var json = Json("host.json");
+        var durable = json.RootElement.GetProperty("extensions").GetProperty("durableTask");
+        var storage = durable.GetProperty("storageProvider");
+
+        Assert.Equal(("00:01:00", "00:01:00"), (storage.GetProperty("controlQueueVisibilityTimeout").GetString(), storage.GetProperty("workItemQueueVisibilityTimeout").GetString()));
+        Assert.True(durable.GetProperty("maxConcurrentActivityFunctions").GetInt32() > SettingsReader.Read(new ConfigurationBuilder().Build()).BatchesInFlight);
     }
 
     private static Dictionary<string, string?> Sample()

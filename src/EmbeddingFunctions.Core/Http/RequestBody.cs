@@ -1,0 +1,41 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace EmbeddingFunctions.Http;
+
+/// <summary>Reads a small JSON body, or says why not.</summary>
+internal static class RequestBody
+{
+    public const int MaxBytes = 64 * 1024;
+
+    /// <returns>The document, or the answer that refuses it.</returns>
+    public static async Task<(JsonDocument? Json, IResult? Refusal)> Read(HttpRequest request, CancellationToken cancellation)
+    {
+        if (await ReadBytes(request, cancellation) is not { } bytes)
+        {
+            return (null, Replies.Problem(StatusCodes.Status413PayloadTooLarge, "The body is too large.", $"An event is at most {MaxBytes:N0} bytes long."));
+        }
+
+        try
+        {
+            return (JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false }), null);
+        }
+        catch (JsonException e)
+        {
+            return (null, Replies.Invalid("$", $"The body is no JSON object: {(bytes.Length == 0 ? "it is empty; send at least {}." : e.Message)}"));
+        }
+    }
+
+    // Whatever length the sender declares, no more than is taken is ever read.
+    private static async Task<byte[]?> ReadBytes(HttpRequest request, CancellationToken cancellation)
+    {
+        if (request.ContentLength > MaxBytes)
+        {
+            return null;
+        }
+
+        var buffer = new byte[MaxBytes + 1];
+        var length = await request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellation);
+        return length > MaxBytes ? null : buffer[..length];
+    }
+}

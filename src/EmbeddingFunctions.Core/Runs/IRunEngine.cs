@@ -1,0 +1,29 @@
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>What carries runs on after they were asked for: a durable orchestration, or a server's own process.</summary>
+public interface IRunEngine
+{
+    RunHost Host { get; }
+
+    /// <summary>Starts a recorded run in the background. One that the engine carries already goes on as it is.</summary>
+    Task Begin(RunInput run, CancellationToken cancellation);
+
+    /// <summary>Wakes a run that is to be cancelled, should it wait; that it is to be is in the database.</summary>
+    Task Cancel(Guid runId, CancellationToken cancellation);
+
+    /// <returns>What the engine knows of a run, or null if nothing.</returns>
+    Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation);
+}
+
+/// <summary>Who carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.</summary>
+public enum RunHost
+{
+    Command,
+    Server,
+    Functions,
+}
+
+/// <param name="EndedBecause">The engine has ended it without closing its job; null: it goes on.</param>
+/// <param name="Cancelled">It was ended from outside.</param>
+/// <param name="Note">What it waits for.</param>
+public sealed record CarriedRun(string? EndedBecause = null, bool Cancelled = false, string? Note = null);

@@ -1,0 +1,122 @@
+using EmbeddingFunctions.Settings;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>What was asked for, as rows of <c>embedding_jobs</c>: recorded once for each event and each scheduled moment.</summary>
+internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings settings)
+{
+    // Scheduled: only if no later moment was served and the run of the last one has ended, which takes all that is pending anyway.
+    private const string Insert =
+        $"""
+        INSERT INTO embedding_jobs (corpus, partition, kinds, id, item_limit, force_before, host, event_id, due_at)
+        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(({RunScope.LentMoment}), now()) END, $7, $8, $9
+        WHERE  $9 IS NULL OR NOT EXISTS (
+            SELECT FROM embedding_jobs
+            WHERE  corpus = $1 AND due_at IS NOT NULL AND (due_at >= $9 OR status IN ('pending', 'processing')))
+        ON CONFLICT DO NOTHING
+        """;
+
+    private const string FindEvent =
+        """
+        SELECT id, status IN ('pending', 'processing'),
+               (corpus, partition, kinds, item_limit, force_before IS NOT NULL) IS NOT DISTINCT FROM ($2, $3, $4, $5, $6)
+        FROM   embedding_jobs
+        WHERE  event_id = $1
+        """;
+
+    private const string TakeSilent =
+        """
+        UPDATE embedding_jobs
+        SET    heartbeat_at = now()
+        WHERE  id IN (
+            SELECT id FROM embedding_jobs
+            WHERE  host = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - $2
+            ORDER  BY created_at
+            FOR    UPDATE SKIP LOCKED)
+        RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        """;
+
+    private const string FindOpen =
+        """
+        SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        FROM   embedding_jobs
+        WHERE  id = $1 AND status IN ('pending', 'processing')
+        """;
+
+    private const string MarkCancelled =
+        """
+        UPDATE embedding_jobs
+        SET    cancel_requested_at = COALESCE(cancel_requested_at, now()), updated_at = now()
+        WHERE  id = $1 AND status IN ('pending', 'processing')
+        """;
+
+    /// <returns>Whether it was recorded now; false: its id, event or moment was served before, or an earlier scheduled run goes on.</returns>
+    public async Task<bool> Record(
+        RunRequest request, Guid id, RunHost host, string? eventId, DateTimeOffset? dueAt, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Insert);
+        command.Parameters.Add(new() { Value = request.Corpus });
+        command.Parameters.Add(RunScope.Partition(request));
+        command.Parameters.Add(RunScope.Kinds(request));
+        command.Parameters.Add(new() { Value = id });
+        command.Parameters.Add(RunScope.Limit(request));
+        command.Parameters.Add(new() { Value = request.Force });
+        command.Parameters.Add(new() { Value = Name(host) });
+        command.Parameters.Add(new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" });
+        command.Parameters.Add(new() { Value = (object?)dueAt?.ToUniversalTime() ?? DBNull.Value, DataTypeName = "timestamptz" });
+        return await command.ExecuteNonQueryAsync(cancellation) == 1;
+    }
+
+    /// <returns>The run that an event asked for, whether it is open, and whether it asked for just this; or null.</returns>
+    public async Task<(Guid Id, bool IsOpen, bool IsSame)?> OfEvent(string eventId, RunRequest request, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(FindEvent);
+        command.Parameters.Add(new() { Value = eventId });
+        command.Parameters.Add(new() { Value = request.Corpus });
+        command.Parameters.Add(RunScope.Partition(request));
+        command.Parameters.Add(RunScope.Kinds(request));
+        command.Parameters.Add(RunScope.Limit(request));
+        command.Parameters.Add(new() { Value = request.Force });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? (reader.GetGuid(0), reader.GetBoolean(1), reader.GetBoolean(2)) : null;
+    }
+
+    /// <summary>Open runs of a kind of host that nobody was heard of for so long: each is given to one caller.</summary>
+    public Task<List<RunInput>> TakeSilentRuns(RunHost host, TimeSpan silence, CancellationToken cancellation) =>
+        Read(TakeSilent, cancellation, Name(host), silence);
+
+    /// <returns>The run if it is open.</returns>
+    public async Task<RunInput?> Open(Guid id, CancellationToken cancellation) => (await Read(FindOpen, cancellation, id)).SingleOrDefault();
+
+    /// <returns>Whether the run was open.</returns>
+    public async Task<bool> Cancel(Guid id, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(MarkCancelled);
+        command.Parameters.Add(new() { Value = id });
+        return await command.ExecuteNonQueryAsync(cancellation) == 1;
+    }
+
+    private static string Name(RunHost host) => host.ToString().ToLowerInvariant();
+
+    private async Task<List<RunInput>> Read(string sql, CancellationToken cancellation, params object[] values)
+    {
+        await using var command = database.CreateCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var runs = new List<RunInput>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            var request = new RunRequest(
+                reader.GetString(1), reader.GetFieldValue<string[]>(3), reader.IsDBNull(2) ? null : reader.GetString(2),
+                reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetBoolean(5), settings.BatchesInFlight);
+            runs.Add(new RunInput(reader.GetGuid(0), request) { IsRecorded = true });
+        }
+
+        return runs;
+    }
+}

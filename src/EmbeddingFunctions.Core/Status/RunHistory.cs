@@ -1,0 +1,110 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using Npgsql;
+
+namespace EmbeddingFunctions.Status;
+
+/// <summary>Runs as the database has them: those that go on by what their batches have committed so far.</summary>
+public sealed class RunHistory
+{
+    private const string Columns =
+        """
+        SELECT j.id, j.corpus, j.partition, j.kinds, j.item_limit, j.force_before IS NOT NULL, j.host, j.status,
+               GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed), COALESCE(s.failed, j.items_failed),
+               j.error_message, j.cancel_requested_at IS NOT NULL, j.created_at, j.due_at, j.starts_at, j.started_at, j.completed_at
+        FROM   embedding_jobs j
+        LEFT   JOIN LATERAL (
+            SELECT COALESCE(sum(embedded + unchanged + empty), 0)::int AS processed, COALESCE(sum(failed), 0)::int AS failed
+            FROM   embedding_batches
+            WHERE  run_id = j.id AND j.completed_at IS NULL
+        ) s ON j.completed_at IS NULL
+        """;
+
+    private const string FindRun = $"{Columns}\nWHERE j.id = $1";
+
+    private const string FindRuns =
+        $"""
+        {Columns}
+        WHERE  ($1::text IS NULL OR j.corpus = $1)
+        AND    ($2::text IS NULL OR j.status = $2)
+        ORDER  BY j.created_at DESC, j.id DESC
+        LIMIT  $3
+        """;
+
+    private readonly NpgsqlDataSource _database;
+    private readonly RunStore _runs;
+    private readonly CorpusSet _corpora;
+    private readonly EmbeddingSettings _settings;
+
+    internal RunHistory(NpgsqlDataSource database, RunStore runs, CorpusSet corpora, EmbeddingSettings settings) =>
+        (_database, _runs, _corpora, _settings) = (database, runs, corpora, settings);
+
+    /// <returns>The run and what its batches did, or null.</returns>
+    public async Task<RunDetail?> Find(Guid id, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(FindRun);
+        command.Parameters.Add(new() { Value = id });
+        if ((await Read(command, cancellation)).SingleOrDefault() is not { } run)
+        {
+            return null;
+        }
+
+        var counts = await _runs.Sum(id, cancellation);
+        var model = _corpora.All.FirstOrDefault(corpus => corpus.Name == run.Corpus) is { } declared ? _settings.ModelFor(declared) : _settings.Model;
+        return new RunDetail(run, counts, Price.Of(model, counts.Tokens));
+    }
+
+    /// <summary>The newest runs first.</summary>
+    /// <param name="corpus">Only of this corpus.</param>
+    /// <param name="status">Only those that stand so.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    public async Task<IReadOnlyList<RecordedRun>> List(string? corpus, string? status, int limit, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(FindRuns);
+        foreach (var value in new[] { corpus, status })
+        {
+            command.Parameters.Add(new() { Value = (object?)value ?? DBNull.Value, DataTypeName = "text" });
+        }
+
+        command.Parameters.Add(new() { Value = limit });
+        return await Read(command, cancellation);
+    }
+
+    private static async Task<List<RecordedRun>> Read(NpgsqlCommand command, CancellationToken cancellation)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var runs = new List<RecordedRun>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            DateTimeOffset? Time(int i) => reader.IsDBNull(i) ? null : new DateTimeOffset(reader.GetDateTime(i));
+            string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
+            runs.Add(new RecordedRun(
+                reader.GetGuid(0), reader.GetString(1), Text(2), reader.GetFieldValue<string[]>(3), reader.IsDBNull(4) ? null : reader.GetInt32(4),
+                reader.GetBoolean(5), reader.GetString(6), reader.GetString(7), reader.GetInt32(8), reader.GetInt32(9), reader.GetInt32(10),
+                Text(11), reader.GetBoolean(12), Time(13)!.Value, Time(14), Time(15), Time(16), Time(17)));
+        }
+
+        return runs;
+    }
+}
+
+/// <summary>A run as it stands.</summary>
+/// <param name="RepositoryId">The partition it is confined to.</param>
+/// <param name="ItemTypes">The kinds it is confined to; empty: all.</param>
+/// <param name="Host">Who carries it: command, server or functions.</param>
+/// <param name="Status">pending, processing, completed, failed or cancelled.</param>
+/// <param name="ItemsProcessed">Items whose rows are settled: with a vector, or known to need none.</param>
+/// <param name="DueAt">The scheduled moment that it serves.</param>
+/// <param name="StartsAt">Its start slot.</param>
+public sealed record RecordedRun(
+    Guid Id, string Corpus, string? RepositoryId, IReadOnlyList<string> ItemTypes, int? Limit, bool ForceRegenerate, string Host, string Status,
+    int ItemsTotal, int ItemsProcessed, int ItemsFailed, string? Error, bool CancelRequested,
+    DateTimeOffset CreatedAt, DateTimeOffset? DueAt, DateTimeOffset? StartsAt, DateTimeOffset? StartedAt, DateTimeOffset? CompletedAt);
+
+/// <summary>A run with what its committed batches did.</summary>
+/// <param name="Dollars">Null for a model whose price is not known.</param>
+/// <param name="Note">What it waits for, if it waits.</param>
+public sealed record RunDetail(RecordedRun Run, BatchCounts Counts, decimal? Dollars, string? Note = null);

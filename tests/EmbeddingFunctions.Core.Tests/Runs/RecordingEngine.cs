@@ -1,0 +1,36 @@
+using EmbeddingFunctions.Runs;
+
+namespace EmbeddingFunctions.Core.Tests.Runs;
+
+/// <summary>An engine that remembers what it is given, and knows of runs what the test says.</summary>
+internal sealed class RecordingEngine(RunHost host = RunHost.Server) : IRunEngine
+{
+    public RunHost Host => host;
+
+    public List<RunInput> Begun { get; } = [];
+
+    public List<Guid> Cancelled { get; } = [];
+
+    public CarriedRun? Knows { get; set; }
+
+    /// <summary>Fails to begin.</summary>
+    public bool IsAway { get; set; }
+
+    public Task Begin(RunInput run, CancellationToken cancellation)
+    {
+        lock (Begun)
+        {
+            Begun.Add(IsAway ? throw new TimeoutException("away") : run);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task Cancel(Guid runId, CancellationToken cancellation)
+    {
+        Cancelled.Add(runId);
+        return Task.CompletedTask;
+    }
+
+    public Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation) => Task.FromResult(Knows);
+}

@@ -1,0 +1,235 @@
+using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Runs;
+
+/// <summary>Runs that are asked for, due, taken up and cancelled.</summary>
+public sealed class RunDeskTests : IAsyncLifetime
+{
+    // The last moment of the schedule before the clock begins, at 03:04:05.
+    private static readonly DateTimeOffset _hour = new(2026, 1, 2, 3, 0, 0, TimeSpan.Zero);
+
+    private readonly RecordingEngine _engine = new();
+    private readonly ManualClock _time = new();
+    private FakeOpenAi _fake = null!;
+    private TestDatabase _database = null!;
+    private TestEngine _product = null!;
+
+    public async Task InitializeAsync()
+    {
+        _fake = await FakeOpenAi.StartAsync();
+        _database = await TestDatabase.Migrated();
+        _product = new TestEngine(_database, _fake);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _product.DisposeAsync();
+        await _database.DisposeAsync();
+        await _fake.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_late_and_a_doubled_tick_start_nothing_twice()
+    {
+        Assert.Equal("workspace", Assert.Single(await Tick()));
+        Assert.Empty(await Tick());
+        await End();
+        _time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Empty(await Tick());
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Single(await Tick());
+        Assert.Equal([_hour, _hour.AddMinutes(15)], await Due());
+    }
+
+    [Fact]
+    public async Task Many_hosts_that_tick_at_once_start_one_run()
+    {
+        var started = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(Tick)));
+
+        Assert.Equal((1, 1), (started.Sum(corpora => corpora.Count), _engine.Begun.Count));
+    }
+
+    [Fact]
+    public async Task A_timer_that_comes_a_little_early_is_on_time()
+    {
+        // 03:14:58
+        _time.Advance(new TimeSpan(0, 10, 53));
+        await Tick();
+
+        Assert.Equal(_hour.AddMinutes(15), Assert.Single(await Due()));
+    }
+
+    [Fact]
+    public async Task While_the_last_scheduled_run_goes_on_no_other_is_started()
+    {
+        await Tick();
+        _time.Advance(TimeSpan.FromHours(3));
+        Assert.Empty(await Tick());
+
+        await End();
+        Assert.Single(await Tick());
+    }
+
+    [Fact]
+    public async Task A_corpus_that_the_database_is_not_ready_for_is_told_and_holds_up_no_other()
+    {
+        await _database.Execute("DELETE FROM embedding_rules");
+
+        var refused = await Assert.ThrowsAsync<CorpusException>(Tick);
+        Assert.Contains("migrate workspace", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_same_event_from_many_senders_at_once_is_one_run()
+    {
+        var asked = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Ask("e-1"))));
+
+        Assert.Single(asked.Select(run => run!.Id).Distinct());
+        Assert.Single(asked, run => run!.IsNew);
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+    }
+
+    [Fact]
+    public async Task An_event_whose_host_died_before_the_run_was_begun_is_begun_when_it_is_sent_again()
+    {
+        _engine.IsAway = true;
+        await Assert.ThrowsAsync<TimeoutException>(() => Ask("e-1"));
+        _engine.IsAway = false;
+
+        var again = await Ask("e-1");
+
+        Assert.False(again!.IsNew);
+        Assert.Equal(again.Id, Assert.Single(_engine.Begun).RunId);
+    }
+
+    [Fact]
+    public async Task An_event_that_is_never_sent_again_is_begun_once_it_has_been_silent_for_a_minute()
+    {
+        _engine.IsAway = true;
+        await Assert.ThrowsAsync<TimeoutException>(() => Ask("e-1", new RunRequest("workspace", ["issue", "discussion"], Limit: 7, Force: true)));
+        _engine.IsAway = false;
+        await Desk().TakeUp(_engine, default);
+        Assert.Empty(_engine.Begun);
+
+        await Silence();
+        await Desk().TakeUp(_engine, default);
+        await Desk().TakeUp(_engine, default);
+
+        var request = Assert.Single(_engine.Begun).Request;
+        Assert.Equal(("workspace", "discussion,issue", 7, true), (request.Corpus, string.Join(',', request.Kinds), request.Limit, request.Force));
+    }
+
+    [Fact]
+    public async Task A_host_takes_up_only_what_its_kind_of_host_carries()
+    {
+        await Ask(null);
+        await Silence();
+        var functions = new RecordingEngine(RunHost.Functions);
+        await Desk().TakeUp(functions, default);
+
+        Assert.Empty(functions.Begun);
+    }
+
+    [Theory]
+    [InlineData(false, "failed", "The orchestration failed: no such method")]
+    [InlineData(true, "cancelled", "It was interrupted.")]
+    public async Task A_run_that_its_engine_has_ended_is_closed_and_not_begun_again(bool cancelled, string status, string error)
+    {
+        var run = await Ask(null);
+        await Silence();
+        var functions = new RecordingEngine(RunHost.Functions) { Knows = new CarriedRun("The orchestration failed: no such method", cancelled) };
+        await _database.Execute("UPDATE embedding_jobs SET host = 'functions'");
+
+        await Desk().TakeUp(functions, default);
+
+        Assert.Empty(functions.Begun);
+        Assert.Equal([status, error], Assert.Single(await _database.Rows("SELECT status, error_message FROM embedding_jobs WHERE id = $1", run!.Id)));
+    }
+
+    [Fact]
+    public async Task A_run_that_no_host_has_taken_up_for_an_hour_is_over_and_holds_up_the_schedule_no_longer()
+    {
+        await Tick();
+        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 minutes', host = 'functions'");
+        _time.Advance(TimeSpan.FromMinutes(15));
+
+        Assert.Single(await Tick());
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs ORDER BY due_at LIMIT 1"));
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_claims_nothing_more_whoever_carries_it()
+    {
+        var workspace = new TestWorkspace(_database);
+        await workspace.Items(await workspace.Repository(), 30);
+        var run = await Ask(null);
+
+        Assert.True(await Desk().Cancel(_engine, run!.Id, default));
+        var outcome = await _product.Get<InProcessEngine>().Carry(new RunInput(run.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
+
+        Assert.Equal((RunStatus.Cancelled, "It was cancelled.", 0), (outcome.Status, outcome.Error, _fake.RequestCount));
+        Assert.Equal(run.Id, Assert.Single(_engine.Cancelled));
+        Assert.False(await Desk().Cancel(_engine, run.Id, default));
+    }
+
+    [Fact]
+    public async Task A_run_taken_up_keeps_its_limit_and_its_counts()
+    {
+        var workspace = new TestWorkspace(_database);
+        await workspace.Items(await workspace.Repository(), 60);
+        var run = await Ask(null, new RunRequest("workspace", [], Limit: 50));
+        var input = new RunInput(run!.Id, new RunRequest("workspace", [], Limit: 50, Concurrency: 1)) { IsRecorded = true };
+        using var stopping = new CancellationTokenSource();
+        await _product.Get<InProcessEngine>().Carry(input, progress => StopAfter(progress, stopping), stopping.Token);
+        Assert.Equal("processing", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+        var before = await workspace.Embedded();
+        Assert.InRange(before, 20, 40);
+
+        var outcome = await _product.Get<InProcessEngine>().Carry(input, null, default);
+
+        Assert.Equal((RunStatus.Completed, 50, 50), (outcome.Status, outcome.ItemsTotal, outcome.Counts.Embedded));
+        Assert.Equal((50L, 0L), (await workspace.Embedded(), _fake.DuplicatePaidInputs));
+    }
+
+    [Fact]
+    public async Task A_recorded_run_that_cannot_be_begun_is_closed_as_failed()
+    {
+        var run = await Ask(null);
+        await _database.Execute("DELETE FROM embedding_rules");
+        await using var later = new TestEngine(_database, _fake);
+
+        var outcome = await later.Get<InProcessEngine>().Carry(new RunInput(run!.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
+
+        Assert.Equal(RunStatus.Failed, outcome.Status);
+        Assert.Contains("run 'embeddings migrate workspace' first", await _database.Ask<string>("SELECT error_message FROM embedding_jobs"), StringComparison.Ordinal);
+    }
+
+    private static void StopAfter(RunProgress progress, CancellationTokenSource stopping)
+    {
+        if (progress.Counts.Embedded > 0)
+        {
+            stopping.Cancel();
+        }
+    }
+
+    private RunDesk Desk() => new(
+        _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
+        _product.Get<EmbeddingSettings>(), _time);
+
+    private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);
+
+    private Task<AskedRun?> Ask(string? eventId, RunRequest? request = null) => Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);
+
+    private Task End() => _database.Execute("UPDATE embedding_jobs SET status = 'completed', completed_at = now()");
+
+    private Task Silence() => _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 seconds'");
+
+    private async Task<IEnumerable<DateTimeOffset>> Due() =>
+        (await _database.Rows("SELECT due_at FROM embedding_jobs ORDER BY due_at")).Select(row => new DateTimeOffset((DateTime)row[0]!));
+}
