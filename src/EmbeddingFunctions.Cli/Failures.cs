@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using EmbeddingFunctions.Cli.Server;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Runs;
@@ -55,6 +56,7 @@ internal static class Failures
     private static (string Message, int ExitCode) Explain(Exception e) => e switch
     {
         ActivityFailedException { InnerException: { } cause } => Explain(cause),
+        RemoteHostException remote => (remote.Message, remote.IsUsage ? ExitCode.Usage : ExitCode.Failed),
         SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
         PostgresException refused => ($"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}", ExitCode.Failed),
         NpgsqlException or TimeoutException => ($"The database cannot be reached: {e.Message}.{CheckDatabase}", ExitCode.Failed),

@@ -9,6 +9,8 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     ImportCommand.Create(),
     BackfillCommand.Create(),
     StatusCommand.Create(),
+    ServeCommand.Create(),
+    TriggerCommand.Create(),
     DoctorCommand.Create(),
 };
 HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");

@@ -15,18 +15,24 @@ internal sealed class Session : IAsyncDisposable
     private readonly NpgsqlDataSource _database;
     private readonly EmbeddedPostgres? _embedded;
 
-    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded)
+    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded, Action<IServiceCollection>? services)
     {
         (Settings, _database, _embedded) = (settings, database, embedded);
-        _services = new ServiceCollection().AddEmbeddings(settings, database).BuildServiceProvider();
+        var all = new ServiceCollection().AddEmbeddings(settings, database);
+        services?.Invoke(all);
+        _services = all.BuildServiceProvider();
     }
 
     public EmbeddingSettings Settings { get; }
 
     public CorpusSet Corpora => Get<CorpusSet>();
 
+    /// <param name="output">Is told which provider and database it is.</param>
+    /// <param name="cancellation">Ends the opening.</param>
     /// <param name="adjust">Puts the command's own options in place of settings.</param>
-    public static async Task<Session> Open(Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null)
+    /// <param name="services">Adds what the command needs besides.</param>
+    public static async Task<Session> Open(
+        Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null, Action<IServiceCollection>? services = null)
     {
         var settings = SettingsReader.FromEnvironment();
         settings = adjust?.Invoke(settings) ?? settings;
@@ -35,7 +41,7 @@ internal sealed class Session : IAsyncDisposable
         var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
         output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ (set DATABASE_URL for your own)")}.");
-        return new Session(settings, database, embedded);
+        return new Session(settings, database, embedded, services);
     }
 
     /// <summary>The model that embeds a corpus.</summary>

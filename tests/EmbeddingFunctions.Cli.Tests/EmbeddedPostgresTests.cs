@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace EmbeddingFunctions.Cli.Tests;
 
 /// <summary>The program without a DATABASE_URL: it brings its own Postgres.</summary>
@@ -31,6 +33,27 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
         Assert.Matches($@"issues +{Items} +{Items} +100\.00% +0 ", status.Out);
         (await _program.Run("doctor")).Exits(0);
         await _folder.WaitForServer(runs: false);
+    }
+
+    [Fact]
+    public async Task A_server_embeds_what_was_imported_by_the_timer_and_by_an_event()
+    {
+        await _folder.Fill(_program, Items);
+        await using var server = await Server.Start(_program);
+        JsonElement due;
+        do
+        {
+            due = (await server.Get("/api/embeddings/runs")).GetProperty("runs");
+        }
+        while (due.GetArrayLength() == 0);
+        var byTimer = await server.Ended(due[0].GetProperty("id").GetGuid());
+        var byEvent = await server.Ended(await server.Ask(new { forceRegenerate = true }));
+        server.Process.Signal(Running.SigTerm);
+        (await server.Process.Ended()).Exits(0);
+
+        Assert.All(new[] { byTimer, byEvent }, run => Assert.Equal(("completed", Items),
+            (run.GetProperty("run").GetProperty("status").GetString(), run.GetProperty("counts").GetProperty("embedded").GetInt32())));
+        Assert.Matches($@"issues +{Items} +{Items} +100\.00% +0 ", (await _program.Run("status")).Exits(0).Out);
     }
 
     [Fact]

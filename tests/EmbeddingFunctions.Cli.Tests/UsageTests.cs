@@ -5,7 +5,7 @@ public sealed class UsageTests
     private readonly Program _program = new(Path.GetTempPath());
 
     [Theory]
-    [InlineData("demo, migrate, import, backfill, status, doctor", "")]
+    [InlineData("demo, migrate, import, backfill, status, serve, trigger, doctor", "")]
     [InlineData("There is no command 'embed'.", "embed")]
     [InlineData("There is no option '--fast'.", "--fast")]
     [InlineData("'--fast'", "backfill workspace --fast")]

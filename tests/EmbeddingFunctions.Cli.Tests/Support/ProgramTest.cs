@@ -37,6 +37,10 @@ public abstract class ProgramTest : IAsyncLifetime
     /// <summary>Lets any number of runs start: five a minute is a rule of its own, with its own tests.</summary>
     private protected Task AllowStarts() => Database.Execute("DELETE FROM embedding_start_slots");
 
+    /// <summary>As if the corpus's present moment had been served, so that only events start runs.</summary>
+    private protected Task AsIfServed() => Database.Execute(
+        "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'completed', now() + interval '1 hour', now())");
+
     /// <summary>As if half a minute had passed since a process died with its claims, and a minute since its run was heard of.</summary>
     private protected async Task ForgetTheDead()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
@@ -18,12 +19,13 @@ internal sealed class Running : IAsyncDisposable
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private readonly Task<string> _out;
     private readonly Task<string> _error;
+    private readonly ConcurrentQueue<string> _errorLines = new();
 
     public Running(Process process, string name)
     {
         (_process, _name) = (process, name);
         _process.StandardInput.Close();
-        (_out, _error) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
+        (_out, _error) = (_process.StandardOutput.ReadToEndAsync(), ReadError());
     }
 
     public void Signal(int signal)
@@ -31,6 +33,23 @@ internal sealed class Running : IAsyncDisposable
         // Its number may be another's once it has ended.
         Assert.False(_process.HasExited, $"'{_name}' ended before it could be signalled.");
         Assert.Equal(0, Kill(_process.Id, signal));
+    }
+
+    /// <summary>Waits for a line on standard error.</summary>
+    public async Task<string> Says(string words)
+    {
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < Patience; await Task.Delay(20))
+        {
+            var hasEnded = _process.HasExited;
+            if (_errorLines.FirstOrDefault(line => line.Contains(words, StringComparison.Ordinal)) is { } said)
+            {
+                return said;
+            }
+
+            Assert.False(hasEnded, $"'{_name}' ended without saying '{words}'.\n{string.Join('\n', _errorLines)}");
+        }
+
+        throw new TimeoutException($"'{_name}' did not say '{words}'.\n{string.Join('\n', _errorLines)}");
     }
 
     /// <summary>Ends it at once, as a crash or the out-of-memory killer would.</summary>
@@ -65,6 +84,16 @@ internal sealed class Running : IAsyncDisposable
 
         _process.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async Task<string> ReadError()
+    {
+        while (await _process.StandardError.ReadLineAsync() is { } line)
+        {
+            _errorLines.Enqueue(line);
+        }
+
+        return string.Concat(_errorLines.Select(line => line + "\n"));
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]

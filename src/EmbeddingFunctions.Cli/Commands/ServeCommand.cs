@@ -1,0 +1,73 @@
+using System.CommandLine;
+using EmbeddingFunctions.Cli.Server;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Http;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EmbeddingFunctions.Cli.Commands;
+
+internal static class ServeCommand
+{
+    private const string StandardUrl = "http://127.0.0.1:7071";
+
+    public static Command Create()
+    {
+        var urls = new Option<string>("--urls") { Description = $"Where to listen, {StandardUrl} unless given.", HelpName = "url", DefaultValueFactory = _ => StandardUrl };
+        urls.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && !IsUrl(result.Tokens[0].Value))
+            {
+                result.AddError($"--urls takes one http address without a path, like {StandardUrl} or http://0.0.0.0:7071, not '{result.Tokens[0].Value}'.");
+            }
+        });
+        var command = new CommandWithExamples("serve", "Serve the HTTP face and the schedule of the Functions app on this machine, until stopped.",
+            "embeddings serve",
+            "EMBEDDINGS_API_KEY=$(openssl rand -hex 32) embeddings serve --urls http://0.0.0.0:7071",
+            "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -d '{\"corpus\":\"workspace\"}'") { urls };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(false);
+            return Failures.Guard(output, () => Run(output, parsed.GetValue(urls)!, cancellation), CancellationToken.None);
+        });
+        return command;
+    }
+
+    private static async Task<int> Run(Output output, string url, CancellationToken stopping)
+    {
+        await using var session = await Session.Open(output, stopping, services: AddLog);
+        await using var server = await Listen(session, url, stopping);
+        var engine = session.Get<BackgroundEngine>();
+        output.Note($"Listening on {server.Address}/{Routes.Prefix}/{Routes.Status}; schedule {session.Settings.Schedule} (UTC). Ctrl-C ends it.");
+        var ticks = new Ticks(session.Get<RunDesk>(), engine, Schedule.TryParse(session.Settings.Schedule)!, session.Get<Redaction>(), output);
+        await ticks.Run(stopping);
+        await Task.WhenAll(server.Stop(), engine.Stop());
+        output.Note("Stopped. What was open goes on with the next server.");
+        return ExitCode.Done;
+    }
+
+    private static async Task<LocalServer> Listen(Session session, string url, CancellationToken stopping)
+    {
+        try
+        {
+            return await LocalServer.Start(session, url, stopping);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        {
+            throw new SettingsException([$"{url} cannot be listened on: {e.Message} Give another address with --urls."]);
+        }
+    }
+
+    private static void AddLog(IServiceCollection services) => services.AddLogging(log => log
+        .AddSimpleConsole(format => (format.SingleLine, format.TimestampFormat, format.UseUtcTimestamp) = (true, "yyyy-MM-dd HH:mm:ss ", true))
+        .AddFilter("EmbeddingFunctions", LogLevel.Information)
+        .Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+
+    private static bool IsUrl(string text)
+    {
+        var comparable = text.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal);
+        return Uri.TryCreate(comparable, UriKind.Absolute, out var url) && url.Scheme == "http" && url.PathAndQuery == "/" && url.UserInfo.Length == 0;
+    }
+}

@@ -1,0 +1,60 @@
+using EmbeddingFunctions.Http;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmbeddingFunctions.Cli.Server;
+
+/// <summary>The HTTP face of the Functions app, on this machine and without Azure.</summary>
+internal sealed class LocalServer : IAsyncDisposable
+{
+    private readonly WebApplication _web;
+
+    private LocalServer(WebApplication web) => _web = web;
+
+    /// <summary>Where it listens, with the port that it was given.</summary>
+    public string Address => _web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+
+    /// <exception cref="SettingsException">It would listen to other machines without a key.</exception>
+    /// <exception cref="IOException">The address is in use or not this machine's.</exception>
+    public static async Task<LocalServer> Start(Session session, string url, CancellationToken cancellation)
+    {
+        var door = new Door(session.Settings, url);
+        // Empty: no other setting of the environment changes where it listens or what it says.
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        var web = builder.Build();
+        web.Use(door.Check);
+        web.UseRouting();
+        Map(web, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
+        await web.StartAsync(cancellation);
+        return new LocalServer(web);
+    }
+
+    /// <summary>Answers no more requests; those under way get two seconds.</summary>
+    public async Task Stop()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await _web.StopAsync(patience.Token);
+    }
+
+    public ValueTask DisposeAsync() => _web.DisposeAsync();
+
+    private static void Map(WebApplication web, EmbeddingsApi api, BackgroundEngine engine)
+    {
+        var routes = web.MapGroup(Routes.Prefix);
+        routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
+        routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.ListRuns(request, c));
+        routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.GetRun(request, runId, engine, c));
+        routes.MapPost(Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
+        routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
+        routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c));
+    }
+}

@@ -1,0 +1,54 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using Npgsql;
+
+namespace EmbeddingFunctions.Cli.Server;
+
+/// <summary>Starts what is due, as the Functions timer does, and takes up what other servers left.</summary>
+internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, Redaction redaction, Output output)
+{
+    // A run whose server was killed falls silent after a minute.
+    private static readonly TimeSpan _takeUpEvery = TimeSpan.FromSeconds(15);
+
+    /// <summary>Until it is stopped: at once, as moments may have passed while no host ran, and then whenever the schedule says.</summary>
+    public Task Run(CancellationToken stopping) => Task.WhenAll(
+        Repeat(() => desk.StartDue(engine, stopping), () => schedule.Next(DateTimeOffset.UtcNow) - DateTimeOffset.UtcNow, stopping),
+        Repeat(() => desk.TakeUp(engine, stopping), () => _takeUpEvery, stopping));
+
+    private async Task Repeat(Func<Task> work, Func<TimeSpan> wait, CancellationToken stopping)
+    {
+        var last = "";
+        while (!stopping.IsCancellationRequested)
+        {
+            last = await Try(work, last, stopping);
+            // Delays end early by a little, and a moment must not be met twice; long ones are looked at anew.
+            var next = wait() + TimeSpan.FromMilliseconds(5);
+            await Task.Delay(next < TimeSpan.FromDays(1) ? next : TimeSpan.FromDays(1), stopping).ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+    }
+
+    /// <returns>What went wrong, so that it is told once and not at every tick.</returns>
+    private async Task<string> Try(Func<Task> work, string last, CancellationToken stopping)
+    {
+        try
+        {
+            await work();
+            return "";
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return last;
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException or Azure.Identity.AuthenticationFailedException)
+        {
+            var reason = redaction.Clean(e.Message);
+            if (reason != last)
+            {
+                output.Note($"The schedule waits: {reason}");
+            }
+
+            return reason;
+        }
+    }
+}

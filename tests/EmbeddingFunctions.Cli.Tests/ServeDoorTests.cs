@@ -1,0 +1,75 @@
+using System.Net;
+
+namespace EmbeddingFunctions.Cli.Tests;
+
+/// <summary>Who is let in by <c>embeddings serve</c>, and where it listens.</summary>
+public sealed class ServeDoorTests : ProgramTest
+{
+    private const string Key = "canary-0123456789abcdef";
+
+    [Fact]
+    public async Task Other_machines_are_let_in_with_a_key_only()
+    {
+        var refused = (await Program.Run("serve", "--urls", "http://0.0.0.0:0")).Exits(2).Says("EMBEDDINGS_API_KEY is not set, and http://0.0.0.0:0 lets other machines in");
+        Assert.DoesNotContain("Listening", refused.Error, StringComparison.Ordinal);
+
+        Program.Set("EMBEDDINGS_API_KEY", Key);
+        await using var server = await Server.Start(Program);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await Status(server, "status"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await Status(server, "status", ("x-functions-key", Key + "x")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await Status(server, "status", ("x-functions-key", "")));
+        Assert.Equal(HttpStatusCode.OK, await Status(server, "status", ("x-functions-key", Key)));
+        Assert.Equal(HttpStatusCode.OK, await Status(server, "health"));
+    }
+
+    [Fact]
+    public async Task Without_a_key_no_web_page_is_let_in()
+    {
+        await using var server = await Server.Start(Program);
+
+        Assert.Equal(HttpStatusCode.OK, await Status(server, "status"));
+        Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("Origin", "https://elsewhere.example")));
+        // A name that was made to point at this machine.
+        Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("Host", "elsewhere.example")));
+    }
+
+    [Fact]
+    public async Task A_key_is_never_shown()
+    {
+        Program.Set("EMBEDDINGS_API_KEY", Key);
+        await using var server = await Server.Start(Program);
+        await Status(server, "status", ("x-functions-key", Key));
+        server.Process.Signal(Running.SigTerm);
+        var ended = (await server.Process.Ended()).Exits(0);
+
+        Assert.DoesNotContain("0123456789", ended.Out + ended.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("EMBEDDINGS_API_KEY", "short", "EMBEDDINGS_API_KEY is shorter than 16 characters")]
+    [InlineData("EMBEDDINGS_SCHEDULE", "every day", "EMBEDDINGS_SCHEDULE is 'every day'; it takes an NCrontab expression")]
+    [InlineData("EMBEDDINGS_SCHEDULE", "0 0 0 31 2 *", "EMBEDDINGS_SCHEDULE is '0 0 0 31 2 *'; it takes an NCrontab expression")]
+    public async Task A_setting_that_cannot_be_used_is_told(string name, string value, string message) =>
+        (await Program.Set(name, value).Run("serve")).Exits(2).Says(message);
+
+    [Fact]
+    public async Task An_address_in_use_is_told_with_what_to_do()
+    {
+        await using var server = await Server.Start(Program);
+
+        (await Program.Run("serve", "--urls", server.Address)).Exits(2).Says($"{server.Address} cannot be listened on:").Says("--urls");
+    }
+
+    private static async Task<HttpStatusCode> Status(Server server, string route, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/embeddings/{route}");
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        using var response = await server.Send(request);
+        return response.StatusCode;
+    }
+}
