@@ -1,0 +1,18 @@
+using EmbeddingFunctions.Runs;
+using Microsoft.DurableTask;
+
+namespace EmbeddingFunctions.App.Durable;
+
+/// <summary>How often a failed activity is tried again.</summary>
+internal static class Retry
+{
+    /// <summary>Twice, after 10 and 30 seconds, unless it will never work. What the provider asks for is waited out by the run itself.</summary>
+    public static readonly TaskOptions Activity = TaskOptions.FromRetryPolicy(new RetryPolicy(
+        maxNumberOfAttempts: 3, firstRetryInterval: TimeSpan.FromSeconds(10), backoffCoefficient: 3)
+    {
+        HandleFailure = MayWork,
+    });
+
+    // By name: the failure may have been recorded by another process.
+    internal static bool MayWork(TaskFailureDetails failure) => failure.ErrorType != typeof(ActivityFailedException).FullName;
+}

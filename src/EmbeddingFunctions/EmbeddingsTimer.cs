@@ -1,0 +1,15 @@
+using EmbeddingFunctions.App.Durable;
+using EmbeddingFunctions.Runs;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace EmbeddingFunctions.App;
+
+/// <summary>Starts a run for every corpus that is due, and goes on with runs that nobody carries.</summary>
+public sealed class EmbeddingsTimer(RunDesk desk)
+{
+    [Function(nameof(EmbeddingsTimer))]
+    public Task RunAsync(
+        [TimerTrigger("%EMBEDDINGS_SCHEDULE%")] TimerInfo timer, [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
+        desk.Tick(new DurableRunEngine(client), cancellation);
+}

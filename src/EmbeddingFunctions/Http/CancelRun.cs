@@ -1,0 +1,17 @@
+using EmbeddingFunctions.App.Durable;
+using EmbeddingFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace EmbeddingFunctions.App.Http;
+
+/// <summary>Ends a run before all is done.</summary>
+public sealed class CancelRun(EmbeddingsApi api)
+{
+    [Function(nameof(CancelRun))]
+    public Task<IResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = Routes.CancelRun)] HttpRequest request, string runId,
+        [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
+        api.CancelRun(request, runId, new DurableRunEngine(client), cancellation);
+}

@@ -1,0 +1,17 @@
+using EmbeddingFunctions.App.Durable;
+using EmbeddingFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace EmbeddingFunctions.App.Http;
+
+/// <summary>The event <c>embeddings/compute.requested</c>.</summary>
+public sealed class ComputeRequested(EmbeddingsApi api)
+{
+    [Function(nameof(ComputeRequested))]
+    public Task<IResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = Routes.Compute)] HttpRequest request,
+        [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
+        api.Compute(request, new DurableRunEngine(client), cancellation);
+}

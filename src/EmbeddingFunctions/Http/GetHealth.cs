@@ -1,0 +1,14 @@
+using EmbeddingFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+
+namespace EmbeddingFunctions.App.Http;
+
+/// <summary>Whether the app can do its work now; open to anybody, as probes are.</summary>
+public sealed class GetHealth(EmbeddingsApi api)
+{
+    [Function(nameof(GetHealth))]
+    public Task<IResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Routes.Health)] HttpRequest request, CancellationToken cancellation) =>
+        api.GetHealth(request, cancellation);
+}

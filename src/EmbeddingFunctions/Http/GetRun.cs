@@ -1,0 +1,17 @@
+using EmbeddingFunctions.App.Durable;
+using EmbeddingFunctions.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace EmbeddingFunctions.App.Http;
+
+/// <summary>How far a run is.</summary>
+public sealed class GetRun(EmbeddingsApi api)
+{
+    [Function(nameof(GetRun))]
+    public Task<IResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.Run)] HttpRequest request, string runId,
+        [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
+        api.GetRun(request, runId, new DurableRunEngine(client), cancellation);
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace EmbeddingFunctions.Tests.Infra;
+
+/// <summary>The deployment's files fit one another, and no secret is in them.</summary>
+public sealed partial class BicepTests
+{
+    private static readonly BicepFolder _folder = new(BicepFolder.ReadSources());
+
+    [Fact]
+    public void Every_bracket_closes_and_every_statement_is_one() => Assert.Empty(_folder.Unread());
+
+    [Fact]
+    public void Every_module_is_called() => Assert.Empty(_folder.Uncalled());
+
+    [Fact]
+    public void Every_call_passes_the_parameters_that_there_are() => Assert.Empty(_folder.WronglyPassed());
+
+    [Fact]
+    public void The_parameters_file_sets_the_parameters_that_there_are() => Assert.Empty(_folder.WronglySet());
+
+    [Fact]
+    public void Every_output_that_is_read_exists() => Assert.Empty(_folder.UnknownOutputs());
+
+    [Fact]
+    public void Every_name_is_declared() => Assert.Empty(_folder.Undeclared());
+
+    [Fact]
+    public void Every_parameter_and_variable_is_used() => Assert.Empty(_folder.Unused());
+
+    [Fact]
+    public void Nothing_holds_a_secret() => Assert.Empty(_folder.Secrets());
+
+    [Fact]
+    public void Every_role_is_called_by_its_name() => Assert.Empty(_folder.WronglyNamedRoles());
+
+    [Theory]
+    [InlineData("storage", "allowSharedKeyAccess", "false")]
+    [InlineData("storage", "allowBlobPublicAccess", "false")]
+    [InlineData("monitoring", "DisableLocalAuth", "true")]
+    [InlineData("monitoring", "disableLocalAuth", "true")]
+    [InlineData("openai", "disableLocalAuth", "true")]
+    [InlineData("redis", "accessKeysAuthentication", "Disabled")]
+    [InlineData("postgres", "passwordAuth", "Disabled")]
+    [InlineData("functions", "allow", "false")]
+    [InlineData("functions", "httpsOnly", "true")]
+    public void Only_Entra_opens_it(string module, string property, string value)
+    {
+        var values = _folder[$"modules/{module}.bicep"].ValuesOf(property).ToList();
+
+        Assert.NotEmpty(values);
+        Assert.All(values, found => Assert.Equal(value, found));
+    }
+
+    public static TheoryData<string> Settings => [.. _folder.Settings()];
+
+    [Theory]
+    [MemberData(nameof(Settings))]
+    public void A_setting_is_one_that_is_read(string name)
+    {
+        using var sample = JsonDocument.Parse(File.ReadAllText(Path.Combine(BicepFolder.Root(), "local.settings.sample.json")));
+
+        Assert.True(sample.RootElement.GetProperty("Values").TryGetProperty(name, out _) || HostSetting().IsMatch(name), $"nobody reads {name}");
+        Assert.Single(_folder.Settings(), name);
+    }
+
+    [Fact]
+    public void The_database_script_needs_only_what_main_puts_out()
+    {
+        var script = File.ReadAllText(Path.Combine(BicepFolder.Root(), "infra", "prepare-database.sh"));
+        var needed = NeededSettings().Match(script).Groups[1].Value.Split([' ', '\\', '\n'], StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.NotEmpty(needed);
+        Assert.Empty(needed.Except(_folder["main.bicep"].Outputs));
+    }
+
+    [Fact]
+    public void The_function_app_has_the_tag_by_which_azd_finds_it()
+    {
+        var azure = File.ReadAllText(Path.Combine(BicepFolder.Root(), "azure.yaml"));
+        var service = Service().Match(azure).Groups[1].Value;
+
+        Assert.Contains($"'azd-service-name': '{service}'", BicepFolder.ReadSources()["modules/functions.bicep"], StringComparison.Ordinal);
+    }
+
+    // What the Functions host, Durable Functions, Application Insights and Azure.Identity read by themselves, and the timer's binding.
+    [GeneratedRegex("^(AzureWebJobsStorage__(accountName|credential|clientId)|AzureFunctionsJobHost__extensions__durableTask__.+"
+        + "|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AZURE_CLIENT_ID|EMBEDDINGS_SCHEDULE|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$")]
+    private static partial Regex HostSetting();
+
+    [GeneratedRegex(@"for name in ([A-Z_\s\\]+); do")]
+    private static partial Regex NeededSettings();
+
+    [GeneratedRegex(@"^services:\n  (\w+):$", RegexOptions.Multiline)]
+    private static partial Regex Service();
+}
