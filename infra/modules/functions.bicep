@@ -1,0 +1,136 @@
+@description('Ending of the names.')
+param token string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Resource id of the app\'s identity.')
+param identityId string
+
+@description('Name of the identity, under which it signs in to Postgres.')
+param identityName string
+
+@description('Client id of the identity.')
+param identityClientId string
+
+@description('Storage account of the host.')
+param storageName string
+
+@description('Address of the blob container that holds the app\'s package.')
+param deploymentContainer string
+
+@description('Connection string of Application Insights.')
+param monitoringConnection string
+
+@description('Postgres server.')
+param databaseHost string
+
+@description('Database on it.')
+param databaseName string
+
+@description('Redis server.')
+param redisHost string
+
+@description('Azure OpenAI endpoint.')
+param openaiEndpoint string
+
+@description('Deployment of the embedding model.')
+param embeddingModel string
+
+@description('Requests that the deployment allows.')
+param requestsPerMinute int
+
+@description('Tokens that it allows.')
+param tokensPerMinute int
+
+@description('Endpoint of the Durable Task Scheduler; empty: Azure Storage is used.')
+param schedulerEndpoint string
+
+@description('Task hub in it.')
+param taskHub string
+
+var settings = [
+  { name: 'AzureWebJobsStorage__accountName', value: storageName }
+  { name: 'AzureWebJobsStorage__credential', value: 'managedidentity' }
+  { name: 'AzureWebJobsStorage__clientId', value: identityClientId }
+  { name: 'AZURE_CLIENT_ID', value: identityClientId }
+  { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: monitoringConnection }
+  { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${identityClientId}' }
+  { name: 'DATABASE_URL', value: 'postgres://${identityName}@${databaseHost}:5432/${databaseName}?sslmode=verify-full' }
+  { name: 'REDIS_URL', value: 'rediss://${redisHost}:10000' }
+  { name: 'AZURE_OPENAI_ENDPOINT', value: openaiEndpoint }
+  { name: 'EMBEDDING_MODEL', value: embeddingModel }
+  { name: 'EMBEDDING_REQUESTS_PER_MINUTE', value: string(requestsPerMinute) }
+  { name: 'EMBEDDING_TOKENS_PER_MINUTE', value: string(tokensPerMinute) }
+  { name: 'EMBEDDINGS_SCHEDULE', value: '0 */15 * * * *' }
+]
+
+var schedulerConnection = 'Endpoint=${schedulerEndpoint};Authentication=ManagedIdentity;ClientID=${identityClientId}'
+
+var schedulerSettings = [
+  { name: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING', value: schedulerConnection }
+  { name: 'AzureFunctionsJobHost__extensions__durableTask__storageProvider__type', value: 'azureManaged' }
+  { name: 'AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName', value: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING' }
+  { name: 'AzureFunctionsJobHost__extensions__durableTask__hubName', value: taskHub }
+]
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: 'plan-${token}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { tier: 'FlexConsumption', name: 'FC1' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: 'func-${token}'
+  location: location
+  // By this tag azd finds where to deploy the service of azure.yaml.
+  tags: union(tags, { 'azd-service-name': 'functions' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: deploymentContainer
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: { name: 'dotnet-isolated', version: '10.0' }
+      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40 }
+    }
+    siteConfig: {
+      minTlsVersion: '1.2'
+      appSettings: concat(settings, empty(schedulerEndpoint) ? [] : schedulerSettings)
+    }
+  }
+}
+
+// No publishing with a user name and a password: azd shows a token.
+resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'ftp'
+  properties: { allow: false }
+}
+
+resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
+
+output name string = app.name

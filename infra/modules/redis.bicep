@@ -1,0 +1,48 @@
+@description('Name of the cache.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('The function app\'s identity.')
+param principalId string
+
+resource cluster 'Microsoft.Cache/redisEnterprise@2025-07-01' = {
+  name: name
+  location: location
+  tags: tags
+  sku: { name: 'Balanced_B0' }
+  properties: {
+    minimumTlsVersion: '1.2'
+    publicNetworkAccess: 'Enabled'
+    // It is to hold limits and copies of vectors: what is lost is counted or made again.
+    highAvailability: 'Disabled'
+  }
+}
+
+resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
+  parent: cluster
+  name: 'default'
+  properties: {
+    port: 10000
+    clientProtocol: 'Encrypted'
+    accessKeysAuthentication: 'Disabled'
+    // As a plain Redis, the one of the tests: a script may use any keys together.
+    clusteringPolicy: 'NoCluster'
+    evictionPolicy: 'VolatileLRU'
+  }
+}
+
+resource access 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = {
+  parent: database
+  name: 'functions'
+  properties: {
+    accessPolicyName: 'default'
+    user: { objectId: principalId }
+  }
+}
+
+output host string = cluster.properties.hostName
