@@ -30,7 +30,7 @@ internal static class ServeCommand
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(false);
-            return Failures.Guard(output, () => Run(output, parsed.GetValue(urls)!, cancellation), CancellationToken.None);
+            return Failures.Guard(output, () => Run(output, parsed.GetValue(urls)!, cancellation), cancellation);
         });
         return command;
     }

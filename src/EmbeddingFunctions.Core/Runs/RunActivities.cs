@@ -45,7 +45,7 @@ public sealed class RunActivities
     }
 
     private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation) =>
-        await _runs.Heartbeat(order.Run.RunId, cancellation)
+        await _runs.IsUnwanted(order.Run.RunId, cancellation)
             ? new PlannedPage([], order.Cursor, Cancelled: true)
             : await _planner.Plan(order, cancellation);
 }

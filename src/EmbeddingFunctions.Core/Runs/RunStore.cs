@@ -56,6 +56,14 @@ internal sealed class RunStore(
         RETURNING cancel_requested_at IS NOT NULL
         """;
 
+    private const string Touch =
+        """
+        UPDATE embedding_jobs
+        SET    heartbeat_at = now()
+        WHERE  id = $1
+        RETURNING cancel_requested_at IS NOT NULL
+        """;
+
     // In the order of a batch's own columns.
     private const string SumBatches =
         """
@@ -133,6 +141,14 @@ internal sealed class RunStore(
     public async Task<bool> Heartbeat(Guid runId, CancellationToken cancellation)
     {
         await using var command = Command(Beat, runId);
+        return await command.ExecuteScalarAsync(cancellation) is true;
+    }
+
+    /// <summary>Says that the run goes on.</summary>
+    /// <returns>Whether it is to be cancelled.</returns>
+    public async Task<bool> IsUnwanted(Guid runId, CancellationToken cancellation)
+    {
+        await using var command = Command(Touch, runId);
         return await command.ExecuteScalarAsync(cancellation) is true;
     }
 

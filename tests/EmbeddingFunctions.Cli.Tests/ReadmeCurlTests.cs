@@ -1,0 +1,48 @@
+using System.Net.Http.Headers;
+using System.Text.RegularExpressions;
+
+namespace EmbeddingFunctions.Cli.Tests;
+
+/// <summary>The curl lines of the README, sent to a server in their order as curl sends them.</summary>
+public sealed partial class ReadmeCurlTests : ProgramTest
+{
+    [Fact]
+    public async Task Every_curl_line_of_the_README_works()
+    {
+        await Workspace.Items(await Workspace.Repository(), 20);
+        await AsIfServed();
+        await using var server = await Server.Start(Program);
+        using var http = new HttpClient();
+        var (run, lines) = ("", CurlPattern().Matches(await File.ReadAllTextAsync(Readme())));
+        Assert.Equal(7, lines.Count);
+        foreach (Match line in lines)
+        {
+            var method = line.Groups["method"].Success ? line.Groups["method"].Value : "GET";
+            using var request = new HttpRequestMessage(new HttpMethod(method), line.Groups["url"].Value.Replace("$HOST", server.Address).Replace("$RUN", run));
+            if (line.Groups["data"].Success)
+            {
+                // What curl -d says its data is.
+                request.Content = new StringContent(line.Groups["data"].Value, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
+            }
+
+            using var response = await http.SendAsync(request);
+            // The last run may have ended before it is to be cancelled, which is told too.
+            Assert.True(response.IsSuccessStatusCode || line.Value.Contains("/cancel", StringComparison.Ordinal), $"{line.Value}\n{await response.Content.ReadAsStringAsync()}");
+            run = response.Headers.Location?.ToString().Split('/')[^1] ?? run;
+        }
+    }
+
+    private static string Readme()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "EmbeddingFunctions.sln")))
+        {
+            folder = folder.Parent!;
+        }
+
+        return Path.Combine(folder.FullName, "README.md");
+    }
+
+    [GeneratedRegex("""^curl -f (?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
+    private static partial Regex CurlPattern();
+}
