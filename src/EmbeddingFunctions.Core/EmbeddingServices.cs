@@ -76,16 +76,18 @@ public static class EmbeddingServices
             .AddSingleton<RunScope>()
             .AddSingleton<RunRequests>()
             .AddSingleton<OldRuns>()
+            .AddSingleton<RunPulse>()
             .AddSingleton<RunStore>()
             .AddSingleton(s => new RunDesk(
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(), s.GetRequiredService<OldRuns>(),
                 s.GetRequiredService<RunStore>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<TimeProvider>()))
             .AddSingleton<BackgroundEngine>()
             .AddSingleton(s => new RunActivities(
-                s.GetRequiredService<RunStore>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(), s.GetRequiredService<Redaction>()))
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(),
+                s.GetRequiredService<Redaction>()))
             .AddSingleton(s => new DryRun(
                 s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<EmbeddingSettings>()))
-            .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<TimeProvider>()));
+            .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<TimeProvider>()));
 
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services

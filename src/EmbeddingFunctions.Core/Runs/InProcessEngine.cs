@@ -15,13 +15,13 @@ public sealed class InProcessEngine
     private static readonly TimeSpan _beat = TimeSpan.FromSeconds(10);
 
     private readonly RunActivities _activities;
-    private readonly RunStore _runs;
+    private readonly RunPulse _pulse;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
 
-    internal InProcessEngine(RunActivities activities, RunStore runs, TimeProvider time)
+    internal InProcessEngine(RunActivities activities, RunPulse pulse, TimeProvider time)
     {
-        (_activities, _runs, _time) = (activities, runs, time);
+        (_activities, _pulse, _time) = (activities, pulse, time);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
             ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
@@ -81,7 +81,7 @@ public sealed class InProcessEngine
             try
             {
                 await timer.WaitForNextTickAsync(done);
-                if (await _runs.Heartbeat(runId, done))
+                if (await _pulse.Heartbeat(runId, done))
                 {
                     await unwanted.CancelAsync();
                 }

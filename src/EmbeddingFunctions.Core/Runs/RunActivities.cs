@@ -18,14 +18,15 @@ public sealed class RunActivities
     public static readonly RunActivity<CloseRun, RunOutcome> CloseRun = new(nameof(CloseRun), (a, i, c) => a._runs.Close(i, c), Closes: true);
 
     private readonly RunStore _runs;
+    private readonly RunPulse _pulse;
     private readonly PagePlanner _planner;
     private readonly BatchEmbedder _batches;
 
     private readonly Redaction _redaction;
 
-    internal RunActivities(RunStore runs, PagePlanner planner, BatchEmbedder batches, Redaction redaction)
+    internal RunActivities(RunStore runs, RunPulse pulse, PagePlanner planner, BatchEmbedder batches, Redaction redaction)
     {
-        (_runs, _planner, _batches, _redaction) = (runs, planner, batches, redaction);
+        (_runs, _pulse, _planner, _batches, _redaction) = (runs, pulse, planner, batches, redaction);
     }
 
     /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
@@ -45,7 +46,7 @@ public sealed class RunActivities
     }
 
     private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation) =>
-        await _runs.IsUnwanted(order.Run.RunId, cancellation)
+        await _pulse.IsUnwanted(order.Run.RunId, cancellation)
             ? new PlannedPage([], order.Cursor, Cancelled: true)
             : await _planner.Plan(order, cancellation);
 }

@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, PagePlanner planner, Redaction redaction)
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, Redaction redaction)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     private const string TakeSlot =
@@ -47,23 +47,6 @@ internal sealed class RunStore(
         RETURNING items_total
         """;
 
-    private const string Beat =
-        """
-        UPDATE embedding_jobs
-        SET    heartbeat_at = now(), updated_at = now(),
-               items_processed = (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = $1)
-        WHERE  id = $1 AND status IN ('pending', 'processing')
-        RETURNING cancel_requested_at IS NOT NULL
-        """;
-
-    private const string Touch =
-        """
-        UPDATE embedding_jobs
-        SET    heartbeat_at = now()
-        WHERE  id = $1
-        RETURNING cancel_requested_at IS NOT NULL
-        """;
-
     // In the order of a batch's own columns.
     private const string SumBatches =
         """
@@ -81,15 +64,6 @@ internal sealed class RunStore(
         WHERE  corpus = $1
         ORDER  BY failed_at DESC
         LIMIT  1
-        """;
-
-    // A server that stops leaves its runs to the next one.
-    private const string LeaveToOthers =
-        """
-        UPDATE embedding_jobs
-        SET    heartbeat_at = now() - interval '61 seconds', updated_at = now()
-        WHERE  id = $1 AND host = 'server' AND cancel_requested_at IS NULL AND status IN ('pending', 'processing')
-        RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8
         """;
 
     private const string CloseJob =
@@ -136,22 +110,6 @@ internal sealed class RunStore(
         return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
     }
 
-    /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>
-    /// <returns>Whether the run is to be cancelled.</returns>
-    public async Task<bool> Heartbeat(Guid runId, CancellationToken cancellation)
-    {
-        await using var command = Command(Beat, runId);
-        return await command.ExecuteScalarAsync(cancellation) is true;
-    }
-
-    /// <summary>Says that the run goes on.</summary>
-    /// <returns>Whether it is to be cancelled.</returns>
-    public async Task<bool> IsUnwanted(Guid runId, CancellationToken cancellation)
-    {
-        await using var command = Command(Touch, runId);
-        return await command.ExecuteScalarAsync(cancellation) is true;
-    }
-
     /// <summary>Ends the run with what its committed batches say, never with what anybody remembers.</summary>
     public async Task<RunOutcome> Close(CloseRun order, CancellationToken cancellation)
     {
@@ -160,9 +118,9 @@ internal sealed class RunStore(
         var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
         var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
         var error = order.Cancelled ? "It was interrupted." : stopReason is null ? null : redaction.Clean(stopReason);
-        if (order.Cancelled && await LeaveTo(run, counts, cancellation) is { } left)
+        if (order.Cancelled && await pulse.LeaveToOthers(run.RunId, cancellation))
         {
-            return left;
+            return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0);
         }
 
         await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),
@@ -171,15 +129,6 @@ internal sealed class RunStore(
         return await reader.ReadAsync(cancellation)
             ? new RunOutcome(run.RunId, status, reader.GetInt32(0), counts, reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetDouble(1))
             : new RunOutcome(run.RunId, status, 0, counts, error, 0);
-    }
-
-    private async Task<RunOutcome?> LeaveTo(RunInput run, BatchCounts counts, CancellationToken cancellation)
-    {
-        await using var command = Command(LeaveToOthers, run.RunId);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        return await reader.ReadAsync(cancellation)
-            ? new RunOutcome(run.RunId, RunStatus.Cancelled, reader.GetInt32(0), counts, "It waits for the next server.", reader.GetDouble(1))
-            : null;
     }
 
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
