@@ -35,7 +35,7 @@ internal sealed class Interruption : IDisposable
         if (!_asked.IsCancellationRequested)
         {
             _ = Task.Delay(_patience).ContinueWith(_ => End(), TaskScheduler.Default);
-            Output.Terminal.WriteLine("Stopping: what is in flight is finished or given back first.");
+            Output.Terminal.WriteLine("Stopping.");
             _asked.Cancel();
         }
     }

@@ -13,6 +13,9 @@ internal static partial class Log
     public static partial void RunEnds(
         this ILogger logger, Guid runId, string corpus, RunStatus status, int processed, int total, int failed, long tokens, double seconds, string? error);
 
+    [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus} is left to the next server, {Processed} items processed so far")]
+    public static partial void RunIsLeft(this ILogger logger, Guid runId, string corpus, int processed);
+
     [LoggerMessage(LogLevel.Error, "Run {RunId} of {Corpus} broke off and is taken up again: {Reason}")]
     public static partial void RunBreaksOff(this ILogger logger, Guid runId, string corpus, string reason);
 

@@ -43,6 +43,6 @@ public sealed partial class ReadmeCurlTests : ProgramTest
         return Path.Combine(folder.FullName, "README.md");
     }
 
-    [GeneratedRegex("""^curl -f (?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
+    [GeneratedRegex("""^curl --fail-with-body (?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
     private static partial Regex CurlPattern();
 }

@@ -24,14 +24,29 @@ public sealed class ServeDoorTests : ProgramTest
     }
 
     [Fact]
-    public async Task Without_a_key_no_web_page_is_let_in()
+    public async Task Without_a_key_no_web_page_and_no_proxy_is_let_in()
     {
         await using var server = await Server.Start(Program);
 
         Assert.Equal(HttpStatusCode.OK, await Status(server, "status"));
         Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("Origin", "https://elsewhere.example")));
+        Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("Sec-Fetch-Site", "cross-site")));
+        Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("X-Forwarded-For", "192.0.2.7")));
         // A name that was made to point at this machine.
         Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("Host", "elsewhere.example")));
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/embeddings/compute", 405)]
+    [InlineData("DELETE", "/api/embeddings/runs", 405)]
+    [InlineData("GET", "/api/embeddings/nothing", 404)]
+    [InlineData("GET", "/", 404)]
+    public async Task What_is_not_there_is_told_as_problem_details_too(string method, string path, int status)
+    {
+        await using var server = await Server.Start(Program);
+        using var response = await server.Send(new HttpRequestMessage(new HttpMethod(method), path));
+
+        Assert.Equal((status, "application/problem+json"), ((int)response.StatusCode, response.Content.Headers.ContentType?.MediaType));
     }
 
     [Fact]

@@ -53,6 +53,20 @@ public sealed class TriggerTests : ProgramTest
     }
 
     [Fact]
+    public async Task Interrupted_while_it_waits_it_says_that_the_run_goes_on()
+    {
+        await Database.Execute("INSERT INTO embedding_start_slots VALUES ('workspace', now() + interval '1 hour')");
+        await AsIfServed();
+        await using var server = await Server.Start(Program);
+        await using var trigger = Program.Start("trigger", "workspace", "--wait", "--url", server.Address);
+        await trigger.Says("waiting for a start slot");
+        trigger.Signal(Running.SigTerm);
+
+        (await trigger.Ended()).Exits(130).Says("No longer waiting: run ");
+        Assert.Equal("pending", await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE host = 'server'"));
+    }
+
+    [Fact]
     public async Task Without_a_host_it_says_how_to_start_one() =>
         (await Program.Run("trigger", "workspace", "--url", "http://127.0.0.1:1")).Exits(1).Says("does not answer as a host of ours").Says("embeddings serve");
 

@@ -61,7 +61,7 @@ internal static class ServeCommand
     }
 
     private static void AddLog(IServiceCollection services) => services.AddLogging(log => log
-        .AddSimpleConsole(format => (format.SingleLine, format.TimestampFormat, format.UseUtcTimestamp) = (true, "yyyy-MM-dd HH:mm:ss ", true))
+        .AddSimpleConsole(format => (format.SingleLine, format.TimestampFormat, format.UseUtcTimestamp) = (true, "yyyy-MM-dd HH:mm:ssZ ", true))
         .AddFilter("EmbeddingFunctions", LogLevel.Information)
         .Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmbeddingFunctions.Cli.Server;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -48,7 +49,20 @@ internal static class TriggerCommand
             return ExitCode.Done;
         }
 
-        var end = await RunWatch.ToEnd(output, host, run.RunId, cancellation);
+        RunDetail end;
+        try
+        {
+            end = await RunWatch.ToEnd(output, host, run.RunId, cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return output.Fail($"No longer waiting: run {run.RunId} goes on in its host.", ExitCode.Interrupted);
+        }
+        catch (RemoteHostException e)
+        {
+            return output.Fail($"{e.Message}\nRun {run.RunId} is kept, and goes on when a host runs.", ExitCode.Failed);
+        }
+
         output.Result(end, text => text.WriteLine(
             $"{end.Run.Status}: {end.Run.ItemsProcessed:N0} of {end.Run.ItemsTotal:N0} items, {end.Run.ItemsFailed:N0} failed, {end.Counts.Requests:N0} requests, {end.Counts.Tokens:N0} tokens, {RunFigures.Money(end.Dollars)}"));
         if (end.Run.Error is { } error)

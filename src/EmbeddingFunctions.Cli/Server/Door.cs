@@ -7,10 +7,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace EmbeddingFunctions.Cli.Server;
 
-/// <summary>Who may ask the local server: holders of the key; without one, programs of this machine, but no web page that is open on it.</summary>
+/// <summary>Who may ask the local server: holders of the key; without one, programs of this machine, but no web page that is open on it and no proxy.</summary>
 internal sealed class Door
 {
     private const string KeyHeader = "x-functions-key";
+
+    // A proxy on this machine speaks for anybody.
+    private static readonly string[] _proxies = ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
 
     private readonly byte[]? _key;
 
@@ -32,14 +35,18 @@ internal sealed class Door
             return next(context);
         }
 
-        context.Response.StatusCode = _key is null ? StatusCodes.Status403Forbidden : StatusCodes.Status401Unauthorized;
-        return Task.CompletedTask;
+        return (_key is null
+            ? Results.Problem("Without EMBEDDINGS_API_KEY only programs of this machine are let in: no web page, no proxy, no other name than localhost.", statusCode: StatusCodes.Status403Forbidden)
+            : Results.Problem($"Send the server's EMBEDDINGS_API_KEY in the header {KeyHeader}.", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context);
     }
 
     // Digests are of one length, so that the comparison's time tells nothing about the key.
     private bool IsKnown(HttpRequest request) => _key is not null
         ? CryptographicOperations.FixedTimeEquals(Digest(request.Headers[KeyHeader].ToString()), _key)
-        : IsLoopback(request.Host.Host) && request.Headers.Origin.Count == 0;
+        : IsLoopback(request.Host.Host) && !IsOfAWebPage(request) && !_proxies.Any(request.Headers.ContainsKey);
+
+    private static bool IsOfAWebPage(HttpRequest request) =>
+        request.Headers.Origin.Count > 0 || request.Headers["Sec-Fetch-Site"].FirstOrDefault() is not (null or "none");
 
     private static byte[] Digest(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 

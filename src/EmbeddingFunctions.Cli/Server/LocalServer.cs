@@ -31,6 +31,7 @@ internal sealed class LocalServer : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var web = builder.Build();
+        web.UseStatusCodePages(missed => Results.Problem(statusCode: missed.HttpContext.Response.StatusCode).ExecuteAsync(missed.HttpContext));
         web.Use(door.Check);
         web.UseRouting();
         Map(web, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());

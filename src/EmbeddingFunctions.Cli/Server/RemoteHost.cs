@@ -19,7 +19,7 @@ internal sealed class RemoteHost : IDisposable
     public RemoteHost(string url, string? key)
     {
         var (read, problem) = ServerUrl.Read(url);
-        _base = read ?? throw new SettingsException([$"--url {problem}"]);
+        _base = read ?? throw new SettingsException([$"--url {problem!.Replace("/v1", "", StringComparison.Ordinal)}"]);
         // A redirect would carry the key to wherever it points.
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
         if (key is not null)
@@ -55,7 +55,7 @@ internal sealed class RemoteHost : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            throw new RemoteHostException(null, $"{_base.GetLeftPart(UriPartial.Authority)} does not answer as a host of ours: {e.Message} Start one with 'embeddings serve', or name it with --url.");
+            throw new RemoteHostException(null, $"{_base.GetLeftPart(UriPartial.Authority)} does not answer as a host of ours: {e.Message.TrimEnd('.')}. Start one with 'embeddings serve', or name it with --url.");
         }
     }
 

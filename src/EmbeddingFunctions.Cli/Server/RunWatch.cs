@@ -1,4 +1,3 @@
-using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Cli.Server;
@@ -8,12 +7,13 @@ internal static class RunWatch
 {
     private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(1);
 
+    private const string HostAway = "The host does not answer; the run is kept, and goes on with the next one. Waiting for a minute.";
+
     // A host that restarts is waited for.
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(1);
 
     public static async Task<RunDetail> ToEnd(Output output, RemoteHost host, Guid id, CancellationToken cancellation)
     {
-        var figures = new RunFigures("");
         var (told, answered) = ("", DateTime.UtcNow);
         while (true)
         {
@@ -26,16 +26,18 @@ internal static class RunWatch
                     return run;
                 }
 
-                figures.Take(new RunProgress(run.Counts, run.Run.ItemsTotal, run.Note));
-                var line = string.Join(", ", figures.Lines);
-                if (line != told && line.Length > 0)
+                var line = run.Note ?? $"{run.Run.ItemsProcessed:N0}/{run.Run.ItemsTotal:N0} items, {run.Counts.Tokens:N0} tokens, {RunFigures.Money(run.Dollars)}";
+                if (line != told)
                 {
                     output.Note(told = line);
                 }
             }
             catch (RemoteHostException e) when (e.IsPassing && DateTime.UtcNow - answered < _patience)
             {
-                // It may be restarting.
+                if (told != HostAway)
+                {
+                    output.Note(told = HostAway);
+                }
             }
 
             await Task.Delay(_lookEvery, cancellation);

@@ -1,7 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
-using Npgsql;
 
 namespace EmbeddingFunctions.Cli.Server;
 
@@ -13,17 +12,17 @@ internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, 
 
     /// <summary>Until it is stopped: at once, as moments may have passed while no host ran, and then whenever the schedule says.</summary>
     public Task Run(CancellationToken stopping) => Task.WhenAll(
-        Repeat(() => desk.StartDue(engine, stopping), () => schedule.Next(DateTimeOffset.UtcNow) - DateTimeOffset.UtcNow, stopping),
-        Repeat(() => desk.TakeUp(engine, stopping), () => _takeUpEvery, stopping));
+        Repeat(() => desk.StartDue(engine, stopping), now => schedule.Next(now) - now, stopping),
+        Repeat(() => desk.TakeUp(engine, stopping), _ => _takeUpEvery, stopping));
 
-    private async Task Repeat(Func<Task> work, Func<TimeSpan> wait, CancellationToken stopping)
+    private async Task Repeat(Func<Task> work, Func<DateTimeOffset, TimeSpan> wait, CancellationToken stopping)
     {
         var last = "";
         while (!stopping.IsCancellationRequested)
         {
             last = await Try(work, last, stopping);
             // Delays end early by a little, and a moment must not be met twice; long ones are looked at anew.
-            var next = wait() + TimeSpan.FromMilliseconds(5);
+            var next = wait(DateTimeOffset.UtcNow) + TimeSpan.FromMilliseconds(5);
             await Task.Delay(next < TimeSpan.FromDays(1) ? next : TimeSpan.FromDays(1), stopping).ContinueWith(_ => { }, TaskScheduler.Default);
         }
     }
@@ -40,7 +39,7 @@ internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, 
         {
             return last;
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException or Azure.Identity.AuthenticationFailedException)
+        catch (Exception e)
         {
             var reason = redaction.Clean(e.Message);
             if (reason != last)

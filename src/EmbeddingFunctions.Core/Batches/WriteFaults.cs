@@ -1,3 +1,4 @@
+using Azure.Identity;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -13,6 +14,8 @@ internal static class WriteFaults
 
     /// <summary>Nobody's: a deadlock, a serialization failure, a lost connection.</summary>
     public static bool IsPassing(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
+        // A token that could not be had.
+        || e is NpgsqlException { InnerException: AuthenticationFailedException }
         || e is PostgresException
         {
             SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable

@@ -72,7 +72,7 @@ internal sealed class ComputeEvent
         RefuseOthers(json, _envelope, "");
         if (!json.TryGetProperty("name", out var name) || name.ValueKind != JsonValueKind.String || name.GetString() != Name)
         {
-            Refuse("name", $"is not '{Name}', the only event that is taken here.");
+            Refuse("name", $"is missing, or is not '{Name}', the only event that is taken here.");
         }
 
         if (json.TryGetProperty("id", out var id) && id.ValueKind != JsonValueKind.Null)
@@ -166,7 +166,7 @@ internal sealed class ComputeEvent
             return limit;
         }
 
-        Refuse($"{_prefix}limit", "is no whole number of at least 1.");
+        Refuse($"{_prefix}limit", $"is no whole number from 1 to {int.MaxValue}.");
         return null;
     }
 

@@ -18,11 +18,39 @@ internal static class RequestBody
 
         try
         {
-            return (JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false }), null);
+            var json = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            ReadTexts(json.RootElement);
+            return (json, null);
+        }
+        catch (InvalidOperationException)
+        {
+            return (null, Replies.Invalid("$", "The body holds text that is no Unicode."));
         }
         catch (JsonException e)
         {
             return (null, Replies.Invalid("$", $"The body is no JSON object: {(bytes.Length == 0 ? "it is empty; send at least {}." : e.Message)}"));
+        }
+    }
+
+    // The parser lets pass what is no Unicode, and every reader trips over it.
+    private static void ReadTexts(JsonElement json)
+    {
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.String:
+                json.GetString();
+                break;
+            case JsonValueKind.Array:
+                json.EnumerateArray().ToList().ForEach(ReadTexts);
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in json.EnumerateObject())
+                {
+                    _ = property.Name;
+                    ReadTexts(property.Value);
+                }
+
+                break;
         }
     }
 

@@ -9,25 +9,32 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
 {
     private readonly ConcurrentDictionary<Guid, Carried> _carried = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _lock = new();
 
     public RunHost Host => RunHost.Server;
 
     public Task Begin(RunInput run, CancellationToken cancellation)
     {
-        var carried = new Carried(_stopping.Token);
-        if (_stopping.IsCancellationRequested || !_carried.TryAdd(run.RunId, carried))
+        lock (_lock)
         {
-            carried.Dispose();
-            return Task.CompletedTask;
+            if (!_stopping.IsCancellationRequested && !_carried.ContainsKey(run.RunId))
+            {
+                log.RunBegins(run.RunId, run.Request.Corpus);
+                var carried = _carried[run.RunId] = new Carried(_stopping.Token);
+                carried.Work = Task.Run(() => Carry(run, carried), CancellationToken.None);
+            }
         }
 
-        log.RunBegins(run.RunId, run.Request.Corpus);
-        carried.Work = Task.Run(() => Carry(run, carried), CancellationToken.None);
         return Task.CompletedTask;
     }
 
-    public Task Cancel(Guid runId, CancellationToken cancellation) =>
-        _carried.TryGetValue(runId, out var carried) ? carried.Unwanted.CancelAsync() : Task.CompletedTask;
+    public Task Cancel(Guid runId, CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            return _carried.TryGetValue(runId, out var carried) ? carried.Unwanted.CancelAsync() : Task.CompletedTask;
+        }
+    }
 
     public Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation) =>
         Task.FromResult(_carried.TryGetValue(runId, out var carried) ? new CarriedRun(Note: carried.Note) : null);
@@ -35,8 +42,14 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
     /// <summary>No new batches; those in flight end or are given back within five seconds.</summary>
     public async Task Stop()
     {
-        await _stopping.CancelAsync();
-        await Task.WhenAll(_carried.Values.Select(carried => carried.Work));
+        Task[] open;
+        lock (_lock)
+        {
+            _ = _stopping.CancelAsync();
+            open = _carried.Values.Select(carried => carried.Work).ToArray();
+        }
+
+        await Task.WhenAll(open);
     }
 
     public void Dispose() => _stopping.Dispose();
@@ -46,6 +59,12 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
         try
         {
             var end = await engine.Carry(run, progress => carried.Note = progress.Note, carried.Unwanted.Token);
+            if (end.IsLeft)
+            {
+                log.RunIsLeft(run.RunId, run.Request.Corpus, end.Counts.Processed);
+                return;
+            }
+
             log.RunEnds(run.RunId, run.Request.Corpus, end.Status, end.Counts.Processed, end.ItemsTotal, end.Counts.Failed, end.Counts.Tokens, end.Seconds, end.Error);
         }
         catch (Exception e)
@@ -55,8 +74,11 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
         }
         finally
         {
-            _carried.TryRemove(run.RunId, out _);
-            carried.Dispose();
+            lock (_lock)
+            {
+                _carried.Remove(run.RunId, out _);
+                carried.Dispose();
+            }
         }
     }
 

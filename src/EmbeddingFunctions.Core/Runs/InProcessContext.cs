@@ -13,14 +13,15 @@ internal sealed class InProcessContext : IRunContext, IDisposable
     private readonly ResiliencePipeline _retry;
     private readonly TimeProvider _time;
     private readonly Action<RunProgress>? _progress;
+    private readonly bool _isRecorded;
     private readonly CancellationToken _stopping;
     private readonly CancellationTokenSource _broken = new();
     private readonly CancellationTokenRegistration _breaking;
 
     public InProcessContext(
-        RunActivities activities, ResiliencePipeline retry, TimeProvider time, Action<RunProgress>? progress, CancellationToken stopping)
+        RunActivities activities, ResiliencePipeline retry, TimeProvider time, Action<RunProgress>? progress, bool isRecorded, CancellationToken stopping)
     {
-        (_activities, _retry, _time, _progress, _stopping) = (activities, retry, time, progress, stopping);
+        (_activities, _retry, _time, _progress, _isRecorded, _stopping) = (activities, retry, time, progress, isRecorded, stopping);
         _breaking = stopping.Register(() => _broken.CancelAfter(_grace));
     }
 
@@ -41,7 +42,8 @@ internal sealed class InProcessContext : IRunContext, IDisposable
         var token = activity.Closes ? CancellationToken.None : _broken.Token;
         try
         {
-            var retry = activity.Opens ? ResiliencePipeline.Empty : _retry;
+            // Somebody waits for the start of a run that is not recorded yet, and is told at once.
+            var retry = activity.Opens && !_isRecorded ? ResiliencePipeline.Empty : _retry;
             return await Task.Run(() => retry.ExecuteAsync(async cancellation => await activity.Do(_activities, input, cancellation), token).AsTask(), CancellationToken.None);
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)

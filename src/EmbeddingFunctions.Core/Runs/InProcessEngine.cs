@@ -14,6 +14,9 @@ public sealed class InProcessEngine
 
     private static readonly TimeSpan _beat = TimeSpan.FromSeconds(10);
 
+    // After a minute of silence another server may have taken the run up.
+    private static readonly TimeSpan _longestSilence = TimeSpan.FromSeconds(45);
+
     private readonly RunActivities _activities;
     private readonly RunPulse _pulse;
     private readonly TimeProvider _time;
@@ -47,10 +50,10 @@ public sealed class InProcessEngine
         input = input with { Request = input.Request with { PagesPerExecution = int.MaxValue } };
         using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var beating = new CancellationTokenSource();
-        var beat = Beat(input.RunId, unwanted, beating.Token);
+        var beat = Beat(input, unwanted, beating.Token);
         try
         {
-            using var context = new InProcessContext(_activities, _retry, _time, progress, unwanted.Token);
+            using var context = new InProcessContext(_activities, _retry, _time, progress, input.IsRecorded, unwanted.Token);
             RunOutcome? outcome;
             while ((outcome = await RunOrchestration.Run(context, input)) is null)
             {
@@ -73,26 +76,30 @@ public sealed class InProcessEngine
     }
 
     // Whoever cancels the run, through whichever host, is heard of here.
-    private async Task Beat(Guid runId, CancellationTokenSource unwanted, CancellationToken done)
+    private async Task Beat(RunInput run, CancellationTokenSource unwanted, CancellationToken done)
     {
+        var heard = _time.GetTimestamp();
         using var timer = new PeriodicTimer(_beat, _time);
         while (true)
         {
             try
             {
                 await timer.WaitForNextTickAsync(done);
-                if (await _pulse.Heartbeat(runId, done))
+                var isLost = run.IsRecorded && _time.GetElapsedTime(heard) > _longestSilence;
+                if (isLost || await _pulse.Heartbeat(run.RunId, done))
                 {
                     await unwanted.CancelAsync();
                 }
+
+                heard = _time.GetTimestamp();
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (done.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception e) when (WriteFaults.IsPassing(e))
+            catch (Exception)
             {
-                // The next beat may get through.
+                // The next beat may get through; whatever is wrong, the run's own steps will tell.
             }
         }
     }

@@ -8,8 +8,8 @@ internal sealed class OldRuns(NpgsqlDataSource database)
     /// <summary>A run whose process has not been heard of for so long is over, or free to be taken up.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
 
-    // What hosts take up from each other is over if none did.
-    private static readonly TimeSpan _abandoned = TimeSpan.FromHours(1);
+    // What hosts take up from each other is over if none did; their timers may come once a day.
+    private static readonly TimeSpan _abandoned = TimeSpan.FromDays(7);
 
     private static readonly TimeSpan _kept = TimeSpan.FromDays(90);
 

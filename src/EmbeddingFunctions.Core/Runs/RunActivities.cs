@@ -1,4 +1,3 @@
-using Azure.Identity;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Settings;
 
@@ -41,7 +40,7 @@ public sealed class RunActivities
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
             var reason = _redaction.Clean(e.Message);
-            throw WriteFaults.IsPassing(e) || e is AuthenticationFailedException ? new PassingFailureException(reason) : new ActivityFailedException(reason);
+            throw WriteFaults.IsPassing(e) ? new PassingFailureException(reason) : new ActivityFailedException(reason);
         }
     }
 

@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>An activity: its name for the engines, and the one line that does it.</summary>
-/// <param name="Opens">Whether it begins a run: a database that is away is then told at once, not waited for.</param>
+/// <param name="Opens">Whether it begins a run.</param>
 /// <param name="Closes">Whether it ends a run, and so is done even while the process is stopping.</param>
 public sealed record RunActivity<TInput, TOutput>(string Name, Func<RunActivities, TInput, CancellationToken, Task<TOutput>> Do, bool Opens = false, bool Closes = false);

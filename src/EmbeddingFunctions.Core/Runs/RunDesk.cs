@@ -34,7 +34,7 @@ public sealed class RunDesk
         var asked = Input(Guid.CreateVersion7(), request);
         if (await _requests.Record(asked.Request, asked.RunId, engine.Host, eventId, dueAt: null, cancellation))
         {
-            await engine.Begin(asked, cancellation);
+            await Begin(engine, asked, cancellation);
             return new AskedRun(asked.RunId, IsNew: true);
         }
 
@@ -42,8 +42,8 @@ public sealed class RunDesk
             ?? throw new TimeoutException("The event is just being recorded by another host; send it again.");
         if (isSame && isOpen)
         {
-            // Whoever recorded it may have ended before it was begun.
-            await engine.Begin(asked with { RunId = id }, cancellation);
+            // Whoever recorded it may have ended before it was begun; while somebody carries it, it is left to them.
+            await TakeUp(engine, id, cancellation);
         }
 
         return isSame ? new AskedRun(id, IsNew: false) : null;
@@ -52,8 +52,7 @@ public sealed class RunDesk
     /// <summary>What a host does at every tick of its timer.</summary>
     public async Task Tick(IRunEngine engine, CancellationToken cancellation)
     {
-        await TakeUp(engine, cancellation);
-        await StartDue(engine, cancellation);
+        await Each([() => TakeUp(engine, cancellation), () => StartDue(engine, cancellation)], work => work());
     }
 
     /// <summary>Starts a run for every corpus whose scheduled moment has come and was not served; a late or doubled tick starts nothing twice.</summary>
@@ -61,43 +60,19 @@ public sealed class RunDesk
     /// <exception cref="CorpusException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
     {
-        var (started, unready) = (new List<string>(), new List<string>());
-        foreach (var corpus in _corpora.All)
+        var started = new List<string>();
+        await Each(_corpora.All, async corpus =>
         {
-            try
+            if (await StartIfDue(engine, corpus, cancellation))
             {
-                if (await StartIfDue(engine, corpus, cancellation))
-                {
-                    started.Add(corpus.Name);
-                }
+                started.Add(corpus.Name);
             }
-            catch (CorpusException e)
-            {
-                unready.Add(e.Message);
-            }
-        }
-
-        return unready.Count == 0 ? started : throw new CorpusException(string.Join('\n', unready));
+        });
+        return started;
     }
 
     /// <summary>Goes on with the open runs of this kind of host that nobody carries, because a process ended or an engine lost them.</summary>
-    public async Task TakeUp(IRunEngine engine, CancellationToken cancellation)
-    {
-        try
-        {
-            foreach (var run in await _requests.TakeSilentRuns(engine.Host, OldRuns.Silence, cancellation))
-            {
-                if (!await CloseIfEnded(engine, run, cancellation))
-                {
-                    await engine.Begin(run, cancellation);
-                }
-            }
-        }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
-        {
-            // Before its migration a database holds no run.
-        }
-    }
+    public Task TakeUp(IRunEngine engine, CancellationToken cancellation) => TakeUp(engine, run: null, cancellation);
 
     /// <summary>Lets a run begin no more batches; it ends as cancelled when those in flight have.</summary>
     /// <returns>Whether it was still open.</returns>
@@ -127,10 +102,67 @@ public sealed class RunDesk
         var isDue = await _requests.Record(run.Request, run.RunId, engine.Host, eventId: null, dueAt, cancellation);
         if (isDue)
         {
-            await engine.Begin(run, cancellation);
+            await Begin(engine, run, cancellation);
         }
 
         return isDue;
+    }
+
+    private async Task TakeUp(IRunEngine engine, Guid? run, CancellationToken cancellation)
+    {
+        try
+        {
+            var corpora = _corpora.All.Select(corpus => corpus.Name).ToArray();
+            await Each(await _requests.TakeSilentRuns(engine.Host, OldRuns.Silence, corpora, run, cancellation), async silent =>
+            {
+                if (!await CloseIfEnded(engine, silent, cancellation))
+                {
+                    await Begin(engine, silent, cancellation);
+                }
+            });
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        {
+            // Before its migration a database holds no run.
+        }
+    }
+
+    // A run that its engine did not take is free for the next who asks.
+    private async Task Begin(IRunEngine engine, RunInput run, CancellationToken cancellation)
+    {
+        try
+        {
+            await engine.Begin(run, cancellation);
+        }
+        catch
+        {
+            await _requests.Free(run.RunId, CancellationToken.None);
+            throw;
+        }
+    }
+
+    // One that fails keeps no other from its turn.
+    private static async Task Each<T>(IEnumerable<T> items, Func<T, Task> work)
+    {
+        var failures = new List<Exception>();
+        foreach (var item in items)
+        {
+            try
+            {
+                await work(item);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                failures.Add(e);
+            }
+        }
+
+        if (failures.Count > 0)
+        {
+            throw failures.TrueForAll(e => e is CorpusException)
+                ? new CorpusException(string.Join('\n', failures.Select(e => e.Message)))
+                : failures.First(e => e is not CorpusException);
+        }
     }
 
     private async Task<bool> CloseIfEnded(IRunEngine engine, RunInput run, CancellationToken cancellation)
@@ -138,6 +170,12 @@ public sealed class RunDesk
         if (await engine.Look(run.RunId, cancellation) is not { EndedBecause: { } reason } carried)
         {
             return false;
+        }
+
+        // It may have closed its job between the two looks.
+        if (await _requests.Open(run.RunId, cancellation) is null)
+        {
+            return true;
         }
 
         await _runs.Close(new CloseRun(run, reason, carried.Cancelled), cancellation);

@@ -40,7 +40,8 @@ public sealed record RunInput(Guid RunId, RunRequest Request)
 public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Note = null);
 
 /// <summary>How a run ended, from what is committed.</summary>
-public sealed record RunOutcome(Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds);
+/// <param name="IsLeft">It has not ended: the next server goes on with it.</param>
+public sealed record RunOutcome(Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds, bool IsLeft = false);
 
 public enum RunStatus
 {

@@ -6,14 +6,16 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>What was asked for, as rows of <c>embedding_jobs</c>: recorded once for each event and each scheduled moment.</summary>
 internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings settings)
 {
-    // Scheduled: only if no later moment was served and the run of the last one has ended, which takes all that is pending anyway.
+    // A command that was forced goes on where an earlier one stopped; what hosts carry goes on by itself, and each event means itself.
+    // Scheduled: only if no later moment was served, and no run of an earlier one goes on, which takes all that is pending anyway.
     private const string Insert =
         $"""
         INSERT INTO embedding_jobs (corpus, partition, kinds, id, item_limit, force_before, host, event_id, due_at)
-        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(({RunScope.LentMoment}), now()) END, $7, $8, $9
+        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(CASE WHEN $7 = 'command' THEN ({RunScope.LentMoment}) END, now()) END, $7, $8, $9
         WHERE  $9 IS NULL OR NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND due_at IS NOT NULL AND (due_at >= $9 OR status IN ('pending', 'processing')))
+            WHERE  corpus = $1 AND due_at IS NOT NULL
+            AND    (due_at >= $9 OR status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 hour'))
         ON CONFLICT DO NOTHING
         """;
 
@@ -32,9 +34,17 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         WHERE  id IN (
             SELECT id FROM embedding_jobs
             WHERE  host = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - $2
+            AND    corpus = ANY ($3) AND ($4 IS NULL OR id = $4)
             ORDER  BY created_at
             FOR    UPDATE SKIP LOCKED)
         RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        """;
+
+    private const string FreeRun =
+        """
+        UPDATE embedding_jobs
+        SET    heartbeat_at = now() - interval '61 seconds'
+        WHERE  id = $1
         """;
 
     private const string FindOpen =
@@ -82,9 +92,23 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         return await reader.ReadAsync(cancellation) ? (reader.GetGuid(0), reader.GetBoolean(1), reader.GetBoolean(2)) : null;
     }
 
-    /// <summary>Open runs of a kind of host that nobody was heard of for so long: each is given to one caller.</summary>
-    public Task<List<RunInput>> TakeSilentRuns(RunHost host, TimeSpan silence, CancellationToken cancellation) =>
-        Read(TakeSilent, cancellation, Name(host), silence);
+    /// <summary>Open runs of a kind of host, of these corpora, of which nobody was heard for so long: each is given to one caller.</summary>
+    /// <param name="host">The kind.</param>
+    /// <param name="silence">How long.</param>
+    /// <param name="corpora">Those that the caller declares.</param>
+    /// <param name="run">Only this run.</param>
+    /// <param name="cancellation">Ends the asking.</param>
+    public Task<List<RunInput>> TakeSilentRuns(
+        RunHost host, TimeSpan silence, string[] corpora, Guid? run, CancellationToken cancellation) =>
+        Read(TakeSilent, cancellation, Name(host), silence, corpora, new NpgsqlParameter { Value = (object?)run ?? DBNull.Value, DataTypeName = "uuid" });
+
+    /// <summary>Lets whoever asks next take the run up, without waiting for its silence.</summary>
+    public async Task Free(Guid id, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(FreeRun);
+        command.Parameters.Add(new() { Value = id });
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
 
     /// <returns>The run if it is open.</returns>
     public async Task<RunInput?> Open(Guid id, CancellationToken cancellation) => (await Read(FindOpen, cancellation, id)).SingleOrDefault();
@@ -104,7 +128,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         await using var command = database.CreateCommand(sql);
         foreach (var value in values)
         {
-            command.Parameters.Add(new() { Value = value });
+            command.Parameters.Add(value as NpgsqlParameter ?? new() { Value = value });
         }
 
         await using var reader = await command.ExecuteReaderAsync(cancellation);

@@ -15,6 +15,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
         """
         SELECT j.force_before FROM embedding_jobs j
         WHERE  j.corpus = $1 AND j.partition IS NOT DISTINCT FROM $2 AND j.kinds = $3 AND j.force_before > now() - interval '1 day'
+        AND    j.host = 'command' AND j.cancel_requested_at IS NULL
         AND    NOT EXISTS (SELECT FROM embedding_jobs done
                            WHERE done.corpus = $1 AND done.partition IS NOT DISTINCT FROM $2 AND done.kinds = $3 AND done.force_before = j.force_before
                            AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
@@ -30,9 +31,14 @@ internal sealed class RunScope(NpgsqlDataSource database)
             corpus.Corpus.TableOf(kind);
         }
 
-        if (request.Partition is not { } partition || corpus.ActivePartitions is null)
+        if (request.Partition is not { } partition)
         {
             return;
+        }
+
+        if (corpus.ActivePartitions is null)
+        {
+            throw new CorpusException($"Corpus '{corpus.Corpus.Name}' has no partitions: leave '{partition}' out.");
         }
 
         await using var command = database.CreateCommand($"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = $1)");

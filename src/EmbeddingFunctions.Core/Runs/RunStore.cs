@@ -33,7 +33,7 @@ internal sealed class RunStore(
     private const string OpenJob =
         """
         UPDATE embedding_jobs
-        SET    status = 'processing', started_at = COALESCE(started_at, now()), updated_at = now()
+        SET    status = 'processing', started_at = COALESCE(started_at, now()), completed_at = NULL, error_message = NULL, updated_at = now()
         WHERE  id = $1
         RETURNING force_before, force_before < created_at
         """;
@@ -120,7 +120,7 @@ internal sealed class RunStore(
         var error = order.Cancelled ? "It was interrupted." : stopReason is null ? null : redaction.Clean(stopReason);
         if (order.Cancelled && await pulse.LeaveToOthers(run.RunId, cancellation))
         {
-            return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0);
+            return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
 
         await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),

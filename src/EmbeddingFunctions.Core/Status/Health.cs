@@ -1,12 +1,11 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Limits;
-using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
 
-/// <summary>Whether a host can do its work now: asks the database a little, the provider nothing.</summary>
+/// <summary>Whether a host can do its work now: asks the database a little, the provider nothing. Anybody may ask, so it repeats no other's words.</summary>
 public sealed class Health
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
@@ -15,10 +14,9 @@ public sealed class Health
     private readonly BoundCorpora _bound;
     private readonly CorpusSet _corpora;
     private readonly ProviderGate _gate;
-    private readonly Redaction _redaction;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusSet corpora, ProviderGate gate, Redaction redaction) =>
-        (_database, _bound, _corpora, _gate, _redaction) = (database, bound, corpora, gate, redaction);
+    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusSet corpora, ProviderGate gate) =>
+        (_database, _bound, _corpora, _gate) = (database, bound, corpora, gate);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -33,8 +31,8 @@ public sealed class Health
             }
         }
 
-        var stopped = _gate.StoppedBecause;
-        checks.Add(new HealthCheck("provider", stopped is null, stopped is null ? null : _redaction.Clean(stopped)));
+        var isStopped = _gate.StoppedBecause is not null;
+        checks.Add(new HealthCheck("provider", !isStopped, isStopped ? "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more." : null));
         return new HealthReport(checks.TrueForAll(check => check.IsHealthy), checks);
 
         async Task<HealthCheck> Try(string name, Func<CancellationToken, Task> check)
@@ -48,13 +46,12 @@ public sealed class Health
             {
                 return new HealthCheck(name, false, $"No answer within {_patience.TotalSeconds:0} seconds.");
             }
-            catch (CorpusException e)
+            catch (CorpusException)
             {
-                return new HealthCheck(name, false, _redaction.Clean(e.Message));
+                return new HealthCheck(name, false, "The database is not ready for it. 'embeddings doctor' says more.");
             }
             catch (Exception e) when (e is NpgsqlException or TimeoutException or Azure.Identity.AuthenticationFailedException)
             {
-                // Anybody may ask: what the server says, its name and its user are for the log.
                 return new HealthCheck(name, false, "It cannot be reached.");
             }
         }

@@ -80,7 +80,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EmbeddedPostgresException(
-                $"Another embeddings process uses the database in {folder}: wait for it, work in another folder, or set DATABASE_URL to a server that many may share. ({e.Message})");
+                $"Another embeddings process uses the database in {folder}: wait for it (stop it if it is 'embeddings serve'), work in another folder, or set DATABASE_URL to a server that many may share. ({e.Message})");
         }
     }
 

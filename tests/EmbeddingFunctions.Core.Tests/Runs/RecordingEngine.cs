@@ -13,6 +13,9 @@ internal sealed class RecordingEngine(RunHost host = RunHost.Server) : IRunEngin
 
     public CarriedRun? Knows { get; set; }
 
+    /// <summary>Happens while it is asked what it knows.</summary>
+    public Func<Guid, Task> OnLook { get; init; } = _ => Task.CompletedTask;
+
     /// <summary>Fails to begin.</summary>
     public bool IsAway { get; set; }
 
@@ -32,5 +35,9 @@ internal sealed class RecordingEngine(RunHost host = RunHost.Server) : IRunEngin
         return Task.CompletedTask;
     }
 
-    public Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation) => Task.FromResult(Knows);
+    public async Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation)
+    {
+        await OnLook(runId);
+        return Knows;
+    }
 }

@@ -1,9 +1,12 @@
+using Azure.Identity;
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Limits;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
@@ -109,15 +112,69 @@ public sealed class RunDeskTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_event_that_is_never_sent_again_is_begun_once_it_has_been_silent_for_a_minute()
+    public async Task An_event_sent_again_to_another_host_is_left_to_the_one_that_carries_it()
+    {
+        await Ask("e-1");
+        var other = new RecordingEngine();
+        Assert.False((await Desk().Ask(other, new RunRequest("workspace", []), "e-1", default))!.IsNew);
+
+        Assert.Empty(other.Begun);
+    }
+
+    [Fact]
+    public async Task A_run_that_closes_while_its_engine_is_asked_stays_as_it_closed()
+    {
+        var run = await Ask(null);
+        await Silence();
+        var engine = new RecordingEngine { Knows = new CarriedRun("The orchestration ended without closing its job."), OnLook = _ => End() };
+
+        await Desk().TakeUp(engine, default);
+
+        Assert.Equal("completed", await _database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", run!.Id));
+    }
+
+    [Fact]
+    public async Task A_run_of_a_corpus_that_this_host_does_not_declare_is_left_to_one_that_does()
+    {
+        var run = await Ask(null);
+        await Silence();
+        await _database.Execute("UPDATE embedding_jobs SET corpus = 'laws'");
+        await Desk().TakeUp(_engine, default);
+
+        Assert.Single(_engine.Begun);
+        Assert.Equal("pending", await _database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", run!.Id));
+    }
+
+    [Fact]
+    public async Task A_recorded_run_outlives_a_passing_fault_at_its_start()
+    {
+        var run = await Ask(null);
+        await _database.Execute(
+            """
+            CREATE SEQUENCE faults;
+            CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('faults') = 1 THEN RAISE EXCEPTION 'terminating' USING ERRCODE = '57P01'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER fail_once BEFORE INSERT ON embedding_start_slots FOR EACH ROW EXECUTE FUNCTION fail_once();
+            """);
+
+        var outcome = await _product.Get<InProcessEngine>().Carry(new RunInput(run!.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
+
+        Assert.Equal(RunStatus.Completed, outcome.Status);
+    }
+
+    [Fact]
+    public void A_token_that_could_not_be_had_passes() =>
+        Assert.True(WriteFaults.IsPassing(new NpgsqlException("Exception while reading the password", new AuthenticationFailedException("timed out"))));
+
+    [Fact]
+    public async Task An_event_that_was_not_begun_and_is_never_sent_again_is_begun_by_the_next_tick()
     {
         _engine.IsAway = true;
         await Assert.ThrowsAsync<TimeoutException>(() => Ask("e-1", new RunRequest("workspace", ["issue", "discussion"], Limit: 7, Force: true)));
         _engine.IsAway = false;
-        await Desk().TakeUp(_engine, default);
-        Assert.Empty(_engine.Begun);
-
-        await Silence();
         await Desk().TakeUp(_engine, default);
         await Desk().TakeUp(_engine, default);
 
@@ -153,13 +210,15 @@ public sealed class RunDeskTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_run_that_no_host_has_taken_up_for_an_hour_is_over_and_holds_up_the_schedule_no_longer()
+    public async Task A_run_that_no_host_has_taken_up_for_an_hour_holds_up_the_schedule_no_longer_and_after_a_week_it_is_over()
     {
         await Tick();
         await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 minutes', host = 'functions'");
         _time.Advance(TimeSpan.FromMinutes(15));
 
         Assert.Single(await Tick());
+        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '8 days' WHERE host = 'functions'");
+        await Tick();
         Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs ORDER BY due_at LIMIT 1"));
     }
 
@@ -176,6 +235,22 @@ public sealed class RunDeskTests : IAsyncLifetime
         Assert.Equal((RunStatus.Cancelled, "It was cancelled.", 0), (outcome.Status, outcome.Error, _fake.RequestCount));
         Assert.Equal(run.Id, Assert.Single(_engine.Cancelled));
         Assert.False(await Desk().Cancel(_engine, run.Id, default));
+    }
+
+    [Fact]
+    public async Task A_forced_event_means_all_again_whatever_an_earlier_one_was_cancelled_in()
+    {
+        var workspace = new TestWorkspace(_database);
+        await workspace.Items(await workspace.Repository(), 30);
+        var cancelled = await Ask(null, new RunRequest("workspace", [], Limit: 5, Force: true));
+        await Desk().Cancel(_engine, cancelled!.Id, default);
+        await _product.Run();
+
+        var forced = await Ask(null, new RunRequest("workspace", [], Force: true));
+        var outcome = await _product.Get<InProcessEngine>().Carry(
+            new RunInput(forced!.Id, new RunRequest("workspace", [], Force: true)) { IsRecorded = true }, null, default);
+
+        Assert.Equal((30, 30, 60L), (outcome.ItemsTotal, outcome.Counts.Embedded, _fake.PaidInputCount));
     }
 
     [Fact]
