@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Imports;
@@ -34,6 +35,7 @@ public static class EmbeddingServices
             .AddLogging()
             .AddStorage()
             .AddProvider()
+            .AddCache()
             .AddRuns()
             .AddReports()
             .AddHttp();
@@ -62,6 +64,22 @@ public static class EmbeddingServices
         var limited = new ThrottledEmbeddingGenerator(
             asked, gate, new RateBudget(settings.RequestsPerMinute, time), new RateBudget(settings.TokensPerMinute, time), settings.Concurrency, time);
         return new RetryingEmbeddingGenerator(limited, gate, time);
+    }
+
+    private static IServiceCollection AddCache(this IServiceCollection services) =>
+        services
+            .AddSingleton<CacheKey>()
+            .AddSingleton(s => Cache(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CacheKey>(), s.GetRequiredService<TimeProvider>()));
+
+    private static IVectorCache Cache(EmbeddingSettings settings, NpgsqlDataSource database, CacheKey key, TimeProvider time)
+    {
+        if (settings.Provider == ProviderChoice.Local)
+        {
+            return new NoVectorCache();
+        }
+
+        var table = new PostgresVectorCache(database, key, time);
+        return settings.RedisUrl is { } url ? new RedisVectorCache(new RedisConnection(url, time), key, table, time) : table;
     }
 
     private static IServiceCollection AddRuns(this IServiceCollection services) =>

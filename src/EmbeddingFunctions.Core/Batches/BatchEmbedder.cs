@@ -62,11 +62,11 @@ internal sealed class BatchEmbedder(
     {
         var gate = BatchGate.Sort(claim, forced: batch.ForceBefore is not null);
         var meter = new RequestMeter();
-        var texts = new EmbeddedTexts(gate.Texts);
-        var fault = await Call(texts, claim, meter, cancellation);
+        var texts = new EmbeddedTexts(gate.Texts, gate.Fingerprints);
+        var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);
         var (outcomes, failures) = gate.Settle(texts);
         // What is given back was not claimed: it does not count towards a run's limit.
-        var counts = new BatchCounts { Claimed = outcomes.Count + failures.Count, Requests = meter.Requests, Tokens = meter.Tokens };
+        var counts = new BatchCounts { Claimed = outcomes.Count + failures.Count, Cached = gate.Cached(texts), Requests = meter.Requests, Tokens = meter.Tokens };
         // What was paid for is written even if the run is being stopped.
         counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
         return fault switch
@@ -80,11 +80,12 @@ internal sealed class BatchEmbedder(
     }
 
     /// <returns>Why not all texts were decided upon, or null.</returns>
-    private async Task<Exception?> Call(EmbeddedTexts texts, Claim claim, RequestMeter meter, CancellationToken cancellation)
+    private async Task<Exception?> Call(
+        EmbeddedTexts texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {
         try
         {
-            await embedder.Embed(texts, claim.Table.Rule, meter, cancellation);
+            await embedder.Embed(texts, claim.Table.Rule, meter, since, cancellation);
             return null;
         }
         catch (ProviderException e)

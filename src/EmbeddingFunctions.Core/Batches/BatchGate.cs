@@ -10,6 +10,7 @@ internal sealed class BatchGate
     private readonly List<ItemFailure> _failed = [];
     private readonly List<(ClaimedItem Item, string Hash, int Text)> _waiting = [];
     private readonly List<string> _texts = [];
+    private readonly List<string> _fingerprints = [];
 
     private BatchGate()
     {
@@ -17,6 +18,8 @@ internal sealed class BatchGate
 
     /// <summary>The texts to embed, no two alike.</summary>
     public IReadOnlyList<string> Texts => _texts;
+
+    public IReadOnlyList<string> Fingerprints => _fingerprints;
 
     public static BatchGate Sort(Claim claim, bool forced)
     {
@@ -50,6 +53,9 @@ internal sealed class BatchGate
         return (outcomes, failures);
     }
 
+    /// <summary>How many items got their vector from the cache.</summary>
+    public int Cached(EmbeddedTexts texts) => _waiting.Count(waiting => texts.AreCached[waiting.Text]);
+
     // The template's own words round nothing say nothing.
     private static string TextOf(ClaimedItem item, Claim claim) =>
         item.Values.All(NormalizedText.IsBlank)
@@ -80,6 +86,7 @@ internal sealed class BatchGate
             {
                 known[hash] = index = _texts.Count;
                 _texts.Add(text);
+                _fingerprints.Add(hash);
             }
 
             _waiting.Add((item, hash, index));

@@ -72,7 +72,7 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
     public async Task A_key_that_stops_working_in_the_middle_costs_no_more_than_what_was_in_flight()
     {
         await Workspace.Items(Repository, 200);
-        await Workspace.Items(await Workspace.Repository("acme/two"), 200);
+        await Workspace.Items(await Workspace.Repository("acme/two"), 200, words: "two");
         Fake.Script(Requests.Where(request => request.Number > 5), Fault.BadKey());
 
         var outcome = await Worker.Run(concurrency: 4);

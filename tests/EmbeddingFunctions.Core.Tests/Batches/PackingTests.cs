@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
@@ -104,8 +105,8 @@ public sealed class PackingTests : IAsyncLifetime
             BaseUrl = new Uri(fake.BaseUrl + "/"),
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
-        var texts = new EmbeddedTexts(inputs);
-        await new TextEmbedder(generator, _packer).Embed(texts, _rule, new RequestMeter(), CancellationToken.None);
+        var texts = new EmbeddedTexts(inputs, inputs);
+        await new TextEmbedder(generator, _packer, new NoVectorCache()).Embed(texts, _rule, new RequestMeter(), since: null, CancellationToken.None);
         for (var i = 0; i < inputs.Length; i++)
         {
             Assert.Equal(texts.Failures[i] is null ? FakeVector.Of(inputs[i], _rule.Model, 2) : null, texts.Vectors[i]?.ToArray());

@@ -58,7 +58,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         var (reason, _, isDead) = await Failure(id);
         Assert.True(isDead);
         await Embed();
-        Assert.Equal((reason, 3), ((await Failure(id)).Reason, Fake.RequestCount));
+        Assert.Equal((reason, 1), ((await Failure(id)).Reason, Fake.RequestCount));
         Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 3_500, 3_600);
 
         await Database.Execute($"ALTER TABLE issues DROP CONSTRAINT {BatchDatabase.Obstacle}");

@@ -1,0 +1,75 @@
+using StackExchange.Redis;
+
+namespace EmbeddingFunctions.Caching;
+
+/// <summary>Redis when it is there. It is connected to in the background, and left alone for a while after it failed, so that an outage costs one short wait.</summary>
+internal sealed class RedisConnection : IDisposable
+{
+    /// <summary>No command is waited for longer.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+
+    private static readonly TimeSpan _leftAlone = TimeSpan.FromSeconds(5);
+
+    private readonly Task<ConnectionMultiplexer> _connecting;
+    private readonly Task _firstChance;
+    private readonly TimeProvider _time;
+    private long _failedAt = long.MinValue;
+
+    /// <param name="url">Such as redis://:password@host:6379/0; rediss for TLS.</param>
+    /// <param name="time">Tells when to try again.</param>
+    public RedisConnection(string url, TimeProvider time)
+    {
+        _time = time;
+        _connecting = Task.Run(() => ConnectionMultiplexer.ConnectAsync(Options(new Uri(url))));
+        _firstChance = Task.WhenAny(_connecting, Task.Delay(Patience, time));
+    }
+
+    /// <summary>Whether it cannot be asked now.</summary>
+    public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected
+        || (Volatile.Read(ref _failedAt) is var failedAt && failedAt != long.MinValue && _time.GetElapsedTime(failedAt) < _leftAlone);
+
+    /// <returns>The command's answer, or the default if Redis is away or does not answer in time.</returns>
+    public async Task<T?> Ask<T>(Func<IDatabase, Task<T>> command, CancellationToken cancellation)
+    {
+        await _firstChance;
+        if (IsAway)
+        {
+            return default;
+        }
+
+        try
+        {
+            return await command(_connecting.Result.GetDatabase()).WaitAsync(Patience, cancellation);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            Volatile.Write(ref _failedAt, _time.GetTimestamp());
+            return default;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_connecting.IsCompletedSuccessfully)
+        {
+            _connecting.Result.Dispose();
+        }
+    }
+
+    // A user's name is known to newer clients only; the one that some feeds have knows the password alone.
+    private static ConfigurationOptions Options(Uri url)
+    {
+        var user = url.UserInfo.Split(':', 2);
+        var options = ConfigurationOptions.Parse(
+            user[0].Length > 0 ? $"{url.Host}:{Port(url)},user={Uri.UnescapeDataString(user[0])}" : $"{url.Host}:{Port(url)}", ignoreUnknown: true);
+        options.Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null;
+        options.Ssl = url.Scheme == "rediss";
+        options.DefaultDatabase = int.TryParse(url.AbsolutePath.Trim('/'), out var number) ? number : null;
+        options.AbortOnConnectFail = false;
+        options.ConnectTimeout = 2_000;
+        options.ClientName = "embeddings";
+        return options;
+    }
+
+    private static int Port(Uri url) => url.Port > 0 ? url.Port : 6_379;
+}

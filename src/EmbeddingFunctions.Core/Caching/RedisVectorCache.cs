@@ -1,0 +1,56 @@
+using StackExchange.Redis;
+
+namespace EmbeddingFunctions.Caching;
+
+/// <summary>The cache in Redis, and in Postgres while Redis is away.</summary>
+internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVectorCache whileAway, TimeProvider time) : IVectorCache, IDisposable
+{
+    private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
+
+    private static readonly byte[] _prefix = "embedding:"u8.ToArray();
+
+    /// <summary>Whether the table stands in for it now.</summary>
+    public bool IsAway => redis.IsAway;
+
+    public async Task<IReadOnlyDictionary<string, ReadOnlyMemory<float>>> Find(
+        IReadOnlyList<string> fingerprints, int dimensions, DateTimeOffset? since, CancellationToken cancellation)
+    {
+        var entries = await redis.Ask(database => database.StringGetAsync(fingerprints.Select(Key).ToArray()), cancellation);
+        if (entries is null)
+        {
+            return await whileAway.Find(fingerprints, dimensions, since, cancellation);
+        }
+
+        var found = new Dictionary<string, ReadOnlyMemory<float>>();
+        for (var i = 0; i < entries.Length; i++)
+        {
+            if ((byte[]?)entries[i] is { } entry && CacheEntry.Read(fingerprints[i], entry, dimensions, since) is { } vector)
+            {
+                found[fingerprints[i]] = vector;
+            }
+        }
+
+        return found;
+    }
+
+    public async Task Store(IReadOnlyList<KeyValuePair<string, ReadOnlyMemory<float>>> vectors)
+    {
+        var now = time.GetUtcNow();
+        var stored = await redis.Ask(async database =>
+        {
+            var batch = database.CreateBatch();
+            var sets = vectors.Select(entry => batch.StringSetAsync(Key(entry.Key), CacheEntry.Write(entry.Key, entry.Value.Span, now), _kept)).ToList();
+            batch.Execute();
+            await Task.WhenAll(sets);
+            return true;
+        }, CancellationToken.None);
+        if (!stored)
+        {
+            await whileAway.Store(vectors);
+        }
+    }
+
+    public void Dispose() => redis.Dispose();
+
+    private RedisKey Key(string fingerprint) => (byte[])[.. _prefix, .. key.Of(fingerprint)];
+}

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Testing;
+using StackExchange.Redis;
+
+namespace EmbeddingFunctions.Core.Tests.Caching;
+
+public sealed class RedisVectorCacheTests : VectorCacheTests
+{
+    private static readonly string _url = Environment.GetEnvironmentVariable("TEST_REDIS_URL")
+        ?? throw new InvalidOperationException("TEST_REDIS_URL is not set: run './run test', which provides a server, or set it too.");
+
+    [Fact]
+    public async Task What_is_stored_stands_in_Redis_and_not_in_the_table()
+    {
+        await Cache.Store([Entry("a", 1)]);
+
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_cache"));
+    }
+
+    [Fact]
+    public async Task Two_databases_that_share_a_Redis_pay_once()
+    {
+        await using var fake = await FakeOpenAi.StartAsync();
+        await using var other = await TestDatabase.Migrated();
+        await using var first = new TestEngine(Database, fake, settings => settings with { RedisUrl = _url });
+        await using var second = new TestEngine(other, fake, settings => settings with { RedisUrl = _url });
+        await Connected((RedisVectorCache)first.Get<IVectorCache>());
+        await Connected((RedisVectorCache)second.Get<IVectorCache>());
+        foreach (var database in new[] { Database, other })
+        {
+            var workspace = new TestWorkspace(database);
+            await workspace.Items(await workspace.Repository(), 30);
+        }
+
+        var paid = await first.Run();
+        var cached = await second.Run();
+
+        Assert.Equal((30, 0, 2), (paid.Counts.Embedded, paid.Counts.Cached, paid.Counts.Requests));
+        Assert.Equal((30, 30, 0), (cached.Counts.Embedded, cached.Counts.Cached, cached.Counts.Requests));
+        Assert.Empty(await new TestWorkspace(other).Stale());
+    }
+
+    [Fact]
+    public async Task Without_Redis_the_table_is_the_cache()
+    {
+        using var cache = Over("redis://127.0.0.1:1");
+        await cache.Store([Entry("a", 1)]);
+
+        Assert.Single(await cache.Find(["a"], 2, since: null, default));
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding_cache"));
+    }
+
+    [Fact]
+    public async Task A_Redis_that_answers_no_more_costs_a_quarter_of_a_second_once()
+    {
+        using var proxy = new Proxy(new Uri(_url));
+        using var cache = Over($"redis://127.0.0.1:{proxy.Port}");
+        await Connected(cache);
+        proxy.Hang();
+
+        var watch = Stopwatch.StartNew();
+        Assert.Empty(await cache.Find(["a"], 2, since: null, default));
+        var first = watch.Elapsed;
+        for (var i = 0; i < 20; i++)
+        {
+            await cache.Find(["a"], 2, since: null, default);
+        }
+
+        Assert.InRange(first, RedisConnection.Patience - TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(2));
+        Assert.True(watch.Elapsed - first < TimeSpan.FromSeconds(2), $"Twenty more took {watch.Elapsed - first}.");
+    }
+
+    private protected override async Task<IVectorCache> Open(CacheKey key)
+    {
+        var cache = new RedisVectorCache(new RedisConnection(_url, TimeProvider.System), key, new PostgresVectorCache(Database.Source, key, TimeProvider.System), TimeProvider.System);
+        await Connected(cache);
+        return cache;
+    }
+
+    private protected override Task Put(byte[] key, byte[] entry) => Ask(redis => redis.StringSetAsync(Name(key), entry, TimeSpan.FromMinutes(1)));
+
+    private protected override Task<TimeSpan?> KeptFor(byte[] key) => Ask(redis => redis.KeyTimeToLiveAsync(Name(key)));
+
+    private RedisVectorCache Over(string url) =>
+        new(new RedisConnection(url, TimeProvider.System), Key, new PostgresVectorCache(Database.Source, Key, TimeProvider.System), TimeProvider.System);
+
+    // It connects in the background: what is stored before that goes into the table.
+    private static async Task Connected(RedisVectorCache cache)
+    {
+        for (var end = DateTime.UtcNow.AddSeconds(30); cache.IsAway; await Task.Delay(20))
+        {
+            Assert.True(DateTime.UtcNow < end, "Redis was not reached.");
+        }
+    }
+
+    private static RedisKey Name(byte[] key) => (byte[])[.. "embedding:"u8, .. key];
+
+    private static async Task<T> Ask<T>(Func<IDatabase, Task<T>> command)
+    {
+        var url = new Uri(_url);
+        using var connection = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        return await command(connection.GetDatabase());
+    }
+
+    /// <summary>A TCP proxy that can stop to pass anything on.</summary>
+    private sealed class Proxy : IDisposable
+    {
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private volatile bool _hangs;
+
+        public Proxy(Uri target)
+        {
+            _listener.Start();
+            _ = Accept(target);
+        }
+
+        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+        public void Hang() => _hangs = true;
+
+        public void Dispose() => _listener.Dispose();
+
+        private async Task Accept(Uri target)
+        {
+            while (true)
+            {
+                TcpClient from;
+                try
+                {
+                    from = await _listener.AcceptTcpClientAsync();
+                }
+                catch (Exception e) when (e is SocketException or ObjectDisposedException)
+                {
+                    return;
+                }
+
+                var to = new TcpClient(target.Host, target.Port);
+                _ = Pump(from.GetStream(), to.GetStream());
+                _ = Pump(to.GetStream(), from.GetStream());
+            }
+        }
+
+        private async Task Pump(NetworkStream from, NetworkStream to)
+        {
+            var buffer = new byte[8192];
+            try
+            {
+                while (await from.ReadAsync(buffer) is > 0 and var count)
+                {
+                    if (!_hangs)
+                    {
+                        await to.WriteAsync(buffer.AsMemory(0, count));
+                    }
+                }
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
+            {
+                // One of the two has gone.
+            }
+        }
+    }
+}
