@@ -104,7 +104,8 @@ public static class EmbeddingServices
                 s.GetRequiredService<RunStore>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(),
                 s.GetRequiredService<Redaction>()))
             .AddSingleton(s => new DryRun(
-                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<EmbeddingSettings>()))
+                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<IVectorCache>(),
+                s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<TimeProvider>()));
 
     private static IServiceCollection AddReports(this IServiceCollection services) =>

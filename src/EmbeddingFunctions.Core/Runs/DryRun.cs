@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Texts;
@@ -6,16 +7,17 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Predicts a run from the texts themselves: it calls nobody and writes nothing.</summary>
+/// <summary>Predicts a run from the texts themselves and the cache: it calls no provider and writes nothing.</summary>
 public sealed class DryRun
 {
     private readonly BoundCorpora _corpora;
     private readonly NpgsqlDataSource _database;
     private readonly RunScope _scope;
+    private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
-    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, EmbeddingSettings settings) =>
-        (_corpora, _database, _scope, _settings) = (corpora, database, scope, settings);
+    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, IVectorCache cache, EmbeddingSettings settings) =>
+        (_corpora, _database, _scope, _cache, _settings) = (corpora, database, scope, cache, settings);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
     public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
@@ -24,6 +26,7 @@ public sealed class DryRun
         await _scope.Check(corpus, request, cancellation);
         var forceBefore = await _scope.ForceBefore(request, cancellation);
         var packer = new RequestPacker();
+        var paid = new HashSet<string>();
         var (items, inputs, requests, tokens) = (0, 0, 0, 0L);
         foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
         {
@@ -31,7 +34,7 @@ public sealed class DryRun
             await foreach (var batch in Batches(corpus, table, request, forceBefore, left, cancellation))
             {
                 var claim = new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch);
-                var texts = BatchGate.Sort(claim, request.Force).Texts;
+                var texts = await Unpaid(BatchGate.Sort(claim, request.Force), table.Rule, forceBefore, paid, cancellation);
                 items += batch.Count;
                 inputs += texts.Count;
                 requests += packer.Pack(texts).Count();
@@ -42,6 +45,15 @@ public sealed class DryRun
         var isFree = _settings.Provider == ProviderChoice.Local;
         var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
         return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2));
+    }
+
+    // What an earlier batch pays for, or is in the cache, is not sent.
+    private async Task<List<string>> Unpaid(
+        BatchGate gate, EmbeddingRule rule, DateTimeOffset? since, HashSet<string> paid, CancellationToken cancellation)
+    {
+        var unknown = Enumerable.Range(0, gate.Texts.Count).Where(i => paid.Add(gate.Fingerprints[i])).ToList();
+        var cached = unknown.Count == 0 ? null : await _cache.Find(unknown.Select(i => gate.Fingerprints[i]).ToList(), rule.Dimensions, since, cancellation);
+        return unknown.Where(i => !cached!.ContainsKey(gate.Fingerprints[i])).Select(i => gate.Texts[i]).ToList();
     }
 
     private async IAsyncEnumerable<List<ClaimedItem>> Batches(
