@@ -24,5 +24,6 @@ public sealed class BatchDatabase : IAsyncLifetime
         DELETE FROM embedding_claims;
         DELETE FROM embedding_start_slots;
         DELETE FROM similarity_cache;
+        DELETE FROM embedding_cache;
         """);
 }

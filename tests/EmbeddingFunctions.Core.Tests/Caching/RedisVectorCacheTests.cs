@@ -29,10 +29,12 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
         await using var second = new TestEngine(other, fake, settings => settings with { RedisUrl = _url });
         await Connected((RedisVectorCache)first.Get<IVectorCache>());
         await Connected((RedisVectorCache)second.Get<IVectorCache>());
+        // What an earlier run of the tests left in this Redis is of other words.
+        var words = $"{Guid.NewGuid()}";
         foreach (var database in new[] { Database, other })
         {
             var workspace = new TestWorkspace(database);
-            await workspace.Items(await workspace.Repository(), 30);
+            await workspace.Items(await workspace.Repository(), 30, words: words);
         }
 
         var paid = await first.Run();
