@@ -1,12 +1,13 @@
 using System.Text.Json;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
 /// <summary>One pass over the orchestration with what was recorded so far.</summary>
 internal sealed class ReplayContext(RunActivities activities, int execution, IReadOnlyList<RecordedStep> history) : IRunContext
 {
-    private readonly SingleThread _thread = new();
+    private readonly Turns _thread = new();
     private readonly List<(string Name, string Input, Action<string> Complete, Func<Task<string>> Do)> _calls = [];
     private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
     private int _ids;
@@ -25,12 +26,12 @@ internal sealed class ReplayContext(RunActivities activities, int execution, IRe
     public (bool Done, RunOutcome? Outcome) Replay(RunInput input)
     {
         Task<RunOutcome?>? run = null;
-        _thread.Run(() => run = RunOrchestration.Run(this, input));
+        _thread.Take(() => run = RunOrchestration.Run(this, input));
         foreach (var step in history)
         {
             Assert.True(step.Call < _calls.Count, $"The replay has not asked for {step.Name} yet, which had completed before.");
             Assert.Equal((step.Name, step.Input), (_calls[step.Call].Name, _calls[step.Call].Input));
-            _thread.Run(() => _calls[step.Call].Complete(step.Output));
+            _thread.Take(() => _calls[step.Call].Complete(step.Output));
         }
 
         return run!.IsCompleted ? (true, run.GetAwaiter().GetResult()) : (false, null);
@@ -60,30 +61,4 @@ internal sealed class ReplayContext(RunActivities activities, int execution, IRe
     }
 
     public void ContinueAsNew(RunInput input) => Next = input;
-
-    /// <summary>Lets all continuations run on the caller's thread before going on, as durable engines do.</summary>
-    private sealed class SingleThread : SynchronizationContext
-    {
-        private readonly Queue<(SendOrPostCallback, object?)> _work = new();
-
-        public override void Post(SendOrPostCallback d, object? state) => _work.Enqueue((d, state));
-
-        public void Run(Action action)
-        {
-            var outer = Current;
-            SetSynchronizationContext(this);
-            try
-            {
-                action();
-                while (_work.TryDequeue(out var work))
-                {
-                    work.Item1(work.Item2);
-                }
-            }
-            finally
-            {
-                SetSynchronizationContext(outer);
-            }
-        }
-    }
 }

@@ -10,12 +10,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
-/// <summary>Runs that are asked for, due, taken up and cancelled.</summary>
+/// <summary>Runs that are asked for, taken up and cancelled.</summary>
 public sealed class RunDeskTests : IAsyncLifetime
 {
-    // The last moment of the schedule before the clock begins, at 03:04:05.
-    private static readonly DateTimeOffset _hour = new(2026, 1, 2, 3, 0, 0, TimeSpan.Zero);
-
     private readonly RecordingEngine _engine = new();
     private readonly ManualClock _time = new();
     private FakeOpenAi _fake = null!;
@@ -34,58 +31,6 @@ public sealed class RunDeskTests : IAsyncLifetime
         await _product.DisposeAsync();
         await _database.DisposeAsync();
         await _fake.DisposeAsync();
-    }
-
-    [Fact]
-    public async Task A_late_and_a_doubled_tick_start_nothing_twice()
-    {
-        Assert.Equal("workspace", Assert.Single(await Tick()));
-        Assert.Empty(await Tick());
-        await End();
-        _time.Advance(TimeSpan.FromMinutes(10));
-        Assert.Empty(await Tick());
-
-        _time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Single(await Tick());
-        Assert.Equal([_hour, _hour.AddMinutes(15)], await Due());
-    }
-
-    [Fact]
-    public async Task Many_hosts_that_tick_at_once_start_one_run()
-    {
-        var started = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(Tick)));
-
-        Assert.Equal((1, 1), (started.Sum(corpora => corpora.Count), _engine.Begun.Count));
-    }
-
-    [Fact]
-    public async Task A_timer_that_comes_a_little_early_is_on_time()
-    {
-        // 03:14:58
-        _time.Advance(new TimeSpan(0, 10, 53));
-        await Tick();
-
-        Assert.Equal(_hour.AddMinutes(15), Assert.Single(await Due()));
-    }
-
-    [Fact]
-    public async Task While_the_last_scheduled_run_goes_on_no_other_is_started()
-    {
-        await Tick();
-        _time.Advance(TimeSpan.FromHours(3));
-        Assert.Empty(await Tick());
-
-        await End();
-        Assert.Single(await Tick());
-    }
-
-    [Fact]
-    public async Task A_corpus_that_the_database_is_not_ready_for_is_told_and_holds_up_no_other()
-    {
-        await _database.Execute("DELETE FROM embedding_rules");
-
-        var refused = await Assert.ThrowsAsync<CorpusException>(Tick);
-        Assert.Contains("migrate workspace", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -210,19 +155,6 @@ public sealed class RunDeskTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_run_that_no_host_has_taken_up_for_an_hour_holds_up_the_schedule_no_longer_and_after_a_week_it_is_over()
-    {
-        await Tick();
-        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 minutes', host = 'functions'");
-        _time.Advance(TimeSpan.FromMinutes(15));
-
-        Assert.Single(await Tick());
-        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '8 days' WHERE host = 'functions'");
-        await Tick();
-        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs ORDER BY due_at LIMIT 1"));
-    }
-
-    [Fact]
     public async Task A_cancelled_run_claims_nothing_more_whoever_carries_it()
     {
         var workspace = new TestWorkspace(_database);
@@ -297,14 +229,9 @@ public sealed class RunDeskTests : IAsyncLifetime
         _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
         _product.Get<EmbeddingSettings>(), _time);
 
-    private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);
-
     private Task<AskedRun?> Ask(string? eventId, RunRequest? request = null) => Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);
 
     private Task End() => _database.Execute("UPDATE embedding_jobs SET status = 'completed', completed_at = now()");
 
     private Task Silence() => _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 seconds'");
-
-    private async Task<IEnumerable<DateTimeOffset>> Due() =>
-        (await _database.Rows("SELECT due_at FROM embedding_jobs ORDER BY due_at")).Select(row => new DateTimeOffset((DateTime)row[0]!));
 }

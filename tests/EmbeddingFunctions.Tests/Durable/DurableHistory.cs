@@ -3,6 +3,7 @@ using EmbeddingFunctions.App;
 using EmbeddingFunctions.App.Durable;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing;
 using Microsoft.DurableTask;
 using Moq;
 
@@ -178,32 +179,6 @@ internal sealed class DurableHistory(RunSteps steps, int seed)
             cancelled.Register(() => result.TrySetCanceled(cancelled));
             Asked.Add(new Asked(name, input, output => result.TrySetResult(output.Length == 0 ? default! : JsonSerializer.Deserialize<T>(output)!)));
             return result.Task;
-        }
-    }
-
-    /// <summary>Lets all continuations run on the caller's thread before going on, as durable engines do.</summary>
-    private sealed class Turns : SynchronizationContext
-    {
-        private readonly Queue<(SendOrPostCallback, object?)> _work = new();
-
-        public override void Post(SendOrPostCallback d, object? state) => _work.Enqueue((d, state));
-
-        public void Take(Action action)
-        {
-            var outer = Current;
-            SetSynchronizationContext(this);
-            try
-            {
-                action();
-                while (_work.TryDequeue(out var work))
-                {
-                    work.Item1(work.Item2);
-                }
-            }
-            finally
-            {
-                SetSynchronizationContext(outer);
-            }
         }
     }
 }
