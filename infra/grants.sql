@@ -10,7 +10,7 @@ GRANT USAGE ON SCHEMA public TO :"role";
 
 -- A run's state.
 GRANT SELECT, INSERT, UPDATE, DELETE
-ON embedding_jobs, embedding_batches, embedding_claims, embedding_start_slots, embedding_cache, similarity_cache TO :"role";
+ON embedding_jobs, embedding_batches, embedding_claims, embedding_start_slots, embedding_cache, embedding_provider_flow, embedding_flights, similarity_cache TO :"role";
 
 -- Only a migration writes these: the app must not change the rule that it is held to.
 GRANT SELECT ON embedding_rules, embedding_failures TO :"role";

@@ -29,6 +29,8 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
 
     private decimal? Dollars => Price.Of(model, _counts.Tokens);
 
+    private decimal? Saved => Price.Of(model, _counts.SavedTokens);
+
     private string Title => Status switch
     {
         RunStatus.Cancelled => "Interrupted",
@@ -63,6 +65,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         _counts.Embedded,
         _counts.Unchanged,
         _counts.Cached,
+        DollarsSaved = Saved,
         _counts.Empty,
         _counts.Changed,
         _counts.Failed,
@@ -80,7 +83,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         text.WriteLine($"Total:              {Total:N0}");
         text.WriteLine($"Embedded:           {_counts.Embedded:N0}");
         text.WriteLine($"Unchanged:          {_counts.Unchanged:N0}");
-        text.WriteLine($"Cached:             {_counts.Cached:N0}");
+        text.WriteLine($"Cached:             {_counts.Cached:N0}{(_counts.Cached == 0 ? "" : $" (saved {RunFigures.Money(Saved)})")}");
         text.WriteLine($"Empty:              {_counts.Empty:N0}");
         text.WriteLine($"Changed meanwhile:  {_counts.Changed:N0}");
         text.WriteLine($"Failed:             {_counts.Failed:N0}");

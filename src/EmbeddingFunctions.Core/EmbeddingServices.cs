@@ -33,24 +33,36 @@ public static class EmbeddingServices
             .AddSingleton(TimeProvider.System)
             .AddSingleton<Redaction>()
             .AddLogging()
-            .AddStorage()
+            .AddStorage(settings)
             .AddProvider()
             .AddCache()
             .AddRuns()
             .AddReports()
             .AddHttp();
 
-    private static IServiceCollection AddStorage(this IServiceCollection services) =>
-        services
+    private static IServiceCollection AddStorage(this IServiceCollection services, EmbeddingSettings settings) =>
+        (settings.RedisUrl is { } url ? services.AddSingleton(s => new RedisConnection(url, s.GetRequiredService<TimeProvider>())) : services)
             .AddSingleton<Catalogue>()
             .AddSingleton<BoundCorpora>()
             .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
         services
-            .AddSingleton<ProviderGate>()
-            .AddSingleton(s => new RequestPacker(s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
+            .AddSingleton(s => new RateLimits(s.GetRequiredService<EmbeddingSettings>().RequestsPerMinute, s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
+            .AddSingleton(FlowStores)
+            .AddSingleton(s => new ProviderGate(
+                ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()), s.GetRequiredService<RateLimits>(), s.GetRequiredService<IReadOnlyList<IFlowStore>>(),
+                s.GetRequiredService<TimeProvider>()))
+            .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest))
             .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
+
+    // The best first; this process's own memory is never away.
+    private static IReadOnlyList<IFlowStore> FlowStores(IServiceProvider services)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        List<IFlowStore> stores = [new PostgresFlowStore(services.GetRequiredService<NpgsqlDataSource>(), time), new MemoryFlowStore(time)];
+        return services.GetService<RedisConnection>() is { } redis ? [new RedisFlowStore(redis), .. stores] : stores;
+    }
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.
     private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ProviderGate gate, TimeProvider time)
@@ -62,24 +74,26 @@ public static class EmbeddingServices
         }
 
         var limited = new ThrottledEmbeddingGenerator(
-            asked, gate, new RateBudget(settings.RequestsPerMinute, time), new RateBudget(settings.TokensPerMinute, time), settings.Concurrency, time);
-        return new RetryingEmbeddingGenerator(limited, gate, time);
+            asked, gate, new InFlight(settings.Concurrency, time), settings.Model);
+        return new RetryingEmbeddingGenerator(limited, gate, settings.Model, time);
     }
 
     private static IServiceCollection AddCache(this IServiceCollection services) =>
         services
             .AddSingleton<CacheKey>()
-            .AddSingleton(s => Cache(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CacheKey>(), s.GetRequiredService<TimeProvider>()));
+            .AddSingleton<SingleFlight>()
+            .AddSingleton(Cache);
 
-    private static IVectorCache Cache(EmbeddingSettings settings, NpgsqlDataSource database, CacheKey key, TimeProvider time)
+    private static IVectorCache Cache(IServiceProvider services)
     {
-        if (settings.Provider == ProviderChoice.Local)
+        if (services.GetRequiredService<EmbeddingSettings>().Provider == ProviderChoice.Local)
         {
             return new NoVectorCache();
         }
 
-        var table = new PostgresVectorCache(database, key, time);
-        return settings.RedisUrl is { } url ? new RedisVectorCache(new RedisConnection(url, time), key, table, time) : table;
+        var (key, time) = (services.GetRequiredService<CacheKey>(), services.GetRequiredService<TimeProvider>());
+        var table = new PostgresVectorCache(services.GetRequiredService<NpgsqlDataSource>(), key, time);
+        return services.GetService<RedisConnection>() is { } redis ? new RedisVectorCache(redis, key, table, time) : table;
     }
 
     private static IServiceCollection AddRuns(this IServiceCollection services) =>
@@ -89,6 +103,9 @@ public static class EmbeddingServices
             .AddSingleton<FailureStore>()
             .AddSingleton<BatchWriter>()
             .AddSingleton<TextEmbedder>()
+            .AddSingleton(s => new PaidOnce(
+                s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
+                s.GetRequiredService<EmbeddingSettings>().Provider == ProviderChoice.Local ? null : s.GetRequiredService<SingleFlight>(), s.GetRequiredService<TimeProvider>()))
             .AddSingleton<BatchEmbedder>()
             .AddSingleton<PagePlanner>()
             .AddSingleton<RunScope>()
@@ -111,16 +128,19 @@ public static class EmbeddingServices
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services
             .AddSingleton<WorkspaceImport>()
-            .AddSingleton(s => new StatusReport(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>()))
+            .AddSingleton(s => new ProviderCheck(
+                s.GetRequiredService<ProviderGate>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>()))
+            .AddSingleton(s => new StatusReport(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(), s.GetRequiredService<ProviderCheck>()))
             .AddSingleton(s => new RunHistory(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new Health(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>(),
-                s.GetRequiredService<ProviderGate>()))
+                s.GetRequiredService<ProviderCheck>()))
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
-                s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<Redaction>()));
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<Redaction>()));
 
     private static IServiceCollection AddHttp(this IServiceCollection services) =>
         services.AddSingleton(s => new EmbeddingsApi(

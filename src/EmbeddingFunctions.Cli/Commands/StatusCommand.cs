@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -44,8 +45,28 @@ internal static class StatusCommand
             text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}");
         }
 
+        PrintProvider(status.Provider, text);
+        PrintCache(status.Cache, text);
         PrintFailures(status, text);
         PrintRuns(status, text);
+    }
+
+    private static void PrintProvider(ProviderStanding provider, TextWriter text)
+    {
+        if (provider.State != ProviderStanding.Open)
+        {
+            text.WriteLine();
+            text.WriteLine($"Provider {provider.State}: {provider.Reason} (tried again at {provider.Until?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now by 'embeddings provider resume')");
+        }
+    }
+
+    private static void PrintCache(CacheUse cache, TextWriter text)
+    {
+        if (cache.Hits > 0)
+        {
+            text.WriteLine();
+            text.WriteLine($"Cache: {cache.Hits:N0} hits, {cache.Misses:N0} misses, {RunFigures.Money(cache.DollarsSaved)} saved in the last 90 days");
+        }
     }
 
     private static void PrintFailures(CorpusStatus status, TextWriter text)

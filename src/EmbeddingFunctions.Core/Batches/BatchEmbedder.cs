@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    BoundCorpora corpora, ClaimStore claims, TextEmbedder embedder, BatchWriter writer, Redaction redaction, TimeProvider time)
+    BoundCorpora corpora, ClaimStore claims, PaidOnce embedder, BatchWriter writer, Redaction redaction, TimeProvider time)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -66,9 +66,10 @@ internal sealed class BatchEmbedder(
         var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);
         var (outcomes, failures) = gate.Settle(texts);
         // What is given back was not claimed: it does not count towards a run's limit.
-        var counts = new BatchCounts { Claimed = outcomes.Count + failures.Count, Cached = gate.Cached(texts), Requests = meter.Requests, Tokens = meter.Tokens };
+        var counts = new BatchCounts { Claimed = outcomes.Count + failures.Count, Cached = gate.Cached(texts), SavedTokens = gate.SavedTokens(texts), Requests = meter.Requests, Tokens = meter.Tokens };
         // What was paid for is written even if the run is being stopped.
         counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
+        BatchMetrics.Record(batch.Corpus, counts);
         return fault switch
         {
             null => new EmbeddedBatch(counts),
@@ -85,7 +86,7 @@ internal sealed class BatchEmbedder(
     {
         try
         {
-            await embedder.Embed(texts, claim.Table.Rule, meter, since, cancellation);
+            await embedder.Embed(texts, claim, meter, since, cancellation);
             return null;
         }
         catch (ProviderException e)

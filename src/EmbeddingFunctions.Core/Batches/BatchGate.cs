@@ -56,6 +56,9 @@ internal sealed class BatchGate
     /// <summary>How many items got their vector from the cache.</summary>
     public int Cached(EmbeddedTexts texts) => _waiting.Count(waiting => texts.AreCached[waiting.Text]);
 
+    /// <summary>What the items with a vector from the cache would have cost, by estimate.</summary>
+    public long SavedTokens(EmbeddedTexts texts) => _waiting.Where(waiting => texts.AreCached[waiting.Text]).Sum(waiting => (long)TokenEstimate.Of(_texts[waiting.Text]));
+
     // The template's own words round nothing say nothing.
     private static string TextOf(ClaimedItem item, Claim claim) =>
         item.Values.All(NormalizedText.IsBlank)

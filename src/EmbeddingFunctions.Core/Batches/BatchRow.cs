@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>A batch's row in <c>embedding_batches</c>: every statement of the batch adds what it committed, so that its counts are the batch's.</summary>
 internal static class BatchRow
 {
-    public const string Columns = "claimed, embedded, unchanged, empty, changed, failed, cached, requests, tokens";
+    public const string Columns = "claimed, embedded, unchanged, empty, changed, failed, cached, requests, tokens, saved_tokens";
 
     /// <summary>For an <c>INSERT INTO embedding_batches AS b</c>.</summary>
     public const string Add =
@@ -45,6 +45,7 @@ internal static class BatchRow
             Cached = reader.GetInt32(6),
             Requests = reader.GetInt32(7),
             Tokens = reader.GetInt64(8),
+            SavedTokens = reader.GetInt64(9),
         };
     }
 }

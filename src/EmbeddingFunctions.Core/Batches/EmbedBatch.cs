@@ -23,6 +23,9 @@ public sealed record BatchCounts
     /// <summary>Embedded from a cache, without a call.</summary>
     public int Cached { get; init; }
 
+    /// <summary>What the cached would have cost, by estimate.</summary>
+    public long SavedTokens { get; init; }
+
     public int Empty { get; init; }
 
     /// <summary>Edited, moved or deleted during the call: nothing was written to them.</summary>
@@ -46,6 +49,7 @@ public sealed record BatchCounts
         Embedded = a.Embedded + b.Embedded,
         Unchanged = a.Unchanged + b.Unchanged,
         Cached = a.Cached + b.Cached,
+        SavedTokens = a.SavedTokens + b.SavedTokens,
         Empty = a.Empty + b.Empty,
         Changed = a.Changed + b.Changed,
         Failed = a.Failed + b.Failed,

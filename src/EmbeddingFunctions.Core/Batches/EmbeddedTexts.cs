@@ -20,19 +20,24 @@ internal sealed class EmbeddedTexts(IReadOnlyList<string> texts, IReadOnlyList<s
     /// <summary>Why a text has no vector, where it is to blame.</summary>
     public string?[] Failures { get; } = new string?[texts.Count];
 
-    /// <returns>The texts that have no vector yet, to be filled in on their own, and where each stands here.</returns>
-    public (EmbeddedTexts Texts, IReadOnlyList<int> Places) Missing()
+    /// <returns>The fingerprints of texts that have neither a vector nor a failure yet.</returns>
+    public IReadOnlyList<string> Undecided() => fingerprints.Where((_, i) => IsUndecided(i)).ToList();
+
+    /// <returns>Those of the texts that are undecided, to be filled in on their own, and where each stands here.</returns>
+    public (EmbeddedTexts Texts, IReadOnlyList<int> Places) Part(IReadOnlySet<string> chosen)
     {
-        var places = Enumerable.Range(0, texts.Count).Where(i => Vectors[i] is null).ToList();
+        var places = Enumerable.Range(0, texts.Count).Where(i => IsUndecided(i) && chosen.Contains(fingerprints[i])).ToList();
         return (new EmbeddedTexts(places.Select(i => texts[i]).ToList(), places.Select(i => fingerprints[i]).ToList()), places);
     }
 
-    /// <summary>Takes over what became of the missing ones.</summary>
-    public void Take(EmbeddedTexts missing, IReadOnlyList<int> places)
+    /// <summary>Takes over what became of a part.</summary>
+    public void Take(EmbeddedTexts part, IReadOnlyList<int> places)
     {
         for (var i = 0; i < places.Count; i++)
         {
-            (Vectors[places[i]], Failures[places[i]]) = (missing.Vectors[i], missing.Failures[i]);
+            (Vectors[places[i]], Failures[places[i]]) = (part.Vectors[i], part.Failures[i]);
         }
     }
+
+    private bool IsUndecided(int i) => Vectors[i] is null && Failures[i] is null;
 }

@@ -51,7 +51,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(), failures.Select(f => f.Hash).ToArray(),
             failures.Select(f => f.Reason is null ? null : redaction.Clean(f.Reason)).ToArray(), failures.Select(f => f.IsDead).ToArray(),
             ClaimStore.MaxAttempts, claim.Table.Kind, claim.Token, claim.Partition,
-            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, _deadWait,
+            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, _deadWait, counts.SavedTokens,
         })
         {
             command.Parameters.Add(new() { Value = value });
@@ -95,8 +95,8 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             AND    i.item_id NOT IN (SELECT item_id FROM judged)
             RETURNING c.item_id
         )
-        INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens)
-        SELECT $10, $11, $7, $9, $12, (SELECT count(*) FROM failed), (SELECT count(*) FROM edited), $13, $14, $15
+        INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens, saved_tokens)
+        SELECT $10, $11, $7, $9, $12, (SELECT count(*) FROM failed), (SELECT count(*) FROM edited), $13, $14, $15, $18
         {BatchRow.Add}
         """;
 

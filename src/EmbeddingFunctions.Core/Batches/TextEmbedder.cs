@@ -6,7 +6,7 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Embeds texts from the cache and in as few requests as the provider takes, and finds the ones it will never take.</summary>
+/// <summary>Embeds texts in as few requests as the provider takes, keeps what is paid for in the cache, and finds the texts it will never take.</summary>
 internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache)
 {
     // A provider that is well has a vector for this.
@@ -16,39 +16,10 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
     /// <param name="texts">To be filled in.</param>
     /// <param name="rule">Names model and dimensions.</param>
     /// <param name="meter">Counts what is sent and paid.</param>
-    /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends the calls.</param>
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
-    public async Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
-    {
-        await TakeCached(texts, rule, since, cancellation);
-        var (missing, places) = texts.Missing();
-        try
-        {
-            await EmbedAll(missing, 0, missing.Texts.Count, meter.Options(rule.Model, rule.Dimensions), cancellation);
-        }
-        finally
-        {
-            texts.Take(missing, places);
-        }
-    }
-
-    private async Task TakeCached(EmbeddedTexts texts, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
-    {
-        if (texts.Texts.Count == 0)
-        {
-            return;
-        }
-
-        var cached = await cache.Find(texts.Fingerprints, rule.Dimensions, since, cancellation);
-        for (var i = 0; i < texts.Texts.Count; i++)
-        {
-            if (cached.TryGetValue(texts.Fingerprints[i], out var vector))
-            {
-                (texts.Vectors[i], texts.AreCached[i]) = (vector, true);
-            }
-        }
-    }
+    public Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, CancellationToken cancellation) =>
+        EmbedAll(texts, 0, texts.Texts.Count, meter.Options(rule.Model, rule.Dimensions), cancellation);
 
     private async Task EmbedAll(EmbeddedTexts texts, int first, int end, EmbeddingGenerationOptions options, CancellationToken cancellation)
     {

@@ -41,7 +41,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             outcomes.Select(o => o.Item.Id).ToArray(), outcomes.Select(o => o.Item.Version).ToArray(),
             outcomes.Select(o => o.Outcome.ToString()).ToArray(), outcomes.Select(o => o.Hash).ToArray(), Slots(outcomes),
             Flat(outcomes, claim.Corpus.Corpus.Dimensions), claim.Table.Kind, claim.Token, claim.Partition,
-            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens,
+            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, counts.SavedTokens,
         })
         {
             command.Parameters.Add(new() { Value = value });
@@ -111,8 +111,8 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                        (SELECT count(*) FROM held)::int - count(*)::int AS changed
                 FROM   written
             )
-            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens)
-            SELECT $10, $11, $7, $9, $12, embedded, unchanged, empty, changed, $13, $14, $15
+            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens, saved_tokens)
+            SELECT $10, $11, $7, $9, $12, embedded, unchanged, empty, changed, $13, $14, $15, $16
             FROM   counted
             {BatchRow.Add}
             """;

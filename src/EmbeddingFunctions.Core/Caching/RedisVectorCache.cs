@@ -1,9 +1,10 @@
+using EmbeddingFunctions.Storage;
 using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Caching;
 
 /// <summary>The cache in Redis, and in Postgres while Redis is away.</summary>
-internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVectorCache whileAway, TimeProvider time) : IVectorCache, IDisposable
+internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVectorCache whileAway, TimeProvider time) : IVectorCache
 {
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
@@ -49,8 +50,6 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
             await whileAway.Store(vectors);
         }
     }
-
-    public void Dispose() => redis.Dispose();
 
     private RedisKey Key(string fingerprint) => (byte[])[.. _prefix, .. key.Of(fingerprint)];
 }

@@ -1,12 +1,14 @@
+using System.Collections.Concurrent;
 using EmbeddingFunctions.Providers;
 
 namespace EmbeddingFunctions.Limits;
 
-/// <summary>
-/// What this process knows of the provider's health. Until a first call has succeeded, and after every fault, one caller at
-/// a time may try: a wrong key costs one request however many batches wait, and a pause ends with one probe, not a storm.
-/// </summary>
-internal sealed class ProviderGate(TimeProvider time) : IDisposable
+/// <summary>Lets calls through to the provider when all processes together may make them, and tells all how they went.</summary>
+/// <param name="account">Whose provider and key it is.</param>
+/// <param name="limits">Of a minute, for all processes together.</param>
+/// <param name="stores">Where what all share is kept, the best first; the last is never away.</param>
+/// <param name="time">The clock of all waits.</param>
+internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, IReadOnlyList<IFlowStore> stores, TimeProvider time) : IDisposable
 {
     /// <summary>Longer waits are the run's, as a timer that holds nothing.</summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
@@ -14,189 +16,180 @@ internal sealed class ProviderGate(TimeProvider time) : IDisposable
     /// <summary>How long a provider is left alone that fails again and again and does not say how long it wants.</summary>
     public static readonly TimeSpan StandardPause = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan _stop = TimeSpan.FromMinutes(5);
-
     // Until whoever failed has decided how long to wait, the next in the queue must not get through.
     private static readonly TimeSpan _breath = TimeSpan.FromMilliseconds(250);
 
-    private readonly SemaphoreSlim _probe = new(1, 1);
-    private readonly Lock _lock = new();
-    private bool _proven;
-    private int _faults;
-    private Closure? _pause;
-    private Closure? _halt;
+    // Waits too short to be worth a timer, and to be worth asking whether anything has changed meanwhile.
+    private static readonly TimeSpan _atOnce = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan _soon = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Why nobody may call now and no wait will help by itself: a fault of key, quota or model; else null.</summary>
-    public string? StoppedBecause
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _halt is { } halt && halt.Until > time.GetUtcNow() ? halt.Reason : null;
-            }
-        }
-    }
+    private readonly ConcurrentDictionary<string, CallLine> _lines = new();
 
     /// <summary>Calls the provider when it may be called.</summary>
-    /// <param name="room">Waits for what else the call needs, and is waited for anew if the provider was found unwell meanwhile.</param>
-    /// <param name="call">The call.</param>
+    /// <param name="request">What is to be sent.</param>
+    /// <param name="call">The call; says how many tokens were used.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="ProviderException">The call failed, or the provider is stopped or paused for longer than a call should wait.</exception>
-    public async Task<T> Call<T>(Func<Task> room, Func<Task<T>> call, CancellationToken cancellation)
+    public async Task<T> Call<T>(GateRequest request, Func<Task<T>> call, CancellationToken cancellation)
     {
+        var line = LineOf(request.Model);
         while (true)
         {
-            var isProbe = await QueueForProbe(cancellation);
+            // One of this process asks and waits, the others stand in line behind it; a person does not.
+            var turn = request.IsForPerson ? null : await line.Turn(cancellation);
             try
             {
-                await WaitForPause(cancellation);
-                await room();
-                if (MayCall(isProbe))
+                var go = await Ask(line, request, cancellation);
+                if (!go.IsProbe)
                 {
-                    return await Report(call);
+                    turn?.Dispose();
+                }
+
+                if (await CameTrue(line.Flow, go, cancellation))
+                {
+                    return await Report(line.Flow, go, call);
                 }
             }
             finally
             {
-                if (isProbe)
-                {
-                    _probe.Release();
-                }
+                turn?.Dispose();
             }
         }
     }
+
+    /// <summary>Takes into account by how much an estimate was too low, with the next request.</summary>
+    public void Owe(string model, double tokens) => LineOf(model).Owe(tokens);
 
     /// <summary>Lets nobody call before then.</summary>
-    public void Pause(TimeSpan wait, ProviderException reason)
+    public Task Pause(string model, TimeSpan wait, ProviderException reason) =>
+        Note(LineOf(model).Flow, (state, now) => state.Paused(account.Key, wait, reason.Message, now));
+
+    /// <summary>What the provider said of its own limits.</summary>
+    public async Task Told(string model, ProviderLimits told)
     {
-        lock (_lock)
+        var flow = LineOf(model).Flow;
+        FlowState Next(FlowState state, DateTimeOffset now)
         {
-            _pause = Later(_pause, new Closure(time.GetUtcNow() + wait, reason.Message));
+            var next = state.Heard(told.Requests, told.Tokens, now);
+            return told.UsedUpFor is { } wait ? next.Resting(wait < LongestWait ? wait : LongestWait, "the provider says that its limit is used up", now) : next;
+        }
+
+        if (flow.SeenLast is not { } seen || Next(seen.State, seen.Now) != seen.State)
+        {
+            await Note(flow, Next);
         }
     }
 
-    public void Dispose() => _probe.Dispose();
+    /// <summary>How the provider is, as all processes see it.</summary>
+    public Task<ProviderStanding> Standing(string model, CancellationToken cancellation) =>
+        LineOf(model).Flow.Look((state, now) => state.Standing(model, account.Key, now), cancellation);
 
-    /// <returns>Whether the caller is the one that tries for all; false: the provider is well.</returns>
-    private async Task<bool> QueueForProbe(CancellationToken cancellation)
+    /// <summary>Lets the next call through, whatever was known.</summary>
+    public Task Resume(string model) => Note(LineOf(model).Flow, (state, _) => state.Resumed(account.Key));
+
+    public void Dispose()
     {
-        await WaitForPause(cancellation);
-        if (IsProven())
+        foreach (var line in _lines.Values)
         {
-            return false;
-        }
-
-        await _probe.WaitAsync(cancellation);
-        if (!IsProven())
-        {
-            return true;
-        }
-
-        _probe.Release();
-        return false;
-    }
-
-    private bool IsProven()
-    {
-        lock (_lock)
-        {
-            return _proven;
+            line.Dispose();
         }
     }
 
-    private bool MayCall(bool isProbe)
+    private async Task<Answer.Go> Ask(CallLine line, GateRequest request, CancellationToken cancellation)
     {
-        lock (_lock)
+        while (true)
         {
-            var now = time.GetUtcNow();
-            return (isProbe || _proven) && !(_pause?.Until > now) && !(_halt?.Until > now);
-        }
-    }
-
-    private async Task WaitForPause(CancellationToken cancellation)
-    {
-        while (Remaining() is { } wait)
-        {
-            // Delays are cut to whole milliseconds: without one more the rest would be spent spinning.
-            await Task.Delay(wait + TimeSpan.FromMilliseconds(1), time, cancellation);
-        }
-    }
-
-    private TimeSpan? Remaining()
-    {
-        lock (_lock)
-        {
-            var now = time.GetUtcNow();
-            if (_halt is { } halt && halt.Until > now)
+            var owed = line.TakeOwed();
+            var answer = await line.Flow.Change(
+                (state, part, now) => state.Ask(new Question(account.Key, limits.Part(part), request.Tokens, request.IsForPerson, owed), now), cancellation);
+            switch (answer)
             {
-                throw new ProviderException(ProviderFault.Configuration, halt.Reason);
+                case Answer.Go go:
+                    return go;
+                case Answer.Stopped stopped:
+                    throw new ProviderException(ProviderFault.Configuration, $"{stopped.Reason} (it is tried again at {stopped.ProbeAt.UtcDateTime:HH:mm:ss} UTC, or now by 'embeddings provider resume')");
+                case Answer.Paused paused when paused.Wait > LongestWait:
+                    throw new ProviderException(ProviderFault.Passing, paused.Reason) { RetryAfter = paused.Wait };
+                case Answer.Paused paused:
+                    await Delay(paused.Wait, cancellation);
+                    break;
+                case Answer.Later later:
+                    await Delay(later.Wait, cancellation);
+                    break;
+            }
+        }
+    }
+
+    /// <returns>Whether the moment has come and the provider may still be called.</returns>
+    private async Task<bool> CameTrue(ProviderFlow flow, Answer.Go go, CancellationToken cancellation)
+    {
+        try
+        {
+            if (go.Wait > _atOnce)
+            {
+                await Delay(go.Wait, cancellation);
             }
 
-            return _pause is not { } pause || pause.Until <= now ? null
-                : pause.Until - now <= LongestWait ? pause.Until - now
-                : throw new ProviderException(ProviderFault.Passing, pause.Reason) { RetryAfter = pause.Until - now };
+            return go.Wait <= _soon && flow.SeenLast is { } seen
+                ? seen.State.StillStands(account.Key, go, seen.Now)
+                : await flow.Look((state, now) => state.StillStands(account.Key, go, now), cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            await GiveUp(flow, go);
+            throw;
         }
     }
 
-    private async Task<T> Report<T>(Func<Task<T>> call)
+    private Task GiveUp(ProviderFlow flow, Answer.Go go) => go.IsProbe ? Note(flow, (state, _) => state.GaveUp(account.Key)) : Task.CompletedTask;
+
+    // Delays are cut to whole milliseconds: without one more the rest would be spent asking.
+    private Task Delay(TimeSpan wait, CancellationToken cancellation) => Task.Delay(wait + TimeSpan.FromMilliseconds(1), time, cancellation);
+
+    private async Task<T> Report<T>(ProviderFlow flow, Answer.Go go, Func<Task<T>> call)
     {
-        var faults = Faults();
         try
         {
             var result = await call();
-            NoteWell(faults);
+            await NoteWell(flow, go);
             return result;
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens)
         {
             // It answered: the provider is well.
-            NoteWell(faults);
+            await NoteWell(flow, go);
             throw;
         }
         catch (ProviderException e)
         {
-            NoteFault(e);
+            await Note(flow, (state, now) => e.Fault == ProviderFault.Configuration
+                ? state.Stopped(account.Key, e.Message, now)
+                : state.Paused(account.Key, e.RetryAfter ?? _breath, e.Message, now));
+            throw;
+        }
+        catch (OperationCanceledException)
+        {
+            await GiveUp(flow, go);
             throw;
         }
     }
 
-    private int Faults()
+    private async Task NoteWell(ProviderFlow flow, Answer.Go go)
     {
-        lock (_lock)
+        if (flow.SeenLast is not { } seen || seen.State.Succeeded(account.Key, go, seen.Now) != seen.State)
         {
-            return _faults;
+            await Note(flow, (state, now) => state.Succeeded(account.Key, go, now));
         }
     }
 
-    // A call that was sent before the last fault proves nothing about the time after it.
-    private void NoteWell(int faultsBefore)
-    {
-        lock (_lock)
-        {
-            _proven |= faultsBefore == _faults;
-        }
-    }
+    private static Task Note(ProviderFlow flow, Func<FlowState, DateTimeOffset, FlowState> next) =>
+        flow.Change((state, _, now) => (next(state, now), true), CancellationToken.None);
 
-    private void NoteFault(ProviderException fault)
-    {
-        lock (_lock)
-        {
-            _proven = false;
-            _faults++;
-            var now = time.GetUtcNow();
-            if (fault.Fault == ProviderFault.Configuration)
-            {
-                _halt = Later(_halt, new Closure(now + _stop, fault.Message));
-            }
-            else
-            {
-                _pause = Later(_pause, new Closure(now + (fault.RetryAfter ?? _breath), fault.Message));
-            }
-        }
-    }
-
-    private static Closure Later(Closure? known, Closure next) => known is null || next.Until > known.Until ? next : known;
-
-    private sealed record Closure(DateTimeOffset Until, string Reason);
+    private CallLine LineOf(string model) =>
+        _lines.GetOrAdd(model, name => new CallLine(new ProviderFlow($"{account.Provider} {name}", stores, time)));
 }
+
+/// <param name="Model">The provider's model.</param>
+/// <param name="Tokens">An estimate.</param>
+/// <param name="IsForPerson">Whether somebody waits for the answer.</param>
+internal sealed record GateRequest(string Model, int Tokens, bool IsForPerson = false);

@@ -15,23 +15,23 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
 
     private static readonly TimeSpan _firstWait = TimeSpan.FromMilliseconds(500);
 
+    private static readonly ResiliencePropertyKey<string> _model = new("model");
+
     private readonly ProviderGate _gate;
+    private readonly string _standardModel;
     private readonly ResiliencePipeline _pipeline;
 
-    public RetryingEmbeddingGenerator(IEmbeddingGenerator<string, Embedding<float>> inner, ProviderGate gate, TimeProvider time)
+    public RetryingEmbeddingGenerator(IEmbeddingGenerator<string, Embedding<float>> inner, ProviderGate gate, string standardModel, TimeProvider time)
         : base(inner)
     {
-        _gate = gate;
+        (_gate, _standardModel) = (gate, standardModel);
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
             ShouldHandle = arguments => new(arguments.Outcome.Exception is ProviderException e && MayRetry(e, arguments.AttemptNumber)),
             MaxRetryAttempts = Retries,
             DelayGenerator = arguments => new(Wait((ProviderException)arguments.Outcome.Exception!, arguments.AttemptNumber)),
-            OnRetry = arguments =>
-            {
-                _gate.Pause(arguments.RetryDelay, (ProviderException)arguments.Outcome.Exception!);
-                return default;
-            },
+            OnRetry = arguments => new(_gate.Pause(
+                arguments.Context.Properties.GetValue(_model, standardModel), arguments.RetryDelay, (ProviderException)arguments.Outcome.Exception!)),
         }).Build();
     }
 
@@ -40,16 +40,23 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         var inputs = values as IReadOnlyList<string> ?? values.ToList();
+        var model = options?.ModelId ?? _standardModel;
+        var context = ResilienceContextPool.Shared.Get(cancellationToken);
+        context.Properties.Set(_model, model);
         try
         {
-            return await _pipeline.ExecuteAsync(async token => await base.GenerateAsync(inputs, options, token), cancellationToken);
+            return await _pipeline.ExecuteAsync(async attempt => await base.GenerateAsync(inputs, options, attempt.CancellationToken), context);
         }
         catch (ProviderException e) when (e.Fault == ProviderFault.Passing)
         {
             // Whoever calls next finds the pause instead of a provider that is known to be busy.
             var pause = e.RetryAfter ?? ProviderGate.StandardPause;
-            _gate.Pause(pause, e);
+            await _gate.Pause(model, pause, e);
             throw new ProviderException(ProviderFault.Passing, e.Message, e) { RetryAfter = pause };
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
         }
     }
 

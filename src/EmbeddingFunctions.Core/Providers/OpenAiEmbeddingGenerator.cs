@@ -25,11 +25,11 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         var inputs = values as IReadOnlyList<string> ?? values.ToList();
-        var reply = await Ask(inputs, options, cancellationToken);
-        var vectors = Pair(inputs.Count, reply);
-        return new GeneratedEmbeddings<Embedding<float>>(vectors)
+        var answer = await Ask(inputs, options, cancellationToken);
+        return new GeneratedEmbeddings<Embedding<float>>(Pair(inputs.Count, answer.Value))
         {
-            Usage = new UsageDetails { InputTokenCount = Usage(reply) },
+            Usage = new UsageDetails { InputTokenCount = Usage(answer.Value) },
+            AdditionalProperties = ProviderLimits.Read(answer.GetRawResponse().Headers) is { } limits ? new() { [ProviderLimits.Property] = limits } : null,
         };
     }
 
@@ -40,7 +40,7 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
     {
     }
 
-    private async Task<OpenAIEmbeddingCollection> Ask(
+    private async Task<ClientResult<OpenAIEmbeddingCollection>> Ask(
         IReadOnlyList<string> inputs, EmbeddingGenerationOptions? options, CancellationToken cancellation)
     {
         var model = _models.GetOrAdd(options?.ModelId ?? standardModel, client.GetEmbeddingClient);

@@ -21,6 +21,8 @@ internal static partial class OpenAiFaults
         "project_spend_limit_exceeded", "organization_usage_limit_exceeded", "billing_hard_limit_reached",
     ];
 
+    private static readonly HashSet<string> _overloadCodes = ["slow_down", "server_is_overloaded"];
+
     // A 400 about one of these is about how we ask, not about a text.
     private static readonly HashSet<string> _requestParameters = ["dimensions", "model", "encoding_format", "user"];
 
@@ -33,6 +35,8 @@ internal static partial class OpenAiFaults
         return new ProviderException(Classify(refusal.Status, error), redaction.Clean(message))
         {
             RetryAfter = RetryAfter(refusal.GetRawResponse()?.Headers),
+            IsOverload = refusal.Status is 503 or 529 || error.Names(_overloadCodes),
+            Limits = ProviderLimits.Read(refusal.GetRawResponse()?.Headers),
             MaxTokensPerRequest = error.IsTooManyTokens ? MaxTokens(error.Message) : null,
         };
     }

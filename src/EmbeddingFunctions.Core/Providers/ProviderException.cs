@@ -14,6 +14,12 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
     /// <summary>Whether no answer came in time: the work may have been done, and paid for, all the same.</summary>
     public bool IsTimeout { get; init; }
 
+    /// <summary>Whether it has more to do than it can: fewer at a time may pass.</summary>
+    public bool IsOverload { get; init; }
+
+    /// <summary>What it said of its limits.</summary>
+    internal ProviderLimits? Limits { get; init; }
+
     /// <summary>What a reply that cannot be used cost nevertheless.</summary>
     public int PaidTokens { get; init; }
 }

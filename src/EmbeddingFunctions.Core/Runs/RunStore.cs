@@ -52,7 +52,7 @@ internal sealed class RunStore(
         """
         SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(empty), 0)::int,
                COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(cached), 0)::int, COALESCE(sum(requests), 0)::int,
-               COALESCE(sum(tokens), 0)::bigint
+               COALESCE(sum(tokens), 0)::bigint, COALESCE(sum(saved_tokens), 0)::bigint
         FROM   embedding_batches
         WHERE  run_id = $1
         """;

@@ -1,8 +1,10 @@
+using EmbeddingFunctions.Limits;
+
 namespace EmbeddingFunctions.Status;
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
-    string Corpus, string Model, int Dimensions, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs);
+    string Corpus, string Model, int Dimensions, ProviderStanding Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs);
 
 /// <param name="Total">Items of active partitions.</param>
 /// <param name="Embedded">Of these, with a vector of their present text.</param>
@@ -18,3 +20,9 @@ public sealed record KindCoverage(string Kind, string Table, long Total, long Em
 }
 
 public sealed record FailureReason(string Kind, string Reason, long Items, long Dead, DateTimeOffset? NextTry);
+
+/// <summary>What the cache of paid vectors did for a corpus's runs of the last 90 days.</summary>
+/// <param name="Hits">Items whose vector was in it.</param>
+/// <param name="Misses">Items whose vector was asked for.</param>
+/// <param name="DollarsSaved">By estimate; null for a model whose price is not known.</param>
+public sealed record CacheUse(long Hits, long Misses, decimal? DollarsSaved);

@@ -2,7 +2,6 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using Microsoft.Extensions.AI;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
@@ -17,12 +16,12 @@ public sealed class Doctor
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _corpora;
     private readonly Catalogue _catalogue;
-    private readonly IEmbeddingGenerator<string, Embedding<float>> _provider;
+    private readonly ProviderCheck _provider;
     private readonly EmbeddingSettings _settings;
     private readonly Redaction _redaction;
 
     internal Doctor(
-        NpgsqlDataSource database, BoundCorpora corpora, Catalogue catalogue, IEmbeddingGenerator<string, Embedding<float>> provider,
+        NpgsqlDataSource database, BoundCorpora corpora, Catalogue catalogue, ProviderCheck provider,
         EmbeddingSettings settings, Redaction redaction) =>
         (_database, _corpora, _catalogue, _provider, _settings, _redaction) = (database, corpora, catalogue, provider, settings, redaction);
 
@@ -39,9 +38,9 @@ public sealed class Doctor
             }
         }
 
-        foreach (var (model, dimensions) in corpora.Select(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)).Distinct())
+        foreach (var corpus in corpora.DistinctBy(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)))
         {
-            findings.Add(await Try("provider", () => CheckProvider(model, dimensions, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
+            findings.Add(await Try("provider", () => _provider.Ask(corpus, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
         }
 
         return findings;
@@ -71,12 +70,6 @@ public sealed class Doctor
         var bound = CorpusBinder.Bind(corpus, tables, _settings.ModelFor(corpus));
         await _corpora.Get(corpus.Name, cancellation);
         return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorColumnType} by {bound.Model}";
-    }
-
-    private async Task<string> CheckProvider(string model, int dimensions, CancellationToken cancellation)
-    {
-        var reply = await _provider.GenerateAsync(["doctor"], new() { ModelId = model, Dimensions = dimensions }, cancellation);
-        return $"{(_settings.Provider == ProviderChoice.Local ? "local (lexical, for trying out)" : _settings.BaseUrl?.Host ?? "OpenAI")}, {model}, {reply[0].Vector.Length} dimensions";
     }
 
     private async Task<object?> Ask(string sql, CancellationToken cancellation)

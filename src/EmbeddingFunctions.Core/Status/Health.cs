@@ -1,5 +1,5 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -13,10 +13,10 @@ public sealed class Health
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _bound;
     private readonly CorpusSet _corpora;
-    private readonly ProviderGate _gate;
+    private readonly ProviderCheck _provider;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusSet corpora, ProviderGate gate) =>
-        (_database, _bound, _corpora, _gate) = (database, bound, corpora, gate);
+    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusSet corpora, ProviderCheck provider) =>
+        (_database, _bound, _corpora, _provider) = (database, bound, corpora, provider);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -31,8 +31,7 @@ public sealed class Health
             }
         }
 
-        var isStopped = _gate.StoppedBecause is not null;
-        checks.Add(new HealthCheck("provider", !isStopped, isStopped ? "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more." : null));
+        checks.Add(await Try("provider", DemandProvider));
         return new HealthReport(checks.TrueForAll(check => check.IsHealthy), checks);
 
         async Task<HealthCheck> Try(string name, Func<CancellationToken, Task> check)
@@ -46,6 +45,10 @@ public sealed class Health
             {
                 return new HealthCheck(name, false, $"No answer within {_patience.TotalSeconds:0} seconds.");
             }
+            catch (ProviderException)
+            {
+                return new HealthCheck(name, false, "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more.");
+            }
             catch (CorpusException)
             {
                 return new HealthCheck(name, false, "The database is not ready for it. 'embeddings doctor' says more.");
@@ -54,6 +57,14 @@ public sealed class Health
             {
                 return new HealthCheck(name, false, "It cannot be reached.");
             }
+        }
+    }
+
+    private async Task DemandProvider(CancellationToken cancellation)
+    {
+        foreach (var corpus in _corpora.All)
+        {
+            await _provider.DemandNotStopped(corpus, cancellation);
         }
     }
 

@@ -53,7 +53,7 @@ public sealed class RunHistory
 
         var counts = await _runs.Sum(id, cancellation);
         var model = _corpora.All.FirstOrDefault(corpus => corpus.Name == run.Corpus) is { } declared ? _settings.ModelFor(declared) : _settings.Model;
-        return new RunDetail(run, counts, Price.Of(model, counts.Tokens));
+        return new RunDetail(run, counts, Price.Of(model, counts.Tokens), Price.Of(model, counts.SavedTokens));
     }
 
     /// <summary>The newest runs first.</summary>
@@ -106,5 +106,6 @@ public sealed record RecordedRun(
 
 /// <summary>A run with what its committed batches did.</summary>
 /// <param name="Dollars">Null for a model whose price is not known.</param>
+/// <param name="DollarsSaved">By the cache, by estimate; null likewise.</param>
 /// <param name="Note">What it waits for, if it waits.</param>
-public sealed record RunDetail(RecordedRun Run, BatchCounts Counts, decimal? Dollars, string? Note = null);
+public sealed record RunDetail(RecordedRun Run, BatchCounts Counts, decimal? Dollars, decimal? DollarsSaved = null, string? Note = null);

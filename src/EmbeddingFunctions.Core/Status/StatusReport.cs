@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -17,13 +18,23 @@ public sealed class StatusReport
         LIMIT  20
         """;
 
+    private const string SumCacheUse =
+        """
+        SELECT COALESCE(sum(b.cached), 0)::bigint, COALESCE(sum(b.embedded - b.cached), 0)::bigint, COALESCE(sum(b.saved_tokens), 0)::bigint
+        FROM   embedding_batches b
+        JOIN   embedding_jobs j ON j.id = b.run_id
+        WHERE  j.corpus = $1
+        """;
+
     private const int RecentRuns = 5;
 
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _corpora;
     private readonly RunHistory _history;
+    private readonly ProviderCheck _provider;
 
-    internal StatusReport(NpgsqlDataSource database, BoundCorpora corpora, RunHistory history) => (_database, _corpora, _history) = (database, corpora, history);
+    internal StatusReport(NpgsqlDataSource database, BoundCorpora corpora, RunHistory history, ProviderCheck provider) =>
+        (_database, _corpora, _history, _provider) = (database, corpora, history, provider);
 
     /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
     public async Task<CorpusStatus> Of(string name, CancellationToken cancellation)
@@ -37,8 +48,10 @@ public sealed class StatusReport
 
         var failures = await Read(FindFailures, name, r => new FailureReason(
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
+        var cache = await Read(SumCacheUse, name, r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))), cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
-        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, kinds, failures, runs);
+        var provider = await _provider.Standing(corpus.Corpus, cancellation);
+        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs);
     }
 
     private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)

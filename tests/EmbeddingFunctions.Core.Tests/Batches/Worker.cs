@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
@@ -27,6 +28,8 @@ internal sealed class Worker : IAsyncDisposable
         _services = new ServiceCollection()
             .AddEmbeddings(adjust?.Invoke(settings) ?? settings, database)
             .AddSingleton<TimeProvider>(Time)
+            // What is kept in the database goes by the database's clock, which is not fast.
+            .AddSingleton<IReadOnlyList<IFlowStore>>([new MemoryFlowStore(Time, part: 1)])
             .BuildServiceProvider();
     }
 

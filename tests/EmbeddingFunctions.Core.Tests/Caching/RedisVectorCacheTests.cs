@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using StackExchange.Redis;
 
@@ -9,9 +10,6 @@ namespace EmbeddingFunctions.Core.Tests.Caching;
 
 public sealed class RedisVectorCacheTests : VectorCacheTests
 {
-    private static readonly string _url = Environment.GetEnvironmentVariable("TEST_REDIS_URL")
-        ?? throw new InvalidOperationException("TEST_REDIS_URL is not set: run './run test', which provides a server, or set it too.");
-
     [Fact]
     public async Task What_is_stored_stands_in_Redis_and_not_in_the_table()
     {
@@ -25,10 +23,10 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     {
         await using var fake = await FakeOpenAi.StartAsync();
         await using var other = await TestDatabase.Migrated();
-        await using var first = new TestEngine(Database, fake, settings => settings with { RedisUrl = _url });
-        await using var second = new TestEngine(other, fake, settings => settings with { RedisUrl = _url });
-        await Connected((RedisVectorCache)first.Get<IVectorCache>());
-        await Connected((RedisVectorCache)second.Get<IVectorCache>());
+        await using var first = new TestEngine(Database, fake, settings => settings with { RedisUrl = TestRedis.Url });
+        await using var second = new TestEngine(other, fake, settings => settings with { RedisUrl = TestRedis.Url });
+        await TestRedis.Connected(first.Get<RedisConnection>());
+        await TestRedis.Connected(second.Get<RedisConnection>());
         // What an earlier run of the tests left in this Redis is of other words.
         var words = $"{Guid.NewGuid()}";
         foreach (var database in new[] { Database, other })
@@ -48,7 +46,8 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     [Fact]
     public async Task Without_Redis_the_table_is_the_cache()
     {
-        using var cache = Over("redis://127.0.0.1:1");
+        using var redis = new RedisConnection("redis://127.0.0.1:1", TimeProvider.System);
+        var cache = Over(redis);
         await cache.Store([Entry("a", 1)]);
 
         Assert.Single(await cache.Find(["a"], 2, since: null, default));
@@ -58,9 +57,9 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     [Fact]
     public async Task A_Redis_that_answers_no_more_costs_a_quarter_of_a_second_once()
     {
-        using var proxy = new Proxy(new Uri(_url));
-        using var cache = Over($"redis://127.0.0.1:{proxy.Port}");
-        await Connected(cache);
+        using var proxy = new Proxy(new Uri(TestRedis.Url));
+        using var redis = await TestRedis.Connect($"redis://127.0.0.1:{proxy.Port}", RedisConnection.Patience);
+        var cache = Over(redis);
         proxy.Hang();
 
         var watch = Stopwatch.StartNew();
@@ -75,34 +74,20 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
         Assert.True(watch.Elapsed - first < TimeSpan.FromSeconds(2), $"Twenty more took {watch.Elapsed - first}.");
     }
 
-    private protected override async Task<IVectorCache> Open(CacheKey key)
-    {
-        var cache = new RedisVectorCache(new RedisConnection(_url, TimeProvider.System), key, new PostgresVectorCache(Database.Source, key, TimeProvider.System), TimeProvider.System);
-        await Connected(cache);
-        return cache;
-    }
+    private protected override async Task<IVectorCache> Open(CacheKey key) => Over(await TestRedis.Connect(), key);
 
     private protected override Task Put(byte[] key, byte[] entry) => Ask(redis => redis.StringSetAsync(Name(key), entry, TimeSpan.FromMinutes(1)));
 
     private protected override Task<TimeSpan?> KeptFor(byte[] key) => Ask(redis => redis.KeyTimeToLiveAsync(Name(key)));
 
-    private RedisVectorCache Over(string url) =>
-        new(new RedisConnection(url, TimeProvider.System), Key, new PostgresVectorCache(Database.Source, Key, TimeProvider.System), TimeProvider.System);
-
-    // It connects in the background: what is stored before that goes into the table.
-    private static async Task Connected(RedisVectorCache cache)
-    {
-        for (var end = DateTime.UtcNow.AddSeconds(30); cache.IsAway; await Task.Delay(20))
-        {
-            Assert.True(DateTime.UtcNow < end, "Redis was not reached.");
-        }
-    }
+    private RedisVectorCache Over(RedisConnection redis, CacheKey? key = null) =>
+        new(redis, key ?? Key, new PostgresVectorCache(Database.Source, key ?? Key, TimeProvider.System), TimeProvider.System);
 
     private static RedisKey Name(byte[] key) => (byte[])[.. "embedding:"u8, .. key];
 
     private static async Task<T> Ask<T>(Func<IDatabase, Task<T>> command)
     {
-        var url = new Uri(_url);
+        var url = new Uri(TestRedis.Url);
         using var connection = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
         return await command(connection.GetDatabase());
     }

@@ -72,12 +72,11 @@ internal sealed class ManualClock : TimeProvider
 
     /// <summary>Lets time pass, timer by timer, until the task is done.</summary>
     /// <param name="task">What the time is for.</param>
-    /// <param name="isIdle">Whether everybody waits for the clock; without it, whenever anybody does.</param>
-    public async Task Drive(Task task, Func<bool>? isIdle = null)
+    public async Task Drive(Task task)
     {
         for (var idle = 0; !task.IsCompleted;)
         {
-            idle = (isIdle?.Invoke() ?? true) && Waiting > 0 ? idle + 1 : 0;
+            idle = Waiting > 0 ? idle + 1 : 0;
             // Several looks, because a timer that has rung may set the next one a moment later.
             if (idle > 3)
             {

@@ -5,6 +5,8 @@ namespace EmbeddingFunctions.Core.Tests.Limits;
 
 public sealed class ProviderGateTests : IDisposable
 {
+    private const string Model = "model";
+
     private static readonly ProviderException _busy = new(ProviderFault.Passing, "busy");
     private static readonly ProviderException _wrongKey = new(ProviderFault.Configuration, "wrong key");
 
@@ -12,7 +14,7 @@ public sealed class ProviderGateTests : IDisposable
     private readonly ProviderGate _gate;
     private int _calls;
 
-    public ProviderGateTests() => _gate = new ProviderGate(_clock);
+    public ProviderGateTests() => _gate = Gates.Create(_clock);
 
     public void Dispose() => _gate.Dispose();
 
@@ -40,7 +42,8 @@ public sealed class ProviderGateTests : IDisposable
         foreach (var caller in callers)
         {
             var fault = await Assert.ThrowsAsync<ProviderException>(() => caller);
-            Assert.Equal((ProviderFault.Configuration, "wrong key"), (fault.Fault, fault.Message));
+            Assert.Equal(ProviderFault.Configuration, fault.Fault);
+            Assert.StartsWith("wrong key", fault.Message);
         }
 
         Assert.Equal(1, _calls);
@@ -64,11 +67,12 @@ public sealed class ProviderGateTests : IDisposable
     public async Task The_reason_of_a_stop_outlives_a_pause_for_another()
     {
         await Assert.ThrowsAsync<ProviderException>(() => Call(() => throw _wrongKey));
-        _gate.Pause(TimeSpan.FromMinutes(20), _busy);
+        await _gate.Pause(Model, TimeSpan.FromMinutes(20), _busy);
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Call(() => Task.FromResult(1)));
 
-        Assert.Equal((ProviderFault.Configuration, "wrong key"), (fault.Fault, fault.Message));
+        Assert.Equal(ProviderFault.Configuration, fault.Fault);
+        Assert.StartsWith("wrong key (it is tried again at 03:09:05 UTC", fault.Message);
     }
 
     [Fact]
@@ -110,24 +114,29 @@ public sealed class ProviderGateTests : IDisposable
     [Fact]
     public async Task A_call_that_waits_for_room_when_another_fails_waits_for_the_pause_as_well()
     {
-        await Call(() => Task.FromResult(1));
-        var room = new TaskCompletionSource();
-        var waiting = Call(() => Task.FromResult(1), () => room.Task);
-        await Assert.ThrowsAsync<ProviderException>(() => Call(() => throw Asking(TimeSpan.FromSeconds(5))));
-
-        room.SetResult();
+        using var gate = Gates.Create(_clock, new RateLimits(60, 1_000_000));
+        var early = new TaskCompletionSource<int>();
+        await _clock.Drive(Call(() => Task.FromResult(1), gate: gate));
+        var failing = Call(() => early.Task, gate: gate);
         await Until(() => _clock.Waiting == 1);
-        Assert.Equal(2, _calls);
-        _clock.Advance(TimeSpan.FromSeconds(5.1));
+        _clock.RingNext();
+        await Until(() => _calls == 2);
+        var waiting = Call(() => Task.FromResult(1), gate: gate);
+        await Until(() => _clock.Waiting == 1);
 
-        await waiting;
+        early.SetException(Asking(TimeSpan.FromSeconds(5)));
+        await Assert.ThrowsAsync<ProviderException>(() => failing);
+        var failedAt = _clock.GetUtcNow();
+        await _clock.Drive(waiting);
+
         Assert.Equal(3, _calls);
+        Assert.True(_clock.GetUtcNow() - failedAt >= TimeSpan.FromSeconds(5));
     }
 
     [Fact]
     public async Task A_pause_longer_than_ten_seconds_is_the_callers_to_wait_out()
     {
-        _gate.Pause(TimeSpan.FromSeconds(90), _busy);
+        await _gate.Pause(Model, TimeSpan.FromSeconds(90), _busy);
         _clock.Advance(TimeSpan.FromSeconds(30));
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Call(() => Task.FromResult(1)));
@@ -138,8 +147,8 @@ public sealed class ProviderGateTests : IDisposable
     [Fact]
     public async Task A_shorter_pause_does_not_end_a_longer_one()
     {
-        _gate.Pause(TimeSpan.FromSeconds(90), _busy);
-        _gate.Pause(TimeSpan.FromSeconds(1), _busy);
+        await _gate.Pause(Model, TimeSpan.FromSeconds(90), _busy);
+        await _gate.Pause(Model, TimeSpan.FromSeconds(1), _busy);
         _clock.Advance(TimeSpan.FromSeconds(2));
 
         await Assert.ThrowsAsync<ProviderException>(() => Call(() => Task.FromResult(1)));
@@ -180,13 +189,17 @@ public sealed class ProviderGateTests : IDisposable
     public async Task A_probe_cancelled_while_it_waits_for_room_makes_way_too()
     {
         using var leaving = new CancellationTokenSource();
-        var probe = Call(() => Task.FromResult(1), () => Task.Delay(Timeout.Infinite, leaving.Token));
-        var next = Call(() => Task.FromResult(2));
+        using var gate = Gates.Create(_clock, new RateLimits(60, 1_000_000));
+        await Assert.ThrowsAsync<ProviderException>(() => Call(() => throw Asking(TimeSpan.FromMilliseconds(1)), gate: gate));
+        var probe = Call(() => Task.FromResult(1), gate, leaving.Token);
+        await Until(() => _clock.Waiting == 1);
+        var next = Call(() => Task.FromResult(2), gate: gate);
 
         await leaving.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => probe);
-        Assert.Equal(2, await next);
+        await _clock.Drive(next);
+        Assert.Equal(2, _calls);
     }
 
     [Fact]
@@ -203,9 +216,9 @@ public sealed class ProviderGateTests : IDisposable
 
     private static ProviderException Asking(TimeSpan wait) => new(ProviderFault.Passing, "busy") { RetryAfter = wait };
 
-    private Task<int> Call(Func<Task<int>> call, Func<Task>? room = null, CancellationToken cancellation = default) =>
-        _gate.Call(
-            room ?? (() => Task.CompletedTask),
+    private Task<int> Call(Func<Task<int>> call, ProviderGate? gate = null, CancellationToken cancellation = default) =>
+        (gate ?? _gate).Call(
+            new GateRequest(Model, Tokens: 1),
             () =>
             {
                 Interlocked.Increment(ref _calls);

@@ -12,7 +12,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
     private readonly ManualClock _clock = new();
     private readonly ProviderGate _gate;
 
-    public RetryingEmbeddingGeneratorTests() => _gate = new ProviderGate(_clock);
+    public RetryingEmbeddingGeneratorTests() => _gate = Gates.Create(_clock);
 
     public void Dispose() => _gate.Dispose();
 
@@ -136,7 +136,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
     private static ProviderException Asking(double seconds) => new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
 
     private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider) =>
-        new(new ThrottledEmbeddingGenerator(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), 8, _clock), _gate, _clock);
+        new(new ThrottledEmbeddingGenerator(provider, _gate, new InFlight(8, _clock), "m"), _gate, "m", _clock);
 
     private async Task Generate(ScriptedGenerator provider)
     {

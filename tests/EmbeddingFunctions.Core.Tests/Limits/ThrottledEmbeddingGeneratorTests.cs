@@ -9,11 +9,11 @@ namespace EmbeddingFunctions.Core.Tests.Limits;
 public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
 {
     private readonly ManualClock _clock = new();
-    private readonly ProviderGate _gate;
+    private readonly ProviderGate _unlimited;
 
-    public ThrottledEmbeddingGeneratorTests() => _gate = new ProviderGate(_clock);
+    public ThrottledEmbeddingGeneratorTests() => _unlimited = Gates.Create(_clock);
 
-    public void Dispose() => _gate.Dispose();
+    public void Dispose() => _unlimited.Dispose();
 
     [Theory]
     [InlineData(60, 1_000_000, 200, 10)]
@@ -39,14 +39,14 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
             BaseUrl = new Uri(fake.BaseUrl + "/"),
         };
         var counted = new CountedGenerator(ProviderFactory.Create(settings));
-        using var generator = new ThrottledEmbeddingGenerator(
-            counted, _gate, new RateBudget(requestsPerMinute, _clock), new RateBudget(tokensPerMinute, _clock), 8, _clock);
+        using var gate = Gates.Create(_clock, new RateLimits(requestsPerMinute, tokensPerMinute));
+        using var inFlight = new InFlight(8, _clock);
+        using var generator = new ThrottledEmbeddingGenerator(counted, gate, inFlight, "text-embedding-3-small");
         var left = requests;
         var begun = _clock.GetUtcNow();
-        var lanes = Enumerable.Range(0, 8).Select(lane => Work(lane)).ToList();
 
         // Time passes only while nothing is on its way, so that the fake's clock shows when a request was sent.
-        await _clock.Drive(Task.WhenAll(lanes), () => counted.InFlight == 0 && _clock.Waiting == lanes.Count(lane => !lane.IsCompleted));
+        OneThread.Run(_clock, () => Task.WhenAll(Enumerable.Range(0, 8).Select(Work)), () => counted.InFlight > 0);
 
         Assert.Equal(requests, fake.RequestCount);
         Assert.All(fake.Requests, request => Assert.Equal(200, request.Status));
@@ -57,11 +57,10 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
 
         async Task Work(int lane)
         {
-            await Task.Yield();
             var random = new Random(lane);
             while (Interlocked.Decrement(ref left) >= 0)
             {
-                await generator.GenerateAsync([new string('x', random.Next(1, longest))], new() { Dimensions = 8 });
+                await generator.GenerateAsync([new string('x', random.Next(1, longest))], new RequestMeter().Options("text-embedding-3-small", 8));
             }
         }
     }
@@ -102,7 +101,7 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
     }
 
     private ThrottledEmbeddingGenerator Stack(ScriptedGenerator provider) =>
-        new(provider, _gate, new RateBudget(1_000_000, _clock), new RateBudget(1_000_000, _clock), 8, _clock);
+        new(provider, _unlimited, new InFlight(8, _clock), "m");
 
     private sealed class CountedGenerator(IEmbeddingGenerator<string, Embedding<float>> inner) : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
     {

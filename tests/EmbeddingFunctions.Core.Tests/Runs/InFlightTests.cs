@@ -14,7 +14,7 @@ public sealed class InFlightTests
         var workspace = new TestWorkspace(database);
         for (var repository = 0; repository < 5; repository++)
         {
-            await workspace.Items(await workspace.Repository($"acme/{repository}"), 100);
+            await workspace.Items(await workspace.Repository($"acme/{repository}"), 100, words: $"words {repository}");
         }
 
         var outcome = await engine.Run();

@@ -1,32 +1,31 @@
 using StackExchange.Redis;
 
-namespace EmbeddingFunctions.Caching;
+namespace EmbeddingFunctions.Storage;
 
 /// <summary>Redis when it is there. It is connected to in the background, and left alone for a while after it failed, so that an outage costs one short wait.</summary>
 internal sealed class RedisConnection : IDisposable
 {
-    /// <summary>No command is waited for longer.</summary>
+    /// <summary>No command is waited for longer, unless said otherwise.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
-
-    private static readonly TimeSpan _leftAlone = TimeSpan.FromSeconds(5);
 
     private readonly Task<ConnectionMultiplexer> _connecting;
     private readonly Task _firstChance;
-    private readonly TimeProvider _time;
-    private long _failedAt = long.MinValue;
+    private readonly CoolOff _coolOff;
+    private readonly TimeSpan _patience;
 
     /// <param name="url">Such as redis://:password@host:6379/0; rediss for TLS.</param>
     /// <param name="time">Tells when to try again.</param>
-    public RedisConnection(string url, TimeProvider time)
+    /// <param name="patience">How long a command is waited for; null: <see cref="Patience"/>.</param>
+    public RedisConnection(string url, TimeProvider time, TimeSpan? patience = null)
     {
-        _time = time;
+        _patience = patience ?? Patience;
+        _coolOff = new CoolOff(time);
         _connecting = Task.Run(() => ConnectionMultiplexer.ConnectAsync(Options(new Uri(url))));
-        _firstChance = Task.WhenAny(_connecting, Task.Delay(Patience, time));
+        _firstChance = Task.WhenAny(_connecting, Task.Delay(_patience, time));
     }
 
     /// <summary>Whether it cannot be asked now.</summary>
-    public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected
-        || (Volatile.Read(ref _failedAt) is var failedAt && failedAt != long.MinValue && _time.GetElapsedTime(failedAt) < _leftAlone);
+    public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected || _coolOff.IsOn;
 
     /// <returns>The command's answer, or the default if Redis is away or does not answer in time.</returns>
     public async Task<T?> Ask<T>(Func<IDatabase, Task<T>> command, CancellationToken cancellation)
@@ -39,11 +38,11 @@ internal sealed class RedisConnection : IDisposable
 
         try
         {
-            return await command(_connecting.Result.GetDatabase()).WaitAsync(Patience, cancellation);
+            return await command(_connecting.Result.GetDatabase()).WaitAsync(_patience, cancellation);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
-            Volatile.Write(ref _failedAt, _time.GetTimestamp());
+            _coolOff.Begin();
             return default;
         }
     }

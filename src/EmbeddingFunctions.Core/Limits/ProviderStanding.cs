@@ -1,0 +1,15 @@
+namespace EmbeddingFunctions.Limits;
+
+/// <summary>How a provider's model is, as all processes see it.</summary>
+/// <param name="State"><see cref="Open"/>, <see cref="Waiting"/> or <see cref="Stopped"/>.</param>
+/// <param name="Until">When it will be tried again by itself.</param>
+public sealed record ProviderStanding(string Model, string State, string? Reason, DateTimeOffset? Until)
+{
+    public const string Open = "open";
+
+    /// <summary>It wants to be left alone for a while.</summary>
+    public const string Waiting = "waiting";
+
+    /// <summary>Key, quota, model or address are at fault: a person has to act.</summary>
+    public const string Stopped = "stopped";
+}

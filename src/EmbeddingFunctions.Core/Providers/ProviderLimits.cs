@@ -1,0 +1,58 @@
+using System.ClientModel.Primitives;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace EmbeddingFunctions.Providers;
+
+/// <summary>What a reply's <c>x-ratelimit</c> headers say of the account's limits. Hints: some servers send -1, or 0 for all.</summary>
+/// <param name="Requests">Allowed a minute.</param>
+/// <param name="Tokens">Allowed a minute.</param>
+/// <param name="UsedUpFor">Nothing is left, and for how long.</param>
+internal sealed partial record ProviderLimits(int? Requests, int? Tokens, TimeSpan? UsedUpFor)
+{
+    private const string Name = "limits";
+
+    /// <summary>Under which a reply's are found among its additional properties.</summary>
+    public static string Property => Name;
+
+    /// <returns>Null if the headers say nothing.</returns>
+    public static ProviderLimits? Read(PipelineResponseHeaders? headers)
+    {
+        if (headers is null || (Number(headers, "limit-requests") ?? Number(headers, "limit-tokens")) is null)
+        {
+            return null;
+        }
+
+        var (requests, tokens) = (Number(headers, "limit-requests"), Number(headers, "limit-tokens"));
+        var waits = new[] { UsedUp(headers, requests, "requests"), UsedUp(headers, tokens, "tokens") };
+        return new ProviderLimits(requests, tokens, waits.Max());
+    }
+
+    /// <summary>Reads <c>20ms</c>, <c>41.724s</c>, <c>6m0s</c>, <c>114h18m0s</c>.</summary>
+    /// <returns>Null if it is no duration, or none at all.</returns>
+    public static TimeSpan? Duration(string text)
+    {
+        if (text.Length == 0 || DurationPattern().Match(text) is not { Success: true } match)
+        {
+            return null;
+        }
+
+        double Part(string name) => match.Groups[name] is { Success: true } part ? double.Parse(part.Value, CultureInfo.InvariantCulture) : 0;
+        var seconds = (Part("h") * 3_600) + (Part("m") * 60) + Part("s") + (Part("ms") / 1_000);
+        return seconds is > 0 and < 1e6 ? TimeSpan.FromSeconds(seconds) : null;
+    }
+
+    private static int? Number(PipelineResponseHeaders headers, string name) =>
+        headers.TryGetValue($"x-ratelimit-{name}", out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : null;
+
+    private static TimeSpan? UsedUp(PipelineResponseHeaders headers, int? limit, string unit) =>
+        limit is not null && headers.TryGetValue($"x-ratelimit-remaining-{unit}", out var left) && left == "0"
+        && headers.TryGetValue($"x-ratelimit-reset-{unit}", out var reset) && reset is not null
+            ? Duration(reset)
+            : null;
+
+    [GeneratedRegex(@"^(?:(?<h>\d{1,6})h)?(?:(?<m>\d{1,6})m(?!s))?(?:(?<s>\d{1,6}(?:\.\d{1,9})?)s)?(?:(?<ms>\d{1,9}(?:\.\d{1,9})?)ms)?$")]
+    private static partial Regex DurationPattern();
+}

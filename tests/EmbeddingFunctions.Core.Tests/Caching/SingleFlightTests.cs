@@ -1,0 +1,78 @@
+using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Caching;
+
+public sealed class SingleFlightTests : IAsyncLifetime
+{
+    private TestDatabase _database = null!;
+
+    private static CacheKey Key => new(new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test" });
+
+    public async Task InitializeAsync() => _database = await TestDatabase.Migrated();
+
+    public async Task DisposeAsync() => await _database.DisposeAsync();
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    public async Task Workers_that_want_the_same_texts_at_the_same_time_pay_once(int workers)
+    {
+        await using var fake = await FakeOpenAi.StartAsync(new() { Latency = TimeSpan.FromMilliseconds(300) });
+        var workspace = new TestWorkspace(_database);
+        var words = $"{Guid.NewGuid()}";
+        for (var repository = 0; repository < workers * 2; repository++)
+        {
+            await workspace.Items(await workspace.Repository($"acme/{repository}"), 30, words: words);
+        }
+
+        var engines = Enumerable.Range(0, workers).Select(_ => new TestEngine(_database, fake)).ToList();
+        var runs = await Task.WhenAll(engines.Select(engine => engine.Run()));
+        engines.ForEach(engine => engine.DisposeAsync().AsTask().Wait());
+
+        Assert.Equal(60 * workers, runs.Sum(run => run.Counts.Embedded));
+        Assert.Equal((30L, 0L), (fake.PaidInputCount, fake.DuplicatePaidInputs));
+        Assert.Equal((60 * workers) - 30, runs.Sum(run => run.Counts.Cached));
+        Assert.True(runs.Sum(run => run.Counts.SavedTokens) > 0);
+        Assert.Empty(await workspace.Stale());
+    }
+
+    [Fact]
+    public async Task A_mark_stands_as_long_as_its_batch_holds_its_claims()
+    {
+        var flights = new SingleFlight(_database.Source, Key);
+        var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
+        await Claim(first);
+
+        Assert.Equal(["a", "b"], (await flights.Take(["a", "b"], first, default)).Order());
+        Assert.Equal(["c"], await flights.Take(["b", "c"], second, default));
+        Assert.Equal(["a", "b"], (await flights.Take(["a", "b"], first, default)).Order());
+        await _database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second'");
+
+        Assert.Equal(["b"], await flights.Take(["b"], second, default));
+    }
+
+    [Fact]
+    public async Task Marks_of_batches_that_are_over_are_cleared_away()
+    {
+        var flights = new SingleFlight(_database.Source, Key);
+        for (var i = 0; i < 200; i++)
+        {
+            await flights.Take([$"text {i}"], Guid.NewGuid(), default);
+        }
+
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_flights"));
+    }
+
+    [Fact]
+    public async Task Without_a_database_each_pays_for_its_own()
+    {
+        await using var nowhere = EmbeddingFunctions.Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2");
+
+        Assert.Equal(["a", "b"], (await new SingleFlight(nowhere, Key).Take(["a", "b"], Guid.NewGuid(), default)).Order());
+    }
+
+    private Task Claim(Guid token) => _database.Execute(
+        $"INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '1', '1', '{token}', now() + interval '30 seconds')");
+}
