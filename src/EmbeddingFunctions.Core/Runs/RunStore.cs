@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, Redaction redaction)
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, Redaction redaction, Crash crash)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     private const string TakeSlot =
@@ -123,6 +123,7 @@ internal sealed class RunStore(
             return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
 
+        crash.Reach(CrashPoint.DuringFinalise);
         await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),
             new NpgsqlParameter { Value = (object?)error ?? DBNull.Value, DataTypeName = "text" }, counts.Processed, counts.Failed);
         await using var reader = await command.ExecuteReaderAsync(cancellation);

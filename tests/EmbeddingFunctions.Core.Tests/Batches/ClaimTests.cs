@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
@@ -79,7 +80,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         await Workspace.Item(Repository, "one");
         var claim = await Take();
         await LetLeasesRunOut();
-        await using var lease = Lease.Keep(claim, Claims, clock);
+        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
 
         clock.Advance(TimeSpan.FromSeconds(9));
         Assert.True(await SecondsLeft() < 0);
@@ -97,7 +98,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
         var claim = await Take();
-        await using var lease = Lease.Keep(claim, Claims, clock);
+        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
         await Database.Execute("ALTER TABLE embedding_claims RENAME TO away");
         clock.Advance(TimeSpan.FromSeconds(10));
         await Until(async () => await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SET    leased_until%'") > 0);
@@ -114,7 +115,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
     {
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
-        var lease = Lease.Keep(await Take(), Claims, clock);
+        var lease = Lease.Keep(await Take(), Claims, Worker.Get<Crash>(), clock);
 
         await lease.DisposeAsync();
 
