@@ -64,11 +64,11 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         return new Claim(corpus, table, batch.RunId, batch.Partition, token, items);
     }
 
-    /// <summary>Whether another batch of the partition may be in flight.</summary>
+    /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
     public async Task<bool> HasFreeLane(BoundCorpus corpus, string partition, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")})");
-        foreach (var value in new object[] { corpus.Corpus.Name, corpus.Corpus.LanesPerPartition, partition })
+        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")}) AND NOT {Suspects("$1", "$4")}");
+        foreach (var value in new object[] { corpus.Corpus.Name, corpus.Corpus.LanesPerPartition, partition, MaxAttempts })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -93,7 +93,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         """;
 
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
-    // An item whose worker vanished with it twice is taken alone: if it is to blame, nobody else is charged with it.
+    // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
+    // them is charged with it.
     private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
     {
         var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
@@ -125,7 +126,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ),
             chosen AS (
                 SELECT * FROM judged
-                WHERE  CASE WHEN (SELECT is_suspect FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
+                WHERE  CASE WHEN (SELECT is_suspect AND NOT ({Suspects("$1", "$7")})
+                                         AND pg_try_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0)) FROM judged WHERE place = 1)
+                            THEN place = 1 ELSE NOT is_suspect END
             ),
             claimed AS (
                 INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
@@ -149,6 +152,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         SELECT count(DISTINCT token) FROM embedding_claims
         WHERE  corpus = {corpus} AND partition = {partition} AND leased_until > now()
         """;
+
+    // Items that may be to blame for their workers' end, in flight: the attempt at hand is their last.
+    private static string Suspects(string corpus, string maxAttempts) =>
+        $"EXISTS (SELECT FROM embedding_claims WHERE corpus = {corpus} AND leased_until > now() AND attempts >= {maxAttempts})";
 
     private static NpgsqlBatchCommand Statement(string sql, params object[] values)
     {
