@@ -32,6 +32,8 @@ internal sealed class Running : IAsyncDisposable
         (_out, _error) = (_process.StandardOutput.ReadToEndAsync(), ReadError());
     }
 
+    public int Id => _process.Id;
+
     public bool HasEnded => _process.HasExited;
 
     public void Signal(int signal)
