@@ -34,6 +34,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     // for another's rows; the lock is let go with the claim.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
 
+    // And of a whole corpus, while there are items that may be to blame for their workers' end: one of them is in flight at a time.
+    private const string TakeTurnOfSuspects =
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0))
+        WHERE  EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $2 - 1)
+        """;
+
     private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
     private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
 
@@ -52,6 +59,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
+        statements.BatchCommands.Add(Statement(TakeTurnOfSuspects, corpus.Corpus.Name, MaxAttempts));
         var claim = Statement(
             sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId);
         if (batch.ForceBefore is { } before)
@@ -67,7 +75,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
     public async Task<bool> HasFreeLane(BoundCorpus corpus, string partition, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")}) AND NOT {Suspects("$1", "$4")}");
+        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")}) AND NOT {SuspectInFlight("$1", "$4")}");
         foreach (var value in new object[] { corpus.Corpus.Name, corpus.Corpus.LanesPerPartition, partition, MaxAttempts })
         {
             command.Parameters.Add(new() { Value = value });
@@ -126,9 +134,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ),
             chosen AS (
                 SELECT * FROM judged
-                WHERE  CASE WHEN (SELECT is_suspect AND NOT ({Suspects("$1", "$7")})
-                                         AND pg_try_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0)) FROM judged WHERE place = 1)
-                            THEN place = 1 ELSE NOT is_suspect END
+                WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight("$1", "$7")} FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
             ),
             claimed AS (
                 INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
@@ -154,7 +160,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         """;
 
     // Items that may be to blame for their workers' end, in flight: the attempt at hand is their last.
-    private static string Suspects(string corpus, string maxAttempts) =>
+    private static string SuspectInFlight(string corpus, string maxAttempts) =>
         $"EXISTS (SELECT FROM embedding_claims WHERE corpus = {corpus} AND leased_until > now() AND attempts >= {maxAttempts})";
 
     private static NpgsqlBatchCommand Statement(string sql, params object[] values)
@@ -173,6 +179,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         const int FirstText = 8;
         var items = new List<ClaimedItem>();
         await using var reader = await statements.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {

@@ -199,6 +199,30 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     [Fact]
+    public async Task Of_items_that_may_be_to_blame_one_is_in_flight_at_a_time_and_the_others_go_on()
+    {
+        await Workspace.Items(Repository, 5);
+        var other = await Workspace.Repository("acme/two");
+        await Workspace.Items(other, 1, words: "suspect too");
+        for (var death = 1; death <= 2; death++)
+        {
+            await Take();
+            await Take(order: await Order(repository: other));
+            await LetLeasesRunOut();
+        }
+
+        await Workspace.Item(other, "new");
+        var suspect = await Take();
+
+        Assert.Single(suspect.Items);
+        Assert.Empty((await Take()).Items);
+        Assert.False(await Claims.HasFreeLane(await Corpus(), Repository.ToString(), CancellationToken.None));
+        Assert.Equal("new", Assert.Single((await Take(order: await Order(repository: other))).Items).Values[0]);
+        await Claims.Release(suspect, CancellationToken.None);
+        Assert.True(await Claims.HasFreeLane(await Corpus(), Repository.ToString(), CancellationToken.None));
+    }
+
+    [Fact]
     public async Task An_item_that_once_failed_and_then_ends_its_workers_runs_out_of_attempts_too()
     {
         var id = await Workspace.Item(Repository, "poison");
