@@ -32,6 +32,7 @@ public static class EmbeddingServices
             .AddSingleton(CorpusFile.Load(settings.CorporaFile))
             .AddSingleton(TimeProvider.System)
             .AddSingleton<Redaction>()
+            .AddSingleton<Crash>()
             .AddLogging()
             .AddStorage(settings)
             .AddProvider()

@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    BoundCorpora corpora, ClaimStore claims, PaidOnce embedder, BatchWriter writer, Redaction redaction, TimeProvider time)
+    BoundCorpora corpora, ClaimStore claims, PaidOnce embedder, BatchWriter writer, Redaction redaction, Crash crash, TimeProvider time)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -23,7 +23,8 @@ internal sealed class BatchEmbedder(
             return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation), NoLane: noLane);
         }
 
-        await using var lease = Lease.Keep(claim, claims, time);
+        crash.Reach(CrashPoint.AfterClaim);
+        await using var lease = Lease.Keep(claim, claims, crash, time);
         var isSettled = false;
         try
         {

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Settings;
 using Npgsql;
 using Polly;
 using Polly.Retry;
@@ -5,7 +6,7 @@ using Polly.Retry;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.</summary>
-internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database)
+internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database, Crash crash)
 {
     // The vectors are paid for: some 25 seconds, as long as the claims surely hold, are spent on storing them.
     private const int Retries = 12;
@@ -64,7 +65,12 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
     {
         try
         {
-            return await vectors.Write(claim, batchId, outcomes, counts, cancellation);
+            crash.Reach(CrashPoint.BeforeCommit);
+            var writing = vectors.Write(claim, batchId, outcomes, counts, cancellation);
+            crash.Reach(CrashPoint.DuringWrite);
+            var recorded = await writing;
+            crash.Reach(CrashPoint.AfterCommit);
+            return recorded;
         }
         catch (PostgresException e) when (WriteFaults.IsLocked(e))
         {

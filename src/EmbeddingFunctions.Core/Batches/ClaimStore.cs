@@ -34,6 +34,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     // for another's rows; the lock is let go with the claim.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
 
+    // And of a whole corpus, while there are items that may be to blame for their workers' end: one of them is in flight at a time.
+    private const string TakeTurnOfSuspects =
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0))
+        WHERE  EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $2 - 1)
+        """;
+
     private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
     private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
 
@@ -52,6 +59,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
+        statements.BatchCommands.Add(Statement(TakeTurnOfSuspects, corpus.Corpus.Name, MaxAttempts));
         var claim = Statement(
             sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId);
         if (batch.ForceBefore is { } before)
@@ -64,11 +72,11 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         return new Claim(corpus, table, batch.RunId, batch.Partition, token, items);
     }
 
-    /// <summary>Whether another batch of the partition may be in flight.</summary>
+    /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
     public async Task<bool> HasFreeLane(BoundCorpus corpus, string partition, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")})");
-        foreach (var value in new object[] { corpus.Corpus.Name, corpus.Corpus.LanesPerPartition, partition })
+        await using var command = database.CreateCommand($"SELECT $2 > ({Lanes("$1", "$3")}) AND NOT {SuspectInFlight("$1", "$4")}");
+        foreach (var value in new object[] { corpus.Corpus.Name, corpus.Corpus.LanesPerPartition, partition, MaxAttempts })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -93,7 +101,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         """;
 
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
-    // An item whose worker vanished with it twice is taken alone: if it is to blame, nobody else is charged with it.
+    // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
+    // them is charged with it.
     private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
     {
         var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
@@ -125,7 +134,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ),
             chosen AS (
                 SELECT * FROM judged
-                WHERE  CASE WHEN (SELECT is_suspect FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
+                WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight("$1", "$7")} FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
             ),
             claimed AS (
                 INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
@@ -150,6 +159,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         WHERE  corpus = {corpus} AND partition = {partition} AND leased_until > now()
         """;
 
+    // Items that may be to blame for their workers' end, in flight: the attempt at hand is their last.
+    private static string SuspectInFlight(string corpus, string maxAttempts) =>
+        $"EXISTS (SELECT FROM embedding_claims WHERE corpus = {corpus} AND leased_until > now() AND attempts >= {maxAttempts})";
+
     private static NpgsqlBatchCommand Statement(string sql, params object[] values)
     {
         var statement = new NpgsqlBatchCommand(sql);
@@ -166,6 +179,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         const int FirstText = 8;
         var items = new List<ClaimedItem>();
         await using var reader = await statements.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Settings;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -9,16 +10,17 @@ internal sealed class Lease : IAsyncDisposable
 
     private readonly Claim _claim;
     private readonly ClaimStore _claims;
+    private readonly Crash _crash;
     private readonly CancellationTokenSource _done = new();
     private readonly Task _beating;
 
-    private Lease(Claim claim, ClaimStore claims, TimeProvider time)
+    private Lease(Claim claim, ClaimStore claims, Crash crash, TimeProvider time)
     {
-        (_claim, _claims) = (claim, claims);
+        (_claim, _claims, _crash) = (claim, claims, crash);
         _beating = Beat(time);
     }
 
-    public static Lease Keep(Claim claim, ClaimStore claims, TimeProvider time) => new(claim, claims, time);
+    public static Lease Keep(Claim claim, ClaimStore claims, Crash crash, TimeProvider time) => new(claim, claims, crash, time);
 
     /// <summary>Gives back at once, and without charge, what the batch still holds; if the database is away, the lease runs out.</summary>
     public async Task Release()
@@ -49,6 +51,7 @@ internal sealed class Lease : IAsyncDisposable
             {
                 await timer.WaitForNextTickAsync(_done.Token);
                 await _claims.Renew(_claim, _done.Token);
+                _crash.Reach(CrashPoint.DuringHeartbeat);
             }
             catch (OperationCanceledException)
             {

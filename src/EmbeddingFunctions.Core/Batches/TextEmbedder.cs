@@ -1,13 +1,14 @@
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds texts in as few requests as the provider takes, keeps what is paid for in the cache, and finds the texts it will never take.</summary>
-internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache)
+internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache, Crash crash)
 {
     // A provider that is well has a vector for this.
     private const string Harmless = "ok";
@@ -36,6 +37,7 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
         var part = texts.Texts.Skip(first).Take(end - first).ToList();
         try
         {
+            crash.Reach(CrashPoint.BeforeCall);
             var reply = await generator.GenerateAsync(part, options, cancellation);
             texts.IsProviderWell = true;
             for (var i = 0; i < part.Count; i++)
@@ -43,8 +45,10 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
                 texts.Vectors[first + i] = reply[i].Vector;
             }
 
+            crash.Reach(CrashPoint.AfterResponseBeforeCache);
             // Before any row is written: what is paid for now outlives this process and the rows' own troubles.
             await cache.Store(part.Select((_, i) => KeyValuePair.Create(texts.Fingerprints[first + i], reply[i].Vector)).ToList());
+            crash.Reach(CrashPoint.AfterCacheBeforeWrite);
         }
         catch (ProviderException e) when (part.Count > 1 && e.Fault == ProviderFault.TooManyTokens)
         {

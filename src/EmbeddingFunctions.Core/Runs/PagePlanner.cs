@@ -6,14 +6,15 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.</summary>
-internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource database)
+internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
 
+    // How long from now, not until when: this machine's clock and the database's need not agree.
     private const string FindHeld =
         """
-        SELECT LEAST(leased_until, now() + $5)
+        SELECT LEAST(leased_until - now(), $5)
         FROM   embedding_claims
         WHERE  corpus = $1
         AND    leased_until > now()
@@ -180,7 +181,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
         var request = order.Run.Request;
         await using var command = database.CreateCommand(FindHeld);
         Bind(command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(), _longestLook);
-        return await command.ExecuteScalarAsync(cancellation) is DateTime until ? new DateTimeOffset(until) : null;
+        return await command.ExecuteScalarAsync(cancellation) is TimeSpan wait ? time.GetUtcNow() + wait : null;
     }
 
     private static void Bind(NpgsqlCommand command, params object[] values)

@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, Redaction redaction)
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, Redaction redaction, Crash crash, TimeProvider time)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     private const string TakeSlot =
@@ -24,9 +24,9 @@ internal sealed class RunStore(
         taken AS (
             UPDATE embedding_jobs j SET starts_at = slot.starts_at FROM slot, run WHERE j.id = run.id RETURNING j.starts_at
         )
-        SELECT starts_at FROM taken
+        SELECT starts_at - now() FROM taken
         UNION ALL
-        SELECT starts_at FROM embedding_jobs WHERE id = $1 AND starts_at IS NOT NULL
+        SELECT starts_at - now() FROM embedding_jobs WHERE id = $1 AND starts_at IS NOT NULL
         LIMIT 1
         """;
 
@@ -76,7 +76,7 @@ internal sealed class RunStore(
         """;
 
     /// <summary>Records the run and takes its start slot.</summary>
-    /// <returns>When it may begin.</returns>
+    /// <returns>When it may begin, by this machine's clock.</returns>
     public async Task<DateTimeOffset> Start(RunInput run, CancellationToken cancellation)
     {
         var request = run.Request;
@@ -85,7 +85,7 @@ internal sealed class RunStore(
         await oldRuns.Tidy(request.Corpus, cancellation);
         await requests.Record(request, run.RunId, RunHost.Command, eventId: null, dueAt: null, cancellation);
         await using var command = Command(TakeSlot, run.RunId, request.Corpus, corpus.Corpus.StartsPerMinute);
-        return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
+        return time.GetUtcNow() + (TimeSpan)(await command.ExecuteScalarAsync(cancellation))!;
     }
 
     /// <summary>Counts what is pending and marks the run as at work.</summary>
@@ -123,6 +123,7 @@ internal sealed class RunStore(
             return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
 
+        crash.Reach(CrashPoint.DuringFinalise);
         await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),
             new NpgsqlParameter { Value = (object?)error ?? DBNull.Value, DataTypeName = "text" }, counts.Processed, counts.Failed);
         await using var reader = await command.ExecuteReaderAsync(cancellation);

@@ -52,6 +52,9 @@ public sealed record EmbeddingSettings
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }
 
+    /// <summary>Where a test has the process die; null everywhere else.</summary>
+    public FaultPoint? FaultPoint { get; init; }
+
     /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
     public string ModelFor(Corpus corpus) => Provider == ProviderChoice.Local ? LocalModel : corpus.Model ?? Model;
 

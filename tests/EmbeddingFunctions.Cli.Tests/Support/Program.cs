@@ -9,7 +9,7 @@ internal sealed class Program
 {
     private static readonly string _path = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "Program").Value!;
 
-    private static readonly string[] _settings = ["DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "CORPORA_FILE"];
+    private static readonly string[] _settings = ["FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "CORPORA_FILE"];
 
     private readonly Dictionary<string, string> _environment = [];
     private readonly string? _folder;

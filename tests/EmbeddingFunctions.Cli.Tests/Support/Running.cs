@@ -11,6 +11,10 @@ internal sealed class Running : IAsyncDisposable
     public const int SigKill = 9;
     public const int SigTerm = 15;
 
+    /// <summary>Holds it still, as a suspended machine would, until <see cref="SigContinue"/>.</summary>
+    public static readonly int SigStop = OperatingSystem.IsLinux() ? 19 : 17;
+    public static readonly int SigContinue = OperatingSystem.IsLinux() ? 18 : 19;
+
     /// <summary>How long to wait for what must come, on a machine that has more to do.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -27,6 +31,10 @@ internal sealed class Running : IAsyncDisposable
         _process.StandardInput.Close();
         (_out, _error) = (_process.StandardOutput.ReadToEndAsync(), ReadError());
     }
+
+    public int Id => _process.Id;
+
+    public bool HasEnded => _process.HasExited;
 
     public void Signal(int signal)
     {

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
@@ -79,7 +80,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         await Workspace.Item(Repository, "one");
         var claim = await Take();
         await LetLeasesRunOut();
-        await using var lease = Lease.Keep(claim, Claims, clock);
+        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
 
         clock.Advance(TimeSpan.FromSeconds(9));
         Assert.True(await SecondsLeft() < 0);
@@ -97,7 +98,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
         var claim = await Take();
-        await using var lease = Lease.Keep(claim, Claims, clock);
+        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
         await Database.Execute("ALTER TABLE embedding_claims RENAME TO away");
         clock.Advance(TimeSpan.FromSeconds(10));
         await Until(async () => await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SET    leased_until%'") > 0);
@@ -114,7 +115,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
     {
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
-        var lease = Lease.Keep(await Take(), Claims, clock);
+        var lease = Lease.Keep(await Take(), Claims, Worker.Get<Crash>(), clock);
 
         await lease.DisposeAsync();
 
@@ -195,6 +196,30 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         }
 
         Assert.Single((await Take()).Items);
+    }
+
+    [Fact]
+    public async Task Of_items_that_may_be_to_blame_one_is_in_flight_at_a_time_and_the_others_go_on()
+    {
+        await Workspace.Items(Repository, 5);
+        var other = await Workspace.Repository("acme/two");
+        await Workspace.Items(other, 1, words: "suspect too");
+        for (var death = 1; death <= 2; death++)
+        {
+            await Take();
+            await Take(order: await Order(repository: other));
+            await LetLeasesRunOut();
+        }
+
+        await Workspace.Item(other, "new");
+        var suspect = await Take();
+
+        Assert.Single(suspect.Items);
+        Assert.Empty((await Take()).Items);
+        Assert.False(await Claims.HasFreeLane(await Corpus(), Repository.ToString(), CancellationToken.None));
+        Assert.Equal("new", Assert.Single((await Take(order: await Order(repository: other))).Items).Values[0]);
+        await Claims.Release(suspect, CancellationToken.None);
+        Assert.True(await Claims.HasFreeLane(await Corpus(), Repository.ToString(), CancellationToken.None));
     }
 
     [Fact]

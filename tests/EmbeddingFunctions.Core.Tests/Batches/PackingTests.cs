@@ -106,7 +106,7 @@ public sealed class PackingTests : IAsyncLifetime
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
         var texts = new EmbeddedTexts(inputs, inputs);
-        await new TextEmbedder(generator, _packer, new NoVectorCache()).Embed(texts, _rule, new RequestMeter(), CancellationToken.None);
+        await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings)).Embed(texts, _rule, new RequestMeter(), CancellationToken.None);
         for (var i = 0; i < inputs.Length; i++)
         {
             Assert.Equal(texts.Failures[i] is null ? FakeVector.Of(inputs[i], _rule.Model, 2) : null, texts.Vectors[i]?.ToArray());
