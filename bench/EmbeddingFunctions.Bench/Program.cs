@@ -4,6 +4,7 @@ using EmbeddingFunctions.Bench.Memory;
 using EmbeddingFunctions.Bench.Planning;
 using EmbeddingFunctions.Bench.Provider;
 using EmbeddingFunctions.Bench.Reports;
+using EmbeddingFunctions.Bench.Sharing;
 using EmbeddingFunctions.Bench.Writes;
 using EmbeddingFunctions.Testing;
 
@@ -16,6 +17,8 @@ switch (args)
         return await ChildProcess.Answer<BackfillOrder, BackfillResult>(order, MeasuredBackfill.Run);
     case [ProviderAlone.Command, var order]:
         return await ChildProcess.Answer<ProviderOrder, ProviderResult>(order, ProviderAlone.Run);
+    case [SharingWorker.Command, var order]:
+        return await ChildProcess.Answer<SharingOrder, SharingResult>(order, SharingWorker.Run);
 }
 
 if (Arguments.Parse(args) is not { } arguments)
@@ -32,6 +35,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("memory", MemoryBenchmark.Run),
     ("writes", WritesBenchmark.Run),
     ("planning", PlanningBenchmark.Run),
+    ("sharing", SharingBenchmark.Run),
 };
 foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))
 {

@@ -60,9 +60,9 @@ public static class EmbeddingServices
     // The best first; this process's own memory is never away.
     private static IReadOnlyList<IFlowStore> FlowStores(IServiceProvider services)
     {
-        var time = services.GetRequiredService<TimeProvider>();
-        List<IFlowStore> stores = [new PostgresFlowStore(services.GetRequiredService<NpgsqlDataSource>(), time), new MemoryFlowStore(time)];
-        return services.GetService<RedisConnection>() is { } redis ? [new RedisFlowStore(redis), .. stores] : stores;
+        var (time, redis) = (services.GetRequiredService<TimeProvider>(), services.GetService<RedisConnection>());
+        var shared = new PostgresFlowStore(services.GetRequiredService<NpgsqlDataSource>(), time, redis);
+        return redis is null ? [shared, new MemoryFlowStore(time)] : [new RedisFlowStore(redis), shared, new MemoryFlowStore(time)];
     }
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.

@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using System.Net.Http.Json;
 using System.Text.Json;
 
 namespace EmbeddingFunctions.Bench.Provider;
 
-/// <summary>The fake provider as a process: 100 ms a request, no limits, its CPU time its own.</summary>
+/// <summary>The fake provider as a process: 100 ms a request, no limits unless told, its CPU time its own.</summary>
 internal sealed class FakeServer : IAsyncDisposable
 {
     public static readonly TimeSpan Latency = TimeSpan.FromMilliseconds(100);
@@ -15,14 +16,26 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>Up to and with <c>/v1/</c>.</summary>
     public string BaseUrl { get; }
 
-    public static async Task<FakeServer> Start()
+    /// <param name="limits">Such as <c>--rpm 500</c>; with limits its code is not compiled beforehand, since that takes requests.</param>
+    public static async Task<FakeServer> Start(params string[] limits)
     {
-        var process = ChildProcess.Start("fake", "--latency-ms", $"{Latency.TotalMilliseconds}");
+        var process = ChildProcess.Start(["fake", "--latency-ms", $"{Latency.TotalMilliseconds}", .. limits]);
         var hello = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The fake provider did not start.");
         var server = new FakeServer(process, JsonDocument.Parse(hello).RootElement.GetProperty("baseUrl").GetString() + "/");
-        // Its code is compiled by its first requests.
-        await ProviderAlone.Measure(server, 32, 4_000);
+        if (limits.Length == 0)
+        {
+            // Its code is compiled by its first requests.
+            await ProviderAlone.Measure(server, 32, 4_000);
+        }
+
         return server;
+    }
+
+    /// <summary>What it was asked so far.</summary>
+    public async Task<Audit> Audit()
+    {
+        using var client = new HttpClient();
+        return (await client.GetFromJsonAsync<Audit>(new Uri(new Uri(BaseUrl), "/audit")))!;
     }
 
     public async ValueTask DisposeAsync()
@@ -32,3 +45,5 @@ internal sealed class FakeServer : IAsyncDisposable
         _process.Dispose();
     }
 }
+
+internal sealed record Audit(int Requests, long PaidInputs, IReadOnlyDictionary<string, int> Statuses);

@@ -43,7 +43,8 @@ internal sealed record Pace
     }
 
     /// <summary>Gives back what was taken too much, or takes what was taken too little.</summary>
-    public Pace Correct(RateLimits limits, double tokens) => this with { TokensFrom = Later(Last, TokensFrom + limits.SpanOf(tokens)) };
+    public Pace Correct(RateLimits limits, double tokens) =>
+        this with { TokensFrom = TokensFrom - Last > limits.SpanOf(-tokens) ? TokensFrom + limits.SpanOf(tokens) : Last };
 
     private (Pace Next, DateTimeOffset At) TakeForPerson(RateLimits limits, int tokens, DateTimeOffset now)
     {

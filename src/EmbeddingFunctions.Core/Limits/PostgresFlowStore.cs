@@ -4,8 +4,14 @@ using Npgsql;
 namespace EmbeddingFunctions.Limits;
 
 /// <summary>One row a provider's model, by the database's clock. Unlogged: after a crash of the server one caller finds out anew how the provider is.</summary>
-internal sealed class PostgresFlowStore(NpgsqlDataSource database, TimeProvider time) : IFlowStore
+/// <param name="database">Where the row is.</param>
+/// <param name="time">Tells when to try again.</param>
+/// <param name="redis">For whose absence it stands in; null: for none's.</param>
+internal sealed class PostgresFlowStore(NpgsqlDataSource database, TimeProvider time, RedisConnection? redis = null) : IFlowStore
 {
+    // By then all others have missed Redis too; before, they may be using its whole limit still.
+    private static readonly TimeSpan _allKnow = TimeSpan.FromSeconds(30);
+
     private const int PatienceInSeconds = 2;
 
     private const string ReadState = "SELECT (SELECT state::text FROM embedding_provider_flow WHERE provider = $1), clock_timestamp(), false";
@@ -24,7 +30,7 @@ internal sealed class PostgresFlowStore(NpgsqlDataSource database, TimeProvider 
 
     private readonly CoolOff _coolOff = new(time);
 
-    public double Part => 1;
+    public double Part => redis is null || redis.AwayFor > _allKnow ? 1 : 0.25;
 
     public Task<KeptFlow?> Read(string provider, CancellationToken cancellation) => Ask(ReadState, cancellation, provider);
 

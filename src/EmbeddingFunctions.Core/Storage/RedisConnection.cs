@@ -12,13 +12,15 @@ internal sealed class RedisConnection : IDisposable
     private readonly Task _firstChance;
     private readonly CoolOff _coolOff;
     private readonly TimeSpan _patience;
+    private readonly TimeProvider _time;
+    private long? _awaySince;
 
     /// <param name="url">Such as redis://:password@host:6379/0; rediss for TLS.</param>
     /// <param name="time">Tells when to try again.</param>
     /// <param name="patience">How long a command is waited for; null: <see cref="Patience"/>.</param>
     public RedisConnection(string url, TimeProvider time, TimeSpan? patience = null)
     {
-        _patience = patience ?? Patience;
+        (_patience, _time) = (patience ?? Patience, time);
         _coolOff = new CoolOff(time);
         _connecting = Task.Run(() => ConnectionMultiplexer.ConnectAsync(Options(new Uri(url))));
         _firstChance = Task.WhenAny(_connecting, Task.Delay(_patience, time));
@@ -27,21 +29,28 @@ internal sealed class RedisConnection : IDisposable
     /// <summary>Whether it cannot be asked now.</summary>
     public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected || _coolOff.IsOn;
 
+    /// <summary>For how long nobody has got an answer.</summary>
+    public TimeSpan AwayFor => _awaySince is { } since ? _time.GetElapsedTime(since) : TimeSpan.Zero;
+
     /// <returns>The command's answer, or the default if Redis is away or does not answer in time.</returns>
     public async Task<T?> Ask<T>(Func<IDatabase, Task<T>> command, CancellationToken cancellation)
     {
         await _firstChance;
         if (IsAway)
         {
+            _awaySince ??= _time.GetTimestamp();
             return default;
         }
 
         try
         {
-            return await command(_connecting.Result.GetDatabase()).WaitAsync(_patience, cancellation);
+            var answer = await command(_connecting.Result.GetDatabase()).WaitAsync(_patience, cancellation);
+            _awaySince = null;
+            return answer;
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
+            _awaySince ??= _time.GetTimestamp();
             _coolOff.Begin();
             return default;
         }

@@ -28,6 +28,16 @@ internal sealed class Program
         Set("EMBEDDING_CONCURRENCY", "4");
     }
 
+    public Program Set(IReadOnlyDictionary<string, string> settings)
+    {
+        foreach (var (name, value) in settings)
+        {
+            Set(name, value);
+        }
+
+        return this;
+    }
+
     public Program Set(string name, string value)
     {
         _environment[name] = value;

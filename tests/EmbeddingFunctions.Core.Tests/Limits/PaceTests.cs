@@ -155,6 +155,16 @@ public sealed class PaceTests
     }
 
     [Fact]
+    public void Where_nothing_was_taken_nothing_comes_back()
+    {
+        var limits = new RateLimits(1e9, 100);
+
+        _pace = _pace.Correct(limits, -90);
+
+        Assert.Equal(_now, Take(limits, 100));
+    }
+
+    [Fact]
     public void What_was_taken_too_little_is_taken_later()
     {
         var limits = new RateLimits(1e9, 100);

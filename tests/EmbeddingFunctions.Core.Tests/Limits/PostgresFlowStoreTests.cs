@@ -25,6 +25,20 @@ public sealed class PostgresFlowStoreTests : FlowStoreContract, IAsyncLifetime
     }
 
     [Fact]
+    public async Task In_the_place_of_Redis_it_gives_a_quarter_until_all_have_missed_Redis()
+    {
+        var clock = new ManualClock();
+        using var redis = new EmbeddingFunctions.Storage.RedisConnection("redis://127.0.0.1:1", clock);
+        var store = new PostgresFlowStore(_database.Source, clock, redis);
+        await redis.Ask(database => database.PingAsync(), default);
+
+        clock.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal(0.25, store.Part);
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(1, store.Part);
+    }
+
+    [Fact]
     public async Task One_that_was_not_migrated_yet_is_away()
     {
         await _database.Execute("DROP TABLE embedding_provider_flow");

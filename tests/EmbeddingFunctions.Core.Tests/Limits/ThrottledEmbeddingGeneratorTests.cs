@@ -100,6 +100,20 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
         Assert.Equal((2, 5), (meter.Requests, meter.Tokens));
     }
 
+    [Fact]
+    public async Task An_overload_halves_what_may_be_in_flight_and_another_fault_does_not()
+    {
+        using var inFlight = new InFlight(8, _clock);
+        var provider = new ScriptedGenerator(_clock, new ProviderException(ProviderFault.Item, "no"), new ProviderException(ProviderFault.Passing, "slow down") { IsOverload = true });
+        using var generator = new ThrottledEmbeddingGenerator(provider, _unlimited, inFlight, "m");
+
+        await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["a"]));
+        Assert.Equal(8, inFlight.Allowed);
+        await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["a"]));
+
+        Assert.Equal(4, inFlight.Allowed);
+    }
+
     private ThrottledEmbeddingGenerator Stack(ScriptedGenerator provider) =>
         new(provider, _unlimited, new InFlight(8, _clock), "m");
 

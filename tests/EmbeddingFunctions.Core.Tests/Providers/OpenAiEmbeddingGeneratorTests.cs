@@ -185,6 +185,36 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
         Assert.Equal(123_456, fault.MaxTokensPerRequest);
     }
 
+    [Theory]
+    [InlineData(503, "", true)]
+    [InlineData(529, "", true)]
+    [InlineData(429, "slow_down", true)]
+    [InlineData(500, "server_is_overloaded", true)]
+    [InlineData(500, "", false)]
+    [InlineData(429, "rate_limit_exceeded", false)]
+    public async Task Overload_is_told_from_other_faults(int status, string code, bool isOverload)
+    {
+        _fake.Script(Requests.Next(1), Fault.Status(status, $$$"""{"error":{"message":"no","code":"{{{code}}}"}}"""));
+
+        Assert.Equal(isOverload, (await Assert.ThrowsAsync<ProviderException>(() => Generate("a"))).IsOverload);
+    }
+
+    [Fact]
+    public async Task What_the_server_says_of_its_limits_comes_with_the_reply_and_with_a_refusal()
+    {
+        await using var fake = await FakeOpenAi.StartAsync(new() { RequestsPerMinute = 1, TokensPerMinute = 1_000 });
+        using var generator = ProviderFactory.Create(Settings(fake));
+
+        var reply = await generator.GenerateAsync(["a"]);
+        var refusal = await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["a"]));
+
+        foreach (var limits in new[] { (ProviderLimits)reply.AdditionalProperties![ProviderLimits.Property]!, refusal.Limits! })
+        {
+            Assert.Equal((1, 1_000), (limits.Requests, limits.Tokens));
+            Assert.InRange(limits.UsedUpFor!.Value.TotalSeconds, 50, 121);
+        }
+    }
+
     [Fact]
     public async Task Vectors_are_paired_by_their_index()
     {
@@ -276,15 +306,15 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
 
     private static float[] Vector(string text) => FakeVector.Of(text, Model, 8);
 
-    private IEmbeddingGenerator<string, Embedding<float>> Generator(TimeSpan longestCall) => ProviderFactory.Create(
-        new EmbeddingSettings
-        {
-            Provider = ProviderChoice.OpenAi,
-            ProviderReason = "test",
-            ApiKey = _fake.ApiKey,
-            BaseUrl = new Uri(_fake.BaseUrl + "/"),
-        },
-        longestCall);
+    private static EmbeddingSettings Settings(FakeOpenAi fake) => new()
+    {
+        Provider = ProviderChoice.OpenAi,
+        ProviderReason = "test",
+        ApiKey = fake.ApiKey,
+        BaseUrl = new Uri(fake.BaseUrl + "/"),
+    };
+
+    private IEmbeddingGenerator<string, Embedding<float>> Generator(TimeSpan longestCall) => ProviderFactory.Create(Settings(_fake), longestCall);
 
     private Task<GeneratedEmbeddings<Embedding<float>>> Generate(params string[] texts) => Generate(TimeSpan.FromSeconds(30), texts);
 

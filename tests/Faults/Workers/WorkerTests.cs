@@ -21,7 +21,7 @@ public sealed class WorkerTests : FaultTest
         Assert.Equal(3, deaths);
         Assert.Equal(24, await Workspace.Embedded());
         Assert.Contains("the worker ended 3 times", await Database.Ask<string>("SELECT reason FROM embedding_failures WHERE item_id = $1 AND is_dead", poison), StringComparison.Ordinal);
-        await new Oracle(Database, Fake, text => text.Contains("deadly", StringComparison.Ordinal)).AssertHolds();
+        await new Oracle(Database, Fake, text => text.Contains("deadly", StringComparison.Ordinal)).AssertHolds(deaths * Worker.Concurrency * 5);
     }
 
     [Fact]

@@ -1,0 +1,157 @@
+using EmbeddingFunctions.Cli.Tests;
+using EmbeddingFunctions.Testing;
+using StackExchange.Redis;
+
+namespace EmbeddingFunctions.Faults.Providers;
+
+/// <summary>Several real processes before one provider: what one learns of it, all know.</summary>
+public sealed class SharedProviderTests : FaultTest
+{
+    // A database of its own on the tests' Redis.
+    private const int Own = 8;
+
+    private static readonly Uri _redis = new(Environment.GetEnvironmentVariable("TEST_REDIS_URL")
+        ?? throw new InvalidOperationException("TEST_REDIS_URL is not set: run './run test', which provides a server, or set it too."));
+
+    public static TheoryData<bool> Stores => [false, true];
+
+    private protected override FakeOpenAiOptions Options => new() { Latency = TimeSpan.FromMilliseconds(20) };
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task I6_Four_workers_together_keep_one_limit(bool redis)
+    {
+        await Fill(8, 100);
+        var workers = await StartAll(4, await Settings(redis));
+        await AllEnd(workers, 0);
+
+        AssertPaced();
+        await Oracle.AssertHolds();
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task F1_When_one_worker_is_told_to_wait_all_four_wait(bool redis)
+    {
+        await Fill(8, 60);
+        var workers = await StartAll(4, await Settings(redis));
+        await Fake.WaitForRequestsAsync(20);
+        Fake.Script(Requests.Next(1), Fault.RateLimited(retryAfter: TimeSpan.FromSeconds(2)));
+        await AllEnd(workers, 0);
+
+        var told = Fake.Requests.Single(request => request.Status == 429).ArrivedAt;
+        var early = Fake.Requests.Select(request => request.ArrivedAt - told).Where(after => after > TimeSpan.FromSeconds(0.4) && after < TimeSpan.FromSeconds(2));
+        Assert.Empty(early);
+        await Oracle.AssertHolds();
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task F5_A_used_up_quota_costs_one_request_however_many_workers_there_are(bool redis)
+    {
+        await Fill(4, 20);
+        Fake.Script(Requests.All, Fault.InsufficientQuota());
+        var settings = await Settings(redis);
+        await AllEnd(await StartAll(4, settings), 1);
+        Assert.Equal(1, Fake.RequestCount);
+        Assert.Equal(0, await Claims());
+        var status = (await Program.Set(settings).Run("status")).Exits(0);
+        Assert.Contains("Provider stopped: the provider answered 429 (insufficient_quota)", status.Out, StringComparison.Ordinal);
+
+        (await Program.Run("provider", "resume")).Exits(1);
+        Assert.Equal(2, Fake.RequestCount);
+        Fake.ClearScript();
+        (await Program.Run("provider", "resume")).Exits(0);
+
+        await AllEnd(await StartAll(1, settings), 0);
+        await Oracle.AssertHolds();
+    }
+
+    [Fact]
+    public async Task F7_A_refused_key_stops_those_that_use_it_and_another_goes_on_at_once()
+    {
+        await Fill(2, 20);
+        var settings = await Settings(redis: false);
+        await AllEnd(await StartAll(2, new Dictionary<string, string>(settings) { ["OPENAI_API_KEY"] = "sk-wrong-0123456789abcdef0123" }), 1);
+        Assert.Equal(1, Fake.RequestCount);
+
+        await AllEnd(await StartAll(1, settings), 0);
+
+        await Oracle.AssertHolds();
+    }
+
+    [Fact]
+    public async Task F26_A_provider_that_is_down_is_tried_by_one_worker_at_a_time_and_comes_back_without_a_storm()
+    {
+        await Fill(8, 40);
+        Fake.Script(Requests.All, Fault.ServerError(500));
+        var workers = await StartAll(4, await Settings(redis: false));
+        await Fake.WaitForRequestsAsync(1);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        var tried = Fake.RequestCount;
+        Fake.ClearScript();
+        await AllEnd(workers, 0);
+
+        Assert.InRange(tried, 1, 12);
+        await Oracle.AssertHolds();
+    }
+
+    [Fact]
+    public async Task F54_A_Redis_that_stops_to_answer_in_the_middle_leaves_the_limit_kept()
+    {
+        await Fill(8, 80);
+        using var proxy = new TcpProxy(_redis.Host, _redis.Port);
+        var settings = await Settings(redis: true);
+        var workers = await StartAll(3, new Dictionary<string, string>(settings) { ["REDIS_URL"] = $"redis://127.0.0.1:{proxy.Port}/{Own}" });
+        await Fake.WaitForRequestsAsync(20);
+        proxy.IsBlackHole = true;
+        await AllEnd(workers, 0);
+
+        AssertPaced();
+        await Oracle.AssertHolds();
+    }
+
+    // Twenty a second are allowed. A busy machine may hold the first back, and a Redis that does not answer in time lets a quarter more go.
+    private void AssertPaced()
+    {
+        var arrivals = Fake.Requests.Select(request => request.ArrivedAt).Order().ToList();
+        var least = TimeSpan.FromSeconds(0.7 * (arrivals.Count - 1) / 20);
+        Assert.True(arrivals[^1] - arrivals[0] >= least, $"{arrivals.Count} requests in {arrivals[^1] - arrivals[0]}.");
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> Settings(bool redis)
+    {
+        var settings = new Dictionary<string, string> { ["EMBEDDING_REQUESTS_PER_MINUTE"] = "1200" };
+        if (redis)
+        {
+            using var connection = await ConnectionMultiplexer.ConnectAsync($"{_redis.Host}:{_redis.Port}");
+            await connection.GetDatabase(Own).ExecuteAsync("FLUSHDB");
+            settings["REDIS_URL"] = $"{_redis.GetLeftPart(UriPartial.Authority)}/{Own}";
+        }
+
+        return settings;
+    }
+
+    private async Task<IReadOnlyList<Worker>> StartAll(int count, IReadOnlyDictionary<string, string> settings)
+    {
+        var workers = new List<Worker>();
+        for (var i = 1; i <= count; i++)
+        {
+            await AllowStarts();
+            workers.Add(Start($"worker-{i}", settings, "--batch-size", "5"));
+        }
+
+        return workers;
+    }
+
+    private static async Task AllEnd(IReadOnlyList<Worker> workers, int exitCode)
+    {
+        foreach (var worker in workers)
+        {
+            await using (worker)
+            {
+                (await worker.Ended()).Exits(exitCode);
+            }
+        }
+    }
+}
