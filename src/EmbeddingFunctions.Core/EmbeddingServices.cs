@@ -44,6 +44,7 @@ public static class EmbeddingServices
         services
             .AddSingleton<Catalogue>()
             .AddSingleton<BoundCorpora>()
+            .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
@@ -111,12 +112,12 @@ public static class EmbeddingServices
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services
             .AddSingleton<WorkspaceImport>()
-            .AddSingleton(s => new StatusReport(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>()))
+            .AddSingleton(s => new StatusReport(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>()))
             .AddSingleton(s => new RunHistory(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new Health(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>(),
-                s.GetRequiredService<ProviderGate>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<ProviderGate>()))
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),

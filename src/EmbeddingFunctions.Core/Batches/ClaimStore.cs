@@ -34,8 +34,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     // for another's rows; the lock is let go with the claim.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
 
-    private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
-    private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
+    private readonly ConcurrentDictionary<(BoundTable, PendingScope), string> _statements = new();
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
@@ -47,9 +46,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     {
         var table = corpus.TableOf(batch.Kind);
         var token = Guid.CreateVersion7();
-        var sql = batch.ForceBefore is null
-            ? _pending.GetOrAdd(table, t => Statement(corpus, t, forced: false))
-            : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
+        var sql = _statements.GetOrAdd((table, batch.Scope), key => Statement(corpus, key.Item1, key.Item2));
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
         var claim = Statement(
@@ -94,23 +91,24 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone: if it is to blame, nobody else is charged with it.
-    private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
+    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope)
     {
+        var forced = scope == PendingScope.Forced;
         var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
         return
             $"""
             WITH found AS (
                 SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, t.content_hash, t.embedding IS NOT NULL AS has_vector,
                        {string.Join(", ", table.TextColumns.Select((column, i) => $"{column} AS text_{i}"))},
-                       {(forced ? table.GeneratedAt : table.ChangedAt ?? "NULL::timestamptz")} AS position
+                       {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {(forced ? $"{table.GeneratedAt} < $11{table.Filter}" : table.Pending)}
+                AND    {table.Due(scope, "$11")}
                 AND    {NotHeld(table)}
                 AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
                 AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $10 AND cancel_requested_at IS NOT NULL)
                 AND    $9 > ({Lanes("$1", "$3")})
-                ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
+                ORDER  BY {table.Order(scope)}
                 LIMIT  $4
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
             ),

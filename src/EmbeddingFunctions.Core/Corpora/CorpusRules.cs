@@ -27,7 +27,7 @@ internal static partial class CorpusRules
             .Concat(Repeated(corpora.Select(c => c.PendingView?.Name).OfType<string>(), view => $"two corpora have the view '{view}'"));
 
     private static IEnumerable<string> Check(Corpus corpus) =>
-        CheckNumbers(corpus).Concat(CheckView(corpus)).Concat(TableRules.Check(corpus)).Select(error => $"{corpus.Name}: {error}");
+        CheckNumbers(corpus).Concat(CheckScheduled(corpus)).Concat(CheckView(corpus)).Concat(TableRules.Check(corpus)).Select(error => $"{corpus.Name}: {error}");
 
     private static IEnumerable<string> CheckNumbers(Corpus corpus)
     {
@@ -54,10 +54,34 @@ internal static partial class CorpusRules
             (Name: "lanesPerPartition", Value: corpus.LanesPerPartition, Max: 1_000),
             (Name: "startsPerMinute", Value: corpus.StartsPerMinute, Max: 10_000),
             (Name: "maxCharacters", Value: corpus.MaxCharacters, Max: 10_000_000),
+            (Name: "scheduled.limit", Value: corpus.Scheduled?.Limit ?? 1, Max: int.MaxValue),
         };
         foreach (var number in numbers.Where(n => n.Value < 1 || n.Value > n.Max))
         {
             yield return $"{number.Name} is {number.Value}; it takes 1 to {number.Max}";
+        }
+
+        if (corpus.Index is { M: < 2 or > 100 } or { EfConstruction: < 4 or > 1_000 } || corpus.Index.EfConstruction < 2 * corpus.Index.M)
+        {
+            yield return $"index has m {corpus.Index.M} and efConstruction {corpus.Index.EfConstruction}; m takes 2 to 100, efConstruction 4 to 1000 and at least twice m";
+        }
+    }
+
+    private static IEnumerable<string> CheckScheduled(Corpus corpus)
+    {
+        if (corpus.Scheduled?.NewerThan is not { } time)
+        {
+            yield break;
+        }
+
+        if (!ScheduledRuns.IsTime(time))
+        {
+            yield return $"scheduled.newerThan is '{time}'; it takes a time like '7 days', '12 hours' or '2 weeks'";
+        }
+
+        foreach (var table in corpus.Tables.Where(table => table.CreatedAt is null))
+        {
+            yield return $"{table.Kind}: scheduled.newerThan looks at when a row was made, so the table needs a createdAt column";
         }
     }
 

@@ -21,6 +21,9 @@ public sealed record CorpusTable
     /// <summary>When the row last changed: newest go first, and a later change than the vector's makes the item pending.</summary>
     public string? ChangedAt { get; init; }
 
+    /// <summary>When the row was made: newest go first where no <see cref="ChangedAt"/> is declared, and what <see cref="ScheduledRuns.NewerThan"/> is of.</summary>
+    public string? CreatedAt { get; init; }
+
     /// <summary>Higher goes first.</summary>
     public int Priority { get; init; } = 1;
 

@@ -66,10 +66,10 @@ public sealed class DryRun
             $"""
             SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, t.embedding IS NOT NULL, {string.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
-            WHERE  {PagePlanner.Due(table, forceBefore is not null, "$5")} {active}
+            WHERE  {table.Due(request.Scope(forceBefore), "$5")} {active}
             AND    {ClaimStore.NotHeld(table)}
             AND    ($3::text IS NULL OR {table.Partition}::text = $3)
-            ORDER  BY {table.Partition}, {PagePlanner.Order(table, forceBefore is not null)}
+            ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
             LIMIT  $4
             """);
         foreach (var value in new[] { corpus.Corpus.Name, table.Kind, (object?)request.Partition ?? DBNull.Value, Math.Max(0, limit) })

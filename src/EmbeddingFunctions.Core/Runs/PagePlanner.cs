@@ -24,7 +24,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
         LIMIT  1
         """;
 
-    private readonly ConcurrentDictionary<(BoundTable, bool), string> _statements = new();
+    private readonly ConcurrentDictionary<(BoundTable, PendingScope), string> _statements = new();
 
     public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {
@@ -67,7 +67,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
                 $"""
                 SELECT count(*)
                 FROM   {table.Table} t
-                WHERE  {Due(table, forceBefore is not null, "$4")} {active}
+                WHERE  {table.Due(request.Scope(forceBefore), "$4")} {active}
                 AND    {ClaimStore.NotHeld(table)}
                 AND    ($3::text IS NULL OR {table.Partition}::text = $3)
                 """;
@@ -87,16 +87,11 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
     internal static IEnumerable<BoundTable> InScope(BoundCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
 
-    internal static string Due(BoundTable table, bool forced, string before) =>
-        forced ? $"{table.GeneratedAt} < {before}{table.Filter}" : table.Pending;
-
-    internal static string Order(BoundTable table, bool forced) => forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest;
-
     private async Task<List<PendingItems>> Pending(
         BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize, CancellationToken cancellation)
     {
-        var forced = order.Run.Opened?.ForceBefore is not null;
-        await using var command = database.CreateCommand(_statements.GetOrAdd((table, forced), key => Statement(corpus, key.Item1, key.Item2)));
+        var scope = order.Run.Request.Scope(order.Run.Opened?.ForceBefore);
+        await using var command = database.CreateCommand(_statements.GetOrAdd((table, scope), key => Statement(corpus, key.Item1, key.Item2)));
         Bind(command, order.Run.Request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
             (room + batchSize - 1) / batchSize, (object?)order.Run.Request.Partition ?? DBNull.Value);
         if (order.Run.Opened?.ForceBefore is { } before)
@@ -116,7 +111,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
     // so a page costs the same however many items are pending.
-    private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
+    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope)
     {
         var active = corpus.ActivePartitions ?? "SELECT '' AS key";
         return
@@ -135,9 +130,9 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
                     SELECT 1
                     FROM   {table.Table} t
                     WHERE  {table.Partition} = a.key
-                    AND    {Due(table, forced, "$8")}
+                    AND    {table.Due(scope, "$8")}
                     AND    {ClaimStore.NotHeld(table)}
-                    ORDER  BY {Order(table, forced)}
+                    ORDER  BY {table.Order(scope)}
                     LIMIT  $5
                 ) next
             ) n

@@ -55,13 +55,13 @@ public sealed class RunDesk
         await Each([() => TakeUp(engine, cancellation), () => StartDue(engine, cancellation)], work => work());
     }
 
-    /// <summary>Starts a run for every corpus whose scheduled moment has come and was not served; a late or doubled tick starts nothing twice.</summary>
+    /// <summary>Starts a run for every migrated corpus whose scheduled moment has come and was not served; a late or doubled tick starts nothing twice.</summary>
     /// <returns>The corpora whose run was started.</returns>
     /// <exception cref="CorpusException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
     {
         var started = new List<string>();
-        await Each(_corpora.All, async corpus =>
+        await Each(await _bound.Migrated(cancellation), async corpus =>
         {
             if (await StartIfDue(engine, corpus, cancellation))
             {
@@ -98,7 +98,7 @@ public sealed class RunDesk
         await _bound.Get(corpus.Name, cancellation);
         await _oldRuns.Tidy(corpus.Name, cancellation);
         var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(_time.GetUtcNow() + _early);
-        var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
+        var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
         var isDue = await _requests.Record(run.Request, run.RunId, engine.Host, eventId: null, dueAt, cancellation);
         if (isDue)
         {

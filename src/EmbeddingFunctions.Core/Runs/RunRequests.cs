@@ -37,7 +37,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             AND    corpus = ANY ($3) AND ($4 IS NULL OR id = $4)
             ORDER  BY created_at
             FOR    UPDATE SKIP LOCKED)
-        RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL
         """;
 
     private const string FreeRun =
@@ -49,7 +49,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     private const string FindOpen =
         """
-        SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL
         FROM   embedding_jobs
         WHERE  id = $1 AND status IN ('pending', 'processing')
         """;
@@ -137,7 +137,10 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         {
             var request = new RunRequest(
                 reader.GetString(1), reader.GetFieldValue<string[]>(3), reader.IsDBNull(2) ? null : reader.GetString(2),
-                reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetBoolean(5), settings.BatchesInFlight);
+                reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetBoolean(5), settings.BatchesInFlight)
+            {
+                IsScheduled = reader.GetBoolean(6),
+            };
             runs.Add(new RunInput(reader.GetGuid(0), request) { IsRecorded = true });
         }
 

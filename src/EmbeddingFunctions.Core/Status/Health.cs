@@ -12,11 +12,9 @@ public sealed class Health
 
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _bound;
-    private readonly CorpusSet _corpora;
     private readonly ProviderGate _gate;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusSet corpora, ProviderGate gate) =>
-        (_database, _bound, _corpora, _gate) = (database, bound, corpora, gate);
+    internal Health(NpgsqlDataSource database, BoundCorpora bound, ProviderGate gate) => (_database, _bound, _gate) = (database, bound, gate);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -25,7 +23,10 @@ public sealed class Health
         var checks = new List<HealthCheck> { await Try("database", Reach) };
         if (checks[0].IsHealthy)
         {
-            foreach (var corpus in _corpora.All)
+            IReadOnlyList<Corpus> migrated = [];
+            var corpora = await Try("corpora", async token => migrated = await _bound.Migrated(token));
+            checks.AddRange(corpora.IsHealthy ? [] : [corpora]);
+            foreach (var corpus in migrated)
             {
                 checks.Add(await Try($"corpus {corpus.Name}", token => _bound.Get(corpus.Name, token)));
             }

@@ -46,6 +46,10 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public string CosineOperators => corpus.VectorType == VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops";
 
+    public bool HasStandardIndex => corpus.Index == new VectorIndex();
+
+    public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
+
     /// <summary>The text's columns, cast to text, in the template's order.</summary>
     public IEnumerable<string> TextColumns => Template.Columns.Select(column => $"{Column(column)}::text");
 
@@ -54,6 +58,11 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
     public string? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
+
+    /// <summary>What puts newer items before older ones, or null if the declaration names nothing of the kind.</summary>
+    public string? Moved => ChangedAt ?? CreatedAt;
+
+    private string? CreatedAt => table.CreatedAt is null ? null : Moment(table.CreatedAt);
 
     /// <summary>A column as a timestamptz: a type without a zone is read as UTC.</summary>
     public string Moment(string column) => found.Columns[column].Type switch
@@ -66,7 +75,7 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     public string Column(string name) => $"{row}{Sql.Identifier(name)}";
 
     /// <summary>Newest first, then by id so that the order is total.</summary>
-    public string Newest => ChangedAt is null ? Id : $"{ChangedAt} DESC, {Id}";
+    public string Newest => Moved is null ? Id : $"{Moved} DESC, {Id}";
 
     /// <summary>
     /// The vector is missing, was made under another rule or of an older text, or the row was touched since.
@@ -78,6 +87,26 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
             {(ChangedAt is null ? "" : $"""OR {row}"embedding_generated_at" < {ChangedAt}""")}
             OR ({row}"embedding" IS NULL AND length({row}"content_hash") = 64)){Filter}
         """;
+
+    /// <summary>Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left behind.</summary>
+    private string PendingBySchedule => $"{Pending}{(LeftToBackfill is null ? "" : $" AND ({LeftToBackfill}) IS NOT TRUE")}";
+
+    /// <summary>What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.</summary>
+    public string? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
+        ? $"""{row}"embedding_generated_at" IS NULL AND {created} < now() - interval {Sql.Literal(time)}"""
+        : null;
+
+    /// <summary>The items that a run of this scope takes.</summary>
+    /// <param name="scope">The scope.</param>
+    /// <param name="before">Forced: the parameter with the moment since which an item was embedded anew.</param>
+    public string Due(PendingScope scope, string before) => scope switch
+    {
+        PendingScope.Forced => $"{GeneratedAt} < {before}{Filter}",
+        PendingScope.Scheduled => PendingBySchedule,
+        _ => Pending,
+    };
+
+    public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
 
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
     public string GeneratedAt => $"""COALESCE({row}"embedding_generated_at", '-infinity'::timestamptz)""";

@@ -35,7 +35,7 @@ internal static class CorpusBinder
         var columns = TextTemplate.Parse(table.Text).Columns
             .Concat(table.Filter.Select(filter => filter.Column))
             .Concat(corpus.PendingView?.Columns ?? [])
-            .Append(table.Id).Append(table.Partition).Append(table.ChangedAt);
+            .Append(table.Id).Append(table.Partition).Append(table.ChangedAt).Append(table.CreatedAt);
         return Missing(found, columns.OfType<string>()).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckOldColumns(found))
             .Select(error => $"{table.Kind}: {error}");
     }
@@ -58,9 +58,12 @@ internal static class CorpusBinder
 
     private static IEnumerable<string> CheckTypes(Corpus corpus, CorpusTable table, FoundTable found)
     {
-        if (table.ChangedAt is { } changedAt && found.Columns.TryGetValue(changedAt, out var moment) && !BoundTable.IsMoment(moment.Type))
+        foreach (var (property, column) in new[] { ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt) })
         {
-            yield return $"changedAt {found.Name}.{changedAt} is of type {moment.Type}; it takes a timestamp or a date";
+            if (column is not null && found.Columns.TryGetValue(column, out var moment) && !BoundTable.IsMoment(moment.Type))
+            {
+                yield return $"{property} {found.Name}.{column} is of type {moment.Type}; it takes a timestamp or a date";
+            }
         }
 
         if (found.Columns.GetValueOrDefault("embedding") is { } embedding && VectorType(embedding) is var type && type != BoundTable.VectorTypeOf(corpus))

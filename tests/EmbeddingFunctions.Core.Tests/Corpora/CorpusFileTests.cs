@@ -10,7 +10,7 @@ public sealed class CorpusFileTests
     [Fact]
     public void The_shipped_declaration_is_the_old_system()
     {
-        var corpus = Assert.Single(CorpusFile.Load(null).All);
+        var corpus = CorpusFile.Load(null).Get("workspace");
 
         Assert.Equal(("workspace", 384, VectorType.Vector, 200, 20, 2, 5), (corpus.Name, corpus.Dimensions, corpus.VectorType, corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute));
         Assert.Equal(("0 */15 * * * *", 2_000), (corpus.Schedule, corpus.MaxCharacters));
@@ -128,7 +128,7 @@ public sealed class CorpusFileTests
     {
         var corpora = CorpusFile.Load(null);
 
-        Assert.Contains("Declared are: workspace.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
+        Assert.Contains("Declared are: workspace, clips.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
         Assert.Contains("It has: issue, pull_request, discussion.", Assert.Throws<CorpusException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
     }
 

@@ -32,6 +32,20 @@ internal static class CorpusShape
             ADD COLUMN IF NOT EXISTS "content_hash" text
         """;
 
+    /// <summary>Takes the trigger and the columns away, and with the columns their indexes.</summary>
+    public static string Removal(FoundTable table) =>
+        $"""
+        DROP TRIGGER IF EXISTS {TriggerName(table)} ON {table.Quoted};
+        DROP FUNCTION IF EXISTS {FunctionName(table)}();
+        ALTER TABLE {table.Quoted} {string.Join(", ", Columns(table).Select(column => $"DROP COLUMN {Sql.Identifier(column)}"))}
+        """;
+
+    /// <summary>Whether a migration gave the table its columns: no other program has one of this name.</summary>
+    public static bool IsMigrated(FoundTable table) => table.Columns.ContainsKey("embedding_rule");
+
+    /// <summary>The columns of a table that a migration made, or found.</summary>
+    public static IEnumerable<string> Columns(FoundTable table) => _columns.Where(table.Columns.ContainsKey);
+
     /// <summary>
     /// An edit of the text makes the row pending in the writer's own transaction, whatever the writer's clock says.
     /// When a vector was written, a trigger that bumps the changed-at column cannot make it look older than the row:
@@ -40,8 +54,7 @@ internal static class CorpusShape
     public static string Trigger(IReadOnlyList<BoundTable> kinds)
     {
         var table = kinds[0];
-        var function = $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name("embedding_note_edit", table))}";
-        var trigger = Sql.Identifier(Name("zzz_embedding_note_edit", table));
+        var (function, trigger) = (FunctionName(table.Found), TriggerName(table.Found));
         var old = kinds.Select(kind => kind.WithRow("OLD.")).ToList();
         var current = kinds.Select(kind => kind.WithRow("NEW.")).ToList();
         var moments = current.Select(kind => kind.ChangedAt).OfType<string>().Distinct().Prepend("NEW.embedding_generated_at");
@@ -70,7 +83,7 @@ internal static class CorpusShape
         kinds.SelectMany(Indexes).DistinctBy(index => index.Name).ToList();
 
     /// <summary>Names of indexes that an earlier declaration may have left behind begin so.</summary>
-    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_"];
+    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_", Name("embedding_hnsw", table)];
 
     public static string SimilarityCache(BoundCorpus corpus) =>
         Migration.Read("similarity_cache.sql")
@@ -85,13 +98,19 @@ internal static class CorpusShape
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
         yield return (Name("embedding_pending", table, pending), $"ON {table.Table} {pending}");
         yield return (Name("embedding_age", table, age), $"ON {table.Table} {age}");
-        yield return (Name("embedding_hnsw", table),
-            $"ON {table.Table} USING hnsw (\"embedding\" {table.CosineOperators}) WITH (m = 16, ef_construction = 64)");
+        var hnsw = $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})";
+        yield return (Name("embedding_hnsw", table, table.HasStandardIndex ? null : hnsw), $"ON {table.Table} {hnsw}");
     }
 
     private static string Texts(IEnumerable<BoundTable> kinds) => string.Join(", ", kinds.SelectMany(kind => kind.TextColumns).Distinct());
 
-    private static string Name(string purpose, BoundTable table, string? definition = null)
+    private static string FunctionName(FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name("embedding_note_edit", table))}";
+
+    private static string TriggerName(FoundTable table) => Sql.Identifier(Name("zzz_embedding_note_edit", table));
+
+    private static string Name(string purpose, BoundTable table, string? definition = null) => Name(purpose, table.Found, definition);
+
+    private static string Name(string purpose, FoundTable table, string? definition = null)
     {
         var suffix = definition is null ? "" : "_" + Hash(definition);
         var name = $"{purpose}_{table.Name}{suffix}";
