@@ -56,6 +56,11 @@ public static class EmbeddingServices
     // Read from the inside out: ask, check the reply, keep the limits, try again.
     private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ProviderGate gate, TimeProvider time)
     {
+        if (!settings.IsEnabled)
+        {
+            return new DisabledEmbeddingGenerator();
+        }
+
         var asked = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
         if (settings.Provider == ProviderChoice.Local)
         {

@@ -61,6 +61,7 @@ internal static class BackfillCommand
     private static async Task<int> Run(
         Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, CancellationToken cancellation)
     {
+        session.Settings.DemandEnabled();
         var page = request with { Limit = request.Limit ?? request.PageSize ?? session.Corpora.Get(request.Corpus).PageSize };
         var outcomes = iterations is { } several
             ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation), cancellation)

@@ -163,6 +163,10 @@ public sealed class EmbeddingsApi
         {
             return await serve();
         }
+        catch (SettingsException)
+        {
+            return Replies.Problem(StatusCodes.Status409Conflict, "Embedding is switched off.", EmbeddingSettings.Disabled);
+        }
         catch (CorpusException e)
         {
             return Replies.Problem(StatusCodes.Status503ServiceUnavailable, "The database is not ready.", _redaction.Clean(e.Message));

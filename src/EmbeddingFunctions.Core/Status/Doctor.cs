@@ -98,6 +98,11 @@ public sealed class Doctor
 
     private async Task<string> CheckProvider(string model, int dimensions, CancellationToken cancellation)
     {
+        if (!_settings.IsEnabled)
+        {
+            return $"not asked: {EmbeddingSettings.Disabled}";
+        }
+
         var reply = await _provider.GenerateAsync(["doctor"], new() { ModelId = model, Dimensions = dimensions }, cancellation);
         return $"{(_settings.Provider == ProviderChoice.Local ? "local (lexical, for trying out)" : _settings.BaseUrl?.Host ?? "OpenAI")}, {model}, {reply[0].Vector.Length} dimensions";
     }
