@@ -44,6 +44,7 @@ public static class EmbeddingServices
         services
             .AddSingleton<Catalogue>()
             .AddSingleton<BoundCorpora>()
+            .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
             .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
 
@@ -119,6 +120,8 @@ public static class EmbeddingServices
             .AddSingleton<WorkspaceImport>()
             .AddSingleton(s => new StatusReport(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>()))
+            .AddSingleton(s => new DeclaredCorpora(
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new RunHistory(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new Health(

@@ -3,10 +3,12 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>What the tables of a declaration must satisfy.</summary>
 internal static class TableRules
 {
-    public static IEnumerable<string> Check(Corpus corpus) =>
+    public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
         (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
-            .Concat(CheckShared(corpus))
-            .Concat(corpus.Tables.SelectMany(table => Check(corpus, table)));
+            .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
+            .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table).Select(fault => fault.Within(PathOf(i), table.Kind))));
+
+    public static string PathOf(int table) => $"tables[{table}]";
 
     // One table may hold several kinds, if it can be told which row is of which.
     private static IEnumerable<string> CheckShared(Corpus corpus) =>
@@ -17,26 +19,26 @@ internal static class TableRules
     private static string Filter(CorpusTable table) =>
         string.Join(' ', table.Filter.Select(filter => $"{filter.Column}={filter.EqualTo ?? "\0"}").Order());
 
-    private static IEnumerable<string> Check(Corpus corpus, CorpusTable table)
+    private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {
         if (!CorpusRules.IsName(table.Kind))
         {
-            yield return $"the kind '{table.Kind}' is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter";
+            yield return new("kind", "its kind is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter");
         }
 
         if (corpus.Partitions is not null && table.Partition is null)
         {
-            yield return $"{table.Kind}: partitions are declared, so the table needs a partition column";
+            yield return new("", "partitions are declared, so the table needs a partition column");
         }
 
         if (corpus.Partitions is null && table.Partition is not null)
         {
-            yield return $"{table.Kind}: it has a partition column, but the corpus does not say in 'partitions' which may embed";
+            yield return new("partition", "it has a partition column, but the corpus does not say in 'partitions' which may embed");
         }
 
         if (TextTemplate.Problem(table.Text) is { } problem)
         {
-            yield return $"{table.Kind}: the text '{table.Text}' {problem}";
+            yield return new("text", $"the text '{table.Text}' {problem}");
         }
     }
 }

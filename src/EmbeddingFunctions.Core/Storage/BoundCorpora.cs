@@ -44,11 +44,13 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
     /// <exception cref="CorpusException">It was migrated for none.</exception>
     public async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
     {
-        var found = await Read(FindMigrated, reader => reader.GetString(0), cancellation);
+        var found = await MigratedNames(cancellation);
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
             : throw new CorpusException($"The database is not ready for any corpus: run {string.Join(" or ", corpora.All.Select(c => $"'embeddings migrate {c.Name}'"))} first.");
     }
+
+    public Task<List<string>> MigratedNames(CancellationToken cancellation) => Read(FindMigrated, reader => reader.GetString(0), cancellation);
 
     /// <summary>Binds without asking whether the database was migrated.</summary>
     public async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation)

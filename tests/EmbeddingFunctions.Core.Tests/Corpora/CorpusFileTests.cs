@@ -40,7 +40,7 @@ public sealed class CorpusFileTests
               "page_size": 100, "tables": [{{Notes}}] }] }
             """;
         var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse(json, "mine.json"));
-        Assert.Equal("mine.json cannot be read: line 2: there is no property 'page_size' at $.corpora[0].page_size; README lists those that there are.", error.Message);
+        Assert.Equal("mine.json cannot be read: line 2: unknown property 'page_size': do you mean 'pageSize'?", error.Message);
     }
 
     [Fact]

@@ -61,7 +61,7 @@ public sealed class CorpusRulesTests
     [Fact]
     public void There_must_be_a_corpus_and_a_table()
     {
-        Assert.Equal(["there is no corpus"], CorpusRules.Check([]));
+        Assert.Equal(["there is no corpus"], Check());
         Assert.Equal(["notes: it has no tables"], Check(_corpus with { Tables = [] }));
     }
 
@@ -122,5 +122,5 @@ public sealed class CorpusRulesTests
     public void A_faulty_text_is_told_with_its_kind() =>
         Assert.Equal(["notes: note: the text '{title' does not close a brace"], Check(_corpus with { Tables = [_table with { Text = "{title" }] }));
 
-    private static List<string> Check(params Corpus[] corpora) => CorpusRules.Check(corpora).ToList();
+    private static List<string> Check(params Corpus[] corpora) => CorpusRules.Check(corpora).Select(fault => fault.Message).ToList();
 }
