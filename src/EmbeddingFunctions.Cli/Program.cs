@@ -12,6 +12,7 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     ServeCommand.Create(),
     TriggerCommand.Create(),
     DoctorCommand.Create(),
+    FailuresCommand.Create(),
     CorpusCommand.Create(),
 };
 HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");

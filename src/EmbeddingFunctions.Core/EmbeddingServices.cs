@@ -94,6 +94,7 @@ public static class EmbeddingServices
             .AddSingleton<ClaimStore>()
             .AddSingleton<VectorStore>()
             .AddSingleton<FailureStore>()
+            .AddSingleton(s => new FailedItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton<BatchWriter>()
             .AddSingleton<TextEmbedder>()
             .AddSingleton<BatchEmbedder>()

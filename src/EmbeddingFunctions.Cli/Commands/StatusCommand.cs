@@ -56,6 +56,12 @@ internal static class StatusCommand
             text.WriteLine($"Of the pending, {left:N0} never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' takes them.");
         }
 
+        if (status.Kinds.Sum(kind => kind.Ignored) is > 0 and var ignored)
+        {
+            text.WriteLine();
+            text.WriteLine($"Ignored until their text changes: {ignored:N0}.");
+        }
+
         PrintFailures(status, text);
         PrintRuns(status, text);
     }

@@ -27,7 +27,7 @@ internal sealed class BatchGate
         var known = new Dictionary<string, int>();
         foreach (var item in claim.Items)
         {
-            var text = TextOf(item, claim);
+            var text = TextOf(item.Values, claim.Corpus, claim.Table);
             gate.Sort(item, text, claim.Table.Rule.Fingerprint(text), forced, known);
         }
 
@@ -57,16 +57,20 @@ internal sealed class BatchGate
     public int Cached(EmbeddedTexts texts) => _waiting.Count(waiting => texts.AreCached[waiting.Text]);
 
     // The template's own words round nothing say nothing.
-    private static string TextOf(ClaimedItem item, Claim claim) =>
-        item.Values.All(NormalizedText.IsBlank)
+    public static string TextOf(IReadOnlyList<string?> values, BoundCorpus corpus, BoundTable table) =>
+        values.All(NormalizedText.IsBlank)
             ? ""
-            : TokenEstimate.CutToInput(NormalizedText.Of(claim.Table.Template.Render(item.Values), claim.Corpus.Corpus.MaxCharacters));
+            : TokenEstimate.CutToInput(NormalizedText.Of(table.Template.Render(values), corpus.Corpus.MaxCharacters));
 
     private void Sort(ClaimedItem item, string text, string hash, bool forced, Dictionary<string, int> known)
     {
         if (text.Length == 0)
         {
             _settled.Add(new ItemOutcome(item, Outcome.Empty, BoundTable.EmptyMark));
+        }
+        else if (item.Hash == BoundTable.IgnoredMark(hash))
+        {
+            _settled.Add(new ItemOutcome(item, Outcome.Unchanged, item.Hash));
         }
         else if (!forced && item.HasVector && item.Hash == hash)
         {

@@ -68,7 +68,8 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE NOT pending AND content_hash = '{BoundTable.EmptyMark}'),
                    count(*) FILTER (WHERE pending AND NOT waits),
                    count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}'),
-                   count(*) FILTER (WHERE pending AND NOT waits AND is_left)
+                   count(*) FILTER (WHERE pending AND NOT waits AND is_left),
+                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}')
             FROM  (SELECT COALESCE({table.Pending}, false) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left
                    FROM   {table.Table} t
@@ -81,7 +82,7 @@ public sealed class StatusReport
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
         return new KindCoverage(table.Kind, table.Name,
-            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5));
+            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6));
     }
 
     private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)

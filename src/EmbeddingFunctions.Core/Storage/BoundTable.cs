@@ -12,6 +12,17 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     /// <summary>In place of a fingerprint: the item failed for good, see <c>embedding_failures</c>.</summary>
     public const string DeadMark = "dead";
 
+    private const string IgnoredPrefix = "ignored:";
+
+    // Shorter than a fingerprint, as is the whole: only those have 64 digits.
+    private const int IgnoredDigits = 48;
+
+    /// <summary>In place of a fingerprint: a person wants no vector of the text with this one.</summary>
+    public static string IgnoredMark(string fingerprint) => $"{IgnoredPrefix}{fingerprint[..IgnoredDigits]}";
+
+    /// <summary>A LIKE pattern for <see cref="IgnoredMark"/>.</summary>
+    public const string IgnoredMarks = $"{IgnoredPrefix}%";
+
     /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
     public BoundTable WithRow(string name) => new(corpus, table, found, model, name);
 
