@@ -45,7 +45,7 @@ public sealed class EmbeddingsApi
 
         using (json)
         {
-            var asked = ComputeEvent.Read(json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora);
+            var asked = ComputeEvent.Read(json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await Standard(cancellation));
             return asked.Errors.Count > 0 ? Replies.Invalid(asked.Errors)
                 : await FindFault(asked, cancellation) ?? await Accept(request, asked, engine, cancellation);
         }
@@ -119,6 +119,13 @@ public sealed class EmbeddingsApi
         var health = await _health.Check(cancellation);
         return Replies.Json(health, health.IsHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }, cancellation);
+
+    // The first that the database was migrated for; if it was for none, the refusal names the first.
+    private async Task<Corpus> Standard(CancellationToken cancellation)
+    {
+        var migrated = await _bound.MigratedNames(cancellation);
+        return _corpora.All.FirstOrDefault(corpus => migrated.Contains(corpus.Name)) ?? _corpora.All[0];
+    }
 
     // A database that is not ready is a fault of ours; a partition that nobody lists is the sender's.
     private async Task<IResult?> FindFault(ComputeEvent asked, CancellationToken cancellation)
