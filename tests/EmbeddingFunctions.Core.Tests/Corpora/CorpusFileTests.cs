@@ -44,6 +44,48 @@ public sealed class CorpusFileTests
     }
 
     [Fact]
+    public void All_misspelt_properties_are_told_at_once_with_their_lines()
+    {
+        var faults = CorpusFile.Examine("""
+            { // clips
+              "corpora": [{ "name": "notes", "dimensions": 16,
+                "partitions": { "tabel": "x", "owner": { "filters": [] } },
+                "index": { "m": 8, "efconstruction": 64 },
+                "tables": [{
+                  "kind": "note", "table": "notes", "text": "{title}",
+                  "filter": [{ "colum": "state",
+                    "value": [{ "any": 1 }] }] }] }]
+            }
+            """, "my.json").Faults;
+
+        Assert.Equal(
+            [
+                (3, "unknown property 'tabel': do you mean 'table'?"), (3, "unknown property 'filters': do you mean 'filter'?"),
+                (7, "unknown property 'colum': do you mean 'column'?"), (8, "unknown property 'value'; README lists those that there are"),
+            ],
+            faults.Select(fault => ((int)fault.Line, fault.Message)));
+    }
+
+    [Fact]
+    public void What_cannot_be_is_told_with_its_line()
+    {
+        var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse("""
+            { "corpora": [
+              { "name": "notes", "dimensions": 0, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] },
+              { "name": "notes", "dimensions": 8, "tables": [{ "kind": "note", "table": "others",
+                "text": "{title" }] }
+            ] }
+            """, "my.json"));
+
+        Assert.Equal(
+            [
+                "my.json declares what cannot be:", "line 3: two corpora are called 'notes'",
+                "line 2: notes: dimensions is 0; an index on this vectorType takes 1 to 2000", "line 4: notes: note: the text '{title' does not close a brace",
+            ],
+            error.Message.Split("\n  - "));
+    }
+
+    [Fact]
     public void What_is_not_said_has_the_shipped_values()
     {
         var corpus = Parse($$"""{ "name": "notes", "dimensions": 16, "tables": [{{Notes}}] }""").Get("notes");

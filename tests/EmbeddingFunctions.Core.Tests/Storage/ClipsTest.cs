@@ -51,7 +51,7 @@ public abstract class ClipsTest : IAsyncLifetime
     /// <summary>The run of the next scheduled moment, from the tick to its end.</summary>
     private protected async Task<(int Total, int Embedded)> Scheduled()
     {
-        await Database.Execute("UPDATE embedding_jobs SET due_at = due_at - interval '1 day' WHERE due_at IS NOT NULL");
+        await Database.Execute("UPDATE embedding_jobs SET due_at = NULL");
         var asked = new RecordingEngine();
         await Engine.Get<RunDesk>().StartDue(asked, default);
         var end = await Engine.Get<InProcessEngine>().Carry(Assert.Single(asked.Begun), null, default);
