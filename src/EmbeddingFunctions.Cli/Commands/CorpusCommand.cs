@@ -33,7 +33,7 @@ internal static class CorpusCommand
     {
         var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("check", "Say all that is wrong with the declarations, and with the database for them, line by line.",
+        var command = new CommandWithExamples("check", "Say all that is wrong with the declarations or, if nothing is, with the database for them, line by line.",
             "embeddings corpus check",
             "CORPORA_FILE=corpora.json embeddings corpus check articles") { corpus, json };
         command.SetAction((parsed, cancellation) =>
