@@ -51,7 +51,7 @@ public static class EmbeddingServices
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
         services
             .AddSingleton<ProviderGate>()
-            .AddSingleton(s => new RequestPacker(s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
+            .AddSingleton(s => new RequestPacker(s.GetRequiredService<EmbeddingSettings>().TokensPerMinute, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
             .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.
@@ -119,6 +119,7 @@ public static class EmbeddingServices
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services
             .AddSingleton<WorkspaceImport>()
+            .AddSingleton<DocumentsImport>()
             .AddSingleton(s => new StatusReport(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>()))
             .AddSingleton(s => new DeclaredCorpora(

@@ -11,6 +11,7 @@ internal static class BackfillCommand
             "embeddings backfill workspace",
             "embeddings backfill workspace --dry-run",
             "embeddings backfill workspace --kind issue --limit 1000",
+            "embeddings backfill documents --archive gjeldende-lover.tar.bz2 --resume-from-id 5000",
             "embeddings backfill workspace --iterations 100 --delay 5s",
             "embeddings backfill workspace --force --json");
         var options = new BackfillOptions();

@@ -34,7 +34,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     // for another's rows; the lock is let go with the claim.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
 
-    private readonly ConcurrentDictionary<(BoundTable, PendingScope), string> _statements = new();
+    private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
@@ -46,11 +46,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     {
         var table = corpus.TableOf(batch.Kind);
         var token = Guid.CreateVersion7();
-        var sql = _statements.GetOrAdd((table, batch.Scope), key => Statement(corpus, key.Item1, key.Item2));
+        var key = (table, batch.Scope, table.Selected(batch.Selection, "$11"));
+        var sql = _statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3));
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
         var claim = Statement(
-            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId);
+            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId,
+            Selection.Values(batch.Selection));
         if (batch.ForceBefore is { } before)
         {
             claim.Parameters.Add(new() { Value = before });
@@ -91,7 +93,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone: if it is to blame, nobody else is charged with it.
-    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope)
+    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope, string selected)
     {
         var forced = scope == PendingScope.Forced;
         var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
@@ -103,7 +105,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {table.Due(scope, "$11")}
+                AND    {table.Due(scope, "$12")}{selected}
                 AND    {NotHeld(table)}
                 AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
                 AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $10 AND cancel_requested_at IS NOT NULL)

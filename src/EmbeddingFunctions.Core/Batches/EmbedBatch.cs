@@ -7,9 +7,11 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="Partition">The partition's key as text.</param>
 /// <param name="ForceBefore">Forced: all items last embedded before then, changed or not.</param>
 /// <param name="IsScheduled">Only items that the declaration leaves to the schedule.</param>
+/// <param name="Selection">Only these of the items; null: all.</param>
 public sealed record EmbedBatch(
     Guid RunId, Guid BatchId, string Corpus, string Kind, string Partition, int Count, DateTimeOffset? ForceBefore,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsScheduled = false)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsScheduled = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Selection? Selection = null)
 {
     internal PendingScope Scope => ForceBefore is not null ? PendingScope.Forced : IsScheduled ? PendingScope.Scheduled : PendingScope.All;
 }

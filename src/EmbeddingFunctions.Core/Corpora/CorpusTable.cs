@@ -29,6 +29,12 @@ public sealed record CorpusTable
 
     /// <summary>Only rows with these values are items.</summary>
     public IReadOnlyList<ColumnFilter> Filter { get; init; } = [];
+
+    /// <summary>By what a backfill may be confined: names that people say, and the columns that they mean.</summary>
+    public IReadOnlyDictionary<string, string> Where { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The language, as Postgres calls its configuration, of a full-text search over the text's columns; none: no such search.</summary>
+    public string? TextSearch { get; init; }
 }
 
 /// <summary>Keeps rows whose column has the value; a null keeps those without one.</summary>

@@ -14,7 +14,9 @@ internal static class TableRules
     private static IEnumerable<string> CheckShared(Corpus corpus) =>
         corpus.Tables.GroupBy(table => table.Table)
             .Where(group => group.Count() > 1 && group.Select(Filter).Append("").Distinct().Count() <= group.Count())
-            .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own");
+            .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own")
+            .Concat(corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"));
 
     private static string Filter(CorpusTable table) =>
         string.Join(' ', table.Filter.Select(filter => $"{filter.Column}={filter.EqualTo ?? "\0"}").Order());
@@ -39,6 +41,11 @@ internal static class TableRules
         if (TextTemplate.Problem(table.Text) is { } problem)
         {
             yield return new("text", $"the text '{table.Text}' {problem}");
+        }
+
+        foreach (var (name, _) in table.Where.Where(named => !CorpusRules.IsName(named.Key) || string.IsNullOrEmpty(named.Value)))
+        {
+            yield return new("where", $"where has '{name}'; it takes names of a-z, 0-9, _ and -, beginning with a letter, each with its column");
         }
     }
 }

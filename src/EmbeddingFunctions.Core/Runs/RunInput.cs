@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Storage;
 
@@ -17,6 +18,10 @@ public sealed record RunRequest(
 {
     /// <summary>Whether a host started it by itself: then it takes what the corpus's declaration leaves to the schedule.</summary>
     public bool IsScheduled { get; init; }
+
+    /// <summary>Only these of the items; null: all.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Selection? Selection { get; init; }
 
     /// <summary>After so many pages a durable engine begins a new history: a page is some ten batches.</summary>
     public int PagesPerExecution { get; init; } = 25;

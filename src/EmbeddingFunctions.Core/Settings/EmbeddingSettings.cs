@@ -42,6 +42,9 @@ public sealed record EmbeddingSettings
 
     public int TokensPerMinute { get; init; } = 1_000_000;
 
+    /// <summary>At most so many inputs a request: what OpenAI takes.</summary>
+    public int InputsPerRequest { get; init; } = Texts.RequestPacker.MaxInputs;
+
     /// <summary>Requests in flight in one process.</summary>
     public int Concurrency { get; init; } = 8;
 

@@ -51,6 +51,12 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public string PartitionType => table.Partition is null ? "text" : found.Columns[table.Partition].Type;
 
+    /// <summary>The language of the table's full-text search, or null.</summary>
+    public string? TextSearch => table.TextSearch;
+
+    /// <summary>By what a run may be confined.</summary>
+    public IEnumerable<string> WhereNames => table.Where.Keys;
+
     public bool HasPartition => table.Partition is not null;
 
     public string VectorColumnType => VectorTypeOf(corpus);
@@ -124,6 +130,16 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     /// <summary>The declared filter as a condition to append, or nothing.</summary>
     public string Filter => string.Concat(table.Filter.Select(filter => " AND " + Condition(row, found, filter)));
+
+    /// <summary>The column that a name of the declaration's <c>where</c> means, and its type.</summary>
+    public (string Column, string Type) Where(string name) => (Column(table.Where[name]), found.Columns[table.Where[name]].Type);
+
+    /// <summary>What a run is confined to as a condition to append, or nothing.</summary>
+    /// <param name="selection">Its names are the declaration's.</param>
+    /// <param name="values">The parameter with <see cref="Selection.Values"/>.</param>
+    public string Selected(Selection? selection, string values) =>
+        string.Concat(selection?.Names.Select((name, i) => $" AND {Where(name).Column} = ({values}::text[])[{i + 1}]::{Where(name).Type}") ?? [])
+        + (selection?.FromId is null ? "" : $" AND {Id} >= ({values}::text[])[{selection.Where.Count + 1}]::bigint");
 
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 

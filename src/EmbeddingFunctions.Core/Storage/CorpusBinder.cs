@@ -39,9 +39,10 @@ internal static class CorpusBinder
 
         var columns = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
             .Concat(Filters(table.Filter))
+            .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
-        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckOldColumns(found));
+        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(found));
     }
 
     private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, FoundTable found)
@@ -76,6 +77,13 @@ internal static class CorpusBinder
                 + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
         }
     }
+
+    // Only of these Postgres makes a generated column: other types' words depend on settings.
+    private static IEnumerable<DeclarationFault> CheckTextSearch(CorpusTable table, FoundTable found) =>
+        table.TextSearch is null ? []
+        : TextTemplate.Parse(table.Text).Columns
+            .Where(column => found.Columns.TryGetValue(column, out var text) && text.Type is not ("text" or "character varying" or "character"))
+            .Select(column => new DeclarationFault("textSearch", $"textSearch is over {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes columns of text"));
 
     // Of columns that another system left, to which ours would be added.
     private static IEnumerable<DeclarationFault> CheckOldColumns(FoundTable found)

@@ -69,7 +69,7 @@ public sealed class ClipsTests : ClipsTest
         var status = await Engine.Get<StatusReport>().OfAll(default);
 
         Assert.Equal("clips", Assert.Single(status.Corpora).Corpus);
-        Assert.Equal(["workspace"], status.NotMigrated);
+        Assert.Equal(["workspace", "documents"], status.NotMigrated);
         Assert.True((await Engine.Get<Health>().Check(default)).IsHealthy);
         var findings = await Engine.Get<Doctor>().Examine(Engine.Get<CorpusSet>().All, default);
         Assert.All(findings, finding => Assert.True(finding.IsWell, finding.Message));

@@ -14,7 +14,7 @@ internal static class CorpusShape
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
     public static string Id(BoundCorpus corpus)
     {
-        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])));
+        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? ""));
         var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
         var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
         return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
@@ -44,7 +44,7 @@ internal static class CorpusShape
     public static bool IsMigrated(FoundTable table) => table.Columns.ContainsKey("embedding_rule");
 
     /// <summary>The columns of a table that a migration made, or found.</summary>
-    public static IEnumerable<string> Columns(FoundTable table) => _columns.Where(table.Columns.ContainsKey);
+    public static IEnumerable<string> Columns(FoundTable table) => _columns.Append(TextSearchShape.Column).Where(table.Columns.ContainsKey);
 
     /// <summary>
     /// An edit of the text makes the row pending in the writer's own transaction, whatever the writer's clock says.
@@ -78,12 +78,16 @@ internal static class CorpusShape
             """;
     }
 
-    /// <summary>The indexes by name: pending items newest first, items in the order of a forced run, vectors by cosine distance.</summary>
+    /// <summary>The indexes by name: pending items newest first, items in the order of a forced run, vectors by cosine distance, words.</summary>
     public static IReadOnlyList<(string Name, string Definition)> Indexes(IReadOnlyList<BoundTable> kinds) =>
-        kinds.SelectMany(Indexes).DistinctBy(index => index.Name).ToList();
+        kinds.SelectMany(Indexes).Concat(TextSearchIndex(kinds)).DistinctBy(index => index.Name).ToList();
+
+    /// <summary>Named for what it is over: where it is, the column holds just that.</summary>
+    public static string? TextSearchIndexName(IReadOnlyList<BoundTable> kinds) =>
+        TextSearchShape.Words(kinds) is { } words ? Name("embedding_search", kinds[0], words) : null;
 
     /// <summary>Names of indexes that an earlier declaration may have left behind begin so.</summary>
-    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_", Name("embedding_hnsw", table)];
+    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_", Name("embedding_search", table) + "_", Name("embedding_hnsw", table)];
 
     public static string SimilarityCache(BoundCorpus corpus) =>
         Migration.Read("similarity_cache.sql")
@@ -101,6 +105,9 @@ internal static class CorpusShape
         var hnsw = $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})";
         yield return (Name("embedding_hnsw", table, table.HasStandardIndex ? null : hnsw), $"ON {table.Table} {hnsw}");
     }
+
+    private static IEnumerable<(string Name, string Definition)> TextSearchIndex(IReadOnlyList<BoundTable> kinds) =>
+        TextSearchIndexName(kinds) is { } name ? [(name, $"ON {kinds[0].Table} USING gin (\"{TextSearchShape.Column}\")")] : [];
 
     private static string Texts(IEnumerable<BoundTable> kinds) => string.Join(", ", kinds.SelectMany(kind => kind.TextColumns).Distinct());
 
