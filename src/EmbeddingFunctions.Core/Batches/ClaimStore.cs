@@ -9,6 +9,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 {
     public const int MaxAttempts = 3;
 
+    /// <summary>A batch holds more than its first item only while their texts together are no longer: they, and the vectors of their chunks, must fit into memory.</summary>
+    public const int MaxCharacters = 4_000_000;
+
     private static readonly TimeSpan _lease = TimeSpan.FromSeconds(30);
 
     private const string RenewClaims =
@@ -116,6 +119,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ),
             judged AS (
                 SELECT f.*, row_number() OVER (ORDER BY f.position {(forced ? "" : "DESC")}, f.id) AS place,
+                       sum({Length(table)}) OVER (ORDER BY f.position {(forced ? "" : "DESC")}, f.id) AS characters,
                        COALESCE(c.leased_until < now(), false) AS was_lost,
                        COALESCE(c.leased_until < now() AND c.attempts >= $7 - 1, false) AS is_suspect
                 FROM   found f
@@ -126,6 +130,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             chosen AS (
                 SELECT * FROM judged
                 WHERE  CASE WHEN (SELECT is_suspect FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
+                AND    (place = 1 OR characters <= {MaxCharacters})
             ),
             claimed AS (
                 INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
@@ -142,6 +147,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ORDER  BY ch.place
             """;
     }
+
+    private static string Length(BoundTable table) =>
+        string.Join(" + ", table.Template.Columns.Select((_, i) => $"COALESCE(length(f.text_{i}), 0)"));
 
     // A batch is its claims: those of a worker that vanished count until their lease is over.
     private static string Lanes(string corpus, string partition) =>

@@ -77,7 +77,7 @@ public sealed class FailedItems
         var (ignored, edited) = (0, 0);
         foreach (var table in corpus.Tables)
         {
-            var found = await Texts(corpus, table, choice, cancellation);
+            var found = await Texts(name, table, choice, cancellation);
             var same = found.Where(item => item.Fingerprint == item.Failed).ToList();
             var written = same.Count == 0 ? 0 : await Ignore(corpus, table, same, cancellation);
             (ignored, edited) = (ignored + written, edited + found.Count - written);
@@ -106,7 +106,7 @@ public sealed class FailedItems
         SELECT count(*) FROM forgotten
         """;
 
-    private async Task<List<FailedText>> Texts(BoundCorpus corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
+    private async Task<List<FailedText>> Texts(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
     {
         const int FirstText = 3;
         await using var command = Command(
@@ -115,12 +115,12 @@ public sealed class FailedItems
             FROM   embedding_claims c
             JOIN   {table.Table} t ON {table.Id} = c.item_id::{table.IdType}
             WHERE  {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}
-            """, corpus.Corpus.Name, choice);
+            """, corpus, choice);
         return await Read(command, reader =>
         {
             var values = Enumerable.Range(FirstText, table.Template.Columns.Count).Select(i => reader.IsDBNull(i) ? null : reader.GetString(i)).ToList();
             return new FailedText(
-                reader.GetString(0), (byte[])reader.GetValue(1), reader.IsDBNull(2) ? null : reader.GetString(2), table.Rule.Fingerprint(BatchGate.TextOf(values, corpus, table)));
+                reader.GetString(0), (byte[])reader.GetValue(1), reader.IsDBNull(2) ? null : reader.GetString(2), ItemText.Of(values, table).Hash);
         }, cancellation);
     }
 
@@ -137,9 +137,10 @@ public sealed class FailedItems
                 RETURNING c.item_id
             ),
             {(corpus.Corpus.SimilarityCache ? $"uncached AS (DELETE FROM similarity_cache s USING forgotten f WHERE s.item_type = {Sql.Literal(table.Kind)} AND s.item_id = f.item_id)," : "")}
+            {ChunkWrite.Forget(table, "forgotten")}
             ignored AS (
                 UPDATE {table.Table} t
-                SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = i.mark
+                SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL, embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = i.mark
                 FROM   input i JOIN forgotten USING (item_id)
                 WHERE  {table.Id} = i.item_id::{table.IdType} AND {table.Version} = i.version
                 RETURNING 1

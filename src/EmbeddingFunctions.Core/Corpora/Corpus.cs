@@ -39,7 +39,7 @@ public sealed record Corpus
     /// <summary>How the index for search is built.</summary>
     public VectorIndex Index { get; init; } = new();
 
-    /// <summary>Texts are cut to so many UTF-16 units, never inside a character.</summary>
+    /// <summary>Texts are cut to so many UTF-16 units, never inside a character, where they are to be cut at all.</summary>
     public int MaxCharacters { get; init; } = 2_000;
 
     /// <summary>Whether every vector is also kept in <c>similarity_cache</c>, by the same write.</summary>

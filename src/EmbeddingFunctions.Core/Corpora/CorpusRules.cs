@@ -24,7 +24,7 @@ internal static partial class CorpusRules
     // What two corpora cannot both have: each would undo what the other did.
     private static IEnumerable<DeclarationFault> Shared(IReadOnlyList<Corpus> corpora) =>
         Twice(corpora, corpus => [corpus.Name], "name", name => $"two corpora are called '{name}'")
-            .Concat(Twice(corpora, corpus => corpus.Tables.Select(table => table.Table).Distinct(), "tables", table => $"two corpora have the table '{table}': a row holds one vector"))
+            .Concat(Twice(corpora, corpus => corpus.Tables.SelectMany(table => new[] { table.Table, table.Chunks?.Table }).OfType<string>().Distinct(), "tables", table => $"two corpora have the table '{table}': a row holds one vector"))
             .Concat(Twice(corpora, corpus => corpus.SimilarityCache ? ["similarity_cache"] : [], "similarityCache", cache => $"two corpora keep a {cache}"))
             .Concat(Twice(corpora, corpus => corpus.PendingView is { } view ? [view.Name] : [], "pendingView", view => $"two corpora have the view '{view}'"));
 
@@ -100,7 +100,7 @@ internal static partial class CorpusRules
             return [];
         }
 
-        var name = view.Name.Length > 0 && Encoding.UTF8.GetByteCount(view.Name) <= MaxNameBytes
+        var name = IsTableName(view.Name)
             ? Enumerable.Empty<string>()
             : [$"the pendingView's name is not 1 to {MaxNameBytes} bytes long"];
         return name.Concat(Repeated(view.Columns.Concat(_viewColumns), column => $"the pendingView would have the column '{column}' twice"))
@@ -108,6 +108,8 @@ internal static partial class CorpusRules
     }
 
     internal static bool IsName(string name) => NamePattern().IsMatch(name);
+
+    internal static bool IsTableName(string name) => name.Length > 0 && Encoding.UTF8.GetByteCount(name) <= MaxNameBytes;
 
     internal static IEnumerable<string> Repeated(IEnumerable<string> names, Func<string, string> error) =>
         names.GroupBy(name => name).Where(group => group.Count() > 1).Select(group => error(group.Key));

@@ -30,6 +30,12 @@ public sealed record CorpusTable
     /// <summary>Only rows with these values are items.</summary>
     public IReadOnlyList<ColumnFilter> Filter { get; init; } = [];
 
+    /// <summary>What becomes of a text that is longer than is embedded at once.</summary>
+    public LongText LongText { get; init; }
+
+    /// <summary>Needed where long texts are embedded in chunks.</summary>
+    public Chunks? Chunks { get; init; }
+
     /// <summary>By what a backfill may be confined: names that people say, and the columns that they mean.</summary>
     public IReadOnlyDictionary<string, string> Where { get; init; } = new Dictionary<string, string>();
 

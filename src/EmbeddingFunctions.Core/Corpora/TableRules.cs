@@ -3,6 +3,12 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>What the tables of a declaration must satisfy.</summary>
 internal static class TableRules
 {
+    // A document in chunks as small as words would be more vectors than text.
+    private const int MinChunk = 50;
+
+    // OpenAI's longest input.
+    private const int MaxChunk = 8_191;
+
     public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
         (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
             .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
@@ -16,7 +22,32 @@ internal static class TableRules
             .Where(group => group.Count() > 1 && group.Select(Filter).Append("").Distinct().Count() <= group.Count())
             .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own")
             .Concat(corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
-                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"));
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"))
+            .Concat(corpus.Tables.Where(table => table.Chunks is not null).GroupBy(table => table.Chunks!.Table).Where(group => group.DistinctBy(table => table.Table).Count() > 1)
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both keep chunks in '{group.Key}': give each table its own"));
+
+    private static IEnumerable<string> CheckChunks(CorpusTable table)
+    {
+        if ((table.Chunks is null) != (table.LongText != LongText.Chunk))
+        {
+            yield return "longText 'chunk' and chunks go together";
+        }
+
+        if (table.Chunks is not { } chunks)
+        {
+            yield break;
+        }
+
+        if (!CorpusRules.IsTableName(chunks.Table) || chunks.Table == table.Table)
+        {
+            yield return $"the chunks' table is '{chunks.Table}'; it takes a name of its own, of 1 to 63 bytes";
+        }
+
+        if (chunks.MaxTokens is < MinChunk or > MaxChunk || chunks.OverlapTokens < 0 || chunks.OverlapTokens > chunks.MaxTokens / 2)
+        {
+            yield return $"chunks have maxTokens {chunks.MaxTokens} and overlapTokens {chunks.OverlapTokens}; maxTokens takes {MinChunk} to {MaxChunk}, overlapTokens 0 to half of it";
+        }
+    }
 
     private static string Filter(CorpusTable table) =>
         string.Join(' ', table.Filter.Select(filter => $"{filter.Column}={filter.EqualTo ?? "\0"}").Order());
@@ -41,6 +72,11 @@ internal static class TableRules
         if (TextTemplate.Problem(table.Text) is { } problem)
         {
             yield return new("text", $"the text '{table.Text}' {problem}");
+        }
+
+        foreach (var message in CheckChunks(table))
+        {
+            yield return new("chunks", message);
         }
 
         foreach (var (name, _) in table.Where.Where(named => !CorpusRules.IsName(named.Key) || string.IsNullOrEmpty(named.Value)))

@@ -83,17 +83,19 @@ public sealed class DryRun
         }
 
         await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var (batch, partition) = (new List<ClaimedItem>(), "");
+        var (batch, partition, characters) = (new List<ClaimedItem>(), "", 0L);
         while (await reader.ReadAsync(cancellation))
         {
-            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition))
+            var item = Item(reader, table.Template.Columns.Count);
+            var length = item.Values.Sum(value => (long)(value?.Length ?? 0));
+            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition || characters + length > ClaimStore.MaxCharacters))
             {
                 yield return batch;
-                batch = [];
+                (batch, characters) = ([], 0);
             }
 
-            partition = reader.GetString(1);
-            batch.Add(Item(reader, table.Template.Columns.Count));
+            (partition, characters) = (reader.GetString(1), characters + length);
+            batch.Add(item);
         }
 
         if (batch.Count > 0)

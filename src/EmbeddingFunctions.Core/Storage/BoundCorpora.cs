@@ -72,8 +72,8 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
         if (changed.Count > 0)
         {
             throw new CorpusException(
-                $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model or dimensions changed; " +
-                $"the model is now '{corpus.Model}'): every vector must be made anew. Run 'embeddings migrate {name}' if that is what you want.");
+                $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model, dimensions or what becomes of long texts changed; " +
+                $"the model is now '{corpus.Model}'): every vector must be looked at, and made anew where it would be another. Run 'embeddings migrate {name}' if that is what you want.");
         }
 
         var shape = CorpusShape.Id(corpus);

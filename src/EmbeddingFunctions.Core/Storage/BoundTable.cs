@@ -40,7 +40,17 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public TextTemplate Template { get; } = TextTemplate.Parse(table.Text);
 
-    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions);
+    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table));
+
+    public LongText LongText => table.LongText;
+
+    public int MaxCharacters => corpus.MaxCharacters;
+
+    /// <summary>Into what texts are cut, or null.</summary>
+    public Chunks? Chunks => table.Chunks;
+
+    /// <summary>The table of the chunks as SQL writes it, or null.</summary>
+    public string? ChunkTable => table.Chunks is null ? null : $"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}";
 
     public string Id => Column(table.Id);
 
@@ -144,6 +154,14 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 
     public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+
+    // What a vector under this rule is of, where a text is long.
+    private static string Describe(Corpus corpus, CorpusTable table) => table.LongText switch
+    {
+        LongText.Truncate => $"truncate {corpus.MaxCharacters}",
+        LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",
+        _ => "fail",
+    };
 
     public static string Condition(string row, FoundTable table, ColumnFilter filter)
     {

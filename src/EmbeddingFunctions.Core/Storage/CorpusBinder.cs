@@ -93,6 +93,11 @@ internal static class CorpusBinder
             yield return new("table", $"the column {found.Name}.embedding_generated_at is of type {moment.Type}; alter it to timestamp with time zone, or drop it, and migrate again");
         }
 
+        if (found.Columns.GetValueOrDefault("embedding_truncated") is { Type: not "integer" } truncated)
+        {
+            yield return new("table", $"the column {found.Name}.embedding_truncated is of type {truncated.Type}; alter it to integer, or drop it, and migrate again");
+        }
+
         foreach (var name in new[] { "embedding_model", "embedding_rule", "content_hash" })
         {
             if (found.Columns.GetValueOrDefault(name) is { Type: not ("text" or "character varying") } text)

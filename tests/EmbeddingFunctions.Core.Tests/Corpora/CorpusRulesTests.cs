@@ -42,6 +42,39 @@ public sealed class CorpusRulesTests
     }
 
     [Theory]
+    [InlineData(50, 0, true)]
+    [InlineData(50, 25, true)]
+    [InlineData(8_191, 4_095, true)]
+    [InlineData(49, 0, false)]
+    [InlineData(8_192, 0, false)]
+    [InlineData(50, 26, false)]
+    [InlineData(50, -1, false)]
+    public void Chunks_have_bounds(int maxTokens, int overlapTokens, bool isFine)
+    {
+        var chunks = new Chunks { Table = "note_chunks", MaxTokens = maxTokens, OverlapTokens = overlapTokens };
+
+        Assert.Equal(isFine, Check(_corpus with { Tables = [_table with { LongText = LongText.Chunk, Chunks = chunks }] }).Count == 0);
+    }
+
+    [Fact]
+    public void What_is_said_of_long_texts_goes_together()
+    {
+        var chunks = new Chunks { Table = "note_chunks" };
+        var chunked = _table with { LongText = LongText.Chunk, Chunks = chunks };
+
+        Assert.Equal(["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [chunked with { Chunks = null }] }));
+        Assert.Equal(["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [_table with { Chunks = chunks }] }));
+        Assert.Single(Check(_corpus with { Tables = [chunked with { Chunks = chunks with { Table = "notes" } }] }));
+        Assert.Equal(
+            ["notes: note and memo both keep chunks in 'note_chunks': give each table its own"],
+            Check(_corpus with { Tables = [chunked, chunked with { Kind = "memo", Table = "memos" }] }));
+    }
+
+    [Fact]
+    public void Names_to_choose_by_are_short_words_with_a_column() =>
+        Assert.Equal(2, Check(_corpus with { Tables = [_table with { Where = new Dictionary<string, string> { ["archive"] = "archive_filename", ["The year"] = "year", ["empty"] = "" } }] }).Count);
+
+    [Theory]
     [InlineData("a", true)]
     [InlineData("a-b_c9", true)]
     [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true)]

@@ -44,6 +44,7 @@ public sealed class CorpusRemoval
         var plan = new List<string>();
         foreach (var table in await Tables(corpus, cancellation))
         {
+            plan.AddRange(ChunksOf(corpus, table).Select(chunks => $"the table {chunks}"));
             await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey("embedding") ? "embedding IS NOT NULL" : "false")}");
             plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table))}, their indexes and the trigger, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
         }
@@ -69,6 +70,11 @@ public sealed class CorpusRemoval
             foreach (var table in await Tables(corpus, cancellation))
             {
                 progress?.Invoke($"taking the columns from {table.Name}");
+                foreach (var chunks in ChunksOf(corpus, table))
+                {
+                    await Run(ChunkShape.Removal(table, chunks), cancellation);
+                }
+
                 await Run(CorpusShape.Removal(table), cancellation);
             }
         }
@@ -83,6 +89,10 @@ public sealed class CorpusRemoval
         var found = await _catalogue.Find(corpus.Tables.Select(table => table.Table), cancellation);
         return found.Values.Where(table => table.IsTable && CorpusShape.IsMigrated(table)).ToList();
     }
+
+    private static IEnumerable<string> ChunksOf(Corpus corpus, FoundTable table) =>
+        corpus.Tables.Where(declared => declared.Table == table.Name || declared.Table == $"{table.Schema}.{table.Name}")
+            .Select(declared => declared.Chunks?.Table).OfType<string>().Distinct();
 
     private async Task<bool> HasRules(string name, CancellationToken cancellation)
     {

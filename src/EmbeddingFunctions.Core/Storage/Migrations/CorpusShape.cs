@@ -9,12 +9,13 @@ internal static class CorpusShape
     // Postgres cuts longer names, two of which could then be one.
     private const int MaxNameBytes = 63;
 
-    private static readonly string[] _columns = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "content_hash"];
+    private static readonly string[] _columns = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
 
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
     public static string Id(BoundCorpus corpus)
     {
-        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? ""));
+        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? "")
+            .Concat(kinds.Where(kind => kind.ChunkTable is not null).Select(ChunkShape.Create)));
         var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
         var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
         return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
@@ -29,6 +30,7 @@ internal static class CorpusShape
             ADD COLUMN IF NOT EXISTS "embedding_generated_at" timestamptz,
             ADD COLUMN IF NOT EXISTS "embedding_model" text,
             ADD COLUMN IF NOT EXISTS "embedding_rule" text,
+            ADD COLUMN IF NOT EXISTS "embedding_truncated" integer,
             ADD COLUMN IF NOT EXISTS "content_hash" text
         """;
 
@@ -117,7 +119,7 @@ internal static class CorpusShape
 
     private static string Name(string purpose, BoundTable table, string? definition = null) => Name(purpose, table.Found, definition);
 
-    private static string Name(string purpose, FoundTable table, string? definition = null)
+    internal static string Name(string purpose, FoundTable table, string? definition = null)
     {
         var suffix = definition is null ? "" : "_" + Hash(definition);
         var name = $"{purpose}_{table.Name}{suffix}";

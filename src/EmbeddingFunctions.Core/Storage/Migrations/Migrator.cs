@@ -75,6 +75,11 @@ public sealed class Migrator
             await Run($"SELECT {language} FROM {table.Table} t WHERE {active}{table.Filter} LIMIT 0", cancellation);
         }
 
+        foreach (var table in corpus.Tables.Where(table => table.Chunks is not null))
+        {
+            ChunkShape.DemandOurs(table, await Chunks(table, cancellation));
+        }
+
         if (corpus.Corpus.SimilarityCache
             && (await _catalogue.Find(["similarity_cache"], cancellation)).GetValueOrDefault("similarity_cache")?.Columns["embedding"] is { } embedding
             && CorpusBinder.VectorType(embedding) is var type && type != corpus.Tables[0].VectorColumnType)
@@ -95,7 +100,17 @@ public sealed class Migrator
 
             await Run(CorpusShape.Trigger(kinds), cancellation);
             await ShapeTextSearch(kinds, cancellation);
+            foreach (var table in kinds.Where(kind => kind.Chunks is not null))
+            {
+                await Run(await Chunks(table, cancellation) is null ? ChunkShape.CreateEmpty(table) : ChunkShape.Create(table), cancellation);
+            }
         }
+    }
+
+    private async Task<FoundTable?> Chunks(BoundTable table, CancellationToken cancellation)
+    {
+        var name = $"{table.Schema}.{table.Chunks!.Table}";
+        return (await _catalogue.Find([name], cancellation)).GetValueOrDefault(name);
     }
 
     // It rewrites the table, so it is done only where the column is not what is asked for.
