@@ -26,6 +26,23 @@ internal static class Arguments
         return option;
     }
 
+    /// <summary>A whole number.</summary>
+    public static Option<long?> Id(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "id",
+        CustomParser = result =>
+        {
+            if (long.TryParse(result.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var id))
+            {
+                return id;
+            }
+
+            result.AddError($"{name} takes a whole number, not '{result.Tokens[0].Value}'.");
+            return null;
+        },
+    };
+
     /// <summary>A time like 500ms, 5s, 2m, 1h or 15 (seconds), at most a day.</summary>
     public static Option<TimeSpan> Delay(string name, string description) => new(name)
     {

@@ -13,6 +13,8 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     TriggerCommand.Create(),
     DoctorCommand.Create(),
     ProviderCommand.Create(),
+    FailuresCommand.Create(),
+    CorpusCommand.Create(),
 };
 HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");
 

@@ -45,6 +45,8 @@ public static class EmbeddingServices
         (settings.RedisUrl is { } url ? services.AddSingleton(s => new RedisConnection(url, s.GetRequiredService<TimeProvider>())) : services)
             .AddSingleton<Catalogue>()
             .AddSingleton<BoundCorpora>()
+            .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
+            .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
@@ -54,7 +56,7 @@ public static class EmbeddingServices
             .AddSingleton(s => new ProviderGate(
                 ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()), s.GetRequiredService<RateLimits>(), s.GetRequiredService<IReadOnlyList<IFlowStore>>(),
                 s.GetRequiredService<TimeProvider>()))
-            .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest))
+            .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
             .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
 
     // The best first; this process's own memory is never away.
@@ -68,6 +70,11 @@ public static class EmbeddingServices
     // Read from the inside out: ask, check the reply, keep the limits, try again.
     private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ProviderGate gate, TimeProvider time)
     {
+        if (!settings.IsEnabled)
+        {
+            return new DisabledEmbeddingGenerator();
+        }
+
         var asked = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
         if (settings.Provider == ProviderChoice.Local)
         {
@@ -102,6 +109,7 @@ public static class EmbeddingServices
             .AddSingleton<ClaimStore>()
             .AddSingleton<VectorStore>()
             .AddSingleton<FailureStore>()
+            .AddSingleton(s => new FailedItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton<BatchWriter>()
             .AddSingleton<TextEmbedder>()
             .AddSingleton(s => new PaidOnce(
@@ -129,15 +137,18 @@ public static class EmbeddingServices
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services
             .AddSingleton<WorkspaceImport>()
+            .AddSingleton<DocumentsImport>()
             .AddSingleton(s => new ProviderCheck(
                 s.GetRequiredService<ProviderGate>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new StatusReport(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(), s.GetRequiredService<ProviderCheck>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(),
+                s.GetRequiredService<ProviderCheck>()))
+            .AddSingleton(s => new DeclaredCorpora(
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new RunHistory(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new Health(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>(),
-                s.GetRequiredService<ProviderCheck>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<ProviderCheck>()))
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),

@@ -13,6 +13,14 @@ public sealed class HelpTests
     [InlineData("backfill")]
     [InlineData("status")]
     [InlineData("doctor")]
+    [InlineData("failures")]
+    [InlineData("failures", "list")]
+    [InlineData("failures", "retry")]
+    [InlineData("failures", "ignore")]
+    [InlineData("corpus")]
+    [InlineData("corpus", "init")]
+    [InlineData("corpus", "check")]
+    [InlineData("corpus", "list")]
     public async Task Help_shows_examples_of_the_command(params string[] command)
     {
         var help = (await _program.Run([.. command, "--help"])).Exits(0);

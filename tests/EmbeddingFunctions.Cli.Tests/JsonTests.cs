@@ -12,6 +12,13 @@ public sealed class JsonTests : ProgramTest
     [InlineData("status", "corpora")]
     [InlineData("status workspace", "corpora")]
     [InlineData("doctor", "findings")]
+    [InlineData("failures list workspace", "items")]
+    [InlineData("failures retry workspace --all", "retried")]
+    [InlineData("failures ignore workspace --all", "ignored")]
+    [InlineData("corpus list", "corpora")]
+    [InlineData("corpus check", "faults")]
+    [InlineData("corpus init issues", "declaration")]
+    [InlineData("migrate workspace --down --yes", "removed")]
     public async Task Success_is_one_object_on_standard_output(string command, string property)
     {
         await Workspace.Items(await Workspace.Repository(), 5);
@@ -24,6 +31,13 @@ public sealed class JsonTests : ProgramTest
     [InlineData("backfill workspace --kind nothing", 2)]
     [InlineData("migrate nothing", 2)]
     [InlineData("status nothing", 2)]
+    [InlineData("failures retry workspace --id issue:nothing", 2)]
+    [InlineData("failures ignore workspace", 2)]
+    [InlineData("failures retry workspace --all --error x", 2)]
+    [InlineData("failures retry workspace --id issue", 2)]
+    [InlineData("corpus init isues", 2)]
+    [InlineData("corpus check nothing", 2)]
+    [InlineData("migrate workspace --down", 2)]
     [InlineData("import workspace missing.jsonl", 2)]
     [InlineData("import workspace --git /nowhere", 2)]
     public async Task Failure_is_one_object_with_the_exit_code(string command, int exitCode)

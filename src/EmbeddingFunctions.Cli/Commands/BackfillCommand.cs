@@ -11,6 +11,7 @@ internal static class BackfillCommand
             "embeddings backfill workspace",
             "embeddings backfill workspace --dry-run",
             "embeddings backfill workspace --kind issue --limit 1000",
+            "embeddings backfill documents --archive gjeldende-lover.tar.bz2 --resume-from-id 5000",
             "embeddings backfill workspace --iterations 100 --delay 5s",
             "embeddings backfill workspace --force --json");
         var options = new BackfillOptions();
@@ -61,6 +62,7 @@ internal static class BackfillCommand
     private static async Task<int> Run(
         Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, CancellationToken cancellation)
     {
+        session.Settings.DemandEnabled();
         var page = request with { Limit = request.Limit ?? request.PageSize ?? session.Corpora.Get(request.Corpus).PageSize };
         var outcomes = iterations is { } several
             ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation), cancellation)

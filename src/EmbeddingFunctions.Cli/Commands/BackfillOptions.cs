@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -9,6 +10,7 @@ namespace EmbeddingFunctions.Cli.Commands;
 internal sealed class BackfillOptions
 {
     private const int MaxBatchSize = 2_048;
+    private const int MaxInputs = 2_048;
     private const int MaxPageSize = 10_000;
     private const int MaxConcurrency = 256;
 
@@ -16,7 +18,11 @@ internal sealed class BackfillOptions
     private readonly Option<int?> _limit = Arguments.Count("--limit", "At most so many items (with --iterations: each).");
     private readonly Option<string?> _partition = new("--partition") { Description = "Only this partition's items: its key, for a workspace the repository's id.", HelpName = "key" };
     private readonly Option<string[]> _kind = new("--kind") { Description = "Only items of this kind; may be given several times.", HelpName = "kind" };
+    private readonly Option<string[]> _where = new("--where") { Description = "Only items whose column, by its name in the declaration's 'where', has the value; may be given several times.", HelpName = "name=value" };
+    private readonly Option<string?> _archive = new("--archive") { Description = "Only this archive's documents: --where archive=NAME.", HelpName = "name" };
+    private readonly Option<long?> _fromId = Arguments.Id("--resume-from-id", "Only items with this id or a higher one, where ids are numbers.");
     private readonly Option<int?> _batchSize = Arguments.Count("--batch-size", "Items in a batch, instead of the declared number.", MaxBatchSize);
+    private readonly Option<int?> _inputs = Arguments.Count("--embedding-batch-size", "At most so many texts a request, instead of as many as the provider takes.", MaxInputs);
     private readonly Option<int?> _pageSize = Arguments.Count("--page-size", "Items planned at a time, instead of the declared number.", MaxPageSize);
     private readonly Option<int?> _concurrency = Arguments.Count("--concurrency", "Requests in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
     private readonly Option<int?> _iterations = Arguments.Count("--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
@@ -28,7 +34,7 @@ internal sealed class BackfillOptions
     public void AddTo(Command command)
     {
         command.Add(_corpus);
-        foreach (var option in new Option[] { _limit, _partition, _kind, _batchSize, _pageSize, _concurrency, _iterations, _delay, _force, _dryRun, _json })
+        foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _dryRun, _json })
         {
             command.Add(option);
         }
@@ -41,18 +47,48 @@ internal sealed class BackfillOptions
     public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
 
     public EmbeddingSettings Adjust(ParseResult parsed, EmbeddingSettings settings) =>
-        settings with { Concurrency = parsed.GetValue(_concurrency) ?? settings.Concurrency };
+        settings with { Concurrency = parsed.GetValue(_concurrency) ?? settings.Concurrency, InputsPerRequest = parsed.GetValue(_inputs) ?? settings.InputsPerRequest };
 
     public RunRequest Request(ParseResult parsed, int batchesInFlight) => new(
         parsed.GetValue(_corpus)!, parsed.GetValue(_kind) ?? [], parsed.GetValue(_partition), parsed.GetValue(_limit), parsed.GetValue(_force),
-        batchesInFlight, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize));
+        batchesInFlight, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize))
+    {
+        Selection = Selection(parsed),
+    };
 
     /// <returns>How many, with how long a wait between them; null: one run to the end.</returns>
     public (int Count, TimeSpan Delay)? Iterations(ParseResult parsed) =>
         parsed.GetValue(_iterations) is { } count ? (count, parsed.GetValue(_delay)) : null;
 
+    private Selection? Selection(ParseResult parsed)
+    {
+        var where = (parsed.GetValue(_where) ?? []).Select(Named).ToDictionary(named => named.Name, named => named.Value);
+        if (parsed.GetValue(_archive) is { } archive)
+        {
+            where.Add(_archive.Name[2..], archive);
+        }
+
+        return where.Count == 0 && parsed.GetValue(_fromId) is null ? null : new Selection(where, parsed.GetValue(_fromId));
+    }
+
+    private static (string Name, string Value) Named(string text) =>
+        text.Split('=', 2) is [{ Length: > 0 } name, var value] ? (name, value) : ("", text);
+
+    private IEnumerable<string> Misspelt(CommandResult result)
+    {
+        var named = (result.GetValue(_where) ?? []).Select(Named).ToList();
+        var names = named.Select(where => where.Name).Concat(result.GetResult(_archive) is null ? [] : [_archive.Name[2..]]);
+        return named.Where(where => where.Name.Length == 0).Select(where => $"--where takes name=value, like archive=laws.tar.bz2, not '{where.Value}'.")
+            .Concat(names.GroupBy(name => name).Where(group => group.Key.Length > 0 && group.Count() > 1).Select(group => $"Give one value for {group.Key}."));
+    }
+
     private void Check(CommandResult result)
     {
+        foreach (var error in Misspelt(result))
+        {
+            result.AddError(error);
+        }
+
         if (result.GetResult(_iterations) is null && result.GetResult(_delay) is not null)
         {
             result.AddError("--delay is the wait between iterations: give --iterations too.");

@@ -28,6 +28,7 @@ internal static class DemoCommand
     private static async Task<int> Run(Output output, DirectoryInfo? git, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
+        session.Settings.DemandEnabled();
         Console.WriteLine("1. Tables, columns, indexes");
         await MigrateCommand.Migrate(session, output, Corpus, withSampleTables: true, cancellation);
         Console.WriteLine("2. A workspace of three repositories, and a git history");

@@ -7,16 +7,38 @@ internal static class ImportCommand
 {
     private const int MaxShown = 10;
 
-    private static readonly string[] _examples = ["embeddings import workspace items.jsonl.gz", "embeddings import workspace --git ."];
+    private static readonly string[] _workspaceExamples = ["embeddings import workspace items.jsonl.gz", "embeddings import workspace --git ."];
+    private static readonly string[] _documentsExamples = ["embeddings import documents documents.jsonl.gz"];
 
-    public static Command Create()
+    public static Command Create() =>
+        new CommandWithExamples("import", "Bring items from a file or a git history into the database.", [.. _workspaceExamples, .. _documentsExamples])
+        {
+            Workspace(), Documents(),
+        };
+
+    private static Command Documents()
+    {
+        var file = new Argument<FileInfo>("file") { Description = "JSON lines, plain or gzipped, with archive, member, title and content." };
+        var json = Arguments.Json();
+        var command = new CommandWithExamples("documents", "Import documents into the sample table. Done twice, it changes nothing.", _documentsExamples) { file, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            var path = parsed.GetValue(file)!;
+            return Failures.Guard(output, () => Missing(output, path, "") ?? Run(output, session => ImportFile(
+                path, stream => session.Get<DocumentsImport>().ImportLines(stream, cancellation)), cancellation), cancellation);
+        });
+        return command;
+    }
+
+    private static Command Workspace()
     {
         var file = new Argument<FileInfo?>("file") { Description = "JSON lines, plain or gzipped, with kind, repository, number, key, title, body and updated_at (Unix seconds).", Arity = ArgumentArity.ZeroOrOne };
         var git = new Option<DirectoryInfo?>("--git") { Description = "Import the history of this local git repository as pull requests.", HelpName = "path" };
         var workspace = new Option<string>("--workspace") { Description = "The active workspace that the repositories join.", DefaultValueFactory = _ => "imported", HelpName = "name" };
         var outside = new Option<bool>("--no-workspace") { Description = "Add the repositories to no workspace: unless they are in an active one already, nothing of them is embedded." };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("workspace", "Import issues, pull requests and discussions into the sample tables. Done twice, it changes nothing.", _examples) { file, git, workspace, outside, json };
+        var command = new CommandWithExamples("workspace", "Import issues, pull requests and discussions into the sample tables. Done twice, it changes nothing.", _workspaceExamples) { file, git, workspace, outside, json };
         command.Validators.Add(result =>
         {
             if (result.GetValue(file) is null == (result.GetValue(git) is null))
@@ -33,26 +55,23 @@ internal static class ImportCommand
         {
             var output = new Output(parsed.GetValue(json));
             var name = parsed.GetValue(outside) ? null : parsed.GetValue(workspace);
-            return Failures.Guard(output, () => Run(output, parsed.GetValue(file), parsed.GetValue(git), name, cancellation), cancellation);
+            var (path, folder) = (parsed.GetValue(file), parsed.GetValue(git));
+            return Failures.Guard(output, () => Missing(output, path, ", or give --git PATH") ?? Run(output, session => path is null
+                ? session.Get<WorkspaceImport>().ImportGit(folder!.FullName, name, cancellation)
+                : ImportFile(path, stream => session.Get<WorkspaceImport>().ImportLines(stream, name, cancellation)), cancellation), cancellation);
         });
-        return new CommandWithExamples("import", "Bring items from a file or a git history into the database.", _examples) { command };
+        return command;
     }
 
-    private static async Task<int> Run(Output output, FileInfo? file, DirectoryInfo? git, string? workspace, CancellationToken cancellation)
+    private static Task<int>? Missing(Output output, FileInfo? file, string otherwise) =>
+        Directory.Exists(file?.FullName) ? Task.FromResult(output.Fail($"'{file}' is a folder: name a file of JSON lines{otherwise}.", ExitCode.Usage))
+        : file is { Exists: false } ? Task.FromResult(output.Fail($"There is no file '{file}': name one of JSON lines, plain or gzipped{otherwise}.", ExitCode.Usage))
+        : null;
+
+    private static async Task<int> Run(Output output, Func<Session, Task<ImportedItems>> import, CancellationToken cancellation)
     {
-        if (Directory.Exists(file?.FullName))
-        {
-            return output.Fail($"'{file}' is a folder: name a file of JSON lines, or give --git '{file}' if it is a git repository.", ExitCode.Usage);
-        }
-
-        if (file is { Exists: false })
-        {
-            return output.Fail($"There is no file '{file}': name one of JSON lines, plain or gzipped, or give --git PATH.", ExitCode.Usage);
-        }
-
         await using var session = await Session.Open(output, cancellation);
-        var imported = file is not null ? await ImportFile(session, file, workspace, cancellation)
-            : await session.Get<WorkspaceImport>().ImportGit(git!.FullName, workspace, cancellation);
+        var imported = await import(session);
         foreach (var line in imported.BadLines.Take(MaxShown))
         {
             output.Note($"line {line.Number}: {line.Reason}");
@@ -62,13 +81,13 @@ internal static class ImportCommand
         return imported.Bad > 0 ? ExitCode.WithFailures : ExitCode.Done;
     }
 
-    private static async Task<ImportedItems> ImportFile(Session session, FileInfo file, string? workspace, CancellationToken cancellation)
+    private static async Task<ImportedItems> ImportFile(FileInfo file, Func<Stream, Task<ImportedItems>> import)
     {
         try
         {
             await using var stream = file.OpenRead();
             return stream.CanSeek
-                ? await session.Get<WorkspaceImport>().ImportLines(stream, workspace, cancellation)
+                ? await import(stream)
                 : throw new ImportException($"'{file}' is a pipe: name a file.");
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)

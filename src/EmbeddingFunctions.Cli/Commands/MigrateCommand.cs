@@ -9,17 +9,32 @@ internal static class MigrateCommand
     {
         var corpus = Arguments.Corpus();
         var sampleTables = new Option<bool>("--with-sample-tables") { Description = "Create the base tables of a shipped corpus where they are missing." };
+        var down = new Option<bool>("--down") { Description = "Take away what migrate made for the corpus, all its vectors included; your tables and the extension stay." };
+        var yes = new Option<bool>("--yes") { Description = "With --down: do it; without, only say what would go." };
         var json = Arguments.Json();
         var command = new CommandWithExamples("migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
             "embeddings migrate workspace",
-            "embeddings migrate workspace --with-sample-tables    (on an empty database)") { corpus, sampleTables, json };
+            "embeddings migrate workspace --with-sample-tables    (on an empty database)",
+            "embeddings migrate clips --down --yes") { corpus, sampleTables, down, yes, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(down) ? result.GetValue(sampleTables) : result.GetValue(yes))
+            {
+                result.AddError("--yes goes with --down, --with-sample-tables does not.");
+            }
+        });
         command.SetAction((parsed, cancellation) =>
         {
-            var output = new Output(parsed.GetValue(json));
-            return Failures.Guard(output, () => Run(output, parsed.GetValue(corpus)!, parsed.GetValue(sampleTables), cancellation), cancellation);
+            var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
+            return Failures.Guard(output, () => parsed.GetValue(down)
+                ? Remove(output, name, parsed.GetValue(yes), cancellation)
+                : Run(output, name, parsed.GetValue(sampleTables), cancellation), cancellation);
         });
         return command;
     }
+
+    public static Task Migrate(Session session, Output output, string corpus, bool withSampleTables, CancellationToken cancellation) =>
+        session.Get<Migrator>().Migrate(session.Corpora.Get(corpus), withSampleTables, line => output.Note($"{line} …"), cancellation);
 
     private static async Task<int> Run(Output output, string corpus, bool withSampleTables, CancellationToken cancellation)
     {
@@ -29,6 +44,23 @@ internal static class MigrateCommand
         return ExitCode.Done;
     }
 
-    public static Task Migrate(Session session, Output output, string corpus, bool withSampleTables, CancellationToken cancellation) =>
-        session.Get<Migrator>().Migrate(session.Corpora.Get(corpus), withSampleTables, line => output.Note($"{line} …"), cancellation);
+    private static async Task<int> Remove(Output output, string corpus, bool isSure, CancellationToken cancellation)
+    {
+        await using var session = await Session.Open(output, cancellation);
+        var removal = session.Get<CorpusRemoval>();
+        var plan = await removal.Plan(corpus, cancellation);
+        if (plan.Count > 0 && !isSure)
+        {
+            return output.Fail($"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.", ExitCode.Usage);
+        }
+
+        if (plan.Count > 0)
+        {
+            await removal.Remove(corpus, line => output.Note($"{line} …"), cancellation);
+        }
+
+        output.Result(new { Corpus = corpus, Migrated = false, Removed = plan }, text => text.WriteLine(
+            plan.Count == 0 ? $"The database was not migrated for the corpus '{corpus}': nothing to do." : $"Nothing is left of the corpus '{corpus}' but your tables."));
+        return ExitCode.Done;
+    }
 }

@@ -41,6 +41,11 @@ internal static class ServeCommand
         await using var server = await Listen(session, url, stopping);
         var engine = session.Get<BackgroundEngine>();
         output.Note($"Listening on {server.Address}/{Routes.Prefix}/{Routes.Status}; schedule {session.Settings.Schedule} (UTC). Ctrl-C ends it.");
+        if (!session.Settings.IsEnabled)
+        {
+            output.Note($"{EmbeddingSettings.Disabled} Runs wait, what is asked for is refused.");
+        }
+
         var ticks = new Ticks(session.Get<RunDesk>(), engine, Schedule.TryParse(session.Settings.Schedule)!, session.Get<Redaction>(), output);
         await ticks.Run(stopping);
         await Task.WhenAll(server.Stop(), engine.Stop());

@@ -24,14 +24,20 @@ internal static class StatusCommand
     private static async Task<int> Run(Output output, string? corpus, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
-        var names = corpus is null ? session.Corpora.All.Select(c => c.Name) : [session.Corpora.Get(corpus).Name];
-        var reports = new List<CorpusStatus>();
-        foreach (var name in names)
+        var report = session.Get<StatusReport>();
+        var status = corpus is null ? await report.OfAll(cancellation) : new CorporaStatus([await report.Of(corpus, cancellation)], []);
+        if (status.NotMigrated.Count > 0)
         {
-            reports.Add(await session.Get<StatusReport>().Of(name, cancellation));
+            output.Note($"Not migrated: {string.Join(", ", status.NotMigrated)}.");
         }
 
-        output.Result(new { Corpora = reports }, text => reports.ForEach(report => Print(report, text)));
+        output.Result(status, text =>
+        {
+            foreach (var one in status.Corpora)
+            {
+                Print(one, text);
+            }
+        });
         return ExitCode.Done;
     }
 
@@ -43,6 +49,18 @@ internal static class StatusCommand
         foreach (var kind in status.Kinds)
         {
             text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}");
+        }
+
+        if (status.Kinds.Sum(kind => kind.LeftToBackfill) is > 0 and var left)
+        {
+            text.WriteLine();
+            text.WriteLine($"Of the pending, {left:N0} never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' takes them.");
+        }
+
+        if (status.Kinds.Sum(kind => kind.Ignored) is > 0 and var ignored)
+        {
+            text.WriteLine();
+            text.WriteLine($"Ignored until their text changes: {ignored:N0}.");
         }
 
         PrintProvider(status.Provider, text);

@@ -88,6 +88,6 @@ internal sealed class RemoteHostException(HttpStatusCode? status, string message
     /// <summary>Whether the same request might be answered later.</summary>
     public bool IsPassing => status is null or >= HttpStatusCode.InternalServerError;
 
-    /// <summary>Whether what was asked for is wrong.</summary>
-    public bool IsUsage => status is HttpStatusCode.BadRequest;
+    /// <summary>Whether what was asked for is wrong, or the host is set not to do it.</summary>
+    public bool IsUsage => status is HttpStatusCode.BadRequest or HttpStatusCode.Conflict;
 }

@@ -8,7 +8,7 @@ internal sealed class BatchGate
 {
     private readonly List<ItemOutcome> _settled = [];
     private readonly List<ItemFailure> _failed = [];
-    private readonly List<(ClaimedItem Item, string Hash, int Text)> _waiting = [];
+    private readonly List<(ClaimedItem Item, ItemText Text, IReadOnlyList<int> Places)> _waiting = [];
     private readonly List<string> _texts = [];
     private readonly List<string> _fingerprints = [];
 
@@ -27,26 +27,26 @@ internal sealed class BatchGate
         var known = new Dictionary<string, int>();
         foreach (var item in claim.Items)
         {
-            var text = TextOf(item, claim);
-            gate.Sort(item, text, claim.Table.Rule.Fingerprint(text), forced, known);
+            gate.Sort(item, ItemText.Of(item.Values, claim.Table), claim.Table.Rule, forced, known);
         }
 
         return gate;
     }
 
-    /// <summary>Gives each waiting item its text's vector or failure; where nothing became of the text, nothing becomes of the item.</summary>
+    /// <summary>Gives each waiting item its texts' vector or failure; where nothing became of one of them, nothing becomes of the item.</summary>
     public (IReadOnlyList<ItemOutcome> Outcomes, IReadOnlyList<ItemFailure> Failures) Settle(EmbeddedTexts texts)
     {
         var (outcomes, failures) = (_settled.ToList(), _failed.ToList());
-        foreach (var (item, hash, text) in _waiting)
+        foreach (var (item, text, places) in _waiting)
         {
-            if (texts.Vectors[text] is { } vector)
+            var vectors = places.Select(place => texts.Vectors[place]).OfType<ReadOnlyMemory<float>>().ToList();
+            if (vectors.Count == places.Count)
             {
-                outcomes.Add(new ItemOutcome(item, Outcome.Embedded, hash, vector));
+                outcomes.Add(Embedded(item, text, vectors));
             }
-            else if (texts.Failures[text] is { } reason)
+            else if (places.Select((place, i) => Reason(texts.Failures[place], i, places.Count)).OfType<string>().FirstOrDefault() is { } reason)
             {
-                failures.Add(new ItemFailure(item, hash, reason, IsDead: false));
+                failures.Add(new ItemFailure(item, text.Hash, reason, IsDead: false));
             }
         }
 
@@ -54,30 +54,44 @@ internal sealed class BatchGate
     }
 
     /// <summary>How many items got their vector from the cache.</summary>
-    public int Cached(EmbeddedTexts texts) => _waiting.Count(waiting => texts.AreCached[waiting.Text]);
+    public int Cached(EmbeddedTexts texts) => _waiting.Count(waiting => waiting.Places.All(place => texts.AreCached[place]));
 
-    /// <summary>What the items with a vector from the cache would have cost, by estimate.</summary>
-    public long SavedTokens(EmbeddedTexts texts) => _waiting.Where(waiting => texts.AreCached[waiting.Text]).Sum(waiting => (long)TokenEstimate.Of(_texts[waiting.Text]));
+    /// <summary>What the texts with a vector from the cache would have cost, by estimate.</summary>
+    public long SavedTokens(EmbeddedTexts texts) =>
+        _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place]).Sum(place => (long)TokenEstimate.Of(_texts[place]));
 
-    // The template's own words round nothing say nothing.
-    private static string TextOf(ClaimedItem item, Claim claim) =>
-        item.Values.All(NormalizedText.IsBlank)
-            ? ""
-            : TokenEstimate.CutToInput(NormalizedText.Of(claim.Table.Template.Render(item.Values), claim.Corpus.Corpus.MaxCharacters));
-
-    private void Sort(ClaimedItem item, string text, string hash, bool forced, Dictionary<string, int> known)
+    private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors)
     {
-        if (text.Length == 0)
+        var chunks = text.Chunks.Zip(vectors, (chunk, vector) => new EmbeddedChunk(chunk, vector)).ToList();
+        var vector = chunks.Count == 0 ? vectors[0] : EmbeddedChunk.Mean(chunks);
+        return new ItemOutcome(item, Outcome.Embedded, text.Hash, vector, text.LeftOut) { Chunks = chunks };
+    }
+
+    private static string? Reason(string? failure, int chunk, int chunks) =>
+        failure is null || chunks == 1 ? failure : $"chunk {chunk + 1} of {chunks}: {failure}";
+
+    private void Sort(ClaimedItem item, ItemText text, EmbeddingRule rule, bool forced, Dictionary<string, int> known)
+    {
+        var hash = text.Hash;
+        if (text.Parts.Count == 0)
         {
             _settled.Add(new ItemOutcome(item, Outcome.Empty, BoundTable.EmptyMark));
         }
+        else if (item.Hash == BoundTable.IgnoredMark(hash))
+        {
+            _settled.Add(new ItemOutcome(item, Outcome.Unchanged, item.Hash));
+        }
         else if (!forced && item.HasVector && item.Hash == hash)
         {
-            _settled.Add(new ItemOutcome(item, Outcome.Unchanged, hash));
+            _settled.Add(new ItemOutcome(item, Outcome.Unchanged, hash, LeftOut: text.LeftOut));
         }
         else if (!forced && item.IsDead && item.FailedHash == hash)
         {
             _failed.Add(new ItemFailure(item, hash, null, IsDead: true));
+        }
+        else if (text.Problem is { } problem)
+        {
+            _failed.Add(new ItemFailure(item, hash, problem, IsDead: true));
         }
         else if (item.WasLost && item.Attempts > LostAttempts(item, hash))
         {
@@ -85,15 +99,20 @@ internal sealed class BatchGate
         }
         else
         {
-            if (!known.TryGetValue(hash, out var index))
-            {
-                known[hash] = index = _texts.Count;
-                _texts.Add(text);
-                _fingerprints.Add(hash);
-            }
-
-            _waiting.Add((item, hash, index));
+            _waiting.Add((item, text, text.Parts.Select(part => Place(part, rule.Fingerprint(part), known)).ToList()));
         }
+    }
+
+    private int Place(string text, string fingerprint, Dictionary<string, int> known)
+    {
+        if (!known.TryGetValue(fingerprint, out var place))
+        {
+            known[fingerprint] = place = _texts.Count;
+            _texts.Add(text);
+            _fingerprints.Add(fingerprint);
+        }
+
+        return place;
     }
 
     // Among the attempts may be those of an earlier text, which this one is not to blame for.

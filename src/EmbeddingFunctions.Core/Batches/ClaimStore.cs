@@ -9,6 +9,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 {
     public const int MaxAttempts = 3;
 
+    /// <summary>A batch holds more than its first item only while their texts together are no longer: they, and the vectors of their chunks, must fit into memory.</summary>
+    public const int MaxCharacters = 4_000_000;
+
     private static readonly TimeSpan _lease = TimeSpan.FromSeconds(30);
 
     private const string RenewClaims =
@@ -41,8 +44,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         WHERE  EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $2 - 1)
         """;
 
-    private readonly ConcurrentDictionary<BoundTable, string> _pending = new();
-    private readonly ConcurrentDictionary<BoundTable, string> _forced = new();
+    private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
@@ -54,14 +56,14 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     {
         var table = corpus.TableOf(batch.Kind);
         var token = Guid.CreateVersion7();
-        var sql = batch.ForceBefore is null
-            ? _pending.GetOrAdd(table, t => Statement(corpus, t, forced: false))
-            : _forced.GetOrAdd(table, t => Statement(corpus, t, forced: true));
+        var key = (table, batch.Scope, table.Selected(batch.Selection, "$11"));
+        var sql = _statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3));
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
         statements.BatchCommands.Add(Statement(TakeTurnOfSuspects, corpus.Corpus.Name, MaxAttempts));
         var claim = Statement(
-            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId);
+            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId,
+            Selection.Values(batch.Selection));
         if (batch.ForceBefore is { } before)
         {
             claim.Parameters.Add(new() { Value = before });
@@ -103,28 +105,30 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
     // them is charged with it.
-    private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
+    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope, string selected)
     {
+        var forced = scope == PendingScope.Forced;
         var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
         return
             $"""
             WITH found AS (
                 SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, t.content_hash, t.embedding IS NOT NULL AS has_vector,
                        {string.Join(", ", table.TextColumns.Select((column, i) => $"{column} AS text_{i}"))},
-                       {(forced ? table.GeneratedAt : table.ChangedAt ?? "NULL::timestamptz")} AS position
+                       {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {(forced ? $"{table.GeneratedAt} < $11{table.Filter}" : table.Pending)}
+                AND    {table.Due(scope, "$12")}{selected}
                 AND    {NotHeld(table)}
                 AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
                 AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $10 AND cancel_requested_at IS NOT NULL)
                 AND    $9 > ({Lanes("$1", "$3")})
-                ORDER  BY {(forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest)}
+                ORDER  BY {table.Order(scope)}
                 LIMIT  $4
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
             ),
             judged AS (
                 SELECT f.*, row_number() OVER (ORDER BY f.position {(forced ? "" : "DESC")}, f.id) AS place,
+                       sum({Length(table)}) OVER (ORDER BY f.position {(forced ? "" : "DESC")}, f.id) AS characters,
                        COALESCE(c.leased_until < now(), false) AS was_lost,
                        COALESCE(c.leased_until < now() AND c.attempts >= $7 - 1, false) AS is_suspect
                 FROM   found f
@@ -135,6 +139,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             chosen AS (
                 SELECT * FROM judged
                 WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight("$1", "$7")} FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
+                AND    (place = 1 OR characters <= {MaxCharacters})
             ),
             claimed AS (
                 INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
@@ -151,6 +156,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ORDER  BY ch.place
             """;
     }
+
+    private static string Length(BoundTable table) =>
+        string.Join(" + ", table.Template.Columns.Select((_, i) => $"COALESCE(length(f.text_{i}), 0)"));
 
     // A batch is its claims: those of a worker that vanished count until their lease is over.
     private static string Lanes(string corpus, string partition) =>

@@ -1,9 +1,20 @@
+using System.Text.Json.Serialization;
+using EmbeddingFunctions.Storage;
+
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>The order to embed up to so many pending items of one kind and partition.</summary>
 /// <param name="Partition">The partition's key as text.</param>
 /// <param name="ForceBefore">Forced: all items last embedded before then, changed or not.</param>
-public sealed record EmbedBatch(Guid RunId, Guid BatchId, string Corpus, string Kind, string Partition, int Count, DateTimeOffset? ForceBefore);
+/// <param name="IsScheduled">Only items that the declaration leaves to the schedule.</param>
+/// <param name="Selection">Only these of the items; null: all.</param>
+public sealed record EmbedBatch(
+    Guid RunId, Guid BatchId, string Corpus, string Kind, string Partition, int Count, DateTimeOffset? ForceBefore,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsScheduled = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Selection? Selection = null)
+{
+    internal PendingScope Scope => ForceBefore is not null ? PendingScope.Forced : IsScheduled ? PendingScope.Scheduled : PendingScope.All;
+}
 
 /// <summary>What a batch did, as committed.</summary>
 /// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and nobody was charged.</param>

@@ -76,6 +76,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         ),
         marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),
         {(corpus.Corpus.SimilarityCache ? Uncached(table) : "")}
+        {ChunkWrite.Forget(table, "marked")}
         failed AS (
             UPDATE embedding_claims c
             SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
@@ -105,7 +106,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         $"""
 
             UPDATE {table.Table} t
-            SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL,
+            SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL,
                    embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = '{BoundTable.DeadMark}'
             FROM   judged j
             WHERE  j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version

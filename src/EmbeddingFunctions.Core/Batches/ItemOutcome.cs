@@ -3,7 +3,12 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>What became of an item, to be written to its row if the row is still what was read.</summary>
 /// <param name="Hash">The fingerprint, or a mark, to store.</param>
 /// <param name="Vector">The new vector; empty for the other outcomes.</param>
-internal sealed record ItemOutcome(ClaimedItem Item, Outcome Outcome, string Hash, ReadOnlyMemory<float> Vector = default);
+/// <param name="LeftOut">So many characters of the text are not in the vector.</param>
+internal sealed record ItemOutcome(ClaimedItem Item, Outcome Outcome, string Hash, ReadOnlyMemory<float> Vector = default, int LeftOut = 0)
+{
+    /// <summary>The chunks that the vector is of, where texts are embedded so.</summary>
+    public IReadOnlyList<EmbeddedChunk> Chunks { get; init; } = [];
+}
 
 internal enum Outcome
 {

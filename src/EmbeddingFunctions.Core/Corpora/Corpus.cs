@@ -33,7 +33,13 @@ public sealed record Corpus
     /// <summary>When a host starts a run by itself: an NCrontab expression with seconds.</summary>
     public string Schedule { get; init; } = "0 */15 * * * *";
 
-    /// <summary>Texts are cut to so many UTF-16 units, never inside a character.</summary>
+    /// <summary>What a run that a host starts by itself takes; none: all that is pending.</summary>
+    public ScheduledRuns? Scheduled { get; init; }
+
+    /// <summary>How the index for search is built.</summary>
+    public VectorIndex Index { get; init; } = new();
+
+    /// <summary>Texts are cut to so many UTF-16 units, never inside a character, where they are to be cut at all.</summary>
     public int MaxCharacters { get; init; } = 2_000;
 
     /// <summary>Whether every vector is also kept in <c>similarity_cache</c>, by the same write.</summary>

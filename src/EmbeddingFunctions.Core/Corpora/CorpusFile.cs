@@ -1,12 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>Reads declarations: the user's own file, or the shipped one.</summary>
-public static partial class CorpusFile
+public static class CorpusFile
 {
+    private const string ShippedName = "the shipped corpora.json";
+
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -18,44 +19,44 @@ public static partial class CorpusFile
     };
 
     /// <exception cref="CorpusException">The file is missing, not JSON, or declares something impossible.</exception>
-    public static CorpusSet Load(string? path) => Parse(path is null ? Shipped() : ReadAll(path), path ?? "the shipped corpora.json");
+    public static CorpusSet Load(string? path) => Examine(path).Demand();
 
-    internal static CorpusSet Parse(string json, string source)
-    {
-        var corpora = Read(json, source);
-        var errors = CorpusRules.Check(corpora).ToList();
-        return errors.Count == 0
-            ? new CorpusSet(corpora)
-            : throw new CorpusException($"{source} declares what cannot be:{string.Concat(errors.Select(e => $"\n  - {e}"))}");
-    }
+    /// <summary>Reads it and says all that is wrong with it.</summary>
+    /// <exception cref="CorpusException">The file is missing.</exception>
+    public static ExaminedFile Examine(string? path) => Examine(path is null ? Shipped() : ReadAll(path), path ?? ShippedName);
 
-    private static IReadOnlyList<Corpus> Read(string json, string source)
+    internal static CorpusSet Parse(string json, string source) => Examine(json, source).Demand();
+
+    internal static ExaminedFile Examine(string json, string source)
     {
         try
         {
+            var map = DeclarationMap.Read(json, typeof(Declarations));
+            if (map.Unknown.Count > 0)
+            {
+                return new ExaminedFile(source, null, map.Unknown, map);
+            }
+
             var declarations = JsonSerializer.Deserialize<Declarations>(json, _json) ?? throw new JsonException("It is empty.");
             using var document = JsonDocument.Parse(json, new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            return Unusable(document.RootElement, "$").FirstOrDefault() is { } problem ? throw new JsonException(problem) : declarations.Corpora;
+            var unusable = Unusable(document.RootElement, "$").ToList();
+            return unusable.Count > 0
+                ? new ExaminedFile(source, null, unusable, map)
+                : new ExaminedFile(source, declarations.Corpora, CorpusRules.Check(declarations.Corpora).ToList(), map);
         }
         catch (JsonException e)
         {
-            var reason = UnknownProperty().Match(e.Message) is { Success: true } unknown
-                ? $"line {e.LineNumber + 1}: there is no property '{unknown.Groups[1].Value}' at {e.Path}; README lists those that there are."
-                : e.Message;
-            throw new CorpusException($"{source} cannot be read: {reason}");
+            return new ExaminedFile(source, null, [new DeclarationFault(e.Path ?? "$", e.Message, (e.LineNumber ?? 0) + 1)], null);
         }
     }
 
-    [GeneratedRegex("^The JSON property '([^']*)' could not be mapped")]
-    private static partial Regex UnknownProperty();
-
     // What the types let pass: a hole in a list, and NUL, for which Postgres has no place.
-    private static IEnumerable<string> Unusable(JsonElement json, string path) => json.ValueKind switch
+    private static IEnumerable<DeclarationFault> Unusable(JsonElement json, string path) => json.ValueKind switch
     {
         JsonValueKind.Object => json.EnumerateObject().SelectMany(property => Unusable(property.Value, $"{path}.{property.Name}")),
         JsonValueKind.Array => json.EnumerateArray().SelectMany((item, i) => Unusable(item, $"{path}[{i}]")),
-        JsonValueKind.Null when path.EndsWith(']') => [$"{path} is null."],
-        JsonValueKind.String when json.GetString()!.Contains('\0') => [$"{path} holds a NUL character."],
+        JsonValueKind.Null when path.EndsWith(']') => [new(path, $"{path} is null.")],
+        JsonValueKind.String when json.GetString()!.Contains('\0') => [new(path, $"{path} holds a NUL character.")],
         _ => [],
     };
 

@@ -3,40 +3,85 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>What the tables of a declaration must satisfy.</summary>
 internal static class TableRules
 {
-    public static IEnumerable<string> Check(Corpus corpus) =>
+    // A document in chunks as small as words would be more vectors than text.
+    private const int MinChunk = 50;
+
+    // OpenAI's longest input.
+    private const int MaxChunk = 8_191;
+
+    public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
         (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
-            .Concat(CheckShared(corpus))
-            .Concat(corpus.Tables.SelectMany(table => Check(corpus, table)));
+            .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
+            .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table).Select(fault => fault.Within(PathOf(i), table.Kind))));
+
+    public static string PathOf(int table) => $"tables[{table}]";
 
     // One table may hold several kinds, if it can be told which row is of which.
     private static IEnumerable<string> CheckShared(Corpus corpus) =>
         corpus.Tables.GroupBy(table => table.Table)
             .Where(group => group.Count() > 1 && group.Select(Filter).Append("").Distinct().Count() <= group.Count())
-            .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own");
+            .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own")
+            .Concat(corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"))
+            .Concat(corpus.Tables.Where(table => table.Chunks is not null).GroupBy(table => table.Chunks!.Table).Where(group => group.DistinctBy(table => table.Table).Count() > 1)
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both keep chunks in '{group.Key}': give each table its own"));
+
+    private static IEnumerable<string> CheckChunks(CorpusTable table)
+    {
+        if ((table.Chunks is null) != (table.LongText != LongText.Chunk))
+        {
+            yield return "longText 'chunk' and chunks go together";
+        }
+
+        if (table.Chunks is not { } chunks)
+        {
+            yield break;
+        }
+
+        if (!CorpusRules.IsTableName(chunks.Table) || chunks.Table == table.Table)
+        {
+            yield return $"the chunks' table is '{chunks.Table}'; it takes a name of its own, of 1 to 63 bytes";
+        }
+
+        if (chunks.MaxTokens is < MinChunk or > MaxChunk || chunks.OverlapTokens < 0 || chunks.OverlapTokens > chunks.MaxTokens / 2)
+        {
+            yield return $"chunks have maxTokens {chunks.MaxTokens} and overlapTokens {chunks.OverlapTokens}; maxTokens takes {MinChunk} to {MaxChunk}, overlapTokens 0 to half of it";
+        }
+    }
 
     private static string Filter(CorpusTable table) =>
         string.Join(' ', table.Filter.Select(filter => $"{filter.Column}={filter.EqualTo ?? "\0"}").Order());
 
-    private static IEnumerable<string> Check(Corpus corpus, CorpusTable table)
+    private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {
         if (!CorpusRules.IsName(table.Kind))
         {
-            yield return $"the kind '{table.Kind}' is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter";
+            yield return new("kind", "its kind is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter");
         }
 
         if (corpus.Partitions is not null && table.Partition is null)
         {
-            yield return $"{table.Kind}: partitions are declared, so the table needs a partition column";
+            yield return new("", "partitions are declared, so the table needs a partition column");
         }
 
         if (corpus.Partitions is null && table.Partition is not null)
         {
-            yield return $"{table.Kind}: it has a partition column, but the corpus does not say in 'partitions' which may embed";
+            yield return new("partition", "it has a partition column, but the corpus does not say in 'partitions' which may embed");
         }
 
         if (TextTemplate.Problem(table.Text) is { } problem)
         {
-            yield return $"{table.Kind}: the text '{table.Text}' {problem}";
+            yield return new("text", $"the text '{table.Text}' {problem}");
+        }
+
+        foreach (var message in CheckChunks(table))
+        {
+            yield return new("chunks", message);
+        }
+
+        foreach (var (name, _) in table.Where.Where(named => !CorpusRules.IsName(named.Key) || string.IsNullOrEmpty(named.Value)))
+        {
+            yield return new("where", $"where has '{name}'; it takes names of a-z, 0-9, _ and -, beginning with a letter, each with its column");
         }
     }
 }

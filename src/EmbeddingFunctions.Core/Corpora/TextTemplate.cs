@@ -1,86 +1,57 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>Words and <c>{columns}</c> that make an item's text; a null column is empty.</summary>
-internal sealed class TextTemplate
+/// <summary>
+/// Words and <c>{columns}</c> that make an item's text; a null column is empty. A part in braces of its own, <c>{. Game: {game}}</c>, is left out
+/// where a column of it is blank, or where <c>{a}!={b}</c> are the same; the first part that stays loses the separator in front.
+/// </summary>
+internal sealed partial class TextTemplate
 {
-    private readonly IReadOnlyList<(string Text, int Column)> _parts;
+    private const int None = -1;
 
-    private TextTemplate(IReadOnlyList<(string, int)> parts, IReadOnlyList<string> columns)
+    private readonly List<Part> _parts = [];
+    private readonly List<string> _columns = [];
+
+    private TextTemplate(string template)
     {
-        _parts = parts;
-        Columns = columns;
+        foreach (Match part in Parts().Matches(template))
+        {
+            var optional = part.Groups["part"];
+            _parts.Add(new Part(Pieces().Matches(optional.Success ? optional.Value : part.Value).Select(Read).ToList(), optional.Success));
+        }
     }
 
     /// <summary>The columns that the text is made of, each once, in order of appearance.</summary>
-    public IReadOnlyList<string> Columns { get; }
+    public IReadOnlyList<string> Columns => _columns;
 
-    public static TextTemplate Parse(string template)
-    {
-        if (Problem(template) is { } problem)
-        {
-            throw new CorpusException($"The text '{template}' {problem}.");
-        }
-
-        var parts = new List<(string, int)>();
-        var columns = new List<string>();
-        for (var at = 0; at < template.Length;)
-        {
-            var open = template.IndexOf('{', at);
-            var literal = open < 0 ? template[at..] : template[at..open];
-            if (literal.Length > 0)
-            {
-                parts.Add((literal, -1));
-            }
-
-            if (open < 0)
-            {
-                break;
-            }
-
-            var close = template.IndexOf('}', open);
-            var name = template[(open + 1)..close];
-            if (!columns.Contains(name))
-            {
-                columns.Add(name);
-            }
-
-            parts.Add((name, columns.IndexOf(name)));
-            at = close + 1;
-        }
-
-        return new TextTemplate(parts, columns);
-    }
+    public static TextTemplate Parse(string template) =>
+        Problem(template) is { } problem ? throw new CorpusException($"The text '{template}' {problem}.") : new TextTemplate(template);
 
     /// <returns>What is wrong with a template, or null.</returns>
     public static string? Problem(string template)
     {
-        var open = false;
-        var columns = 0;
+        const int Deepest = 2;
+        var (depth, columns) = (0, 0);
         for (var i = 0; i < template.Length; i++)
         {
             if (template[i] == '{')
             {
-                if (open || i + 1 >= template.Length || template[i + 1] == '}')
+                if (depth == Deepest || i + 1 >= template.Length || template[i + 1] == '}')
                 {
                     return "has a brace without a column's name behind it";
                 }
 
-                (open, columns) = (true, columns + 1);
+                (depth, columns) = (depth + 1, columns + 1);
             }
-            else if (template[i] == '}')
+            else if (template[i] == '}' && --depth < 0)
             {
-                if (!open)
-                {
-                    return "closes a brace that it does not open";
-                }
-
-                open = false;
+                return "closes a brace that it does not open";
             }
         }
 
-        return open ? "does not close a brace" : columns == 0 ? "names no {column}" : null;
+        return depth > 0 ? "does not close a brace" : columns == 0 ? "names no {column}" : null;
     }
 
     /// <param name="values">One value a column, in the order of <see cref="Columns"/>.</param>
@@ -93,11 +64,43 @@ internal sealed class TextTemplate
         }
 
         var text = new StringBuilder();
-        foreach (var (literal, column) in _parts)
+        foreach (var part in _parts.Where(part => !part.IsOptional || part.Pieces.All(piece => Says(piece, values))))
         {
-            text.Append(column < 0 ? literal : values[column]);
+            var words = string.Concat(part.Pieces.Select(piece => piece.Column == None ? piece.Words : values[piece.Column]));
+            text.Append(part.IsOptional && text.Length == 0 ? words.TrimStart(' ', '.', ',', ';', ':', '|', '-') : words);
         }
 
         return text.ToString();
     }
+
+    private static bool Says(Piece piece, IReadOnlyList<string?> values) => piece.Column == None
+        || (!string.IsNullOrWhiteSpace(values[piece.Column])
+            && (piece.Other == None || !values[piece.Column]!.Trim().Equals(values[piece.Other]?.Trim(), StringComparison.OrdinalIgnoreCase)));
+
+    private Piece Read(Match piece) => new(piece.Groups["words"].Value, Column(piece.Groups["column"]), Column(piece.Groups["other"]));
+
+    private int Column(Group name)
+    {
+        if (!name.Success)
+        {
+            return None;
+        }
+
+        if (!_columns.Contains(name.Value))
+        {
+            _columns.Add(name.Value);
+        }
+
+        return _columns.IndexOf(name.Value);
+    }
+
+    [GeneratedRegex(@"\{(?<part>(?:[^{}]*\{[^{}]+\})+[^{}]*)\}|\{[^{}]+\}|[^{}]+")]
+    private static partial Regex Parts();
+
+    [GeneratedRegex(@"\{(?<column>[^{}]+)\}(?:!=\{(?<other>[^{}]+)\})?|(?<words>[^{}]+)")]
+    private static partial Regex Pieces();
+
+    private sealed record Part(IReadOnlyList<Piece> Pieces, bool IsOptional);
+
+    private sealed record Piece(string Words, int Column, int Other);
 }

@@ -17,13 +17,14 @@ internal sealed class ComputeEvent
     private static readonly string[] _fields = ["corpus", "repositoryId", "itemTypes", "forceRegenerate", "limit"];
 
     private readonly CorpusSet _corpora;
+    private readonly Corpus _standard;
     private readonly Dictionary<string, string[]> _errors = [];
     private readonly JsonElement _data;
     private readonly string _prefix = "";
 
-    private ComputeEvent(JsonElement json, CorpusSet corpora)
+    private ComputeEvent(JsonElement json, CorpusSet corpora, Corpus standard)
     {
-        _corpora = corpora;
+        (_corpora, _standard) = (corpora, standard);
         _data = json;
         if (json.ValueKind != JsonValueKind.Object)
         {
@@ -49,10 +50,11 @@ internal sealed class ComputeEvent
 
     /// <param name="json">The request's body.</param>
     /// <param name="idempotencyKey">The header, for senders without events.</param>
-    /// <param name="corpora">The first is meant where none is named.</param>
-    public static ComputeEvent Read(JsonElement json, string? idempotencyKey, CorpusSet corpora)
+    /// <param name="corpora">Those that may be named.</param>
+    /// <param name="standard">Is meant where none is named.</param>
+    public static ComputeEvent Read(JsonElement json, string? idempotencyKey, CorpusSet corpora, Corpus standard)
     {
-        var read = new ComputeEvent(json, corpora);
+        var read = new ComputeEvent(json, corpora, standard);
         read.ReadKey(idempotencyKey);
         if (read._data.ValueKind == JsonValueKind.Object)
         {
@@ -105,7 +107,7 @@ internal sealed class ComputeEvent
     {
         if (Field("corpus") is not { } value)
         {
-            return _corpora.All[0];
+            return _standard;
         }
 
         var corpus = value.ValueKind == JsonValueKind.String ? _corpora.All.FirstOrDefault(c => c.Name == value.GetString()) : null;

@@ -45,7 +45,7 @@ public sealed class EmbeddingsApi
 
         using (json)
         {
-            var asked = ComputeEvent.Read(json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora);
+            var asked = ComputeEvent.Read(json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await Standard(cancellation));
             return asked.Errors.Count > 0 ? Replies.Invalid(asked.Errors)
                 : await FindFault(asked, cancellation) ?? await Accept(request, asked, engine, cancellation);
         }
@@ -100,23 +100,17 @@ public sealed class EmbeddingsApi
             : Replies.Problem(StatusCodes.Status409Conflict, "The run has ended.", $"Run {id} is {found.Run.Status}.");
     }, cancellation);
 
-    /// <summary>GET <see cref="Routes.Status"/>: coverage, pending, failures and the last runs of every corpus, or of <c>?corpus=</c>.</summary>
+    /// <summary>GET <see cref="Routes.Status"/>: coverage, pending, failures and the last runs of every migrated corpus, or of <c>?corpus=</c>.</summary>
     public Task<IResult> GetStatus(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
     {
-        var asked = request.Query["corpus"].FirstOrDefault();
-        var corpora = _corpora.All.Where(corpus => string.IsNullOrEmpty(asked) || corpus.Name == asked).ToList();
-        if (corpora.Count == 0)
+        if (request.Query["corpus"].FirstOrDefault() is not { Length: > 0 } asked)
         {
-            return Replies.Invalid("corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+            return Replies.Json(await _status.OfAll(cancellation));
         }
 
-        var reports = new List<CorpusStatus>();
-        foreach (var corpus in corpora)
-        {
-            reports.Add(await _status.Of(corpus.Name, cancellation));
-        }
-
-        return Replies.Json(new { Corpora = reports });
+        return _corpora.All.Any(corpus => corpus.Name == asked)
+            ? Replies.Json(new CorporaStatus([await _status.Of(asked, cancellation)], []))
+            : Replies.Invalid("corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Health"/>: 200 or 503, each check by name; the provider is not called.</summary>
@@ -125,6 +119,13 @@ public sealed class EmbeddingsApi
         var health = await _health.Check(cancellation);
         return Replies.Json(health, health.IsHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }, cancellation);
+
+    // The first that the database was migrated for; if it was for none, the refusal names the first.
+    private async Task<Corpus> Standard(CancellationToken cancellation)
+    {
+        var migrated = await _bound.MigratedNames(cancellation);
+        return _corpora.All.FirstOrDefault(corpus => migrated.Contains(corpus.Name)) ?? _corpora.All[0];
+    }
 
     // A database that is not ready is a fault of ours; a partition that nobody lists is the sender's.
     private async Task<IResult?> FindFault(ComputeEvent asked, CancellationToken cancellation)
@@ -168,6 +169,10 @@ public sealed class EmbeddingsApi
         try
         {
             return await serve();
+        }
+        catch (SettingsException)
+        {
+            return Replies.Problem(StatusCodes.Status409Conflict, "Embedding is switched off.", EmbeddingSettings.Disabled);
         }
         catch (CorpusException e)
         {

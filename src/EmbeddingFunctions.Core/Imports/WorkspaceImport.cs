@@ -5,10 +5,6 @@ namespace EmbeddingFunctions.Imports;
 /// <summary>Brings items into the sample tables of the workspace corpus; done twice, it changes nothing.</summary>
 public sealed class WorkspaceImport(NpgsqlDataSource database)
 {
-    private const int BatchSize = 1_000;
-    private const int BatchCharacters = 8_000_000;
-    private const int MaxBadLines = 100;
-
     private readonly WorkspaceTables _tables = new(database);
 
     /// <param name="file">JSON lines, plain or gzipped.</param>
@@ -30,37 +26,8 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
         }
     }
 
-    private async Task<ImportedItems> Import(
-        IAsyncEnumerable<(int Line, WorkspaceItem? Item, string? Problem)> lines, string? workspace, CancellationToken cancellation)
-    {
-        var (read, written, bad, characters) = (0, 0, new List<BadLine>(), 0);
-        var badCount = 0;
-        var batch = new List<WorkspaceItem>(BatchSize);
-        await foreach (var (line, item, problem) in lines.WithCancellation(cancellation))
-        {
-            if (item is null)
-            {
-                badCount++;
-                if (bad.Count < MaxBadLines)
-                {
-                    bad.Add(new BadLine(line, problem!));
-                }
-
-                continue;
-            }
-
-            read++;
-            batch.Add(item);
-            characters += item.Title.Length + (item.Body?.Length ?? 0);
-            if (batch.Count == BatchSize || characters > BatchCharacters)
-            {
-                written += await _tables.Write(batch, workspace, cancellation);
-                batch.Clear();
-                characters = 0;
-            }
-        }
-
-        written += await _tables.Write(batch, workspace, cancellation);
-        return new ImportedItems(read, written, badCount, bad);
-    }
+    private Task<ImportedItems> Import(
+        IAsyncEnumerable<(int Line, WorkspaceItem? Item, string? Problem)> lines, string? workspace, CancellationToken cancellation) =>
+        ImportedBatches.Write(
+            lines, item => item.Title.Length + (item.Body?.Length ?? 0), batch => _tables.Write(batch, workspace, cancellation), cancellation);
 }

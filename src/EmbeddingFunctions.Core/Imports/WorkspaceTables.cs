@@ -32,11 +32,6 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
     /// <exception cref="CorpusException">The sample tables are not there.</exception>
     public async Task<int> Write(IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
     {
-        if (batch.Count == 0)
-        {
-            return 0;
-        }
-
         try
         {
             var repositories = await Repositories(batch, workspace, cancellation);

@@ -25,7 +25,7 @@ public sealed class DryRun
         var corpus = await _corpora.Get(request.Corpus, cancellation);
         await _scope.Check(corpus, request, cancellation);
         var forceBefore = await _scope.ForceBefore(request, cancellation);
-        var packer = new RequestPacker();
+        var packer = new RequestPacker(maxInputs: _settings.InputsPerRequest);
         var paid = new HashSet<string>();
         var (items, inputs, requests, tokens) = (0, 0, 0, 0L);
         foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
@@ -66,13 +66,13 @@ public sealed class DryRun
             $"""
             SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, t.embedding IS NOT NULL, {string.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
-            WHERE  {PagePlanner.Due(table, forceBefore is not null, "$5")} {active}
+            WHERE  {table.Due(request.Scope(forceBefore), "$6")} {active}{table.Selected(request.Selection, "$5")}
             AND    {ClaimStore.NotHeld(table)}
             AND    ($3::text IS NULL OR {table.Partition}::text = $3)
-            ORDER  BY {table.Partition}, {PagePlanner.Order(table, forceBefore is not null)}
+            ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
             LIMIT  $4
             """);
-        foreach (var value in new[] { corpus.Corpus.Name, table.Kind, (object?)request.Partition ?? DBNull.Value, Math.Max(0, limit) })
+        foreach (var value in new[] { corpus.Corpus.Name, table.Kind, (object?)request.Partition ?? DBNull.Value, Math.Max(0, limit), Selection.Values(request.Selection) })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -83,17 +83,19 @@ public sealed class DryRun
         }
 
         await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var (batch, partition) = (new List<ClaimedItem>(), "");
+        var (batch, partition, characters) = (new List<ClaimedItem>(), "", 0L);
         while (await reader.ReadAsync(cancellation))
         {
-            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition))
+            var item = Item(reader, table.Template.Columns.Count);
+            var length = item.Values.Sum(value => (long)(value?.Length ?? 0));
+            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition || characters + length > ClaimStore.MaxCharacters))
             {
                 yield return batch;
-                batch = [];
+                (batch, characters) = ([], 0);
             }
 
-            partition = reader.GetString(1);
-            batch.Add(Item(reader, table.Template.Columns.Count));
+            (partition, characters) = (reader.GetString(1), characters + length);
+            batch.Add(item);
         }
 
         if (batch.Count > 0)

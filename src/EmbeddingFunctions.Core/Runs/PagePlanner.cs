@@ -21,11 +21,9 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
         AND    ($2::text IS NULL OR partition = $2)
         AND    (cardinality($3::text[]) = 0 OR kind = ANY ($3))
         AND    partition <> ALL ($4::text[])
-        ORDER  BY leased_until
-        LIMIT  1
         """;
 
-    private readonly ConcurrentDictionary<(BoundTable, bool), string> _statements = new();
+    private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
 
     public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {
@@ -34,7 +32,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
         var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
         // Asked before the page is planned: what is let go between the two is then seen by one of them.
-        var heldUntil = await HeldUntil(order, cancellation);
+        var heldUntil = await HeldUntil(corpus, order, cancellation);
         var page = new List<PlannedBatch>();
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
         {
@@ -68,12 +66,12 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
                 $"""
                 SELECT count(*)
                 FROM   {table.Table} t
-                WHERE  {Due(table, forceBefore is not null, "$4")} {active}
+                WHERE  {table.Due(request.Scope(forceBefore), "$5")} {active}{table.Selected(request.Selection, "$4")}
                 AND    {ClaimStore.NotHeld(table)}
                 AND    ($3::text IS NULL OR {table.Partition}::text = $3)
                 """;
             await using var command = database.CreateCommand(sql);
-            Bind(command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value);
+            Bind(command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection));
             if (forceBefore is { } before)
             {
                 command.Parameters.Add(new() { Value = before });
@@ -88,18 +86,14 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
     internal static IEnumerable<BoundTable> InScope(BoundCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
 
-    internal static string Due(BoundTable table, bool forced, string before) =>
-        forced ? $"{table.GeneratedAt} < {before}{table.Filter}" : table.Pending;
-
-    internal static string Order(BoundTable table, bool forced) => forced ? $"{table.GeneratedAt}, {table.Id}" : table.Newest;
-
     private async Task<List<PendingItems>> Pending(
         BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize, CancellationToken cancellation)
     {
-        var forced = order.Run.Opened?.ForceBefore is not null;
-        await using var command = database.CreateCommand(_statements.GetOrAdd((table, forced), key => Statement(corpus, key.Item1, key.Item2)));
-        Bind(command, order.Run.Request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
-            (room + batchSize - 1) / batchSize, (object?)order.Run.Request.Partition ?? DBNull.Value);
+        var request = order.Run.Request;
+        var key = (table, request.Scope(order.Run.Opened?.ForceBefore), table.Selected(request.Selection, "$8"));
+        await using var command = database.CreateCommand(_statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3)));
+        Bind(command, request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
+            (room + batchSize - 1) / batchSize, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection));
         if (order.Run.Opened?.ForceBefore is { } before)
         {
             command.Parameters.Add(new() { Value = before });
@@ -117,7 +111,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
     // so a page costs the same however many items are pending.
-    private static string Statement(BoundCorpus corpus, BoundTable table, bool forced)
+    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope, string selected)
     {
         var active = corpus.ActivePartitions ?? "SELECT '' AS key";
         return
@@ -136,9 +130,9 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
                     SELECT 1
                     FROM   {table.Table} t
                     WHERE  {table.Partition} = a.key
-                    AND    {Due(table, forced, "$8")}
+                    AND    {table.Due(scope, "$9")}{selected}
                     AND    {ClaimStore.NotHeld(table)}
-                    ORDER  BY {Order(table, forced)}
+                    ORDER  BY {table.Order(scope)}
                     LIMIT  $5
                 ) next
             ) n
@@ -176,12 +170,25 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
         }
     }
 
-    private async Task<DateTimeOffset?> HeldUntil(PlanPage order, CancellationToken cancellation)
+    private async Task<DateTimeOffset?> HeldUntil(BoundCorpus corpus, PlanPage order, CancellationToken cancellation)
     {
         var request = order.Run.Request;
-        await using var command = database.CreateCommand(FindHeld);
-        Bind(command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(), _longestLook);
+        await using var command = database.CreateCommand($"{FindHeld}{HeldOf(corpus, request)} ORDER BY leased_until LIMIT 1");
+        Bind(command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(), _longestLook, Selection.Values(request.Selection));
         return await command.ExecuteScalarAsync(cancellation) is TimeSpan wait ? time.GetUtcNow() + wait : null;
+    }
+
+    // A run that is confined to some items does not wait for others that somebody holds.
+    private static string HeldOf(BoundCorpus corpus, RunRequest request)
+    {
+        if (request.Selection is null)
+        {
+            return "";
+        }
+
+        var kinds = InScope(corpus, request).Select(table =>
+            $"WHEN {Sql.Literal(table.Kind)} THEN EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = item_id::{table.IdType}{table.Selected(request.Selection, "$6")})");
+        return $" AND CASE kind {string.Join(' ', kinds)} END";
     }
 
     private static void Bind(NpgsqlCommand command, params object[] values)

@@ -29,8 +29,10 @@ public sealed class RunDesk
     /// <param name="eventId">The sender's own id of the event, or null.</param>
     /// <param name="cancellation">Ends the asking; what is recorded by then is begun later.</param>
     /// <returns>Null if an earlier event of that id asked for something else.</returns>
+    /// <exception cref="SettingsException"><c>EMBEDDING_ENABLED</c> is false.</exception>
     public async Task<AskedRun?> Ask(IRunEngine engine, RunRequest request, string? eventId, CancellationToken cancellation)
     {
+        _settings.DemandEnabled();
         var asked = Input(Guid.CreateVersion7(), request);
         if (await _requests.Record(asked.Request, asked.RunId, engine.Host, eventId, dueAt: null, cancellation))
         {
@@ -55,13 +57,18 @@ public sealed class RunDesk
         await Each([() => TakeUp(engine, cancellation), () => StartDue(engine, cancellation)], work => work());
     }
 
-    /// <summary>Starts a run for every corpus whose scheduled moment has come and was not served; a late or doubled tick starts nothing twice.</summary>
-    /// <returns>The corpora whose run was started.</returns>
+    /// <summary>Starts a run for every migrated corpus whose scheduled moment has come and was not served; a late or doubled tick starts nothing twice.</summary>
+    /// <returns>The corpora whose run was started; none while <c>EMBEDDING_ENABLED</c> is false.</returns>
     /// <exception cref="CorpusException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
     {
         var started = new List<string>();
-        await Each(_corpora.All, async corpus =>
+        if (!_settings.IsEnabled)
+        {
+            return started;
+        }
+
+        await Each(await _bound.Migrated(cancellation), async corpus =>
         {
             if (await StartIfDue(engine, corpus, cancellation))
             {
@@ -98,7 +105,7 @@ public sealed class RunDesk
         await _bound.Get(corpus.Name, cancellation);
         await _oldRuns.Tidy(corpus.Name, cancellation);
         var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(_time.GetUtcNow() + _early);
-        var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
+        var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
         var isDue = await _requests.Record(run.Request, run.RunId, engine.Host, eventId: null, dueAt, cancellation);
         if (isDue)
         {
@@ -110,6 +117,11 @@ public sealed class RunDesk
 
     private async Task TakeUp(IRunEngine engine, Guid? run, CancellationToken cancellation)
     {
+        if (!_settings.IsEnabled)
+        {
+            return;
+        }
+
         try
         {
             var corpora = _corpora.All.Select(corpus => corpus.Name).ToArray();

@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -14,8 +16,18 @@ public sealed record RunRequest(
     string Corpus, IReadOnlyList<string> Kinds, string? Partition = null, int? Limit = null, bool Force = false,
     int Concurrency = 8, int? PageSize = null, int? BatchSize = null)
 {
+    /// <summary>Whether a host started it by itself: then it takes what the corpus's declaration leaves to the schedule.</summary>
+    public bool IsScheduled { get; init; }
+
+    /// <summary>Only these of the items; null: all.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Selection? Selection { get; init; }
+
     /// <summary>After so many pages a durable engine begins a new history: a page is some ten batches.</summary>
     public int PagesPerExecution { get; init; } = 25;
+
+    internal PendingScope Scope(DateTimeOffset? forceBefore) =>
+        forceBefore is not null ? PendingScope.Forced : IsScheduled ? PendingScope.Scheduled : PendingScope.All;
 }
 
 /// <summary>The orchestration's input: the request, and how far an earlier execution of the same run had come.</summary>

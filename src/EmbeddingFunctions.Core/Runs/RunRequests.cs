@@ -10,8 +10,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     // Scheduled: only if no later moment was served, and no run of an earlier one goes on, which takes all that is pending anyway.
     private const string Insert =
         $"""
-        INSERT INTO embedding_jobs (corpus, partition, kinds, id, item_limit, force_before, host, event_id, due_at)
-        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(CASE WHEN $7 = 'command' THEN ({RunScope.LentMoment}) END, now()) END, $7, $8, $9
+        INSERT INTO embedding_jobs (corpus, partition, kinds, selection, item_limit, force_before, host, event_id, due_at, id)
+        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(CASE WHEN $7 = 'command' THEN ({RunScope.LentMoment}) END, now()) END, $7, $8, $9, $10
         WHERE  $9 IS NULL OR NOT EXISTS (
             SELECT FROM embedding_jobs
             WHERE  corpus = $1 AND due_at IS NOT NULL
@@ -37,7 +37,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             AND    corpus = ANY ($3) AND ($4 IS NULL OR id = $4)
             ORDER  BY created_at
             FOR    UPDATE SKIP LOCKED)
-        RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text
         """;
 
     private const string FreeRun =
@@ -49,7 +49,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     private const string FindOpen =
         """
-        SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL
+        SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text
         FROM   embedding_jobs
         WHERE  id = $1 AND status IN ('pending', 'processing')
         """;
@@ -69,12 +69,13 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         command.Parameters.Add(new() { Value = request.Corpus });
         command.Parameters.Add(RunScope.Partition(request));
         command.Parameters.Add(RunScope.Kinds(request));
-        command.Parameters.Add(new() { Value = id });
+        command.Parameters.Add(RunScope.Selection(request));
         command.Parameters.Add(RunScope.Limit(request));
         command.Parameters.Add(new() { Value = request.Force });
         command.Parameters.Add(new() { Value = Name(host) });
         command.Parameters.Add(new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" });
         command.Parameters.Add(new() { Value = (object?)dueAt?.ToUniversalTime() ?? DBNull.Value, DataTypeName = "timestamptz" });
+        command.Parameters.Add(new() { Value = id });
         return await command.ExecuteNonQueryAsync(cancellation) == 1;
     }
 
@@ -137,7 +138,11 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         {
             var request = new RunRequest(
                 reader.GetString(1), reader.GetFieldValue<string[]>(3), reader.IsDBNull(2) ? null : reader.GetString(2),
-                reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetBoolean(5), settings.BatchesInFlight);
+                reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetBoolean(5), settings.BatchesInFlight)
+            {
+                IsScheduled = reader.GetBoolean(6),
+                Selection = RunScope.Selection(reader.IsDBNull(7) ? null : reader.GetString(7)),
+            };
             runs.Add(new RunInput(reader.GetGuid(0), request) { IsRecorded = true });
         }
 

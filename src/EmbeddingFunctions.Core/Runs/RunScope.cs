@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -8,27 +9,33 @@ namespace EmbeddingFunctions.Runs;
 internal sealed class RunScope(NpgsqlDataSource database)
 {
     /// <summary>
-    /// The moment of a forced run over the same scope ($1 corpus, $2 partition, $3 kinds) that is not done with it, whatever became of its process:
+    /// The moment of a forced run over the same scope ($1 corpus, $2 partition, $3 kinds, $4 selection) that is not done with it, whatever became of its process:
     /// what it embedded is not embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
     /// </summary>
     public const string LentMoment =
         """
         SELECT j.force_before FROM embedding_jobs j
-        WHERE  j.corpus = $1 AND j.partition IS NOT DISTINCT FROM $2 AND j.kinds = $3 AND j.force_before > now() - interval '1 day'
+        WHERE  j.corpus = $1 AND j.partition IS NOT DISTINCT FROM $2 AND j.kinds = $3 AND j.selection IS NOT DISTINCT FROM $4 AND j.force_before > now() - interval '1 day'
         AND    j.host = 'command' AND j.cancel_requested_at IS NULL
         AND    NOT EXISTS (SELECT FROM embedding_jobs done
-                           WHERE done.corpus = $1 AND done.partition IS NOT DISTINCT FROM $2 AND done.kinds = $3 AND done.force_before = j.force_before
+                           WHERE done.corpus = $1 AND done.partition IS NOT DISTINCT FROM $2 AND done.kinds = $3 AND done.selection IS NOT DISTINCT FROM $4
+                           AND   done.force_before = j.force_before
                            AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
         ORDER  BY j.created_at DESC
         LIMIT  1
         """;
 
-    /// <exception cref="CorpusException">A kind or the partition is not the corpus's.</exception>
+    /// <exception cref="CorpusException">A kind, the partition or what the run is confined to is not the corpus's.</exception>
     public async Task Check(BoundCorpus corpus, RunRequest request, CancellationToken cancellation)
     {
         foreach (var kind in request.Kinds)
         {
             corpus.Corpus.TableOf(kind);
+        }
+
+        if (request.Selection is { } selection)
+        {
+            await Check(corpus.Corpus.Name, PagePlanner.InScope(corpus, request).ToList(), selection, cancellation);
         }
 
         if (request.Partition is not { } partition)
@@ -50,6 +57,48 @@ internal sealed class RunScope(NpgsqlDataSource database)
         }
     }
 
+    private async Task Check(string corpus, List<BoundTable> tables, Selection selection, CancellationToken cancellation)
+    {
+        foreach (var table in tables)
+        {
+            if (selection.Names.FirstOrDefault(name => !table.WhereNames.Contains(name)) is { } unknown)
+            {
+                throw new CorpusException(
+                    $"'{corpus}' cannot choose a {table.Kind} by '{unknown}'{NearestName.Hint(unknown, table.WhereNames)}; "
+                    + $"the declaration's 'where' has {(table.WhereNames.Any() ? string.Join(", ", table.WhereNames) : "nothing")}.");
+            }
+
+            if (selection.FromId is not null && table.IdType is not ("bigint" or "integer"))
+            {
+                throw new CorpusException($"The id of a {table.Kind} in '{corpus}' is of type {table.IdType}: only numbers can be resumed from.");
+            }
+        }
+
+        foreach (var name in selection.Names)
+        {
+            await DemandRow(tables, name, selection.Where[name], cancellation);
+        }
+    }
+
+    // A misspelt value would look like work that is done.
+    private async Task DemandRow(List<BoundTable> tables, string name, string value, CancellationToken cancellation)
+    {
+        var rows = tables.Select(table => $"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name).Column} = $1::{table.Where(name).Type})");
+        await using var command = database.CreateCommand($"SELECT {string.Join(" OR ", rows)}");
+        command.Parameters.Add(new() { Value = value });
+        try
+        {
+            if (await command.ExecuteScalarAsync(cancellation) is not true)
+            {
+                throw new CorpusException($"No {string.Join(" or ", tables.Select(table => table.Kind))} has the {name} '{value}'.");
+            }
+        }
+        catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
+        {
+            throw new CorpusException($"The {name} '{value}' cannot be: {e.MessageText}.");
+        }
+    }
+
     /// <returns>Forced: the moment before which an item must have been embedded to be in scope; else null.</returns>
     public async Task<DateTimeOffset?> ForceBefore(RunRequest request, CancellationToken cancellation)
     {
@@ -62,12 +111,18 @@ internal sealed class RunScope(NpgsqlDataSource database)
         command.Parameters.Add(new() { Value = request.Corpus });
         command.Parameters.Add(Partition(request));
         command.Parameters.Add(Kinds(request));
+        command.Parameters.Add(Selection(request));
         return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
     }
 
     public static NpgsqlParameter Partition(RunRequest request) => new() { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" };
 
     public static NpgsqlParameter Limit(RunRequest request) => new() { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" };
+
+    public static NpgsqlParameter Selection(RunRequest request) =>
+        new() { Value = request.Selection is { } selection ? JsonSerializer.Serialize(selection) : DBNull.Value, DataTypeName = "jsonb" };
+
+    public static Selection? Selection(string? recorded) => recorded is null ? null : JsonSerializer.Deserialize<Selection>(recorded);
 
     public static NpgsqlParameter Kinds(RunRequest request) => new() { Value = request.Kinds.Order().ToArray(), DataTypeName = "text[]" };
 }

@@ -9,6 +9,9 @@ public sealed record EmbeddingSettings
     /// <summary>The name under which the local provider's vectors are kept, so that no other model's ever mix with them.</summary>
     public const string LocalModel = "local-lexical-1";
 
+    /// <summary>What is answered to whoever asks for a run where none may be.</summary>
+    public const string Disabled = "EMBEDDING_ENABLED is false: nothing is embedded until it is true again.";
+
     /// <summary>A connection string that Npgsql reads, or null: use the embedded Postgres.</summary>
     [JsonIgnore]
     public string? Database { get; init; }
@@ -20,6 +23,9 @@ public sealed record EmbeddingSettings
 
     /// <summary>Why <see cref="Provider"/> was chosen, for the line that the program says about it.</summary>
     public required string ProviderReason { get; init; }
+
+    /// <summary>False: nothing is embedded and nobody paid, whoever asks.</summary>
+    public bool IsEnabled { get; init; } = true;
 
     public string Model { get; init; } = "text-embedding-3-small";
 
@@ -35,6 +41,9 @@ public sealed record EmbeddingSettings
     public int RequestsPerMinute { get; init; } = 500;
 
     public int TokensPerMinute { get; init; } = 1_000_000;
+
+    /// <summary>At most so many inputs a request: what OpenAI takes.</summary>
+    public int InputsPerRequest { get; init; } = Texts.RequestPacker.MaxInputs;
 
     /// <summary>Requests in flight in one process.</summary>
     public int Concurrency { get; init; } = 8;
@@ -57,6 +66,15 @@ public sealed record EmbeddingSettings
 
     /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
     public string ModelFor(Corpus corpus) => Provider == ProviderChoice.Local ? LocalModel : corpus.Model ?? Model;
+
+    /// <exception cref="SettingsException">Nothing may be embedded.</exception>
+    public void DemandEnabled()
+    {
+        if (!IsEnabled)
+        {
+            throw new SettingsException([Disabled]);
+        }
+    }
 
     /// <exception cref="SettingsException">None is set, where there is no embedded Postgres to use instead.</exception>
     public string DemandDatabase() => Database

@@ -44,6 +44,7 @@ public static class SettingsReader
             RedisUrl = Redis(configuration, errors),
             Provider = provider,
             ProviderReason = reason,
+            IsEnabled = Flag(configuration, "EMBEDDING_ENABLED", standard: true, errors),
             Model = Text(configuration, "EMBEDDING_MODEL") ?? "text-embedding-3-small",
             ApiKey = apiKey,
             BaseUrl = azure is null ? openAi : new Uri($"{azure.GetLeftPart(UriPartial.Authority)}/openai/v1/"),
@@ -152,6 +153,22 @@ public static class SettingsReader
         }
 
         return url;
+    }
+
+    private static bool Flag(IConfiguration configuration, string name, bool standard, List<string> errors)
+    {
+        switch (Text(configuration, name)?.ToLowerInvariant())
+        {
+            case null:
+                return standard;
+            case "true" or "1":
+                return true;
+            case "false" or "0":
+                return false;
+            case { } other:
+                errors.Add($"{name} is '{other}'; it takes true or false.");
+                return standard;
+        }
     }
 
     private static int Number(IConfiguration configuration, string name, int standard, int max, List<string> errors)

@@ -2,6 +2,9 @@ using EmbeddingFunctions.Limits;
 
 namespace EmbeddingFunctions.Status;
 
+/// <param name="NotMigrated">Declared corpora that the database was not migrated for.</param>
+public sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnlyList<string> NotMigrated);
+
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
     string Corpus, string Model, int Dimensions, ProviderStanding Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs);
@@ -11,7 +14,9 @@ public sealed record CorpusStatus(
 /// <param name="Empty">Of these, with nothing to embed.</param>
 /// <param name="Pending">Of these, to be embedded by the next run: the vector is missing or of an older text.</param>
 /// <param name="Failed">Of these, waiting after a failure or given up after three tries; not among the pending.</param>
-public sealed record KindCoverage(string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed)
+/// <param name="LeftToBackfill">Of the pending, those that the schedule leaves to a backfill: never embedded, and older than the declaration says.</param>
+/// <param name="Ignored">Failed once, and left alone at a person's wish until the text changes; neither pending nor failed.</param>
+public sealed record KindCoverage(string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed, long LeftToBackfill = 0, long Ignored = 0)
 {
     private const double Nearly = 99.99;
 

@@ -25,25 +25,48 @@ public sealed class Doctor
         EmbeddingSettings settings, Redaction redaction) =>
         (_database, _corpora, _catalogue, _provider, _settings, _redaction) = (database, corpora, catalogue, provider, settings, redaction);
 
-    /// <summary>Checks the database first: without it the corpora are not looked at. The provider is asked for one vector.</summary>
+    /// <summary>
+    /// Checks the database first: without it the corpora are not looked at. Of several declared corpora those that the database was migrated for;
+    /// all, if it was for none. The provider is asked for one vector of each model and length that is then in use.
+    /// </summary>
     public async Task<IReadOnlyList<Finding>> Examine(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
     {
+        IReadOnlyList<Corpus> inUse = [];
         var findings = new List<Finding> { await Try("database", () => CheckServer(cancellation), "Check DATABASE_URL, and that the server runs and lets you in.") };
         if (findings[0].IsWell)
         {
             findings.Add(await Try("extension", () => CheckExtension(cancellation), "Install pgvector on the server: it is the package postgresql-NN-pgvector, or the image pgvector/pgvector."));
-            foreach (var corpus in corpora)
+            inUse = await Migrated(cancellation);
+            foreach (var corpus in inUse.Count > 0 ? inUse : corpora)
             {
                 findings.Add(await Try($"corpus {corpus.Name}", () => CheckCorpus(corpus, cancellation), null));
             }
+
+            if (inUse.Count > 0 && inUse.Count < corpora.Count)
+            {
+                findings.Add(new Finding("other corpora", true, $"not migrated, so nothing is done for {string.Join(", ", corpora.Except(inUse).Select(corpus => corpus.Name))}", null));
+            }
         }
 
-        foreach (var corpus in corpora.DistinctBy(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)))
+        foreach (var corpus in (inUse.Count > 0 ? inUse : corpora.Take(1)).DistinctBy(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)))
         {
             findings.Add(await Try("provider", () => _provider.Ask(corpus, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
         }
 
         return findings;
+    }
+
+    private async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
+    {
+        try
+        {
+            return await _corpora.Migrated(cancellation);
+        }
+        catch (Exception e) when (e is CorpusException or NpgsqlException)
+        {
+            // Each corpus then says what it lacks.
+            return [];
+        }
     }
 
     private async Task<string> CheckServer(CancellationToken cancellation)

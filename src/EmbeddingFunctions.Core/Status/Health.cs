@@ -12,26 +12,27 @@ public sealed class Health
 
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _bound;
-    private readonly CorpusSet _corpora;
     private readonly ProviderCheck _provider;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusSet corpora, ProviderCheck provider) =>
-        (_database, _bound, _corpora, _provider) = (database, bound, corpora, provider);
+    internal Health(NpgsqlDataSource database, BoundCorpora bound, ProviderCheck provider) => (_database, _bound, _provider) = (database, bound, provider);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(_patience);
         var checks = new List<HealthCheck> { await Try("database", Reach) };
+        IReadOnlyList<Corpus> migrated = [];
         if (checks[0].IsHealthy)
         {
-            foreach (var corpus in _corpora.All)
+            var corpora = await Try("corpora", async token => migrated = await _bound.Migrated(token));
+            checks.AddRange(corpora.IsHealthy ? [] : [corpora]);
+            foreach (var corpus in migrated)
             {
                 checks.Add(await Try($"corpus {corpus.Name}", token => _bound.Get(corpus.Name, token)));
             }
         }
 
-        checks.Add(await Try("provider", DemandProvider));
+        checks.Add(await Try("provider", token => DemandProvider(migrated, token)));
         return new HealthReport(checks.TrueForAll(check => check.IsHealthy), checks);
 
         async Task<HealthCheck> Try(string name, Func<CancellationToken, Task> check)
@@ -60,9 +61,9 @@ public sealed class Health
         }
     }
 
-    private async Task DemandProvider(CancellationToken cancellation)
+    private async Task DemandProvider(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
     {
-        foreach (var corpus in _corpora.All)
+        foreach (var corpus in corpora)
         {
             await _provider.DemandNotStopped(corpus, cancellation);
         }

@@ -35,6 +35,11 @@ public sealed class ProviderCheck
     /// <exception cref="ProviderException">It gave none, or is known to refuse all calls.</exception>
     public async Task<string> Ask(Corpus corpus, CancellationToken cancellation)
     {
+        if (!_settings.IsEnabled)
+        {
+            return $"not asked: {EmbeddingSettings.Disabled}";
+        }
+
         var model = _settings.ModelFor(corpus);
         var reply = await _provider.GenerateAsync(["doctor"], new() { ModelId = model, Dimensions = corpus.Dimensions }, cancellation);
         return $"{(_settings.Provider == ProviderChoice.Local ? "local (lexical, for trying out)" : _settings.BaseUrl?.Host ?? "OpenAI")}, {model}, {reply[0].Vector.Length} dimensions";

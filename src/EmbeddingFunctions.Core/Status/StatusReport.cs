@@ -29,12 +29,27 @@ public sealed class StatusReport
     private const int RecentRuns = 5;
 
     private readonly NpgsqlDataSource _database;
+    private readonly CorpusSet _declared;
     private readonly BoundCorpora _corpora;
     private readonly RunHistory _history;
     private readonly ProviderCheck _provider;
 
-    internal StatusReport(NpgsqlDataSource database, BoundCorpora corpora, RunHistory history, ProviderCheck provider) =>
-        (_database, _corpora, _history, _provider) = (database, corpora, history, provider);
+    internal StatusReport(NpgsqlDataSource database, CorpusSet declared, BoundCorpora corpora, RunHistory history, ProviderCheck provider) =>
+        (_database, _declared, _corpora, _history, _provider) = (database, declared, corpora, history, provider);
+
+    /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
+    /// <exception cref="CorpusException">It was migrated for none, or is not ready for one.</exception>
+    public async Task<CorporaStatus> OfAll(CancellationToken cancellation)
+    {
+        var migrated = await _corpora.Migrated(cancellation);
+        var reports = new List<CorpusStatus>();
+        foreach (var corpus in migrated)
+        {
+            reports.Add(await Of(corpus.Name, cancellation));
+        }
+
+        return new CorporaStatus(reports, _declared.All.Except(migrated).Select(corpus => corpus.Name).ToList());
+    }
 
     /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
     public async Task<CorpusStatus> Of(string name, CancellationToken cancellation)
@@ -64,8 +79,11 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE NOT pending AND has_vector),
                    count(*) FILTER (WHERE NOT pending AND content_hash = '{BoundTable.EmptyMark}'),
                    count(*) FILTER (WHERE pending AND NOT waits),
-                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}')
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits
+                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}'),
+                   count(*) FILTER (WHERE pending AND NOT waits AND is_left),
+                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}')
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits,
+                          COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left
                    FROM   {table.Table} t
                    LEFT   JOIN embedding_failures f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text
                    WHERE  true{table.Filter} {active}) items
@@ -76,7 +94,7 @@ public sealed class StatusReport
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
         return new KindCoverage(table.Kind, table.Name,
-            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4));
+            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6));
     }
 
     private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)

@@ -9,6 +9,12 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.</summary>
 internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time)
 {
+    private const string FindMigrated =
+        """
+        SELECT DISTINCT corpus
+        FROM   embedding_rules
+        """;
+
     private const string FindRules =
         """
         SELECT kind, rule, shape
@@ -34,6 +40,18 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
         return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() }).Corpus;
     }
 
+    /// <summary>Those that this database was migrated for: several are declared, of which a user may want one.</summary>
+    /// <exception cref="CorpusException">It was migrated for none.</exception>
+    public async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
+    {
+        var found = await MigratedNames(cancellation);
+        var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
+        return migrated.Count > 0 ? migrated
+            : throw new CorpusException($"The database is not ready for any corpus: run {string.Join(" or ", corpora.All.Select(c => $"'embeddings migrate {c.Name}'"))} first.");
+    }
+
+    public Task<List<string>> MigratedNames(CancellationToken cancellation) => Read(FindMigrated, reader => reader.GetString(0), cancellation);
+
     /// <summary>Binds without asking whether the database was migrated.</summary>
     public async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation)
     {
@@ -54,8 +72,8 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
         if (changed.Count > 0)
         {
             throw new CorpusException(
-                $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model or dimensions changed; " +
-                $"the model is now '{corpus.Model}'): every vector must be made anew. Run 'embeddings migrate {name}' if that is what you want.");
+                $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model, dimensions or what becomes of long texts changed; " +
+                $"the model is now '{corpus.Model}'): every vector must be looked at, and made anew where it would be another. Run 'embeddings migrate {name}' if that is what you want.");
         }
 
         var shape = CorpusShape.Id(corpus);
@@ -66,17 +84,25 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
         }
     }
 
-    private async Task<Dictionary<string, (string Rule, string Shape)>> Rules(string corpus, CancellationToken cancellation)
+    private async Task<Dictionary<string, (string Rule, string Shape)>> Rules(string corpus, CancellationToken cancellation) =>
+        (await Read(FindRules, reader => (Kind: reader.GetString(0), Rule: reader.GetString(1), Shape: reader.GetString(2)), cancellation, corpus))
+        .ToDictionary(found => found.Kind, found => (found.Rule, found.Shape));
+
+    private async Task<List<T>> Read<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)
     {
-        var rules = new Dictionary<string, (string, string)>();
+        var rows = new List<T>();
         try
         {
-            await using var command = database.CreateCommand(FindRules);
-            command.Parameters.Add(new() { Value = corpus });
+            await using var command = database.CreateCommand(sql);
+            foreach (var value in values)
+            {
+                command.Parameters.Add(new() { Value = value });
+            }
+
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             while (await reader.ReadAsync(cancellation))
             {
-                rules[reader.GetString(0)] = (reader.GetString(1), reader.GetString(2));
+                rows.Add(row(reader));
             }
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
@@ -84,6 +110,6 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
             // Never migrated, or by an early version: the caller says what to do.
         }
 
-        return rules;
+        return rows;
     }
 }

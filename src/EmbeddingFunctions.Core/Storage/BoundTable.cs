@@ -12,6 +12,17 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     /// <summary>In place of a fingerprint: the item failed for good, see <c>embedding_failures</c>.</summary>
     public const string DeadMark = "dead";
 
+    private const string IgnoredPrefix = "ignored:";
+
+    // Shorter than a fingerprint, as is the whole: only those have 64 digits.
+    private const int IgnoredDigits = 48;
+
+    /// <summary>In place of a fingerprint: a person wants no vector of the text with this one.</summary>
+    public static string IgnoredMark(string fingerprint) => $"{IgnoredPrefix}{fingerprint[..IgnoredDigits]}";
+
+    /// <summary>A LIKE pattern for <see cref="IgnoredMark"/>.</summary>
+    public const string IgnoredMarks = $"{IgnoredPrefix}%";
+
     /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
     public BoundTable WithRow(string name) => new(corpus, table, found, model, name);
 
@@ -29,7 +40,17 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public TextTemplate Template { get; } = TextTemplate.Parse(table.Text);
 
-    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions);
+    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table));
+
+    public LongText LongText => table.LongText;
+
+    public int MaxCharacters => corpus.MaxCharacters;
+
+    /// <summary>Into what texts are cut, or null.</summary>
+    public Chunks? Chunks => table.Chunks;
+
+    /// <summary>The table of the chunks as SQL writes it, or null.</summary>
+    public string? ChunkTable => table.Chunks is null ? null : $"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}";
 
     public string Id => Column(table.Id);
 
@@ -40,11 +61,21 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public string PartitionType => table.Partition is null ? "text" : found.Columns[table.Partition].Type;
 
+    /// <summary>The language of the table's full-text search, or null.</summary>
+    public string? TextSearch => table.TextSearch;
+
+    /// <summary>By what a run may be confined.</summary>
+    public IEnumerable<string> WhereNames => table.Where.Keys;
+
     public bool HasPartition => table.Partition is not null;
 
     public string VectorColumnType => VectorTypeOf(corpus);
 
     public string CosineOperators => corpus.VectorType == VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops";
+
+    public bool HasStandardIndex => corpus.Index == new VectorIndex();
+
+    public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 
     /// <summary>The text's columns, cast to text, in the template's order.</summary>
     public IEnumerable<string> TextColumns => Template.Columns.Select(column => $"{Column(column)}::text");
@@ -54,6 +85,11 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
     public string? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
+
+    /// <summary>What puts newer items before older ones, or null if the declaration names nothing of the kind.</summary>
+    public string? Moved => ChangedAt ?? CreatedAt;
+
+    private string? CreatedAt => table.CreatedAt is null ? null : Moment(table.CreatedAt);
 
     /// <summary>A column as a timestamptz: a type without a zone is read as UTC.</summary>
     public string Moment(string column) => found.Columns[column].Type switch
@@ -66,7 +102,7 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     public string Column(string name) => $"{row}{Sql.Identifier(name)}";
 
     /// <summary>Newest first, then by id so that the order is total.</summary>
-    public string Newest => ChangedAt is null ? Id : $"{ChangedAt} DESC, {Id}";
+    public string Newest => Moved is null ? Id : $"{Moved} DESC, {Id}";
 
     /// <summary>
     /// The vector is missing, was made under another rule or of an older text, or the row was touched since.
@@ -79,15 +115,53 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
             OR ({row}"embedding" IS NULL AND length({row}"content_hash") = 64)){Filter}
         """;
 
+    /// <summary>Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left behind.</summary>
+    private string PendingBySchedule => $"{Pending}{(LeftToBackfill is null ? "" : $" AND ({LeftToBackfill}) IS NOT TRUE")}";
+
+    /// <summary>What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.</summary>
+    public string? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
+        ? $"""{row}"embedding_generated_at" IS NULL AND {created} < now() - interval {Sql.Literal(time)}"""
+        : null;
+
+    /// <summary>The items that a run of this scope takes.</summary>
+    /// <param name="scope">The scope.</param>
+    /// <param name="before">Forced: the parameter with the moment since which an item was embedded anew.</param>
+    public string Due(PendingScope scope, string before) => scope switch
+    {
+        PendingScope.Forced => $"{GeneratedAt} < {before}{Filter}",
+        PendingScope.Scheduled => PendingBySchedule,
+        _ => Pending,
+    };
+
+    public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
+
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
     public string GeneratedAt => $"""COALESCE({row}"embedding_generated_at", '-infinity'::timestamptz)""";
 
     /// <summary>The declared filter as a condition to append, or nothing.</summary>
     public string Filter => string.Concat(table.Filter.Select(filter => " AND " + Condition(row, found, filter)));
 
+    /// <summary>The column that a name of the declaration's <c>where</c> means, and its type.</summary>
+    public (string Column, string Type) Where(string name) => (Column(table.Where[name]), found.Columns[table.Where[name]].Type);
+
+    /// <summary>What a run is confined to as a condition to append, or nothing.</summary>
+    /// <param name="selection">Its names are the declaration's.</param>
+    /// <param name="values">The parameter with <see cref="Selection.Values"/>.</param>
+    public string Selected(Selection? selection, string values) =>
+        string.Concat(selection?.Names.Select((name, i) => $" AND {Where(name).Column} = ({values}::text[])[{i + 1}]::{Where(name).Type}") ?? [])
+        + (selection?.FromId is null ? "" : $" AND {Id} >= ({values}::text[])[{selection.Where.Count + 1}]::bigint");
+
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 
     public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+
+    // What a vector under this rule is of, where a text is long.
+    private static string Describe(Corpus corpus, CorpusTable table) => table.LongText switch
+    {
+        LongText.Truncate => $"truncate {corpus.MaxCharacters}",
+        LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",
+        _ => "fail",
+    };
 
     public static string Condition(string row, FoundTable table, ColumnFilter filter)
     {

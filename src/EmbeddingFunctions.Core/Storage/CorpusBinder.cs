@@ -6,83 +6,103 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>Holds a declaration against a database's catalogue and says all that does not fit.</summary>
 internal static class CorpusBinder
 {
-    private static readonly string[] _keyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
+    internal static readonly string[] KeyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
 
     /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
     /// <param name="model">The provider's model, part of the rule.</param>
     /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
     public static BoundCorpus Bind(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, string model)
     {
-        var errors = corpus.Tables.SelectMany(table => Check(corpus, table, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
-        if (errors.Count > 0)
+        var faults = Faults(corpus, tables);
+        if (faults.Count > 0)
         {
             var hint = tables.Count == 0 && SampleTables.Of(corpus) is not null
                 ? $"\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them." : "";
-            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(errors.Select(e => $"\n  - {e}"))}{hint}");
+            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}{hint}");
         }
 
         var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model));
         return new BoundCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
     }
 
-    private static IEnumerable<string> Check(Corpus corpus, CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
+    /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>
+    public static IReadOnlyList<DeclarationFault> Faults(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>
+        corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
+            .Concat(CheckPartitions(corpus, tables)).ToList();
+
+    private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
     {
         if (!tables.TryGetValue(table.Table, out var found))
         {
-            return [$"{table.Kind}: there is no table '{table.Table}'"];
+            return [new("table", $"there is no table '{table.Table}'")];
         }
 
-        var columns = TextTemplate.Parse(table.Text).Columns
-            .Concat(table.Filter.Select(filter => filter.Column))
-            .Concat(corpus.PendingView?.Columns ?? [])
-            .Append(table.Id).Append(table.Partition).Append(table.ChangedAt);
-        return Missing(found, columns.OfType<string>()).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckOldColumns(found))
-            .Select(error => $"{table.Kind}: {error}");
+        var columns = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
+            .Concat(Filters(table.Filter))
+            .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
+            .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
+            .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
+        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(found));
     }
 
-    private static IEnumerable<string> CheckKey(CorpusTable table, FoundTable found)
+    private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, FoundTable found)
     {
         if (!found.IsTable)
         {
-            yield return $"{found.Name} is a view; it takes a table, which can hold vectors";
+            yield return new("table", $"{found.Name} is a view; it takes a table, which can hold vectors");
         }
-        else if (found.Columns.TryGetValue(table.Id, out var id) && !_keyTypes.Contains(id.Type))
+        else if (found.Columns.TryGetValue(table.Id, out var id) && !KeyTypes.Contains(id.Type))
         {
-            yield return $"the key {found.Name}.{table.Id} is of type {id.Type}; it takes uuid, bigint, integer or text";
+            yield return new("id", $"the key {found.Name}.{table.Id} is of type {id.Type}; it takes uuid, bigint, integer or text");
         }
         else if (id is { IsKey: false })
         {
-            yield return $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL";
+            yield return new("id", $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL");
         }
     }
 
-    private static IEnumerable<string> CheckTypes(Corpus corpus, CorpusTable table, FoundTable found)
+    private static IEnumerable<DeclarationFault> CheckTypes(Corpus corpus, CorpusTable table, FoundTable found)
     {
-        if (table.ChangedAt is { } changedAt && found.Columns.TryGetValue(changedAt, out var moment) && !BoundTable.IsMoment(moment.Type))
+        foreach (var (property, column) in new[] { ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt) })
         {
-            yield return $"changedAt {found.Name}.{changedAt} is of type {moment.Type}; it takes a timestamp or a date";
+            if (column is not null && found.Columns.TryGetValue(column, out var moment) && !BoundTable.IsMoment(moment.Type))
+            {
+                yield return new(property, $"{property} {found.Name}.{column} is of type {moment.Type}; it takes a timestamp or a date");
+            }
         }
 
         if (found.Columns.GetValueOrDefault("embedding") is { } embedding && VectorType(embedding) is var type && type != BoundTable.VectorTypeOf(corpus))
         {
-            yield return $"the column {found.Name}.embedding is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
-                + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again";
+            yield return new("", $"the column {found.Name}.embedding is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
+                + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
         }
     }
 
+    // Only of these Postgres makes a generated column: other types' words depend on settings.
+    private static IEnumerable<DeclarationFault> CheckTextSearch(CorpusTable table, FoundTable found) =>
+        table.TextSearch is null ? []
+        : TextTemplate.Parse(table.Text).Columns
+            .Where(column => found.Columns.TryGetValue(column, out var text) && text.Type is not ("text" or "character varying" or "character"))
+            .Select(column => new DeclarationFault("textSearch", $"textSearch is over {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes columns of text"));
+
     // Of columns that another system left, to which ours would be added.
-    private static IEnumerable<string> CheckOldColumns(FoundTable found)
+    private static IEnumerable<DeclarationFault> CheckOldColumns(FoundTable found)
     {
         if (found.Columns.GetValueOrDefault("embedding_generated_at") is { Type: not "timestamp with time zone" } moment)
         {
-            yield return $"the column {found.Name}.embedding_generated_at is of type {moment.Type}; alter it to timestamp with time zone, or drop it, and migrate again";
+            yield return new("table", $"the column {found.Name}.embedding_generated_at is of type {moment.Type}; alter it to timestamp with time zone, or drop it, and migrate again");
+        }
+
+        if (found.Columns.GetValueOrDefault("embedding_truncated") is { Type: not "integer" } truncated)
+        {
+            yield return new("table", $"the column {found.Name}.embedding_truncated is of type {truncated.Type}; alter it to integer, or drop it, and migrate again");
         }
 
         foreach (var name in new[] { "embedding_model", "embedding_rule", "content_hash" })
         {
             if (found.Columns.GetValueOrDefault(name) is { Type: not ("text" or "character varying") } text)
             {
-                yield return $"the column {found.Name}.{name} is of type {text.Type}; alter it to text, or drop it, and migrate again";
+                yield return new("table", $"the column {found.Name}.{name} is of type {text.Type}; alter it to text, or drop it, and migrate again");
             }
         }
     }
@@ -92,27 +112,30 @@ internal static class CorpusBinder
         : column.Modifier < 0 ? $"{column.Type} without dimensions"
         : $"{column.Type}({column.Modifier})";
 
-    private static IEnumerable<string> CheckPartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
+    private static IEnumerable<DeclarationFault> CheckPartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
     {
         if (corpus.Partitions is not { } partitions)
         {
             return [];
         }
 
-        var listed = Missing(tables, partitions.Table,
-            partitions.Filter.Select(f => f.Column).Append(partitions.Column).Append(partitions.Owner?.ReferredBy));
+        var listed = Missing(tables, partitions.Table, [.. Filters(partitions.Filter), ("column", partitions.Column), ("owner.referredBy", partitions.Owner?.ReferredBy)]);
         var owners = partitions.Owner is { } owner
-            ? Missing(tables, owner.Table, owner.Filter.Select(f => (string?)f.Column).Append(owner.Id))
+            ? Missing(tables, owner.Table, [.. Filters(owner.Filter), ("id", owner.Id)]).Select(fault => fault.Within("owner"))
             : [];
-        return listed.Concat(owners).Select(error => $"partitions: {error}");
+        return listed.Concat(owners).Select(fault => fault.Within("partitions", "partitions"));
     }
 
-    private static IEnumerable<string> Missing(IReadOnlyDictionary<string, FoundTable> tables, string name, IEnumerable<string?> columns) =>
-        tables.TryGetValue(name, out var found) ? Missing(found, columns.OfType<string>()) : [$"there is no table '{name}'"];
+    private static IEnumerable<(string Property, string? Column)> Filters(IReadOnlyList<ColumnFilter> filters) =>
+        filters.Select((filter, i) => ($"filter[{i}].column", (string?)filter.Column));
 
-    private static IEnumerable<string> Missing(FoundTable found, IEnumerable<string> columns) =>
-        columns.Distinct().Where(column => !found.Columns.ContainsKey(column))
-            .Select(column => $"the table {found.Name} has no column '{column}'");
+    private static IEnumerable<DeclarationFault> Missing(
+        IReadOnlyDictionary<string, FoundTable> tables, string name, IEnumerable<(string Property, string? Column)> columns) =>
+        tables.TryGetValue(name, out var found) ? Missing(found, columns) : [new("table", $"there is no table '{name}'")];
+
+    private static IEnumerable<DeclarationFault> Missing(FoundTable found, IEnumerable<(string Property, string? Column)> columns) =>
+        columns.Where(named => named.Column is not null && !found.Columns.ContainsKey(named.Column)).DistinctBy(named => named.Column)
+            .Select(named => new DeclarationFault(named.Property, $"the table {found.Name} has no column '{named.Column}'{NearestName.Hint(named.Column!, found.Columns.Keys)}"));
 
     // One row an active partition, the column called "key".
     private static string? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)

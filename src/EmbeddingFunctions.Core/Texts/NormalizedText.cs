@@ -25,6 +25,18 @@ internal static class NormalizedText
         : maxCharacters > 0 && char.IsHighSurrogate(text[maxCharacters - 1]) ? text[..(maxCharacters - 1)]
         : text[..maxCharacters];
 
+    /// <summary>How many characters there are, as Postgres counts them.</summary>
+    public static int Characters(ReadOnlySpan<char> text)
+    {
+        var pairs = 0;
+        foreach (var c in text)
+        {
+            pairs += char.IsLowSurrogate(c) ? 1 : 0;
+        }
+
+        return text.Length - pairs;
+    }
+
     /// <summary>Whether there is nothing but white space and control characters.</summary>
     public static bool IsBlank(string? text)
     {

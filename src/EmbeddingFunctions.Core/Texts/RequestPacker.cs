@@ -2,9 +2,12 @@ namespace EmbeddingFunctions.Texts;
 
 /// <summary>Splits texts into requests that the provider takes: at most 2,048 inputs and 300,000 tokens by its own estimate.</summary>
 /// <param name="tokensPerMinute">A request larger than what a minute allows would be refused for ever.</param>
-internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue)
+/// <param name="maxInputs">Fewer inputs than the provider takes, where somebody wants smaller requests.</param>
+internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxInputs = RequestPacker.MaxInputs)
 {
-    private const int MaxInputs = 2_048;
+    /// <summary>The most inputs of one request.</summary>
+    public const int MaxInputs = 2_048;
+
     private const int MaxTokens = 300_000;
 
     // Ten percent are left free, because the provider's estimate is not ours.
@@ -26,7 +29,7 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue)
     public int Next(IReadOnlyList<string> texts, int first, int end)
     {
         var next = first;
-        for (var tokens = 0; next < end && next - first < MaxInputs; next++)
+        for (var tokens = 0; next < end && next - first < maxInputs; next++)
         {
             tokens += TokenEstimate.Of(texts[next]);
             if (next > first && tokens > _maxTokens)

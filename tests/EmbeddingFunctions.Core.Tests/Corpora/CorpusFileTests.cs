@@ -10,7 +10,7 @@ public sealed class CorpusFileTests
     [Fact]
     public void The_shipped_declaration_is_the_old_system()
     {
-        var corpus = Assert.Single(CorpusFile.Load(null).All);
+        var corpus = CorpusFile.Load(null).Get("workspace");
 
         Assert.Equal(("workspace", 384, VectorType.Vector, 200, 20, 2, 5), (corpus.Name, corpus.Dimensions, corpus.VectorType, corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute));
         Assert.Equal(("0 */15 * * * *", 2_000), (corpus.Schedule, corpus.MaxCharacters));
@@ -40,7 +40,49 @@ public sealed class CorpusFileTests
               "page_size": 100, "tables": [{{Notes}}] }] }
             """;
         var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse(json, "mine.json"));
-        Assert.Equal("mine.json cannot be read: line 2: there is no property 'page_size' at $.corpora[0].page_size; README lists those that there are.", error.Message);
+        Assert.Equal("mine.json cannot be read: line 2: unknown property 'page_size': do you mean 'pageSize'?", error.Message);
+    }
+
+    [Fact]
+    public void All_misspelt_properties_are_told_at_once_with_their_lines()
+    {
+        var faults = CorpusFile.Examine("""
+            { // clips
+              "corpora": [{ "name": "notes", "dimensions": 16,
+                "partitions": { "tabel": "x", "owner": { "filters": [] } },
+                "index": { "m": 8, "efconstruction": 64 },
+                "tables": [{
+                  "kind": "note", "table": "notes", "text": "{title}",
+                  "filter": [{ "colum": "state",
+                    "value": [{ "any": 1 }] }] }] }]
+            }
+            """, "my.json").Faults;
+
+        Assert.Equal(
+            [
+                (3, "unknown property 'tabel': do you mean 'table'?"), (3, "unknown property 'filters': do you mean 'filter'?"),
+                (7, "unknown property 'colum': do you mean 'column'?"), (8, "unknown property 'value'; README lists those that there are"),
+            ],
+            faults.Select(fault => ((int)fault.Line, fault.Message)));
+    }
+
+    [Fact]
+    public void What_cannot_be_is_told_with_its_line()
+    {
+        var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse("""
+            { "corpora": [
+              { "name": "notes", "dimensions": 0, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] },
+              { "name": "notes", "dimensions": 8, "tables": [{ "kind": "note", "table": "others",
+                "text": "{title" }] }
+            ] }
+            """, "my.json"));
+
+        Assert.Equal(
+            [
+                "my.json declares what cannot be:", "line 3: two corpora are called 'notes'",
+                "line 2: notes: dimensions is 0; an index on this vectorType takes 1 to 2000", "line 4: notes: note: the text '{title' does not close a brace",
+            ],
+            error.Message.Split("\n  - "));
     }
 
     [Fact]
@@ -128,7 +170,7 @@ public sealed class CorpusFileTests
     {
         var corpora = CorpusFile.Load(null);
 
-        Assert.Contains("Declared are: workspace.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
+        Assert.Contains("Declared are: workspace, clips, documents.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
         Assert.Contains("It has: issue, pull_request, discussion.", Assert.Throws<CorpusException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
     }
 

@@ -42,6 +42,39 @@ public sealed class CorpusRulesTests
     }
 
     [Theory]
+    [InlineData(50, 0, true)]
+    [InlineData(50, 25, true)]
+    [InlineData(8_191, 4_095, true)]
+    [InlineData(49, 0, false)]
+    [InlineData(8_192, 0, false)]
+    [InlineData(50, 26, false)]
+    [InlineData(50, -1, false)]
+    public void Chunks_have_bounds(int maxTokens, int overlapTokens, bool isFine)
+    {
+        var chunks = new Chunks { Table = "note_chunks", MaxTokens = maxTokens, OverlapTokens = overlapTokens };
+
+        Assert.Equal(isFine, Check(_corpus with { Tables = [_table with { LongText = LongText.Chunk, Chunks = chunks }] }).Count == 0);
+    }
+
+    [Fact]
+    public void What_is_said_of_long_texts_goes_together()
+    {
+        var chunks = new Chunks { Table = "note_chunks" };
+        var chunked = _table with { LongText = LongText.Chunk, Chunks = chunks };
+
+        Assert.Equal(["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [chunked with { Chunks = null }] }));
+        Assert.Equal(["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [_table with { Chunks = chunks }] }));
+        Assert.Single(Check(_corpus with { Tables = [chunked with { Chunks = chunks with { Table = "notes" } }] }));
+        Assert.Equal(
+            ["notes: note and memo both keep chunks in 'note_chunks': give each table its own"],
+            Check(_corpus with { Tables = [chunked, chunked with { Kind = "memo", Table = "memos" }] }));
+    }
+
+    [Fact]
+    public void Names_to_choose_by_are_short_words_with_a_column() =>
+        Assert.Equal(2, Check(_corpus with { Tables = [_table with { Where = new Dictionary<string, string> { ["archive"] = "archive_filename", ["The year"] = "year", ["empty"] = "" } }] }).Count);
+
+    [Theory]
     [InlineData("a", true)]
     [InlineData("a-b_c9", true)]
     [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true)]
@@ -61,7 +94,7 @@ public sealed class CorpusRulesTests
     [Fact]
     public void There_must_be_a_corpus_and_a_table()
     {
-        Assert.Equal(["there is no corpus"], CorpusRules.Check([]));
+        Assert.Equal(["there is no corpus"], Check());
         Assert.Equal(["notes: it has no tables"], Check(_corpus with { Tables = [] }));
     }
 
@@ -118,9 +151,44 @@ public sealed class CorpusRulesTests
     public void A_views_name_is_not_cut_by_postgres(int letters, bool isFine) =>
         Assert.Equal(isFine, Check(_corpus with { PendingView = new() { Name = new string('é', letters) } }).Count == 0);
 
+    [Theory]
+    [InlineData(2, 4, true)]
+    [InlineData(100, 1_000, true)]
+    [InlineData(16, 32, true)]
+    [InlineData(16, 31, false)]
+    [InlineData(1, 64, false)]
+    [InlineData(101, 1_000, false)]
+    [InlineData(2, 3, false)]
+    [InlineData(16, 1_001, false)]
+    public void An_index_is_one_that_pgvector_builds(int m, int efConstruction, bool isFine) =>
+        Assert.Equal(isFine, Check(_corpus with { Index = new() { M = m, EfConstruction = efConstruction } }).Count == 0);
+
+    [Theory]
+    [InlineData("7 days", true)]
+    [InlineData("1 hour", true)]
+    [InlineData("2 weeks", true)]
+    [InlineData("0 days", false)]
+    [InlineData("7d", false)]
+    [InlineData("7 days'; --", false)]
+    [InlineData("7 days\n", false)]
+    public void What_the_schedule_leaves_is_told_by_a_time_and_a_column(string time, bool isFine)
+    {
+        var corpus = _corpus with { Scheduled = new() { NewerThan = time }, Tables = [_table with { CreatedAt = "made" }] };
+
+        Assert.Equal(isFine ? [] : [$"notes: scheduled.newerThan is '{time}'; it takes a time like '7 days', '12 hours' or '2 weeks'"], Check(corpus));
+        Assert.Contains("so the table needs a createdAt column", Check(corpus with { Tables = [_table] })[^1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(1, true)]
+    [InlineData(null, true)]
+    public void A_scheduled_run_takes_at_least_one_item(int? limit, bool isFine) =>
+        Assert.Equal(isFine, Check(_corpus with { Scheduled = new() { Limit = limit } }).Count == 0);
+
     [Fact]
     public void A_faulty_text_is_told_with_its_kind() =>
         Assert.Equal(["notes: note: the text '{title' does not close a brace"], Check(_corpus with { Tables = [_table with { Text = "{title" }] }));
 
-    private static List<string> Check(params Corpus[] corpora) => CorpusRules.Check(corpora).ToList();
+    private static List<string> Check(params Corpus[] corpora) => CorpusRules.Check(corpora).Select(fault => fault.Message).ToList();
 }

@@ -32,6 +32,18 @@ public sealed class SettingsReaderTests
             (settings.Provider, settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency, settings.CorporaFile));
     }
 
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData("true", true)]
+    [InlineData("False", false)]
+    [InlineData("0", false)]
+    public void Embedding_is_enabled_unless_it_is_said_not_to_be(string? value, bool isEnabled) =>
+        Assert.Equal(isEnabled, Read(("EMBEDDING_ENABLED", value)).IsEnabled);
+
+    [Fact]
+    public void What_is_neither_true_nor_false_enables_and_disables_nothing() =>
+        Assert.Contains("EMBEDDING_ENABLED is 'off'; it takes true or false.", Assert.Throws<SettingsException>(() => Read(("EMBEDDING_ENABLED", "off"))).Message, StringComparison.Ordinal);
+
     [Fact]
     public void Blanks_are_as_good_as_nothing()
     {

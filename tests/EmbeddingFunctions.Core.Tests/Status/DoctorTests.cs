@@ -18,12 +18,12 @@ public sealed class DoctorTests
 
         var findings = await Examine(database.Source, fake);
 
-        Assert.Equal(["database", "extension", "corpus workspace", "provider"], findings.Select(finding => finding.Subject));
+        Assert.Equal(["database", "extension", "corpus workspace", "other corpora", "provider"], findings.Select(finding => finding.Subject));
         Assert.All(findings, finding => Assert.True(finding is { IsWell: true, Advice: null }, finding.Message));
         Assert.Matches($@"^Postgres \d+\.\d+.*, {database.Name} on 127\.0\.0\.1:\d+$", findings[0].Message);
         Assert.Matches(@"^pgvector \d+\.\d+", findings[1].Message);
         Assert.Equal("issues, pull_requests, discussions: vector(384) by text-embedding-3-small", findings[2].Message);
-        Assert.Equal("127.0.0.1, text-embedding-3-small, 384 dimensions", findings[3].Message);
+        Assert.Equal("127.0.0.1, text-embedding-3-small, 384 dimensions", findings[4].Message);
         Assert.Equal(1, fake.RequestCount);
     }
 
@@ -108,9 +108,9 @@ public sealed class DoctorTests
 
         var findings = await Examine(database.Source, fake, settings => settings with { Model = "no-such-model" });
 
-        Assert.Equal([true, true, false, false], findings.Select(finding => finding.IsWell));
-        Assert.Contains("every vector must be made anew", findings[2].Message, StringComparison.Ordinal);
-        Assert.Contains("no-such-model", findings[3].Message, StringComparison.Ordinal);
+        Assert.Equal([true, true, false, true, false], findings.Select(finding => finding.IsWell));
+        Assert.Contains("every vector must be looked at, and made anew where it would be another", findings[2].Message, StringComparison.Ordinal);
+        Assert.Contains("no-such-model", findings[4].Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -52,7 +52,7 @@ public sealed class MigratedShapeTests : IAsyncLifetime
         Assert.Equal(
             [
                 ("content_hash", "text"), ("embedding", "vector(384)"), ("embedding_generated_at", "timestamp with time zone"),
-                ("embedding_model", "text"), ("embedding_rule", "text"),
+                ("embedding_model", "text"), ("embedding_rule", "text"), ("embedding_truncated", "integer"),
             ],
             columns.Where(column => column.Name.StartsWith("embedding", StringComparison.Ordinal) || column.Name == "content_hash").Order());
     }

@@ -172,7 +172,7 @@ public sealed class MigratorTests : IAsyncLifetime
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => changed.Get<BoundCorpora>().Get("notes", default));
         Assert.Contains("embeddings migrate notes", error.Message, StringComparison.Ordinal);
-        Assert.Contains("every vector must be made anew", error.Message, StringComparison.Ordinal);
+        Assert.Contains("every vector must be looked at, and made anew where it would be another", error.Message, StringComparison.Ordinal);
 
         var outcome = await changed.MigrateAndRun();
         Assert.Equal(3, outcome.Counts.Embedded);

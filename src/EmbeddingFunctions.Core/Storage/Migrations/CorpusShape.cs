@@ -9,12 +9,13 @@ internal static class CorpusShape
     // Postgres cuts longer names, two of which could then be one.
     private const int MaxNameBytes = 63;
 
-    private static readonly string[] _columns = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "content_hash"];
+    private static readonly string[] _columns = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
 
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
     public static string Id(BoundCorpus corpus)
     {
-        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])));
+        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? "")
+            .Concat(kinds.Where(kind => kind.ChunkTable is not null).Select(ChunkShape.Create)));
         var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
         var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
         return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
@@ -29,8 +30,23 @@ internal static class CorpusShape
             ADD COLUMN IF NOT EXISTS "embedding_generated_at" timestamptz,
             ADD COLUMN IF NOT EXISTS "embedding_model" text,
             ADD COLUMN IF NOT EXISTS "embedding_rule" text,
+            ADD COLUMN IF NOT EXISTS "embedding_truncated" integer,
             ADD COLUMN IF NOT EXISTS "content_hash" text
         """;
+
+    /// <summary>Takes the trigger and the columns away, and with the columns their indexes.</summary>
+    public static string Removal(FoundTable table) =>
+        $"""
+        DROP TRIGGER IF EXISTS {TriggerName(table)} ON {table.Quoted};
+        DROP FUNCTION IF EXISTS {FunctionName(table)}();
+        ALTER TABLE {table.Quoted} {string.Join(", ", Columns(table).Select(column => $"DROP COLUMN {Sql.Identifier(column)}"))}
+        """;
+
+    /// <summary>Whether a migration gave the table its columns: no other program has one of this name.</summary>
+    public static bool IsMigrated(FoundTable table) => table.Columns.ContainsKey("embedding_rule");
+
+    /// <summary>The columns of a table that a migration made, or found.</summary>
+    public static IEnumerable<string> Columns(FoundTable table) => _columns.Append(TextSearchShape.Column).Where(table.Columns.ContainsKey);
 
     /// <summary>
     /// An edit of the text makes the row pending in the writer's own transaction, whatever the writer's clock says.
@@ -40,8 +56,7 @@ internal static class CorpusShape
     public static string Trigger(IReadOnlyList<BoundTable> kinds)
     {
         var table = kinds[0];
-        var function = $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name("embedding_note_edit", table))}";
-        var trigger = Sql.Identifier(Name("zzz_embedding_note_edit", table));
+        var (function, trigger) = (FunctionName(table.Found), TriggerName(table.Found));
         var old = kinds.Select(kind => kind.WithRow("OLD.")).ToList();
         var current = kinds.Select(kind => kind.WithRow("NEW.")).ToList();
         var moments = current.Select(kind => kind.ChangedAt).OfType<string>().Distinct().Prepend("NEW.embedding_generated_at");
@@ -65,12 +80,16 @@ internal static class CorpusShape
             """;
     }
 
-    /// <summary>The indexes by name: pending items newest first, items in the order of a forced run, vectors by cosine distance.</summary>
+    /// <summary>The indexes by name: pending items newest first, items in the order of a forced run, vectors by cosine distance, words.</summary>
     public static IReadOnlyList<(string Name, string Definition)> Indexes(IReadOnlyList<BoundTable> kinds) =>
-        kinds.SelectMany(Indexes).DistinctBy(index => index.Name).ToList();
+        kinds.SelectMany(Indexes).Concat(TextSearchIndex(kinds)).DistinctBy(index => index.Name).ToList();
+
+    /// <summary>Named for what it is over: where it is, the column holds just that.</summary>
+    public static string? TextSearchIndexName(IReadOnlyList<BoundTable> kinds) =>
+        TextSearchShape.Words(kinds) is { } words ? Name("embedding_search", kinds[0], words) : null;
 
     /// <summary>Names of indexes that an earlier declaration may have left behind begin so.</summary>
-    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_"];
+    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_", Name("embedding_search", table) + "_", Name("embedding_hnsw", table)];
 
     public static string SimilarityCache(BoundCorpus corpus) =>
         Migration.Read("similarity_cache.sql")
@@ -85,13 +104,22 @@ internal static class CorpusShape
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
         yield return (Name("embedding_pending", table, pending), $"ON {table.Table} {pending}");
         yield return (Name("embedding_age", table, age), $"ON {table.Table} {age}");
-        yield return (Name("embedding_hnsw", table),
-            $"ON {table.Table} USING hnsw (\"embedding\" {table.CosineOperators}) WITH (m = 16, ef_construction = 64)");
+        var hnsw = $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})";
+        yield return (Name("embedding_hnsw", table, table.HasStandardIndex ? null : hnsw), $"ON {table.Table} {hnsw}");
     }
+
+    private static IEnumerable<(string Name, string Definition)> TextSearchIndex(IReadOnlyList<BoundTable> kinds) =>
+        TextSearchIndexName(kinds) is { } name ? [(name, $"ON {kinds[0].Table} USING gin (\"{TextSearchShape.Column}\")")] : [];
 
     private static string Texts(IEnumerable<BoundTable> kinds) => string.Join(", ", kinds.SelectMany(kind => kind.TextColumns).Distinct());
 
-    private static string Name(string purpose, BoundTable table, string? definition = null)
+    private static string FunctionName(FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name("embedding_note_edit", table))}";
+
+    private static string TriggerName(FoundTable table) => Sql.Identifier(Name("zzz_embedding_note_edit", table));
+
+    private static string Name(string purpose, BoundTable table, string? definition = null) => Name(purpose, table.Found, definition);
+
+    internal static string Name(string purpose, FoundTable table, string? definition = null)
     {
         var suffix = definition is null ? "" : "_" + Hash(definition);
         var name = $"{purpose}_{table.Name}{suffix}";

@@ -35,6 +35,8 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
         }
     }
 
+    public async Task<bool> Has(BoundTable table, string name, CancellationToken cancellation) => (await Find(table, cancellation)).ContainsKey(name);
+
     private async Task Build(BoundTable table, string name, string definition, CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)

@@ -71,7 +71,13 @@ public sealed class Migrator
         foreach (var table in corpus.Tables)
         {
             var active = corpus.ActivePartitions is null ? "true" : $"{table.Partition} IN ({corpus.ActivePartitions})";
-            await Run($"SELECT FROM {table.Table} t WHERE {active}{table.Filter} LIMIT 0", cancellation);
+            var language = table.TextSearch is null ? "" : $"{Sql.Literal(table.TextSearch)}::regconfig";
+            await Run($"SELECT {language} FROM {table.Table} t WHERE {active}{table.Filter} LIMIT 0", cancellation);
+        }
+
+        foreach (var table in corpus.Tables.Where(table => table.Chunks is not null))
+        {
+            ChunkShape.DemandOurs(table, await Chunks(table, cancellation));
         }
 
         if (corpus.Corpus.SimilarityCache
@@ -93,6 +99,30 @@ public sealed class Migrator
             }
 
             await Run(CorpusShape.Trigger(kinds), cancellation);
+            await ShapeTextSearch(kinds, cancellation);
+            foreach (var table in kinds.Where(kind => kind.Chunks is not null))
+            {
+                await Run(await Chunks(table, cancellation) is null ? ChunkShape.CreateEmpty(table) : ChunkShape.Create(table), cancellation);
+            }
+        }
+    }
+
+    private async Task<FoundTable?> Chunks(BoundTable table, CancellationToken cancellation)
+    {
+        var name = $"{table.Schema}.{table.Chunks!.Table}";
+        return (await _catalogue.Find([name], cancellation)).GetValueOrDefault(name);
+    }
+
+    // It rewrites the table, so it is done only where the column is not what is asked for.
+    private async Task ShapeTextSearch(IReadOnlyList<BoundTable> kinds, CancellationToken cancellation)
+    {
+        var index = CorpusShape.TextSearchIndexName(kinds);
+        var isAsItShouldBe = index is null
+            ? !kinds[0].Found.Columns.ContainsKey(TextSearchShape.Column)
+            : await _indexes.Has(kinds[0], index, cancellation);
+        if (!isAsItShouldBe)
+        {
+            await Run(TextSearchShape.Replace(kinds), cancellation);
         }
     }
 

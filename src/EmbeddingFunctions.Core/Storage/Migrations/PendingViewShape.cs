@@ -33,7 +33,7 @@ internal static class PendingViewShape
     }
 
     // The name may begin with a schema, as tables' names may.
-    private static string Name(PendingView view) => string.Join('.', view.Name.Split('.', 2).Select(Sql.Identifier));
+    public static string Name(PendingView view) => string.Join('.', view.Name.Split('.', 2).Select(Sql.Identifier));
 
     private static string Select(BoundCorpus corpus, BoundTable table, PendingView view)
     {

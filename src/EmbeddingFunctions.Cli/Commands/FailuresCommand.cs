@@ -1,0 +1,98 @@
+using System.CommandLine;
+using EmbeddingFunctions.Batches;
+
+namespace EmbeddingFunctions.Cli.Commands;
+
+internal static class FailuresCommand
+{
+    private const int Shown = 50;
+
+    public static Command Create() => new CommandWithExamples("failures", "List the items that failed, have them tried again, or leave them alone.",
+        "embeddings failures list workspace",
+        "embeddings failures retry workspace --all",
+        "embeddings failures ignore workspace --error \"content policy\"")
+    {
+        List(),
+        Decide("retry", "Give failed items their three attempts anew, with the next run.", async (items, corpus, choice, cancellation) =>
+        {
+            var retried = await items.Retry(corpus, choice, cancellation);
+            return (new { Retried = retried }, $"To be tried again: {retried:N0}.");
+        }),
+        Decide("ignore", "Leave failed items alone until their text changes.", async (items, corpus, choice, cancellation) =>
+        {
+            var done = await items.Ignore(corpus, choice, cancellation);
+            return (done, $"Ignored until their text changes: {done.Ignored:N0}.{(done.Edited > 0 ? $" Edited since they failed, and pending again: {done.Edited:N0}." : "")}");
+        }),
+    };
+
+    private static CommandWithExamples List()
+    {
+        var corpus = Arguments.Corpus();
+        var limit = Arguments.Count("--limit", $"At most so many items, {Shown} unless given.");
+        var json = Arguments.Json();
+        var command = new CommandWithExamples("list", "List the items that failed, the last first.",
+            "embeddings failures list workspace",
+            "embeddings failures list workspace --limit 1000 --json") { corpus, limit, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            return Failures.Guard(output, async () =>
+            {
+                await using var session = await Session.Open(output, cancellation);
+                var items = await session.Get<FailedItems>().List(parsed.GetValue(corpus)!, parsed.GetValue(limit) ?? Shown, cancellation);
+                output.Result(new { Items = items }, text => Print(items, text));
+                return ExitCode.Done;
+            }, cancellation);
+        });
+        return command;
+    }
+
+    private static CommandWithExamples Decide(string name, string description, Func<FailedItems, string, FailureChoice, CancellationToken, Task<(object Result, string Line)>> decide)
+    {
+        var corpus = Arguments.Corpus();
+        var id = new Option<string[]>("--id") { Description = "This item, as its kind, a colon and its id; may be given several times.", HelpName = "kind:id" };
+        var error = new Option<string?>("--error") { Description = "All whose reason has these words in it.", HelpName = "text" };
+        var all = new Option<bool>("--all") { Description = "All that failed." };
+        var json = Arguments.Json();
+        var command = new CommandWithExamples(name, description,
+            $"embeddings failures {name} workspace --id issue:42 --id issue:43",
+            $"embeddings failures {name} workspace --error \"content policy\"",
+            $"embeddings failures {name} workspace --all") { corpus, id, error, all, json };
+        id.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => token.Value.IndexOf(':') is <= 0))
+            {
+                result.AddError($"--id takes a kind, a colon and an id, like issue:42, not '{token.Value}'.");
+            }
+        });
+        command.Validators.Add(result =>
+        {
+            if (new Option[] { id, error, all }.Count(option => result.GetResult(option) is not null) != 1 || result.GetValue(error) is "")
+            {
+                result.AddError("Say which: --id KIND:ID, --error TEXT, or --all.");
+            }
+        });
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            var items = (parsed.GetValue(id) ?? []).Select(text => (text[..text.IndexOf(':')], text[(text.IndexOf(':') + 1)..])).ToList();
+            return Failures.Guard(output, async () =>
+            {
+                await using var session = await Session.Open(output, cancellation);
+                var done = await decide(session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureChoice(items, parsed.GetValue(error)), cancellation);
+                output.Result(done.Result, text => text.WriteLine(done.Line));
+                return ExitCode.Done;
+            }, cancellation);
+        });
+        return command;
+    }
+
+    private static void Print(IReadOnlyList<FailedItem> items, TextWriter text)
+    {
+        foreach (var item in items)
+        {
+            var next = item.IsDead ? "given up until the text changes" : item.NextTry is { } time ? $"next try {time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC" : "next try with the next run";
+            text.WriteLine($"{item.Kind}:{item.Id}  {item.FailedAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, {item.Attempts} attempts, {next}: {item.Reason}");
+        }
+    }
+}

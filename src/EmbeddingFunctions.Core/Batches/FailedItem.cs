@@ -1,0 +1,16 @@
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>An item that failed, as it is remembered.</summary>
+/// <param name="Attempts">Of three.</param>
+/// <param name="IsDead">Given up until the text changes.</param>
+/// <param name="NextTry">Null: with the next run, or never if it is dead.</param>
+public sealed record FailedItem(
+    string Kind, string Id, string Partition, string Reason, int Attempts, bool IsDead, DateTimeOffset? FailedAt, DateTimeOffset? NextTry);
+
+/// <summary>Which failed items are meant.</summary>
+/// <param name="Items">These; empty: all.</param>
+/// <param name="Reason">Of these only those in whose reason the words are, be they large or small.</param>
+public sealed record FailureChoice(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
+
+/// <param name="Edited">Items that were edited since they failed, and are pending again.</param>
+public sealed record IgnoredItems(int Ignored, int Edited);

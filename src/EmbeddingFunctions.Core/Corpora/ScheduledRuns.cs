@@ -1,0 +1,18 @@
+using System.Text.RegularExpressions;
+
+namespace EmbeddingFunctions.Corpora;
+
+/// <summary>What a run that a host starts by itself takes; runs that somebody asks for take all.</summary>
+public sealed partial record ScheduledRuns
+{
+    /// <summary>At most so many items a run.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Of items that never had a vector only those created within this time, for example <c>7 days</c>; edited ones are always taken.</summary>
+    public string? NewerThan { get; init; }
+
+    internal static bool IsTime(string text) => Time().IsMatch(text);
+
+    [GeneratedRegex(@"^[1-9][0-9]{0,3} (minute|hour|day|week)s?\z")]
+    private static partial Regex Time();
+}

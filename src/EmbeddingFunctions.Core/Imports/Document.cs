@@ -1,0 +1,4 @@
+namespace EmbeddingFunctions.Imports;
+
+/// <summary>A document as it comes from outside; archive and member identify it.</summary>
+internal sealed record Document(string Archive, string Member, string? Title, string Content);

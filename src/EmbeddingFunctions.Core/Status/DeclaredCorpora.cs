@@ -1,0 +1,62 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Status;
+
+/// <summary>The declarations, held against the database.</summary>
+public sealed class DeclaredCorpora
+{
+    private readonly CorpusSet _declared;
+    private readonly BoundCorpora _corpora;
+    private readonly Catalogue _catalogue;
+    private readonly EmbeddingSettings _settings;
+
+    internal DeclaredCorpora(CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings) =>
+        (_declared, _corpora, _catalogue, _settings) = (declared, corpora, catalogue, settings);
+
+    public async Task<IReadOnlyList<DeclaredCorpus>> List(CancellationToken cancellation)
+    {
+        var migrated = await _corpora.MigratedNames(cancellation);
+        return _declared.All.Select(corpus => new DeclaredCorpus(
+            corpus.Name, corpus.Tables.Select(table => table.Table).Distinct().ToList(), _settings.ModelFor(corpus), corpus.Dimensions, corpus.Schedule,
+            migrated.Contains(corpus.Name))).ToList();
+    }
+
+    /// <summary>All in the declarations that the database does not have as they say.</summary>
+    /// <param name="file">What was declared; nothing is wrong with it by itself.</param>
+    /// <param name="name">Only this corpus.</param>
+    /// <param name="cancellation">Ends the looking.</param>
+    /// <exception cref="CorpusException">There is no corpus of that name.</exception>
+    public async Task<CorporaCheck> Check(ExaminedFile file, string? name, CancellationToken cancellation)
+    {
+        var asked = name is null ? _declared.All : [_declared.Get(name)];
+        var (faults, fits, absent) = (new List<DeclarationFault>(), new List<string>(), new List<string>());
+        foreach (var corpus in asked)
+        {
+            var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
+            var found = CorpusBinder.Faults(corpus, tables);
+            // Of the shipped corpora a database mostly holds one.
+            if (tables.Count == 0 && name is null && _settings.CorporaFile is null)
+            {
+                absent.Add(corpus.Name);
+                continue;
+            }
+
+            faults.AddRange(found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
+            fits.AddRange(found.Count == 0 ? [corpus.Name] : []);
+        }
+
+        return new CorporaCheck(file.Source, faults, fits, absent);
+    }
+}
+
+public sealed record DeclaredCorpus(string Name, IReadOnlyList<string> Tables, string Model, int Dimensions, string Schedule, bool IsMigrated);
+
+/// <param name="Source">The file.</param>
+/// <param name="Fits">Corpora with which nothing is wrong.</param>
+/// <param name="Absent">Shipped corpora none of whose tables the database has.</param>
+public sealed record CorporaCheck(string Source, IReadOnlyList<DeclarationFault> Faults, IReadOnlyList<string> Fits, IReadOnlyList<string> Absent)
+{
+    public bool IsWell => Faults.Count == 0;
+}

@@ -1,0 +1,48 @@
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Storage.Migrations;
+
+/// <summary>The table of a table's chunks, where long texts are embedded so.</summary>
+internal static class ChunkShape
+{
+    private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
+
+    /// <summary>With an index for search by meaning; where the table is, nothing is done.</summary>
+    public static string Create(BoundTable table) =>
+        $"""
+        CREATE TABLE IF NOT EXISTS {table.ChunkTable} (
+            "document_id" {table.IdType} NOT NULL REFERENCES {table.Table} ({table.WithRow("").Id}) ON DELETE CASCADE,
+            "chunk_index" integer NOT NULL,
+            "content"     text    NOT NULL,
+            "start_char"  integer NOT NULL,
+            "end_char"    integer NOT NULL,
+            "token_count" integer NOT NULL,
+            "embedding"   {table.VectorColumnType} NOT NULL,
+            UNIQUE ("document_id", "chunk_index")
+        );
+        CREATE INDEX IF NOT EXISTS {Sql.Identifier(CorpusShape.Name("embedding_chunks", table.Found with { Name = table.Chunks!.Table }))} ON {table.ChunkTable}
+            USING hnsw ("embedding" {table.CosineOperators}) WITH ({table.IndexParameters})
+        """;
+
+    /// <summary>Vectors whose chunks are not there, because somebody dropped their table, are to be made anew.</summary>
+    public static string CreateEmpty(BoundTable table) =>
+        $"""
+        UPDATE {table.Table} t SET "embedding_rule" = NULL, "content_hash" = NULL WHERE t."embedding" IS NOT NULL{table.Filter};
+        {Create(table)}
+        """;
+
+    public static string Removal(FoundTable table, string chunks) => $"DROP TABLE IF EXISTS {Sql.Identifier(table.Schema)}.{Sql.Identifier(chunks)}";
+
+    /// <exception cref="CorpusException">A table of the name is there, and is another.</exception>
+    public static void DemandOurs(BoundTable table, FoundTable? found)
+    {
+        if (found is null || (_columns.All(found.Columns.ContainsKey)
+            && found.Columns["document_id"].Type == table.IdType && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorColumnType))
+        {
+            return;
+        }
+
+        throw new CorpusException(
+            $"The table {found.Name} cannot hold chunks of {table.VectorColumnType} of the {table.Kind}'s {table.IdType} ids: drop it and migrate again, or declare another name for the chunks.");
+    }
+}

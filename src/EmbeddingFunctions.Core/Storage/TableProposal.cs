@@ -1,0 +1,148 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>A declaration that a table's columns suggest, for a person to look over.</summary>
+/// <param name="Declaration">A whole file of declarations.</param>
+/// <param name="Unsure">What was guessed, or left to the person.</param>
+public sealed record TableProposal(string Declaration, IReadOnlyList<string> Unsure)
+{
+    // What the widest model makes unless it is told to make less.
+    private const int StandardDimensions = 1_536;
+
+    private static readonly string[] _textTypes = ["text", "character varying", "character", "citext"];
+    private static readonly string[] _telling = ["title", "headline", "subject", "name", "summary", "tldr", "abstract", "description", "body", "content", "text", "message"];
+    private static readonly string[] _changed = ["updated_at", "modified_at", "changed_at", "edited_at", "last_modified", "updated", "modified"];
+    private static readonly string[] _created = ["created_at", "inserted_at", "published_at", "created", "inserted"];
+    private static readonly string[] _ours = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
+
+    private static readonly JsonSerializerOptions _json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    internal static TableProposal Of(string name, FoundTable table, IReadOnlyList<(string Column, string Table)> references)
+    {
+        var unsure = new List<string>();
+        var key = Key(table, unsure);
+        var texts = Texts(table, key, references.Select(reference => reference.Column).ToList(), unsure);
+        var declared = new JsonObject
+        {
+            ["kind"] = Word(table.Name.Length > 2 && table.Name.EndsWith('s') ? table.Name[..^1] : table.Name),
+            ["table"] = name,
+            ["id"] = key,
+            ["text"] = texts.Count == 1 ? $"{{{texts[0]}}}" : $"{{{{{texts[0]}}}}}{string.Concat(texts.Skip(1).Select(text => $"{{. {{{text}}}}}"))}",
+        };
+        AddMoments(declared, table, unsure);
+        AddFilter(declared, table, unsure);
+        NotePartitions(references, unsure);
+        var corpus = new JsonObject { ["name"] = Word(table.Name), ["dimensions"] = Dimensions(table, unsure) };
+        if (table.Columns.GetValueOrDefault("embedding") is { Type: "halfvec" })
+        {
+            corpus["vectorType"] = "halfvec";
+        }
+
+        corpus["tables"] = new JsonArray(declared);
+        var declaration = new JsonObject { ["corpora"] = new JsonArray(corpus) }.ToJsonString(_json);
+        CorpusFile.Parse(declaration, "The proposal");
+        return new TableProposal(declaration, unsure);
+    }
+
+    private static string Key(FoundTable table, List<string> unsure)
+    {
+        var keys = table.Columns.Where(column => column.Value.IsKey && CorpusBinder.KeyTypes.Contains(column.Value.Type)).Select(column => column.Key)
+            .OrderByDescending(column => column == "id").ToList();
+        if (keys.Count > 1)
+        {
+            unsure.Add($"id: {keys[0]}; {string.Join(" and ", keys.Skip(1))} would do as well");
+        }
+
+        return keys.FirstOrDefault()
+            ?? throw new CorpusException($"The table {table.Name} has no single column that tells its rows apart: it takes a primary key, or a unique index and NOT NULL, of uuid, bigint, integer or text.");
+    }
+
+    private static List<string> Texts(FoundTable table, string key, IReadOnlyList<string> references, List<string> unsure)
+    {
+        var all = table.Columns.Where(column => _textTypes.Contains(column.Value.Type) && column.Key != key).Select(column => column.Key)
+            .Where(column => !_ours.Contains(column) && !references.Contains(column) && !column.EndsWith("_id", StringComparison.OrdinalIgnoreCase))
+            .Where(column => column.IndexOfAny(['{', '}']) < 0).ToList();
+        var telling = _telling.Where(word => all.Contains(word, StringComparer.OrdinalIgnoreCase))
+            .Select(word => all.First(column => column.Equals(word, StringComparison.OrdinalIgnoreCase))).ToList();
+        var chosen = telling.Count > 0 ? telling : all;
+        if (chosen.Count == 0)
+        {
+            throw new CorpusException($"The table {table.Name} has no column with text to embed.");
+        }
+
+        unsure.Add(all.Count == chosen.Count ? $"text: all columns with text, {string.Join(", ", chosen)}"
+            : $"text: {string.Join(", ", chosen)}; left out: {string.Join(", ", all.Except(chosen))}");
+        return chosen;
+    }
+
+    private static void AddMoments(JsonObject declared, FoundTable table, List<string> unsure)
+    {
+        string? Moment(string[] names) => names.FirstOrDefault(name => table.Columns.TryGetValue(name, out var column) && BoundTable.IsMoment(column.Type));
+        if (Moment(_changed) is { } changed)
+        {
+            declared["changedAt"] = changed;
+        }
+        else
+        {
+            unsure.Add("changedAt: no column tells when a row changed; edits are noticed by the trigger all the same");
+        }
+
+        if (Moment(_created) is { } created)
+        {
+            declared["createdAt"] = created;
+        }
+    }
+
+    private static void AddFilter(JsonObject declared, FoundTable table, List<string> unsure)
+    {
+        var filter = new JsonArray();
+        foreach (var (column, found) in table.Columns)
+        {
+            if (column is "is_removed" or "is_deleted" or "is_draft" or "is_hidden" or "removed" or "deleted" && found.Type == "boolean")
+            {
+                filter.Add(new JsonObject { ["column"] = column, ["equalTo"] = "false" });
+            }
+            else if (column is "deleted_at" or "removed_at" && BoundTable.IsMoment(found.Type))
+            {
+                filter.Add(new JsonObject { ["column"] = column });
+            }
+        }
+
+        if (filter.Count > 0)
+        {
+            declared["filter"] = filter;
+            unsure.Add($"filter: only rows with {string.Join(", ", filter.Select(one => one!["column"]!.ToString() + (one["equalTo"] is null ? " null" : " false")))}");
+        }
+    }
+
+    private static void NotePartitions(IReadOnlyList<(string Column, string Table)> references, List<string> unsure)
+    {
+        foreach (var (column, other) in references)
+        {
+            unsure.Add($"partition: could be {column}, which refers to {other}; then 'partitions' must say which of them may embed");
+        }
+    }
+
+    private static int Dimensions(FoundTable table, List<string> unsure)
+    {
+        if (table.Columns.GetValueOrDefault("embedding") is { Type: "vector" or "halfvec", Modifier: > 0 } embedding)
+        {
+            return embedding.Modifier;
+        }
+
+        unsure.Add($"dimensions: {StandardDimensions}; less takes less room and is searched faster");
+        return StandardDimensions;
+    }
+
+    // A name as declarations have it.
+    private static string Word(string name)
+    {
+        const int Longest = 40;
+        var word = string.Concat(name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' ? c : '_')).TrimStart('_', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9');
+        return word.Length == 0 ? "items" : word[..Math.Min(Longest, word.Length)];
+    }
+}

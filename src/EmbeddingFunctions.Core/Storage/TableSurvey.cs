@@ -1,0 +1,68 @@
+using EmbeddingFunctions.Corpora;
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Looks at a table to propose a declaration for it.</summary>
+public sealed class TableSurvey
+{
+    private const string FindTables =
+        """
+        SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
+        FROM   pg_class c
+        JOIN   pg_namespace n ON n.oid = c.relnamespace
+        WHERE  c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND    n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
+        ORDER  BY 1
+        """;
+
+    private const string FindReferences =
+        """
+        SELECT a.attname, k.confrelid::regclass::text
+        FROM   pg_constraint k
+        JOIN   pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        WHERE  k.contype = 'f' AND cardinality(k.conkey) = 1 AND k.conrelid = $1::regclass
+        ORDER  BY a.attnum
+        """;
+
+    private readonly NpgsqlDataSource _database;
+    private readonly Catalogue _catalogue;
+
+    internal TableSurvey(NpgsqlDataSource database, Catalogue catalogue) => (_database, _catalogue) = (database, catalogue);
+
+    /// <exception cref="CorpusException">There is no such table, or it has no key or no text.</exception>
+    public async Task<TableProposal> Propose(string name, CancellationToken cancellation)
+    {
+        if (!(await _catalogue.Find([name], cancellation)).TryGetValue(name, out var table))
+        {
+            var tables = await Rows(FindTables, reader => reader.GetString(0), cancellation);
+            throw new CorpusException($"There is no table '{name}'{(NearestName.Hint(name, tables) is { Length: > 0 } hint ? hint : " in this database; a table of another schema is written schema.table.")}");
+        }
+
+        if (!table.IsTable)
+        {
+            throw new CorpusException($"'{name}' is a view; it takes a table, which can hold vectors.");
+        }
+
+        var references = await Rows(FindReferences, reader => (reader.GetString(0), reader.GetString(1)), cancellation, table.Quoted);
+        return TableProposal.Of(name, table, references);
+    }
+
+    private async Task<List<T>> Rows<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)
+    {
+        await using var command = _database.CreateCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            rows.Add(row(reader));
+        }
+
+        return rows;
+    }
+}

@@ -1,0 +1,167 @@
+using EmbeddingFunctions.Core.Tests.Storage;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Seeds;
+
+/// <summary>The faults of the clips' old system, by their numbers; the limits of several processes together have tests of their own.</summary>
+public sealed class ClipsBugTests : ClipsTest
+{
+    private const string Forget = "UPDATE clips SET embedding = NULL, embedding_rule = NULL";
+
+    [Fact]
+    public async Task C1_every_request_asks_for_as_many_dimensions_as_the_column_has()
+    {
+        await Clips(60, "1 day");
+
+        Assert.Equal(60, (await Backfill()).Counts.Embedded);
+
+        Assert.All(Fake.Requests, request => Assert.Equal(768, request.Dimensions));
+        Assert.Equal(60, await Database.Ask<long>("SELECT count(*) FROM clips WHERE vector_dims(embedding) = 768"));
+    }
+
+    [Fact]
+    public async Task C2_backfill_visits_every_clip_though_the_pending_set_shrinks()
+    {
+        await Clips(237, "1 day");
+
+        Assert.Equal(237, (await Backfill(Request() with { PageSize = 20, BatchSize = 10 })).Counts.Embedded);
+
+        Assert.Equal((237L, 0L), (Fake.PaidInputCount, Fake.DuplicatePaidInputs));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding IS NULL"));
+    }
+
+    [Fact]
+    public async Task C3_the_cache_tells_providers_and_dimensions_apart()
+    {
+        await Clip("Fail");
+        await Backfill();
+        await Database.Execute(Forget);
+        await Backfill();
+        Assert.Equal(1, Fake.RequestCount);
+
+        await using var other = await FakeOpenAi.StartAsync();
+        await using var engine = new TestEngine(Database, other);
+        await Database.Execute(Forget);
+        await engine.Run(Request());
+        Assert.Equal(1, other.RequestCount);
+
+        await using var notes = await Notes();
+        await notes.Engine.Run(Request() with { Corpus = "notes" });
+        Assert.Equal((2, 16), (Fake.RequestCount, Fake.Requests[^1].Dimensions));
+    }
+
+    [Fact]
+    public async Task C4_a_dry_run_calls_nobody_and_fills_no_cache()
+    {
+        await Clips(3, "1 day");
+
+        Assert.Equal((3, 1), await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
+
+        Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>("SELECT count(*) FROM embedding_cache")));
+    }
+
+    [Fact]
+    public async Task C5_a_backfill_that_embedded_nothing_is_failed()
+    {
+        await Clips(3, "1 day");
+        using var bad = Fake.Script(Requests.All, Fault.BadInput());
+
+        var run = await Backfill();
+
+        Assert.Equal((RunStatus.Failed, 0, 3), (run.Status, run.Counts.Processed, run.Counts.Failed));
+    }
+
+    [Fact]
+    public async Task C6_a_refused_key_or_text_is_asked_once_and_a_full_provider_when_it_says()
+    {
+        await Clip("Fail");
+        using (Fake.Script(Requests.All, Fault.BadKey()))
+        {
+            await Backfill();
+        }
+
+        Assert.Equal(1, Fake.RequestCount);
+        await using (var engine = new TestEngine(Database, Fake))
+        using (Fake.Script(Requests.All, Fault.BadInput()))
+        {
+            await engine.Run(Request());
+        }
+
+        Assert.Equal(2, Fake.RequestCount);
+        await Database.Execute("DELETE FROM embedding_claims");
+        await using var third = new TestEngine(Database, Fake);
+        Fake.Script(Requests.Next(1), Fault.RateLimited(TimeSpan.FromSeconds(2)));
+        Assert.Equal(1, (await third.Run(Request())).Counts.Embedded);
+        Assert.True(Fake.Requests[3].ArrivedAt - Fake.Requests[2].ArrivedAt >= TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task C7_the_schedule_embeds_an_edited_clip_anew_however_old_it_is()
+    {
+        await Clip("old", age: "1 year");
+        await Clip("older", age: "2 years");
+        await Backfill();
+        await Clip("never embedded", age: "1 year");
+        await Database.Execute("UPDATE clips SET title = 'edited' WHERE title = 'older'");
+
+        Assert.Equal((1, 1), await Scheduled());
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding IS NULL AND title = 'never embedded'"));
+        Assert.Equal((1L, 1L), await Coverage() is var clips ? (clips.Pending, clips.LeftToBackfill) : default);
+    }
+
+    [Fact]
+    public async Task C7_the_schedule_gives_a_poison_clip_three_attempts()
+    {
+        await Clip("poison");
+        await Clip("fine");
+        using var bad = Fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
+        for (var moment = 0; moment < 6; moment++)
+        {
+            await Scheduled();
+            await Database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
+        }
+
+        Assert.Equal((1L, 0L, 1L), await Coverage() is var clips ? (clips.Embedded, clips.Pending, clips.Failed) : default);
+        Assert.Equal(3, Fake.Requests.Count(request => request.Texts.Count == 1 && request.Texts[0].Contains("poison", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task C8_fifty_clips_are_one_request()
+    {
+        await Clips(50, "1 day");
+
+        await Backfill();
+
+        Assert.Equal(50, Assert.Single(Fake.Requests).InputCount);
+    }
+
+    [Fact]
+    public async Task C12_a_backfill_of_many_pages_holds_few_connections()
+    {
+        await Clips(600, "1 day");
+        await using var few = EmbeddingFunctions.Storage.Database.Open(new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 3 }.ConnectionString);
+        await using var engine = new TestEngine(few, Fake);
+
+        Assert.Equal(600, (await engine.Run(Request() with { PageSize = 10, BatchSize = 5 })).Counts.Embedded);
+    }
+
+    private async Task<NotesEngine> Notes()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, """{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
+        await Database.Execute("CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'Title: Fail. Broadcaster: ninja. Clipped by: bob')");
+        var notes = new NotesEngine(file, new TestEngine(Database, Fake, settings => settings with { CorporaFile = file }));
+        await notes.Engine.Get<EmbeddingFunctions.Storage.Migrations.Migrator>().Migrate(notes.Engine.Get<EmbeddingFunctions.Corpora.CorpusSet>().Get("notes"), withSampleTables: false, null, default);
+        return notes;
+    }
+
+    private sealed record NotesEngine(string File, TestEngine Engine) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await Engine.DisposeAsync();
+            System.IO.File.Delete(File);
+        }
+    }
+}
