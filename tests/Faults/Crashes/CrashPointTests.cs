@@ -29,6 +29,8 @@ public sealed class CrashPointTests(CrashPointRuns runs, ITestOutputHelper outpu
     {
         CrashPoint.AfterResponseBeforeCache => (CrashPointRuns.Batch, CrashPointRuns.Batch * fault.Occurrence),
         CrashPoint.AfterClaim or CrashPoint.BeforeCall => (0, CrashPointRuns.Batch * (fault.Occurrence - 1)),
+        // The provider is at it when the process dies, and may count it.
+        CrashPoint.DuringHeartbeat => (0, CrashPointRuns.Batch * fault.Occurrence),
         _ => (0, 0),
     };
 }

@@ -109,7 +109,11 @@ internal sealed class Round(int seed)
         await Task.Delay(_random.Next(200));
         await LetLeasesRunOut(worker, database);
         await Task.Delay(_random.Next(400));
-        worker.Continue();
+        // It may have been ending when it was stopped.
+        if (!worker.Running.HasEnded)
+        {
+            worker.Continue();
+        }
     }
 
     // As if 30 seconds had passed: of one that is dead or stands still, nobody else's.
