@@ -19,7 +19,7 @@ GRANT SELECT ON embedding_rules, embedding_failures TO :"role";
 GRANT SELECT ON workspaces, workspace_repositories TO :"role";
 
 -- SELECT ... FOR NO KEY UPDATE, by which items are claimed, asks for UPDATE on some column: these are enough for it.
-GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedding_rule, content_hash)
+GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash)
 ON issues, pull_requests, discussions TO :"role";
 
 COMMIT;

@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Bench;
 /// <param name="Runs">Medians are of so many runs.</param>
 internal sealed record Sizes(int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, TimeSpan Steady, int Runs)
 {
-    public static readonly Sizes Full = new(20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, TimeSpan.FromSeconds(120), 3);
+    public static readonly Sizes Full = new(20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, TimeSpan.FromSeconds(60), 3);
 
     public static readonly Sizes Quick = new(2_000, 10_000, 2_000, [1_000, 10_000, 50_000], 20, TimeSpan.FromSeconds(10), 1);
 }

@@ -74,7 +74,8 @@ internal static class StatusCommand
         if (provider.State != ProviderStanding.Open)
         {
             text.WriteLine();
-            text.WriteLine($"Provider {provider.State}: {provider.Reason} (tried again at {provider.Until?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now by 'embeddings provider resume')");
+            var when = provider.Until is { } until ? $"tried again at {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now" : "tried by the next run, or now";
+            text.WriteLine($"Provider {provider.State}: {provider.Reason} ({when} by 'embeddings provider resume')");
         }
     }
 

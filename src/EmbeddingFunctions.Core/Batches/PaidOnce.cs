@@ -12,8 +12,9 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="time">The clock of the waits.</param>
 internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, SingleFlight? flights, TimeProvider time)
 {
-    // While another batch pays.
+    // While another batch pays; one that has not by the end of its patience may be waiting for this one.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
     /// <summary>Fills in what becomes of each text; a fault or a cancellation leaves in place what there is by then.</summary>
     /// <param name="texts">To be filled in.</param>
@@ -24,10 +25,11 @@ internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, Single
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
     public async Task Embed(EmbeddedTexts texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {
+        var begun = time.GetTimestamp();
         for (var left = texts.Undecided(); left.Count > 0; left = texts.Undecided())
         {
             // Marked before looking: what another batch has paid for in between is then found in the cache.
-            var own = flights is null ? left.ToHashSet() : await flights.Take(left, claim.Token, cancellation);
+            var own = flights is null || time.GetElapsedTime(begun) > _patience ? left.ToHashSet() : await flights.Take(left, claim.Token, cancellation);
             await TakeCached(texts, left, claim.Table.Rule, since, cancellation);
             await EmbedOwn(texts, own, claim.Table.Rule, meter, cancellation);
             if (own.Count < left.Count && texts.Undecided().Count > 0)

@@ -7,7 +7,7 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
 {
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
-    // Of so many stores one also clears away what is too old or too much.
+    // The first of so many stores also clears away what is too old or too much.
     private const int ClearEvery = 100;
 
     private const string FindEntries =
@@ -70,7 +70,7 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
             command.Parameters.Add(new() { Value = vectors.Select(entry => CacheEntry.Write(entry.Key, entry.Value.Span, time.GetUtcNow())).ToArray() });
             command.Parameters.Add(new() { Value = _kept });
             await command.ExecuteNonQueryAsync();
-            if (Interlocked.Increment(ref _stores) % ClearEvery == 0)
+            if (Interlocked.Increment(ref _stores) % ClearEvery == 1)
             {
                 await using var clear = database.CreateCommand(Clear);
                 clear.Parameters.Add(new() { Value = maxEntries });

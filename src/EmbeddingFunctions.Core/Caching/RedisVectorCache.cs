@@ -31,6 +31,16 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
             }
         }
 
+        // What was paid for while Redis was away, or took no writes, is in the table.
+        var missing = fingerprints.Where(fingerprint => !found.ContainsKey(fingerprint)).ToList();
+        if (missing.Count > 0)
+        {
+            foreach (var (fingerprint, vector) in await whileAway.Find(missing, dimensions, since, cancellation))
+            {
+                found[fingerprint] = vector;
+            }
+        }
+
         return found;
     }
 

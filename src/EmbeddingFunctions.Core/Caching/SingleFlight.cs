@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Caching;
 /// <summary>Lets one batch at a time pay for a text, of whatever process: a batch marks what it is about to ask for, and its marks stand for as long as its claims.</summary>
 internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
 {
-    // Of so many times one also clears away the marks of batches that are over.
+    // The first of so many times also clears away the marks of batches that are over.
     private const int ClearEvery = 200;
 
     // In the order of the keys, so that no two wait for each other in a circle.
@@ -65,10 +65,19 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
 
     private async Task ClearNowAndThen(CancellationToken cancellation)
     {
-        if (Interlocked.Increment(ref _takes) % ClearEvery == 0)
+        if (Interlocked.Increment(ref _takes) % ClearEvery != 1)
+        {
+            return;
+        }
+
+        try
         {
             await using var clear = database.CreateCommand(Clear);
             await clear.ExecuteNonQueryAsync(cancellation);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        {
+            // The next one will.
         }
     }
 }

@@ -7,6 +7,11 @@ internal sealed record FlowState
 {
     private static readonly TimeSpan _told = TimeSpan.FromMinutes(10);
 
+    private static readonly TimeSpan _longestPause = TimeSpan.FromMinutes(5);
+
+    // Of keys that nobody uses any more nothing need be known.
+    private static readonly TimeSpan _keyForgotten = TimeSpan.FromDays(1);
+
     public Pace Pace { get; init; } = new();
 
     /// <summary>Limits that the provider itself has named.</summary>
@@ -23,13 +28,13 @@ internal sealed record FlowState
     {
         var key = KeyOf(question.Key);
         var limits = Told is { } told && told.Until > now ? question.Limits.Least(told) : question.Limits;
-        var settled = question.Owed == 0 ? this : this with { Pace = Pace.Correct(limits, question.Owed) };
+        var settled = this with { Pace = (question.Owed == 0 ? Pace : Pace.Correct(limits, question.Owed)).Sane(now) };
         if (!key.IsWell(now) && key.Refuse(now) is { } refusal)
         {
             return (settled, refusal);
         }
 
-        if (Pause is { } pause && pause.Until > now)
+        if (PauseAt(now) is { } pause)
         {
             return (settled, new Answer.Paused(pause.Until - now, pause.Reason));
         }
@@ -48,25 +53,28 @@ internal sealed record FlowState
 
     /// <summary>Whether what was answered a while ago still stands.</summary>
     public bool StillStands(string key, Answer.Go answer, DateTimeOffset now) =>
-        KeyOf(key).Faults == answer.Faults && !(Pause?.Until > now);
+        KeyOf(key).Faults == answer.Faults && PauseAt(now) is null;
 
     /// <summary>The provider answered. A call that was sent before the last fault proves nothing about the time after it.</summary>
     public FlowState Succeeded(string key, Answer.Go answer, DateTimeOffset now) =>
-        KeyOf(key) is var known && known.Faults == answer.Faults && !known.IsWellForLong(now) ? With(key, known.Proven(now)) : this;
+        KeyOf(key) is var known && known.Faults == answer.Faults && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
 
     /// <summary>Whoever was to find out how the provider is did not.</summary>
     public FlowState GaveUp(string key) => With(key, KeyOf(key) with { ProbeUntil = default });
+
+    /// <summary>The call failed: nobody calls before the wait is over, or, without one, before a person acts. A call from before the key was proven anew says nothing.</summary>
+    public FlowState Failed(string key, Answer.Go answer, TimeSpan? wait, string reason, DateTimeOffset now) =>
+        KeyOf(key) is var known && known.Faults != answer.Faults && known.IsWell(now) ? this
+        : wait is { } pause ? Paused(key, pause, reason, now)
+        : With(key, known.Stopped(reason, now));
 
     /// <summary>Nobody calls before then, and after it one tries first.</summary>
     public FlowState Paused(string key, TimeSpan wait, string reason, DateTimeOffset now) =>
         Resting(wait, reason, now).With(key, KeyOf(key).Doubted());
 
-    /// <summary>Nothing will pass before a person acts.</summary>
-    public FlowState Stopped(string key, string reason, DateTimeOffset now) => With(key, KeyOf(key).Stopped(reason, now));
-
     /// <summary>Nobody calls before then, though nothing is wrong.</summary>
     public FlowState Resting(TimeSpan wait, string reason, DateTimeOffset now) =>
-        Pause is { } pause && pause.Until >= now + wait ? this : this with { Pause = new Closure(now + wait, reason) };
+        PauseAt(now) is { } pause && pause.Until >= now + wait ? this : this with { Pause = new Closure(now + wait, reason) };
 
     /// <summary>The provider named its limits.</summary>
     public FlowState Heard(int? requests, int? tokens, DateTimeOffset now) =>
@@ -75,14 +83,21 @@ internal sealed record FlowState
             : this with { Told = new ToldLimits(requests, tokens, now + _told) };
 
     /// <summary>A person says that it may be tried again.</summary>
-    public FlowState Resumed(string key) => (this with { Pause = null }).With(key, KeyOf(key) with { ProbeAt = default, ProbeUntil = default });
+    public FlowState Resumed(string key) => (this with { Pause = null, Pace = new(), Told = null }).With(key, KeyOf(key) with { ProbeAt = default, ProbeUntil = default });
 
     public ProviderStanding Standing(string model, string key, DateTimeOffset now) => KeyOf(key) switch
     {
-        { StopReason: { } reason } stopped => new(model, ProviderStanding.Stopped, reason, stopped.ProbeAt),
-        _ when Pause is { } pause && pause.Until > now => new(model, ProviderStanding.Waiting, pause.Reason, pause.Until),
+        { StopReason: { } reason } stopped => stopped.ProbeAt > now
+            ? new(model, ProviderStanding.Stopped, reason, stopped.ProbeAt)
+            : new(model, ProviderStanding.Untried, reason, null),
+        _ when PauseAt(now) is { } pause => new(model, ProviderStanding.Waiting, pause.Reason, pause.Until),
         _ => new(model, ProviderStanding.Open, null, null),
     };
+
+    // None is longer than two minutes: one that seems to be is of a clock that was set back.
+    private Closure? PauseAt(DateTimeOffset now) => Pause is { } pause && pause.Until > now && pause.Until < now + _longestPause ? pause : null;
+
+    private FlowState Pruned(DateTimeOffset now) => this with { Keys = Keys.RemoveRange(Keys.Where(key => key.Value.IsForgotten(now - _keyForgotten)).Select(key => key.Key)) };
 
     private KeyState KeyOf(string key) => Keys.GetValueOrDefault(key) ?? new KeyState();
 

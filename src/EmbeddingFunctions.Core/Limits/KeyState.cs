@@ -34,6 +34,8 @@ internal sealed record KeyState
     /// <summary>Saves most calls from saying that they succeeded.</summary>
     public bool IsWellForLong(DateTimeOffset now) => WellUntil > now + (_well * 0.8);
 
+    public bool IsForgotten(DateTimeOffset since) => WellUntil < since && ProbeAt < since;
+
     /// <returns>Why the caller may not be the one to try, or null: it may.</returns>
     public Answer? Refuse(DateTimeOffset now) =>
         ProbeUntil > now ? new Answer.Later(_lookAgain)

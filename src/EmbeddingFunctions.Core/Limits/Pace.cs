@@ -9,6 +9,9 @@ internal sealed record Pace
     /// <summary>Nobody takes a moment further ahead: one who then vanishes leaves a short gap.</summary>
     public static readonly TimeSpan Horizon = TimeSpan.FromSeconds(5);
 
+    // A request of more than a minute's tokens waits for a minute, and the next for two.
+    private static readonly TimeSpan _farthest = TimeSpan.FromMinutes(10);
+
     // Kept for people who wait for an answer: what batches have taken ahead and this together stay within the slack.
     private const double SharePerPerson = 0.1;
     private const double PersonsSlack = RateLimits.Slack - (SharePerPerson * 5 / 60);
@@ -21,6 +24,9 @@ internal sealed record Pace
 
     /// <summary>The latest moment that was taken.</summary>
     public DateTimeOffset Last { get; init; }
+
+    /// <summary>A clock that was set back, or nonsense from a provider, must not stop everybody: what is impossibly far ahead is forgotten.</summary>
+    public Pace Sane(DateTimeOffset now) => Later(RequestsFrom, Later(TokensFrom, PersonsFrom)) > now + _farthest ? new Pace() : this;
 
     /// <summary>How much too far ahead the next free moment is to be taken now; zero or less: it may be.</summary>
     public TimeSpan Ahead(DateTimeOffset now) => Later(RequestsFrom, TokensFrom) - now - Horizon;

@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Limits;
 /// <param name="redis">For whose absence it stands in; null: for none's.</param>
 internal sealed class PostgresFlowStore(NpgsqlDataSource database, TimeProvider time, RedisConnection? redis = null) : IFlowStore
 {
-    // By then all others have missed Redis too; before, they may be using its whole limit still.
+    // By then the others should have missed Redis too; before, they may be using its whole limit still.
     private static readonly TimeSpan _allKnow = TimeSpan.FromSeconds(30);
 
     private const int PatienceInSeconds = 2;

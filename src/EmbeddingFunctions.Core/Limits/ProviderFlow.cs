@@ -23,7 +23,7 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
         Change((state, _, now) => (state, look(state, now)), cancellation);
 
     /// <param name="change">Is given the state, the part of the limits that may be used, and the time; may be called more than once.</param>
-    /// <param name="cancellation">Ends it; the change may then be made or not.</param>
+    /// <param name="cancellation">Ends the waiting for one's turn, not the change: whoever made it must know.</param>
     public async Task<T> Change<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
@@ -31,7 +31,7 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
         {
             foreach (var store in stores)
             {
-                if (await TryChange(store, change, cancellation) is (true, var result))
+                if (await TryChange(store, change) is (true, var result))
                 {
                     return result!;
                 }
@@ -45,14 +45,30 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
         }
     }
 
+    /// <summary>Changes the state in every store that is not away.</summary>
+    public async Task ChangeEverywhere(Func<FlowState, FlowState> change)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            foreach (var store in stores)
+            {
+                await TryChange(store, (state, _, _) => (change(state), true));
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     public void Dispose() => _turn.Dispose();
 
     // What was seen last is most often still there: one round trip. If not, the exchange brings what is.
-    private async Task<(bool IsDone, T? Result)> TryChange<T>(
-        IFlowStore store, Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation)
+    private async Task<(bool IsDone, T? Result)> TryChange<T>(IFlowStore store, Func<FlowState, double, DateTimeOffset, (FlowState, T)> change)
     {
         var isOld = _seen.Remove(store, out var seen);
-        seen ??= Read(await store.Read(provider, cancellation));
+        seen ??= Read(await store.Read(provider, CancellationToken.None));
         while (seen is not null)
         {
             var (next, result) = change(seen.State, store.Part, Now(seen));
@@ -64,12 +80,12 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
                     return (true, result);
                 }
 
-                seen = Read(await store.Read(provider, cancellation));
+                seen = Read(await store.Read(provider, CancellationToken.None));
             }
             else
             {
                 var text = JsonSerializer.Serialize(next, _json);
-                var kept = await store.Exchange(provider, seen.Text, text, cancellation);
+                var kept = await store.Exchange(provider, seen.Text, text, CancellationToken.None);
                 if (kept?.IsExchanged == true)
                 {
                     Remember(store, new Seen(text, next, kept.Now, time.GetTimestamp()));
@@ -94,7 +110,20 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
     private DateTimeOffset Now(Seen seen) => seen.Now + time.GetElapsedTime(seen.At);
 
     private Seen? Read(KeptFlow? kept) => kept is null ? null
-        : new Seen(kept.State, kept.State is null ? new FlowState() : JsonSerializer.Deserialize<FlowState>(kept.State, _json)!, kept.Now, time.GetTimestamp());
+        : new Seen(kept.State, Parse(kept.State), kept.Now, time.GetTimestamp());
+
+    // What cannot be read is found out anew.
+    private static FlowState Parse(string? state)
+    {
+        try
+        {
+            return state is null ? new FlowState() : JsonSerializer.Deserialize<FlowState>(state, _json) ?? new FlowState();
+        }
+        catch (JsonException)
+        {
+            return new FlowState();
+        }
+    }
 
     private sealed record Seen(string? Text, FlowState State, DateTimeOffset Now, long At);
 }

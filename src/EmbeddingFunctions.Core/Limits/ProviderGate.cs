@@ -49,6 +49,8 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
                 {
                     return await Report(line.Flow, go, call);
                 }
+
+                await GiveUp(line.Flow, go);
             }
             finally
             {
@@ -85,7 +87,7 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         LineOf(model).Flow.Look((state, now) => state.Standing(model, account.Key, now), cancellation);
 
     /// <summary>Lets the next call through, whatever was known.</summary>
-    public Task Resume(string model) => Note(LineOf(model).Flow, (state, _) => state.Resumed(account.Key));
+    public Task Resume(string model) => LineOf(model).Flow.ChangeEverywhere(state => state.Resumed(account.Key));
 
     public void Dispose()
     {
@@ -107,9 +109,9 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
                 case Answer.Go go:
                     return go;
                 case Answer.Stopped stopped:
-                    throw new ProviderException(ProviderFault.Configuration, $"{stopped.Reason} (it is tried again at {stopped.ProbeAt.UtcDateTime:HH:mm:ss} UTC, or now by 'embeddings provider resume')");
+                    throw new ProviderException(ProviderFault.Configuration, $"{stopped.Reason} (it is tried again at {stopped.ProbeAt.UtcDateTime:HH:mm:ss} UTC, or now by 'embeddings provider resume')") { IsLocal = true };
                 case Answer.Paused paused when paused.Wait > LongestWait:
-                    throw new ProviderException(ProviderFault.Passing, paused.Reason) { RetryAfter = paused.Wait };
+                    throw new ProviderException(ProviderFault.Passing, paused.Reason) { RetryAfter = paused.Wait, IsLocal = true };
                 case Answer.Paused paused:
                     await Delay(paused.Wait, cancellation);
                     break;
@@ -160,11 +162,14 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
             await NoteWell(flow, go);
             throw;
         }
+        catch (ProviderException e) when (e.IsLocal)
+        {
+            await GiveUp(flow, go);
+            throw;
+        }
         catch (ProviderException e)
         {
-            await Note(flow, (state, now) => e.Fault == ProviderFault.Configuration
-                ? state.Stopped(account.Key, e.Message, now)
-                : state.Paused(account.Key, e.RetryAfter ?? _breath, e.Message, now));
+            await Note(flow, (state, now) => state.Failed(account.Key, go, e.Fault == ProviderFault.Configuration ? null : e.RetryAfter ?? _breath, e.Message, now));
             throw;
         }
         catch (OperationCanceledException)

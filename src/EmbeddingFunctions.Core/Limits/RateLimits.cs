@@ -16,8 +16,10 @@ internal sealed record RateLimits(double Requests, double Tokens)
 
     public TimeSpan SpanOf(double tokens) => Window * (tokens / Tokens);
 
-    /// <returns>The smaller of each.</returns>
-    public RateLimits Least(ToldLimits told) => new(Math.Min(Requests, told.Requests ?? Requests), Math.Min(Tokens, told.Tokens ?? Tokens));
+    /// <returns>The smaller of each; what is less than a hundredth is taken for nonsense.</returns>
+    public RateLimits Least(ToldLimits told) => new(Least(Requests, told.Requests), Least(Tokens, told.Tokens));
+
+    private static double Least(double limit, int? told) => told is { } number && (double.IsInfinity(limit) || number >= limit / 100) ? Math.Min(limit, number) : limit;
 
     public RateLimits Part(double part) => new(Requests * part, Tokens * part);
 }

@@ -36,6 +36,11 @@ internal sealed class RedisFlowStore(RedisConnection redis) : IFlowStore
 
         var parts = (RedisResult[])answer!;
         var state = (string?)parts[1];
+        if ((int)parts[0] == 1)
+        {
+            redis.IsOfUse();
+        }
+
         return new KeptFlow(string.IsNullOrEmpty(state) ? null : state, Time((long)parts[2], (long)parts[3]), (int)parts[0] == 1);
     }
 

@@ -47,7 +47,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
         {
             return await _pipeline.ExecuteAsync(async attempt => await base.GenerateAsync(inputs, options, attempt.CancellationToken), context);
         }
-        catch (ProviderException e) when (e.Fault == ProviderFault.Passing)
+        catch (ProviderException e) when (e.Fault == ProviderFault.Passing && !e.IsLocal)
         {
             // Whoever calls next finds the pause instead of a provider that is known to be busy.
             var pause = e.RetryAfter ?? ProviderGate.StandardPause;

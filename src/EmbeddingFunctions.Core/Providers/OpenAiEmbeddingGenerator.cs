@@ -62,7 +62,7 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
     {
         ClientResultException { Status: not 0 } refusal => OpenAiFaults.From(refusal, redaction),
         OperationCanceledException or TimeoutException => Timeout(e),
-        AuthenticationFailedException => new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e),
+        AuthenticationFailedException => new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e) { IsLocal = true },
         _ when e.GetBaseException() is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Malformed("it is too large", e),
         HttpRequestException or IOException or ClientResultException or AggregateException =>
             new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {e.GetBaseException().Message}"), e),

@@ -18,8 +18,6 @@ public sealed class Health
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(_patience);
         var checks = new List<HealthCheck> { await Try("database", Reach) };
         IReadOnlyList<Corpus> migrated = [];
         if (checks[0].IsHealthy)
@@ -37,6 +35,8 @@ public sealed class Health
 
         async Task<HealthCheck> Try(string name, Func<CancellationToken, Task> check)
         {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            patience.CancelAfter(_patience);
             try
             {
                 await check(patience.Token);

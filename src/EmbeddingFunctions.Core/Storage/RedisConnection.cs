@@ -29,8 +29,11 @@ internal sealed class RedisConnection : IDisposable
     /// <summary>Whether it cannot be asked now.</summary>
     public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected || _coolOff.IsOn;
 
-    /// <summary>For how long nobody has got an answer.</summary>
+    /// <summary>For how long it has not been of use, see <see cref="IsOfUse"/>.</summary>
     public TimeSpan AwayFor => _awaySince is { } since ? _time.GetElapsedTime(since) : TimeSpan.Zero;
+
+    /// <summary>It has taken a write: answers alone are no sign, as a full or demoted server still gives them.</summary>
+    public void IsOfUse() => _awaySince = null;
 
     /// <returns>The command's answer, or the default if Redis is away or does not answer in time.</returns>
     public async Task<T?> Ask<T>(Func<IDatabase, Task<T>> command, CancellationToken cancellation)
@@ -44,9 +47,7 @@ internal sealed class RedisConnection : IDisposable
 
         try
         {
-            var answer = await command(_connecting.Result.GetDatabase()).WaitAsync(_patience, cancellation);
-            _awaySince = null;
-            return answer;
+            return await command(_connecting.Result.GetDatabase()).WaitAsync(_patience, cancellation);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {

@@ -8,13 +8,13 @@ public sealed class PostgresVectorCacheTests : VectorCacheTests
     public async Task It_keeps_no_more_than_its_bound()
     {
         var small = new PostgresVectorCache(Database.Source, Key, TimeProvider.System, maxEntries: 5);
-        for (var i = 0; i < 100; i++)
+        for (var i = 0; i < 101; i++)
         {
             await small.Store([Entry($"text {i}", i)]);
         }
 
         Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM embedding_cache"));
-        Assert.Single(await Find("text 99"));
+        Assert.Single(await Find("text 100"));
     }
 
     [Fact]

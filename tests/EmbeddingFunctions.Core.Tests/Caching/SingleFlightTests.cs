@@ -57,7 +57,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
     public async Task Marks_of_batches_that_are_over_are_cleared_away()
     {
         var flights = new SingleFlight(_database.Source, Key);
-        for (var i = 0; i < 200; i++)
+        for (var i = 0; i < 201; i++)
         {
             await flights.Take([$"text {i}"], Guid.NewGuid(), default);
         }

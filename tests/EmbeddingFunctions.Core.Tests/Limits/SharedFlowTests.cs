@@ -184,6 +184,83 @@ public sealed class SharedFlowTests : IDisposable
         Assert.InRange(TimeOf(gate, calls: 6), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6));
     }
 
+    [Fact]
+    public async Task A_fault_of_one_machine_stops_nobody_else()
+    {
+        var noToken = new ProviderException(ProviderFault.Configuration, "no token") { IsLocal = true };
+        await Assert.ThrowsAsync<ProviderException>(() => Call(Gate(), () => throw noToken));
+
+        Assert.Equal(1, await Call(Gate(), () => Task.FromResult(1)));
+        Assert.Equal(ProviderStanding.Open, (await Gate().Standing(Model, default)).State);
+    }
+
+    [Fact]
+    public async Task A_fault_of_a_call_from_before_the_key_was_proven_anew_says_nothing()
+    {
+        var (gate, early) = (Gate(), new TaskCompletionSource<int>());
+        await Call(gate, () => Task.FromResult(1));
+        var slow = Call(gate, () => early.Task);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(Gate(), () => throw _wrongKey));
+        await gate.Resume(Model);
+        await Call(gate, () => Task.FromResult(1));
+
+        early.SetException(_wrongKey);
+        await Assert.ThrowsAsync<ProviderException>(() => slow);
+
+        Assert.Equal(ProviderStanding.Open, (await gate.Standing(Model, default)).State);
+    }
+
+    [Fact]
+    public async Task Whoever_finds_a_pause_does_not_make_it_longer()
+    {
+        var gate = Gate();
+        await Assert.ThrowsAsync<ProviderException>(() => Call(gate, () => throw Busy(TimeSpan.FromSeconds(60))));
+        _clock.Advance(TimeSpan.FromSeconds(20));
+        using var generator = new RetryingEmbeddingGenerator(
+            new ThrottledEmbeddingGenerator(new ScriptedGenerator(_clock), gate, new InFlight(1, _clock), Model), gate, Model, _clock);
+        await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["a"]));
+
+        Assert.Equal(_clock.GetUtcNow().AddSeconds(40), (await gate.Standing(Model, default)).Until);
+    }
+
+    [Fact]
+    public async Task A_stop_that_may_be_tried_again_is_shown_as_untried()
+    {
+        await Assert.ThrowsAsync<ProviderException>(() => Call(Gate(), () => throw _wrongKey));
+        _clock.Advance(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(new ProviderStanding(Model, ProviderStanding.Untried, "wrong key", null), await Gate().Standing(Model, default));
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_set_back_stops_nobody_for_long()
+    {
+        await Call(Gate(new RateLimits(60, 1_000)), () => Task.FromResult(1));
+        _clock.Advance(TimeSpan.FromHours(-5));
+
+        Assert.True(TimeOf(Gate(new RateLimits(60, 1_000)), calls: 1) < TimeSpan.FromSeconds(5));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(599)]
+    public async Task A_limit_of_less_than_a_hundredth_is_taken_for_nonsense(int told)
+    {
+        var gate = Gate(new RateLimits(60_000, 1_000_000));
+        await Call(gate, () => Task.FromResult(1));
+        await gate.Told(Model, new ProviderLimits(told, null, null));
+
+        Assert.True(TimeOf(gate, calls: 5) < TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task A_state_that_cannot_be_read_is_found_out_anew()
+    {
+        await _store.Exchange("provider model", null, "{\"pace\": 7}", default);
+
+        Assert.Equal(1, await Call(Gate(), () => Task.FromResult(1)));
+    }
+
     private static ProviderException Busy(TimeSpan wait) => new(ProviderFault.Passing, "busy") { RetryAfter = wait };
 
     private ProviderGate Gate(RateLimits? limits = null, string key = "key")

@@ -82,6 +82,7 @@ public sealed class ClipsBugTests : ClipsTest
         }
 
         Assert.Equal(1, Fake.RequestCount);
+        await Database.Execute("DELETE FROM embedding_provider_flow");
         await using (var engine = new TestEngine(Database, Fake))
         using (Fake.Script(Requests.All, Fault.BadInput()))
         {

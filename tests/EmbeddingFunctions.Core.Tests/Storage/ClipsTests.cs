@@ -73,7 +73,7 @@ public sealed class ClipsTests : ClipsTest
         Assert.True((await Engine.Get<Health>().Check(default)).IsHealthy);
         var findings = await Engine.Get<Doctor>().Examine(Engine.Get<CorpusSet>().All, default);
         Assert.All(findings, finding => Assert.True(finding.IsWell, finding.Message));
-        Assert.Contains(findings, finding => finding.Message == "not migrated, so nothing is done for workspace");
+        Assert.Contains(findings, finding => finding.Message == "not migrated, so nothing is done for workspace, documents");
         Assert.Equal(["clips"], await Engine.Get<RunDesk>().StartDue(new Runs.RecordingEngine(), default));
     }
 
@@ -84,7 +84,7 @@ public sealed class ClipsTests : ClipsTest
         await Backfill();
         var removal = Engine.Get<CorpusRemoval>();
 
-        Assert.Equal("clips: the columns embedding, embedding_generated_at, embedding_model, embedding_rule, content_hash, their indexes and the trigger, with 3 vectors", (await removal.Plan("clips", default))[0]);
+        Assert.Equal("clips: the columns embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash, their indexes and the trigger, with 3 vectors", (await removal.Plan("clips", default))[0]);
         await removal.Remove("clips", null, default);
 
         Assert.Equal(
