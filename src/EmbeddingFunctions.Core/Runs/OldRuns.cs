@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
@@ -33,6 +34,27 @@ internal sealed class OldRuns(NpgsqlDataSource database)
         await Execute(EndSilentRuns, cancellation, corpus, Silence, _abandoned);
         await Execute(DropOldRuns, cancellation, corpus, _kept);
     }
+
+    /// <summary>Forgets what is past its time or of items that are gone: failures and dead workers' claims of deleted rows, and expired copies of vectors.</summary>
+    public async Task Tidy(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        foreach (var table in corpus.Tables)
+        {
+            await Execute(DropClaimsOfGone(table), cancellation, corpus.Corpus.Name, table.Kind);
+        }
+
+        if (corpus.Corpus.SimilarityCache)
+        {
+            await Execute("SELECT cleanup_expired_cache()", cancellation);
+        }
+    }
+
+    private static string DropClaimsOfGone(BoundTable table) =>
+        $"""
+        DELETE FROM embedding_claims c
+        WHERE  c.corpus = $1 AND c.kind = $2 AND (c.leased_until IS NULL OR c.leased_until < now())
+        AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = c.item_id::{table.IdType})
+        """;
 
     private async Task Execute(string sql, CancellationToken cancellation, params object[] values)
     {

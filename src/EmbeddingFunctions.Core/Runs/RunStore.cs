@@ -83,6 +83,7 @@ internal sealed class RunStore(
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await scope.Check(corpus, request, cancellation);
         await oldRuns.Tidy(request.Corpus, cancellation);
+        await oldRuns.Tidy(corpus, cancellation);
         await requests.Record(request, run.RunId, RunHost.Command, eventId: null, dueAt: null, cancellation);
         await using var command = Command(TakeSlot, run.RunId, request.Corpus, corpus.Corpus.StartsPerMinute);
         return time.GetUtcNow() + (TimeSpan)(await command.ExecuteScalarAsync(cancellation))!;

@@ -92,6 +92,38 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_begins_by_clearing_the_similarity_cache_of_what_is_past_its_time()
+    {
+        await _workspace.Items(await _workspace.Repository(), 2);
+        await _engine.Run();
+        await _database.Execute("UPDATE similarity_cache SET created_at = now() - interval '169 hours' WHERE item_id = (SELECT min(item_id) FROM similarity_cache)");
+
+        await Runs.Start(Input(), default);
+
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM similarity_cache"));
+    }
+
+    [Fact]
+    public async Task A_run_begins_by_forgetting_claims_and_failures_of_deleted_rows_and_no_others()
+    {
+        var repository = await _workspace.Repository();
+        var stays = await _workspace.Item(repository, "stays");
+        await _database.Execute(
+            """
+            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until, reason)
+            SELECT 'workspace', 'issue', id, 'p', token, leased_until, reason
+            FROM   (VALUES (gen_random_uuid()::text, gen_random_uuid(), now() - interval '1 second', NULL), (gen_random_uuid()::text, NULL, NULL, 'refused'),
+                           ($1, gen_random_uuid(), now() - interval '1 second', NULL), ('00000000-0000-0000-0000-000000000001', gen_random_uuid(), now() + interval '1 minute', NULL))
+                   AS c (id, token, leased_until, reason)
+            """, stays);
+
+        await Runs.Start(Input(), default);
+
+        Assert.Equal(["00000000-0000-0000-0000-000000000001", stays],
+            (await _database.Rows("SELECT item_id FROM embedding_claims")).Select(row => (string)row[0]!).Order());
+    }
+
+    [Fact]
     public async Task A_run_whose_process_fell_silent_is_ended_by_the_next()
     {
         var silent = Input();

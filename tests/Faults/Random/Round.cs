@@ -134,7 +134,8 @@ internal sealed class Round(int seed)
         await worker.DisposeAsync();
     }
 
-    // All workers are dead by now, so every lease is a dead one's; what failed is tried until it is given up.
+    // All workers are dead by now, so every lease is a dead one's; what failed is tried until it is given up. A provider that was
+    // stopped for what it answered in the storm is tried anew.
     private static async Task Finish(TestDatabase database, FakeOpenAi fake)
     {
         const string IsDone = "SELECT NOT EXISTS (SELECT FROM items_needing_embeddings_priority) AND NOT EXISTS (SELECT FROM embedding_claims WHERE token IS NOT NULL OR NOT is_dead)";
@@ -145,6 +146,7 @@ internal sealed class Round(int seed)
                 UPDATE embedding_claims
                 SET    leased_until = CASE WHEN token IS NOT NULL THEN now() - interval '1 second' END, retry_at = CASE WHEN retry_at IS NOT NULL THEN now() END;
                 DELETE FROM embedding_start_slots;
+                DELETE FROM embedding_provider_flow;
                 """);
             await using var engine = new TestEngine(database, fake);
             await engine.Run();
