@@ -112,7 +112,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         return
             $"""
             WITH found AS (
-                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, t.content_hash, t.embedding IS NOT NULL AS has_vector,
+                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, t.content_hash, {table.Vector} IS NOT NULL AS has_vector,
                        {string.Join(", ", table.TextColumns.Select((column, i) => $"{column} AS text_{i}"))},
                        {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t

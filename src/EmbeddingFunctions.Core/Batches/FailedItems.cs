@@ -140,7 +140,7 @@ public sealed class FailedItems
             {ChunkWrite.Forget(table, "forgotten")}
             ignored AS (
                 UPDATE {table.Table} t
-                SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL, embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = i.mark
+                SET    {table.VectorName} = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL, embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = i.mark
                 FROM   input i JOIN forgotten USING (item_id)
                 WHERE  {table.Id} = i.item_id::{table.IdType} AND {table.Version} = i.version
                 RETURNING 1

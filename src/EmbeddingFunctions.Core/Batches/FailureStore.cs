@@ -106,7 +106,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         $"""
 
             UPDATE {table.Table} t
-            SET    embedding = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL,
+            SET    {table.VectorName} = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL,
                    embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = '{BoundTable.DeadMark}'
             FROM   judged j
             WHERE  j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version

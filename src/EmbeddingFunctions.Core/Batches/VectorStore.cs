@@ -93,8 +93,8 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             ),
             written AS (
                 UPDATE {table.Table} t
-                SET    embedding = CASE i.outcome WHEN '{nameof(Outcome.Embedded)}' THEN {Vector("i.slot")}
-                                                  WHEN '{nameof(Outcome.Unchanged)}' THEN t.embedding END,
+                SET    {table.VectorName} = CASE i.outcome WHEN '{nameof(Outcome.Embedded)}' THEN {Vector("i.slot")}
+                                                  WHEN '{nameof(Outcome.Unchanged)}' THEN {table.Vector} END,
                        embedding_generated_at = clock_timestamp(),
                        embedding_model = {Sql.Literal(table.Rule.Model)},
                        embedding_rule = {Sql.Literal(table.Rule.Id)},
@@ -105,7 +105,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 WHERE  {table.Id} = i.item_id::{table.IdType}
                 AND    {table.Partition} = $9::{table.PartitionType} {active}
                 AND    {table.Version} = i.version
-                RETURNING i.item_id, i.outcome, i.hash, t.embedding
+                RETURNING i.item_id, i.outcome, i.hash, {table.Vector} AS embedding
             ),
             {(corpus.Corpus.SimilarityCache ? SimilarityCache(table) : "")}
             {ChunkWrite.Replace(table, first: 18, Vector)}

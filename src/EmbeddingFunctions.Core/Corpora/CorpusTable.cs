@@ -3,6 +3,8 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>One table of a corpus: each row is an item.</summary>
 public sealed record CorpusTable
 {
+    internal const string StandardVector = "embedding";
+
     /// <summary>What an item of this table is called, for example <c>issue</c>; with the id it identifies the item.</summary>
     public required string Kind { get; init; }
 
@@ -17,6 +19,9 @@ public sealed record CorpusTable
 
     /// <summary>What is embedded: words and columns, for example <c>[ISSUE] {title} {body}</c>.</summary>
     public required string Text { get; init; }
+
+    /// <summary>The column that holds the row's vector; a migration makes it where it is missing.</summary>
+    public string Vector { get; init; } = StandardVector;
 
     /// <summary>When the row last changed: newest go first, and a later change than the vector's makes the item pending.</summary>
     public string? ChangedAt { get; init; }

@@ -9,6 +9,9 @@ internal static class TableRules
     // OpenAI's longest input.
     private const int MaxChunk = 8_191;
 
+    /// <summary>What each table is given besides its vector.</summary>
+    internal static readonly string[] OwnColumns = ["embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
+
     public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
         (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
             .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
@@ -21,6 +24,8 @@ internal static class TableRules
         corpus.Tables.GroupBy(table => table.Table)
             .Where(group => group.Count() > 1 && group.Select(Filter).Append("").Distinct().Count() <= group.Count())
             .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own")
+            .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.DistinctBy(table => table.Vector).Count() > 1)
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} keep their vectors in different columns of '{group.Key}': a row holds one vector"))
             .Concat(corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
                 .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"))
             .Concat(corpus.Tables.Where(table => table.Chunks is not null).GroupBy(table => table.Chunks!.Table).Where(group => group.DistinctBy(table => table.Table).Count() > 1)
@@ -72,6 +77,11 @@ internal static class TableRules
         if (TextTemplate.Problem(table.Text) is { } problem)
         {
             yield return new("text", $"the text '{table.Text}' {problem}");
+        }
+
+        if (!CorpusRules.IsTableName(table.Vector) || OwnColumns.Contains(table.Vector))
+        {
+            yield return new("vector", $"vector is '{table.Vector}'; it takes the name of a column of its own, of 1 to 63 bytes");
         }
 
         foreach (var message in CheckChunks(table))

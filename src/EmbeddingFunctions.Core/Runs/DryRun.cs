@@ -64,7 +64,7 @@ public sealed class DryRun
         var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
         await using var command = _database.CreateCommand(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, t.embedding IS NOT NULL, {string.Join(", ", table.TextColumns)}
+            SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, {table.Vector} IS NOT NULL, {string.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
             WHERE  {table.Due(request.Scope(forceBefore), "$6")} {active}{table.Selected(request.Selection, "$5")}
             AND    {ClaimStore.NotHeld(table)}

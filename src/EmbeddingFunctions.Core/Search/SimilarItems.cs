@@ -22,17 +22,17 @@ public sealed class SimilarItems
         // rule, or of a text that was edited since, is comparable with nothing.
         var found = bound.Tables.Select(table =>
             $"""
-            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, t.embedding
+            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.Vector} AS embedding
              FROM   {table.Table} t
              WHERE  {table.TextColumns.First()} = $1 AND {Current(table)} LIMIT 1)
             """);
         var near = bound.Tables.Select(table =>
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
-                    1 - (t.embedding <=> (SELECT embedding FROM wanted)) AS similarity
+                    1 - ({table.Vector} <=> (SELECT embedding FROM wanted)) AS similarity
              FROM   {table.Table} t
              WHERE  {Current(table)}
-             ORDER  BY t.embedding <=> (SELECT embedding FROM wanted) LIMIT $2)
+             ORDER  BY {table.Vector} <=> (SELECT embedding FROM wanted) LIMIT $2)
             """);
         await using var command = _database.CreateCommand(
             $"""
@@ -55,7 +55,7 @@ public sealed class SimilarItems
         return items;
     }
 
-    private static string Current(BoundTable table) => $"t.embedding IS NOT NULL AND t.embedding_rule = {Sql.Literal(table.Rule.Id)}{table.Filter}";
+    private static string Current(BoundTable table) => $"{table.Vector} IS NOT NULL AND t.embedding_rule = {Sql.Literal(table.Rule.Id)}{table.Filter}";
 }
 
 /// <param name="Similarity">1 minus the cosine distance: 1 is the same direction.</param>

@@ -82,7 +82,7 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}'),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
                    count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}')
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, t.embedding IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits,
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left
                    FROM   {table.Table} t
                    LEFT   JOIN embedding_failures f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text

@@ -69,11 +69,18 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public bool HasPartition => table.Partition is not null;
 
+    /// <summary>The column of the vectors as declared, and as SQL writes it after no row's name.</summary>
+    public string VectorColumn => table.Vector;
+
+    public string VectorName => Sql.Identifier(table.Vector);
+
+    public string Vector => Column(table.Vector);
+
     public string VectorColumnType => VectorTypeOf(corpus);
 
     public string CosineOperators => corpus.VectorType == VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops";
 
-    public bool HasStandardIndex => corpus.Index == new VectorIndex();
+    public bool HasStandardIndex => corpus.Index == new VectorIndex() && table.Vector == CorpusTable.StandardVector;
 
     public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 
@@ -112,7 +119,7 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
         $"""
         ({row}"embedding_rule" IS DISTINCT FROM {Sql.Literal(Rule.Id)}
             {(ChangedAt is null ? "" : $"""OR {row}"embedding_generated_at" < {ChangedAt}""")}
-            OR ({row}"embedding" IS NULL AND length({row}"content_hash") = 64)){Filter}
+            OR ({Vector} IS NULL AND length({row}"content_hash") = 64)){Filter}
         """;
 
     /// <summary>Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left behind.</summary>

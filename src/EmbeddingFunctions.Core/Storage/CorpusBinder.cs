@@ -71,9 +71,9 @@ internal static class CorpusBinder
             }
         }
 
-        if (found.Columns.GetValueOrDefault("embedding") is { } embedding && VectorType(embedding) is var type && type != BoundTable.VectorTypeOf(corpus))
+        if (found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type && type != BoundTable.VectorTypeOf(corpus))
         {
-            yield return new("", $"the column {found.Name}.embedding is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
+            yield return new("", $"the column {found.Name}.{table.Vector} is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
                 + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
         }
     }

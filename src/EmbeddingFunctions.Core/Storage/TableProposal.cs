@@ -17,7 +17,7 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
     private static readonly string[] _telling = ["title", "headline", "subject", "name", "summary", "tldr", "abstract", "description", "body", "content", "text", "message"];
     private static readonly string[] _changed = ["updated_at", "modified_at", "changed_at", "edited_at", "last_modified", "updated", "modified"];
     private static readonly string[] _created = ["created_at", "inserted_at", "published_at", "created", "inserted"];
-    private static readonly string[] _ours = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
+    private static readonly string[] _ours = ["embedding", .. TableRules.OwnColumns];
 
     private static readonly JsonSerializerOptions _json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

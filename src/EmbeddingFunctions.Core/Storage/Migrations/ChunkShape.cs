@@ -27,7 +27,7 @@ internal static class ChunkShape
     /// <summary>Vectors whose chunks are not there, because somebody dropped their table, are to be made anew.</summary>
     public static string CreateEmpty(BoundTable table) =>
         $"""
-        UPDATE {table.Table} t SET "embedding_rule" = NULL, "content_hash" = NULL WHERE t."embedding" IS NOT NULL{table.Filter};
+        UPDATE {table.Table} t SET "embedding_rule" = NULL, "content_hash" = NULL WHERE {table.Vector} IS NOT NULL{table.Filter};
         {Create(table)}
         """;
 

@@ -45,8 +45,9 @@ public sealed class CorpusRemoval
         foreach (var table in await Tables(corpus, cancellation))
         {
             plan.AddRange(ChunksOf(corpus, table).Select(chunks => $"the table {chunks}"));
-            await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey("embedding") ? "embedding IS NOT NULL" : "false")}");
-            plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table))}, their indexes and the trigger, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
+            var vector = VectorOf(corpus, table);
+            await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey(vector) ? $"{Sql.Identifier(vector)} IS NOT NULL" : "false")}");
+            plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table, vector))}, their indexes and the trigger, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
         }
 
         plan.AddRange(await HasRules(name, cancellation) ? ["its runs, claims and failures"] : []);
@@ -75,7 +76,7 @@ public sealed class CorpusRemoval
                     await Run(ChunkShape.Removal(table, chunks), cancellation);
                 }
 
-                await Run(CorpusShape.Removal(table), cancellation);
+                await Run(CorpusShape.Removal(table, VectorOf(corpus, table)), cancellation);
             }
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
@@ -91,8 +92,12 @@ public sealed class CorpusRemoval
     }
 
     private static IEnumerable<string> ChunksOf(Corpus corpus, FoundTable table) =>
-        corpus.Tables.Where(declared => declared.Table == table.Name || declared.Table == $"{table.Schema}.{table.Name}")
-            .Select(declared => declared.Chunks?.Table).OfType<string>().Distinct();
+        DeclaredFor(corpus, table).Select(declared => declared.Chunks?.Table).OfType<string>().Distinct();
+
+    private static string VectorOf(Corpus corpus, FoundTable table) => DeclaredFor(corpus, table).First().Vector;
+
+    private static IEnumerable<CorpusTable> DeclaredFor(Corpus corpus, FoundTable table) =>
+        corpus.Tables.Where(declared => declared.Table == table.Name || declared.Table == $"{table.Schema}.{table.Name}");
 
     private async Task<bool> HasRules(string name, CancellationToken cancellation)
     {

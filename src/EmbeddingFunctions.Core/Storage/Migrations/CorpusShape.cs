@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
@@ -8,8 +9,6 @@ internal static class CorpusShape
 {
     // Postgres cuts longer names, two of which could then be one.
     private const int MaxNameBytes = 63;
-
-    private static readonly string[] _columns = ["embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
 
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
     public static string Id(BoundCorpus corpus)
@@ -21,12 +20,12 @@ internal static class CorpusShape
         return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
     }
 
-    public static bool HasColumns(BoundTable table) => _columns.All(table.Found.Columns.ContainsKey);
+    public static bool HasColumns(BoundTable table) => TableRules.OwnColumns.Append(table.VectorColumn).All(table.Found.Columns.ContainsKey);
 
     public static string Columns(BoundTable table) =>
         $"""
         ALTER TABLE {table.Table}
-            ADD COLUMN IF NOT EXISTS "embedding" {table.VectorColumnType},
+            ADD COLUMN IF NOT EXISTS {table.VectorName} {table.VectorColumnType},
             ADD COLUMN IF NOT EXISTS "embedding_generated_at" timestamptz,
             ADD COLUMN IF NOT EXISTS "embedding_model" text,
             ADD COLUMN IF NOT EXISTS "embedding_rule" text,
@@ -35,18 +34,18 @@ internal static class CorpusShape
         """;
 
     /// <summary>Takes the trigger and the columns away, and with the columns their indexes.</summary>
-    public static string Removal(FoundTable table) =>
+    public static string Removal(FoundTable table, string vector) =>
         $"""
         DROP TRIGGER IF EXISTS {TriggerName(table)} ON {table.Quoted};
         DROP FUNCTION IF EXISTS {FunctionName(table)}();
-        ALTER TABLE {table.Quoted} {string.Join(", ", Columns(table).Select(column => $"DROP COLUMN {Sql.Identifier(column)}"))}
+        ALTER TABLE {table.Quoted} {string.Join(", ", Columns(table, vector).Select(column => $"DROP COLUMN {Sql.Identifier(column)}"))}
         """;
 
     /// <summary>Whether a migration gave the table its columns: no other program has one of this name.</summary>
     public static bool IsMigrated(FoundTable table) => table.Columns.ContainsKey("embedding_rule");
 
     /// <summary>The columns of a table that a migration made, or found.</summary>
-    public static IEnumerable<string> Columns(FoundTable table) => _columns.Append(TextSearchShape.Column).Where(table.Columns.ContainsKey);
+    public static IEnumerable<string> Columns(FoundTable table, string vector) => TableRules.OwnColumns.Prepend(vector).Append(TextSearchShape.Column).Where(table.Columns.ContainsKey);
 
     /// <summary>
     /// An edit of the text makes the row pending in the writer's own transaction, whatever the writer's clock says.
@@ -104,7 +103,7 @@ internal static class CorpusShape
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
         yield return (Name("embedding_pending", table, pending), $"ON {table.Table} {pending}");
         yield return (Name("embedding_age", table, age), $"ON {table.Table} {age}");
-        var hnsw = $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})";
+        var hnsw = $"USING hnsw ({table.VectorName} {table.CosineOperators}) WITH ({table.IndexParameters})";
         yield return (Name("embedding_hnsw", table, table.HasStandardIndex ? null : hnsw), $"ON {table.Table} {hnsw}");
     }
 
