@@ -14,6 +14,7 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     DoctorCommand.Create(),
     ProviderCommand.Create(),
     FailuresCommand.Create(),
+    QueueCommand.Create(),
     CorpusCommand.Create(),
 };
 HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");

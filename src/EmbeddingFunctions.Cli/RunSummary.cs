@@ -48,6 +48,12 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     public void Print(Output output)
     {
         output.Result(ForMachines(), ForPeople);
+        Advise(output);
+    }
+
+    /// <summary>What to do, if there is anything.</summary>
+    public void Advise(Output output)
+    {
         if (Advice is { } advice)
         {
             output.Note(advice);

@@ -5,6 +5,7 @@ using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
@@ -116,6 +117,8 @@ public static class EmbeddingServices
                 s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
                 s.GetRequiredService<EmbeddingSettings>().Provider == ProviderChoice.Local ? null : s.GetRequiredService<SingleFlight>(), s.GetRequiredService<TimeProvider>()))
             .AddSingleton<BatchEmbedder>()
+            .AddSingleton<QueueIntake>()
+            .AddSingleton(s => new QueueRows(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton<PagePlanner>()
             .AddSingleton<RunScope>()
             .AddSingleton<RunRequests>()

@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Cli.Commands;
 /// <summary>What may be said of a backfill on the command line.</summary>
 internal sealed class BackfillOptions
 {
-    private const int MaxBatchSize = 2_048;
+    public const int MaxBatchSize = 2_048;
     private const int MaxInputs = 2_048;
     private const int MaxPageSize = 10_000;
     private const int MaxConcurrency = 256;

@@ -50,36 +50,21 @@ internal static class FailuresCommand
     private static CommandWithExamples Decide(string name, string description, Func<FailedItems, string, FailureChoice, CancellationToken, Task<(object Result, string Line)>> decide)
     {
         var corpus = Arguments.Corpus();
-        var id = new Option<string[]>("--id") { Description = "This item, as its kind, a colon and its id; may be given several times.", HelpName = "kind:id" };
-        var error = new Option<string?>("--error") { Description = "All whose reason has these words in it.", HelpName = "text" };
-        var all = new Option<bool>("--all") { Description = "All that failed." };
+        var items = new ItemOptions("All that failed.");
         var json = Arguments.Json();
         var command = new CommandWithExamples(name, description,
             $"embeddings failures {name} workspace --id issue:42 --id issue:43",
             $"embeddings failures {name} workspace --error \"content policy\"",
-            $"embeddings failures {name} workspace --all") { corpus, id, error, all, json };
-        id.Validators.Add(result =>
-        {
-            foreach (var token in result.Tokens.Where(token => token.Value.IndexOf(':') is <= 0))
-            {
-                result.AddError($"--id takes a kind, a colon and an id, like issue:42, not '{token.Value}'.");
-            }
-        });
-        command.Validators.Add(result =>
-        {
-            if (new Option[] { id, error, all }.Count(option => result.GetResult(option) is not null) != 1 || result.GetValue(error) is "")
-            {
-                result.AddError("Say which: --id KIND:ID, --error TEXT, or --all.");
-            }
-        });
+            $"embeddings failures {name} workspace --all") { corpus };
+        items.AddTo(command);
+        command.Add(json);
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
-            var items = (parsed.GetValue(id) ?? []).Select(text => (text[..text.IndexOf(':')], text[(text.IndexOf(':') + 1)..])).ToList();
             return Failures.Guard(output, async () =>
             {
                 await using var session = await Session.Open(output, cancellation);
-                var done = await decide(session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureChoice(items, parsed.GetValue(error)), cancellation);
+                var done = await decide(session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureChoice(items.Items(parsed), items.Error(parsed)), cancellation);
                 output.Result(done.Result, text => text.WriteLine(done.Line));
                 return ExitCode.Done;
             }, cancellation);

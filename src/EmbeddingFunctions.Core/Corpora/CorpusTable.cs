@@ -41,6 +41,9 @@ public sealed record CorpusTable
     /// <summary>Needed where long texts are embedded in chunks.</summary>
     public Chunks? Chunks { get; init; }
 
+    /// <summary>Whether items may be asked for through the table <c>embedding_queue</c>, and what is then embedded.</summary>
+    public QueuedText Queue { get; init; }
+
     /// <summary>By what a backfill may be confined: names that people say, and the columns that they mean.</summary>
     public IReadOnlyDictionary<string, string> Where { get; init; } = new Dictionary<string, string>();
 

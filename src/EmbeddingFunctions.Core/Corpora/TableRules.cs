@@ -12,6 +12,9 @@ internal static class TableRules
     /// <summary>What each table is given besides its vector.</summary>
     internal static readonly string[] OwnColumns = ["embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
 
+    /// <summary>Where the text of an item is kept that was asked for through the queue.</summary>
+    internal const string ContentColumn = "embedding_content";
+
     public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
         (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
             .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
@@ -26,6 +29,8 @@ internal static class TableRules
             .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own")
             .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.DistinctBy(table => table.Vector).Count() > 1)
                 .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} keep their vectors in different columns of '{group.Key}': a row holds one vector"))
+            .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.Count() > 1 && group.Any(table => table.Queue != QueuedText.None))
+                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': with a queue it holds one kind"))
             .Concat(corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
                 .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"))
             .Concat(corpus.Tables.Where(table => table.Chunks is not null).GroupBy(table => table.Chunks!.Table).Where(group => group.DistinctBy(table => table.Table).Count() > 1)
@@ -79,7 +84,7 @@ internal static class TableRules
             yield return new("text", $"the text '{table.Text}' {problem}");
         }
 
-        if (!CorpusRules.IsTableName(table.Vector) || OwnColumns.Contains(table.Vector))
+        if (!CorpusRules.IsTableName(table.Vector) || OwnColumns.Append(ContentColumn).Contains(table.Vector))
         {
             yield return new("vector", $"vector is '{table.Vector}'; it takes the name of a column of its own, of 1 to 63 bytes");
         }

@@ -9,7 +9,10 @@ namespace EmbeddingFunctions.Corpora;
 /// </summary>
 internal sealed partial class TextTemplate
 {
-    private const int None = -1;
+    internal const int None = -1;
+
+    /// <summary>What an optional part loses in front where it begins the text.</summary>
+    internal const string Separators = " .,;:|-";
 
     private readonly List<Part> _parts = [];
     private readonly List<string> _columns = [];
@@ -25,6 +28,8 @@ internal sealed partial class TextTemplate
 
     /// <summary>The columns that the text is made of, each once, in order of appearance.</summary>
     public IReadOnlyList<string> Columns => _columns;
+
+    public IReadOnlyList<Part> All => _parts;
 
     public static TextTemplate Parse(string template) =>
         Problem(template) is { } problem ? throw new CorpusException($"The text '{template}' {problem}.") : new TextTemplate(template);
@@ -67,7 +72,7 @@ internal sealed partial class TextTemplate
         foreach (var part in _parts.Where(part => !part.IsOptional || part.Pieces.All(piece => Says(piece, values))))
         {
             var words = string.Concat(part.Pieces.Select(piece => piece.Column == None ? piece.Words : values[piece.Column]));
-            text.Append(part.IsOptional && text.Length == 0 ? words.TrimStart(' ', '.', ',', ';', ':', '|', '-') : words);
+            text.Append(part.IsOptional && text.Length == 0 ? words.TrimStart(Separators.ToCharArray()) : words);
         }
 
         return text.ToString();
@@ -100,7 +105,10 @@ internal sealed partial class TextTemplate
     [GeneratedRegex(@"\{(?<column>[^{}]+)\}(?:!=\{(?<other>[^{}]+)\})?|(?<words>[^{}]+)")]
     private static partial Regex Pieces();
 
-    private sealed record Part(IReadOnlyList<Piece> Pieces, bool IsOptional);
+    internal sealed record Part(IReadOnlyList<Piece> Pieces, bool IsOptional);
 
-    private sealed record Piece(string Words, int Column, int Other);
+    /// <param name="Words">What it says, where it is no column.</param>
+    /// <param name="Column">The place of its column among the template's, or <see cref="None"/>.</param>
+    /// <param name="Other">The place of the column from which it must differ, or <see cref="None"/>.</param>
+    internal sealed record Piece(string Words, int Column, int Other);
 }

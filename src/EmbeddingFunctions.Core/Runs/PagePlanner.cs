@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.</summary>
-internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource database, TimeProvider time)
+internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
@@ -29,6 +30,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
     {
         var request = order.Run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
+        await queue.Take(corpus, cancellation);
         var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
         // Asked before the page is planned: what is let go between the two is then seen by one of them.
@@ -58,6 +60,8 @@ internal sealed class PagePlanner(BoundCorpora corpora, NpgsqlDataSource databas
     public async Task<int> Count(RunRequest request, DateTimeOffset? forceBefore, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(request.Corpus, cancellation);
+        await queue.Take(corpus, cancellation);
+        await queue.Settle(corpus, cancellation);
         var total = 0L;
         foreach (var table in InScope(corpus, request))
         {

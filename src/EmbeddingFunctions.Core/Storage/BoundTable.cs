@@ -38,7 +38,18 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public FoundTable Found => found;
 
-    public TextTemplate Template { get; } = TextTemplate.Parse(table.Text);
+    /// <summary>What is embedded, of the row's columns.</summary>
+    public TextTemplate Template { get; } = TextTemplate.Parse(table.Queue == QueuedText.Content ? $"{{{TableRules.ContentColumn}}}" : table.Text);
+
+    /// <summary>The text as declared; what is embedded is made of it, or is what a queue's row says.</summary>
+    public TextTemplate Declared { get; } = TextTemplate.Parse(table.Text);
+
+    public QueuedText Queue => table.Queue;
+
+    /// <summary>The table as the declaration and the queue's rows call it.</summary>
+    public string DeclaredName => table.Table;
+
+    public IEnumerable<string> FilterColumns => table.Filter.Select(filter => filter.Column).Distinct();
 
     public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table));
 
@@ -84,8 +95,13 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 
-    /// <summary>The text's columns, cast to text, in the template's order.</summary>
-    public IEnumerable<string> TextColumns => Template.Columns.Select(column => $"{Column(column)}::text");
+    /// <summary>The text's columns, as text, in the template's order.</summary>
+    public IEnumerable<string> TextColumns => Template.Columns.Select(Text);
+
+    /// <summary>A column as text; of an array the words with a space between them.</summary>
+    public string Text(string column) => found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
+        ? $"array_to_string({Column(column)}, ' ')"
+        : $"{Column(column)}::text";
 
     /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
     public string Version => $"sha256(convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'))";

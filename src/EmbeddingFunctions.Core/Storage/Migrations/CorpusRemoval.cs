@@ -76,6 +76,11 @@ public sealed class CorpusRemoval
                     await Run(ChunkShape.Removal(table, chunks), cancellation);
                 }
 
+                if ((await _catalogue.Find([QueueShape.Targets], cancellation)).Count > 0)
+                {
+                    await Run(QueueShape.Removal(table, DeclaredFor(corpus, table).First().Table, VectorOf(corpus, table)), cancellation);
+                }
+
                 await Run(CorpusShape.Removal(table, VectorOf(corpus, table)), cancellation);
             }
         }

@@ -14,13 +14,15 @@ internal static class CorpusShape
     public static string Id(BoundCorpus corpus)
     {
         var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? "")
-            .Concat(kinds.Where(kind => kind.ChunkTable is not null).Select(ChunkShape.Create)));
+            .Concat(kinds.Where(kind => kind.ChunkTable is not null).Select(ChunkShape.Create))
+            .Concat(kinds.Where(kind => kind.Queue != QueuedText.None).Select(kind => QueueShape.Create(corpus.Corpus.Name, kind))));
         var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
         var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
         return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
     }
 
-    public static bool HasColumns(BoundTable table) => TableRules.OwnColumns.Append(table.VectorColumn).All(table.Found.Columns.ContainsKey);
+    public static bool HasColumns(BoundTable table) =>
+        TableRules.OwnColumns.Append(table.VectorColumn).Concat(table.Queue == QueuedText.Content ? [TableRules.ContentColumn] : []).All(table.Found.Columns.ContainsKey);
 
     public static string Columns(BoundTable table) =>
         $"""
@@ -30,7 +32,7 @@ internal static class CorpusShape
             ADD COLUMN IF NOT EXISTS "embedding_model" text,
             ADD COLUMN IF NOT EXISTS "embedding_rule" text,
             ADD COLUMN IF NOT EXISTS "embedding_truncated" integer,
-            ADD COLUMN IF NOT EXISTS "content_hash" text
+            ADD COLUMN IF NOT EXISTS "content_hash" text{(table.Queue == QueuedText.Content ? $", ADD COLUMN IF NOT EXISTS \"{TableRules.ContentColumn}\" text" : "")}
         """;
 
     /// <summary>Takes the trigger and the columns away, and with the columns their indexes.</summary>
@@ -45,7 +47,7 @@ internal static class CorpusShape
     public static bool IsMigrated(FoundTable table) => table.Columns.ContainsKey("embedding_rule");
 
     /// <summary>The columns of a table that a migration made, or found.</summary>
-    public static IEnumerable<string> Columns(FoundTable table, string vector) => TableRules.OwnColumns.Prepend(vector).Append(TextSearchShape.Column).Where(table.Columns.ContainsKey);
+    public static IEnumerable<string> Columns(FoundTable table, string vector) => ((string[])[vector, .. TableRules.OwnColumns, TableRules.ContentColumn, TextSearchShape.Column]).Where(table.Columns.ContainsKey);
 
     /// <summary>
     /// An edit of the text makes the row pending in the writer's own transaction, whatever the writer's clock says.

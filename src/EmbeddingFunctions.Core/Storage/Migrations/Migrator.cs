@@ -100,10 +100,24 @@ public sealed class Migrator
 
             await Run(CorpusShape.Trigger(kinds), cancellation);
             await ShapeTextSearch(kinds, cancellation);
+            await ShapeQueue(corpus, kinds, cancellation);
             foreach (var table in kinds.Where(kind => kind.Chunks is not null))
             {
                 await Run(await Chunks(table, cancellation) is null ? ChunkShape.CreateEmpty(table) : ChunkShape.Create(table), cancellation);
             }
+        }
+    }
+
+    private async Task ShapeQueue(BoundCorpus corpus, IReadOnlyList<BoundTable> kinds, CancellationToken cancellation)
+    {
+        if (kinds[0].Queue != QueuedText.None)
+        {
+            await Run(QueueShape.Create(corpus.Corpus.Name, kinds[0]), cancellation);
+            await Run(QueueShape.Fill(kinds[0]), cancellation);
+        }
+        else if ((await _catalogue.Find([QueueShape.Targets], cancellation)).Count > 0)
+        {
+            await Run(QueueShape.Removal(kinds[0].Found, kinds[0].DeclaredName, kinds[0].VectorColumn), cancellation);
         }
     }
 

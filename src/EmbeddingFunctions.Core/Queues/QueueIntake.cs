@@ -1,0 +1,97 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
+using Npgsql;
+
+namespace EmbeddingFunctions.Queues;
+
+/// <summary>Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, and have their attempts anew.</summary>
+internal sealed class QueueIntake(NpgsqlDataSource database)
+{
+    private const int AtATime = 1_000;
+
+    /// <summary>What somebody holds or locks at this moment is left for the next time: nothing here waits for anybody.</summary>
+    public async Task Take(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            while (await Execute(Statement(corpus.Corpus.Name, table), cancellation) == AtATime)
+            {
+                // There may be more.
+            }
+        }
+    }
+
+    /// <summary>Puts right what rows of the queue say of items whose worker vanished, or that were written past the triggers.</summary>
+    public async Task Settle(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            await Execute(
+                $"""
+                SELECT count({QueueShape.SettleFunction(table)}(key::text))
+                FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)} AND q.status IN ('processing', 'pending')) q
+                LEFT   JOIN {table.Table} t ON {table.Id} = key
+                WHERE  key IS NOT NULL
+                AND    CASE q.status WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Pending}) IS NOT TRUE
+                       ELSE NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus.Corpus.Name, table, "key")} AND c.leased_until > now()) END
+                """, cancellation);
+        }
+    }
+
+    // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
+    private static string Statement(string corpus, BoundTable table) =>
+        $"""
+        WITH asked AS MATERIALIZED (
+            SELECT q.id, q.content, {QueueShape.Key(table)} AS key
+            FROM   embedding_queue q
+            WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
+            AND    NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
+            ORDER  BY q.created_at
+            LIMIT  {AtATime}
+            FOR    NO KEY UPDATE SKIP LOCKED
+        ),
+        items AS MATERIALIZED (
+            SELECT {table.Id} AS key FROM {table.Table} t WHERE {table.Id} IN (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
+        ),
+        claims AS MATERIALIZED (
+            SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
+            WHERE  c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id IN (SELECT key::text FROM items)
+            FOR    UPDATE SKIP LOCKED
+        ),
+        taken AS (
+            SELECT a.id, a.key, a.content FROM asked a JOIN items USING (key)
+            LEFT   JOIN claims c ON c.item_id = a.key::text
+            WHERE  c.is_held IS NOT TRUE
+            AND    (c.item_id IS NOT NULL OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, "a.key", "o")}))
+        ),
+        opened AS (
+            UPDATE {table.Table} t
+            SET    embedding_rule = NULL, content_hash = NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(TableRules.ContentColumn)} = taken.content" : "")}
+            FROM   taken
+            WHERE  {table.Id} = taken.key
+        ),
+        forgotten AS (
+            DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, "taken.key")}
+        ),
+        marked AS (
+            UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE q.id = taken.id
+        ),
+        closed AS (
+            UPDATE embedding_queue q
+            SET    status = 'failed', error_message = 'there is no such row: it was deleted, or never was', taken_at = clock_timestamp(), processed_at = clock_timestamp()
+            FROM   asked a
+            WHERE  q.id = a.id AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = a.key)
+        )
+        SELECT count(*) FROM taken
+        """;
+
+    private static string ClaimOf(string corpus, BoundTable table, string key, string claim = "c") =>
+        $"{claim}.corpus = {Sql.Literal(corpus)} AND {claim}.kind = {Sql.Literal(table.Kind)} AND {claim}.item_id = ({key})::text";
+
+    private async Task<long> Execute(string sql, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+}

@@ -1,0 +1,224 @@
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Storage.Migrations;
+
+/// <summary>
+/// What ties a table to <c>embedding_queue</c>, as functions and triggers of the database: a changed row is queued by its writer's own transaction,
+/// and a queue row's status is worked out from the claim and the item whenever one of them changes, so that it cannot disagree with them.
+/// </summary>
+internal static class QueueShape
+{
+    /// <summary>The table that says which columns the queue's rows may name.</summary>
+    public const string Targets = "embedding_queue_targets";
+
+    // An application role may write the items and know nothing of the queue.
+    private const string AsOwner = "SECURITY DEFINER";
+
+    // A role could put a temporary table in a searched one's place.
+    private const string FixSearchPath =
+        """
+        DO $fix$
+        DECLARE
+            searched text := (SELECT string_agg(quote_ident(name), ', ') FROM unnest(current_schemas(false)) name);
+            own record;
+        BEGIN
+            FOR own IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.prosecdef AND p.proname LIKE 'embedding\_queue\_%' LOOP
+                EXECUTE format('ALTER FUNCTION %s SET search_path TO %s, pg_temp', own.name, searched);
+            END LOOP;
+        END
+        $fix$
+        """;
+
+    /// <summary>All of it; may be run again.</summary>
+    public static string Create(string corpus, BoundTable table) => string.Join(";\n",
+        [Migration.Read("embedding_queue.sql").TrimEnd(';', '\n'), Target(corpus, table), TemplateFunction.Create(table), Settle(corpus, table), Watch(corpus, table),
+            .. table.Queue == QueuedText.Content ? [KeepContent(table)] : Array.Empty<string>(), Enqueue(table), FixSearchPath]);
+
+    /// <summary>Queues what is pending, as an older system's migration did, and asks again for what was refused before the table was declared.</summary>
+    public static string Fill(BoundTable table) =>
+        $"""
+        {(table.Queue == QueuedText.Content ? FillContent(table) + ";" : "")}
+        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
+        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", t.user_id" : "")}, clock_timestamp()
+        FROM   {table.Table} t
+        CROSS  JOIN LATERAL (SELECT {Content(table, "t")} AS content) text
+        WHERE  {table.Pending} AND text.content ~ '\S'
+        ON CONFLICT DO NOTHING;
+        UPDATE embedding_queue SET status = 'pending'
+        WHERE  {IsOf(table)} AND status = 'failed' AND attempts = 0 AND taken_at IS NULL
+        """;
+
+    /// <summary>Asks for items anew with their text as it is now; parameter 1 has their ids, none for all.</summary>
+    public static string Requeue(BoundTable table) =>
+        $"""
+        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")})
+        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", t.user_id" : "")}
+        FROM   {table.Table} t
+        CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t) AS content) text
+        WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND ($2 IS NULL)
+        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, status = 'pending'
+        RETURNING record_id::text
+        """;
+
+    public static string Removal(FoundTable table, string name, string vector) =>
+        $"""
+        DROP TRIGGER IF EXISTS {Trigger(table)} ON {table.Quoted};
+        DROP TRIGGER IF EXISTS {ContentTrigger(table)} ON {table.Quoted};
+        DROP FUNCTION IF EXISTS {Function("enqueue", table)}(), {Function("content", table)}(), {Function("watch", table)}() CASCADE;
+        DROP FUNCTION IF EXISTS {Function("settle", table)}(text), {TemplateFunction.Name(table)}({table.Quoted});
+        DELETE FROM embedding_queue_targets WHERE table_name = {Sql.Literal(name)} AND embedding_column = {Sql.Literal(vector)}
+        """;
+
+    /// <summary>The condition on the queue's rows that ask for vectors of this table.</summary>
+    public static string IsOf(BoundTable table) => $"table_name = {Sql.Literal(table.DeclaredName)} AND embedding_column = {Sql.Literal(table.VectorColumn)}";
+
+    /// <summary>The function that works out a queue row's status from the claim and the item; it takes the item's id.</summary>
+    public static string SettleFunction(BoundTable table) => Function("settle", table.Found);
+
+    /// <summary>A queue row's <c>record_id</c> as the item's key, null where it cannot be one.</summary>
+    public static string Key(BoundTable table) => table.IdType switch
+    {
+        "uuid" => "CASE WHEN q.record_id::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN q.record_id::text::uuid END",
+        "bigint" => "CASE WHEN q.record_id::text ~ '^-?[0-9]{1,18}$' THEN q.record_id::text::bigint END",
+        "integer" => "CASE WHEN q.record_id::text ~ '^-?[0-9]{1,9}$' THEN q.record_id::text::integer END",
+        _ => "q.record_id::text",
+    };
+
+    private static string Target(string corpus, BoundTable table) =>
+        $"""
+        INSERT INTO embedding_queue_targets (table_name, embedding_column, corpus, kind, key_type)
+        VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType }.Select(Sql.Literal))})
+        ON CONFLICT (table_name, embedding_column) DO UPDATE SET corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type
+        """;
+
+    // A queue that refuses what it is told, by a constraint of its owner's or a lock, is left as it is: it must not keep vectors from being stored.
+    private static string Settle(string corpus, BoundTable table) => Routine(Function("settle", table.Found) + "(item text)", "void",
+        $"""
+        DECLARE
+            item_key embedding_queue.record_id%TYPE := item;
+            claim embedding_claims;
+            is_item boolean;
+            is_pending boolean;
+            mark text;
+            new_status text := 'failed';
+            new_reason text;
+        BEGIN
+            SELECT * INTO claim FROM embedding_claims c WHERE c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = item;
+            SELECT (true{table.Filter}) IS TRUE, COALESCE({table.Pending}, false), t.content_hash INTO is_item, is_pending, mark
+            FROM   {table.Table} t WHERE {table.Id} = item::{table.IdType};
+            IF claim.leased_until > clock_timestamp() THEN
+                new_status := 'processing';
+            ELSIF is_item IS NULL THEN
+                new_reason := 'the row was deleted';
+            ELSIF NOT is_item THEN
+                new_reason := 'the declaration leaves this row out';
+            ELSIF is_pending THEN
+                new_status := 'pending';
+                new_reason := claim.reason;
+            ELSIF mark = '{BoundTable.DeadMark}' THEN
+                new_reason := claim.reason;
+            ELSIF mark LIKE '{BoundTable.IgnoredMarks}' THEN
+                new_reason := 'somebody had it ignored until its text changes';
+            ELSE
+                new_status := 'completed';
+                new_reason := CASE WHEN mark = '{BoundTable.EmptyMark}' THEN 'the text is blank: there is nothing to embed' END;
+            END IF;
+            UPDATE embedding_queue q
+            SET    status = new_status, error_message = new_reason, attempts = COALESCE(claim.attempts, q.attempts), taken_at = clock_timestamp(),
+                   processed_at = CASE WHEN new_status IN ('completed', 'failed') THEN clock_timestamp() END
+            WHERE  {IsOf(table)} AND q.record_id = item_key
+            AND    NOT (q.status = 'pending' AND q.taken_at IS NULL)
+            AND    NOT (q.status = 'completed' AND is_item IS NOT TRUE)
+            AND    (q.status, q.error_message, q.attempts) IS DISTINCT FROM (new_status, new_reason, COALESCE(claim.attempts, q.attempts));
+        EXCEPTION
+            WHEN integrity_constraint_violation OR raise_exception OR insufficient_privilege OR lock_not_available OR deadlock_detected THEN
+                RAISE WARNING 'embedding_queue keeps its row of %: %', item, SQLERRM;
+        END
+        """);
+
+    private static string Watch(string corpus, BoundTable table)
+    {
+        var (function, name) = (Function("watch", table.Found), CorpusShape.Name("embedding_queue_watch", table.Found));
+        string On(string row) => $"WHEN ({row}.corpus = {Sql.Literal(corpus)} AND {row}.kind = {Sql.Literal(table.Kind)}) EXECUTE FUNCTION {function}()";
+        return
+            $"""
+            {Routine(function + "()", "trigger", $"BEGIN PERFORM {Function("settle", table.Found)}(COALESCE(NEW.item_id, OLD.item_id)); RETURN NULL; END")};
+            CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} AFTER INSERT OR UPDATE OF token, reason, is_dead ON embedding_claims FOR EACH ROW {On("NEW")};
+            CREATE OR REPLACE TRIGGER {Sql.Identifier(CorpusShape.Name("embedding_queue_watch_end", table.Found))} AFTER DELETE ON embedding_claims FOR EACH ROW {On("OLD")}
+            """;
+    }
+
+    // Before the trigger that notes an edit: to it the content is the text.
+    private static string KeepContent(BoundTable table) =>
+        $"""
+        {Routine(Function("content", table.Found) + "()", "trigger",
+            $"""
+            BEGIN
+                IF TG_OP = 'INSERT' OR {IsEdited(table)} THEN
+                    NEW.{Sql.Identifier(TableRules.ContentColumn)} := {TemplateFunction.Name(table.Found)}(NEW);
+                END IF;
+                RETURN NEW;
+            END
+            """)};
+        CREATE OR REPLACE TRIGGER {ContentTrigger(table.Found)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {Function("content", table.Found)}()
+        """;
+
+    private static string Enqueue(BoundTable table)
+    {
+        var columns = table.Declared.Columns.Concat(table.FilterColumns).Distinct().Select(Sql.Identifier);
+        var (old, current) = (table.WithRow("OLD."), table.WithRow("NEW."));
+        return
+            $"""
+            {Routine(Function("enqueue", table.Found) + "()", "trigger",
+                $"""
+                DECLARE
+                    item_key embedding_queue.record_id%TYPE := COALESCE({current.Id}, {old.Id});
+                    item_text text;
+                BEGIN
+                    IF TG_OP <> 'DELETE' AND (true{current.Filter}) IS TRUE THEN
+                        item_text := {Content(table, "NEW")};
+                        IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR (true{old.Filter}) IS NOT TRUE) THEN
+                            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
+                            VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", NEW.user_id" : "")}, clock_timestamp())
+                            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
+                            SET    content = EXCLUDED.content, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
+                        END IF;
+                    END IF;
+                    PERFORM {Function("settle", table.Found)}(item_key::text);
+                    RETURN NULL;
+                END
+                """)};
+            CREATE OR REPLACE TRIGGER {Trigger(table.Found)} AFTER INSERT OR DELETE OR UPDATE OF {string.Join(", ", columns)} ON {table.Table}
+                FOR EACH ROW EXECUTE FUNCTION {Function("enqueue", table.Found)}()
+            """;
+    }
+
+    private static string FillContent(BoundTable table) =>
+        $"""
+        UPDATE {table.Table} t SET {Sql.Identifier(TableRules.ContentColumn)} = {TemplateFunction.Name(table.Found)}(t)
+        WHERE  {table.Column(TableRules.ContentColumn)} IS NULL
+        OR     t.embedding_rule IS DISTINCT FROM {Sql.Literal(table.Rule.Id)}
+               AND NOT EXISTS (SELECT FROM embedding_queue q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending')
+        """;
+
+    private static string IsEdited(BoundTable table)
+    {
+        string Texts(string row) => string.Join(", ", table.Declared.Columns.Select(table.WithRow(row).Text));
+        return $"ROW({Texts("NEW.")}) IS DISTINCT FROM ROW({Texts("OLD.")})";
+    }
+
+    private static string Content(BoundTable table, string row) =>
+        table.Queue == QueuedText.Content ? $"{row}.{Sql.Identifier(TableRules.ContentColumn)}" : $"{TemplateFunction.Name(table.Found)}({row})";
+
+    private static bool HasOwner(BoundTable table) => table.Found.Columns.GetValueOrDefault("user_id")?.Type == "uuid";
+
+    // A literal, because a column's name could hold any other quotes.
+    private static string Routine(string signature, string returns, string body) =>
+        $"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns} LANGUAGE plpgsql {AsOwner} AS {Sql.Literal(body)}";
+
+    private static string Function(string does, FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(CorpusShape.Name($"embedding_queue_{does}", table))}";
+
+    private static string Trigger(FoundTable table) => Sql.Identifier(CorpusShape.Name("embedding_queue", table));
+
+    private static string ContentTrigger(FoundTable table) => Sql.Identifier(CorpusShape.Name("zzy_embedding_content", table));
+}

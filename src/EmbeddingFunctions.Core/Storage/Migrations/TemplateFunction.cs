@@ -1,0 +1,59 @@
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Storage.Migrations;
+
+/// <summary>A declared text as a function of the database, for triggers: the same words that the engine would make of the row.</summary>
+internal static class TemplateFunction
+{
+    private const string Row = "item.";
+
+    public static string Name(FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(CorpusShape.Name("embedding_text", table))}";
+
+    public static string Create(BoundTable table)
+    {
+        var item = table.WithRow(Row);
+        var columns = item.Declared.Columns.Select(item.Text).ToList();
+        var parts = item.Declared.All.Select(part => Append(part, columns));
+        var body = Sql.Literal(
+            $"""
+            DECLARE
+                content text := '';
+                part text;
+            BEGIN
+                IF NOT ({string.Join(" OR ", columns.Select(Says))}) THEN
+                    RETURN '';
+                END IF;
+                {string.Join("\n    ", parts)}
+                RETURN content;
+            END
+            """);
+        return $"CREATE OR REPLACE FUNCTION {Name(table.Found)}(item {table.Table}) RETURNS text LANGUAGE plpgsql STABLE AS {body}";
+    }
+
+    private static string Append(TextTemplate.Part part, List<string> columns)
+    {
+        var words = $"concat({string.Join(", ", part.Pieces.Select(piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : columns[piece.Column]))})";
+        if (!part.IsOptional)
+        {
+            return $"content := content || {words};";
+        }
+
+        var conditions = part.Pieces.Where(piece => piece.Column != TextTemplate.None).Select(piece => Says(piece, columns));
+        return
+            $"""
+            IF {string.Join(" AND ", conditions)} THEN
+                    part := {words};
+                    content := content || CASE WHEN content = '' THEN ltrim(part, {Sql.Literal(TextTemplate.Separators)}) ELSE part END;
+                END IF;
+            """;
+    }
+
+    private static string Says(TextTemplate.Piece piece, List<string> columns)
+    {
+        var column = columns[piece.Column];
+        return piece.Other == TextTemplate.None ? Says(column)
+            : $"{Says(column)} AND lower(btrim({column})) IS DISTINCT FROM lower(btrim({columns[piece.Other]}))";
+    }
+
+    private static string Says(string column) => $"COALESCE({column}, '') ~ '\\S'";
+}
