@@ -28,11 +28,11 @@ public sealed class ClipsTests : IAsyncLifetime
     [Fact]
     public async Task Status_speaks_of_clips_alone_and_of_what_the_schedule_leaves()
     {
-        var status = (await _program.Run("status")).Exits(0).Says("Not migrated: workspace, documents.");
+        var status = (await _program.Run("status")).Exits(0).Says("Not migrated: workspace, sessions, summaries, documents.");
 
         Assert.Contains("Of the pending, 5 never had a vector and are too old for the schedule: 'embeddings backfill clips' takes them.", status.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("workspace:", status.Out, StringComparison.Ordinal);
-        Assert.Contains("ok   other corpora: not migrated, so nothing is done for workspace, documents", (await _program.Run("doctor")).Exits(0).Out, StringComparison.Ordinal);
+        Assert.Contains("ok   other corpora: not migrated, so nothing is done for workspace, sessions, summaries, documents", (await _program.Run("doctor")).Exits(0).Out, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class ClipsTests : IAsyncLifetime
         (await _program.Run("migrate", "clips", "--down", "--yes")).Exits(0);
 
         Assert.Equal(5, await _database.Ask<long>("SELECT count(*) FROM clips"));
-        (await _program.Run("status")).Exits(2).Says("run 'embeddings migrate workspace' or 'embeddings migrate clips' or 'embeddings migrate documents' first");
+        (await _program.Run("status")).Exits(2).Says("run 'embeddings migrate CORPUS' first, with one of workspace, sessions, summaries, clips, documents.");
         Assert.Contains("nothing to do", (await _program.Run("migrate", "clips", "--down", "--yes")).Exits(0).Out, StringComparison.Ordinal);
     }
 }

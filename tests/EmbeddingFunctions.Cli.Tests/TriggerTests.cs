@@ -41,7 +41,7 @@ public sealed class TriggerTests : ProgramTest
     }
 
     [Theory]
-    [InlineData("data.corpus names no declared corpus; declared are: workspace, clips, documents.", "sessions")]
+    [InlineData("data.corpus names no declared corpus; declared are: workspace, sessions, summaries, clips, documents.", "laws")]
     [InlineData("data.itemTypes is no list of item types of 'workspace'", "workspace", "--kind", "commit")]
     [InlineData("data.repositoryId: '7' is no active partition of 'workspace'", "workspace", "--partition", "7")]
     [InlineData("--limit takes a whole number of at least 1, not '0'.", "workspace", "--limit", "0")]

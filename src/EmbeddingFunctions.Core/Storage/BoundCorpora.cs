@@ -47,7 +47,7 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
         var found = await MigratedNames(cancellation);
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
-            : throw new CorpusException($"The database is not ready for any corpus: run {string.Join(" or ", corpora.All.Select(c => $"'embeddings migrate {c.Name}'"))} first.");
+            : throw new CorpusException($"The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of {string.Join(", ", corpora.All.Select(corpus => corpus.Name))}.");
     }
 
     public Task<List<string>> MigratedNames(CancellationToken cancellation) => Read(FindMigrated, reader => reader.GetString(0), cancellation);

@@ -170,7 +170,7 @@ public sealed class CorpusFileTests
     {
         var corpora = CorpusFile.Load(null);
 
-        Assert.Contains("Declared are: workspace, clips, documents.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
+        Assert.Contains("Declared are: workspace, sessions, summaries, clips, documents.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
         Assert.Contains("It has: issue, pull_request, discussion.", Assert.Throws<CorpusException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
     }
 

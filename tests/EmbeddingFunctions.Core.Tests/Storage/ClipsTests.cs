@@ -69,11 +69,11 @@ public sealed class ClipsTests : ClipsTest
         var status = await Engine.Get<StatusReport>().OfAll(default);
 
         Assert.Equal("clips", Assert.Single(status.Corpora).Corpus);
-        Assert.Equal(["workspace", "documents"], status.NotMigrated);
+        Assert.Equal(["workspace", "sessions", "summaries", "documents"], status.NotMigrated);
         Assert.True((await Engine.Get<Health>().Check(default)).IsHealthy);
         var findings = await Engine.Get<Doctor>().Examine(Engine.Get<CorpusSet>().All, default);
         Assert.All(findings, finding => Assert.True(finding.IsWell, finding.Message));
-        Assert.Contains(findings, finding => finding.Message == "not migrated, so nothing is done for workspace, documents");
+        Assert.Contains(findings, finding => finding.Message == "not migrated, so nothing is done for workspace, sessions, summaries, documents");
         Assert.Equal(["clips"], await Engine.Get<RunDesk>().StartDue(new Runs.RecordingEngine(), default));
     }
 

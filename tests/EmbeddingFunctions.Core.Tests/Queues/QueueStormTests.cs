@@ -1,0 +1,56 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Core.Tests.Queues;
+
+/// <summary>Workers, edits, wishes and deletes at once.</summary>
+public sealed class QueueStormTests : QueueTest
+{
+    private static readonly TimeSpan _storm = TimeSpan.FromSeconds(6);
+
+    private static readonly string[] _writers =
+    [
+        "UPDATE sessions SET title = 'edit ' || random() WHERE id = (SELECT id FROM sessions ORDER BY random() LIMIT 1)",
+        "UPDATE embedding_queue SET status = 'pending' WHERE id = (SELECT id FROM embedding_queue ORDER BY random() LIMIT 1)",
+        "UPDATE embedding_queue SET content = 'wish ' || random() WHERE id = (SELECT id FROM embedding_queue ORDER BY random() LIMIT 1)",
+        "WITH gone AS (DELETE FROM sessions WHERE id = (SELECT id FROM sessions ORDER BY random() LIMIT 1)) INSERT INTO sessions (title) VALUES ('new ' || random())",
+    ];
+
+    [Fact]
+    public async Task Whatever_happens_at_once_no_writer_is_refused_and_in_the_end_every_row_is_as_its_text_and_its_queue_row_tell()
+    {
+        await Database.Execute("INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, 60) n");
+        using var over = new CancellationTokenSource(_storm);
+        var writers = _writers.Select(sql => Repeat(() => Database.Execute(sql), over.Token));
+        var workers = Enumerable.Range(0, 3).Select(_ => Repeat(() => Drain(), over.Token));
+
+        await Task.WhenAll(writers.Concat(workers).ToList());
+        await Drain();
+
+        Assert.Equal(0, (await Drain()).ItemsTotal);
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status NOT IN ('completed', 'failed') OR status = 'failed' AND error_message NOT LIKE '%deleted%'"));
+        var table = (await Engine.Get<BoundCorpora>().Get("sessions", default)).TableOf("session");
+        foreach (var row in await Database.Rows("SELECT s.embedding_content, s.content_hash, q.content, q.status, s.title_embedding IS NOT NULL FROM sessions s LEFT JOIN embedding_queue q ON q.record_id = s.id::text"))
+        {
+            var hash = ItemText.Of([(string?)row[0]], table).Hash;
+            Assert.Equal((hash, row[0], "completed", true), ((string?)row[1], row[2], (string?)row[3], (bool)row[4]!));
+        }
+    }
+
+    // Each in a transaction of its own; one that was refused is the test's failure.
+    private static async Task Repeat(Func<Task> work, CancellationToken over)
+    {
+        while (!over.IsCancellationRequested)
+        {
+            try
+            {
+                await work();
+            }
+            catch (PostgresException e)
+            {
+                throw new InvalidOperationException($"A writer was refused: {e.MessageText} ({e.SqlState})", e);
+            }
+        }
+    }
+}
