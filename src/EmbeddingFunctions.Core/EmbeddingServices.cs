@@ -46,6 +46,7 @@ public static class EmbeddingServices
         (settings.RedisUrl is { } url ? services.AddSingleton(s => new RedisConnection(url, s.GetRequiredService<TimeProvider>())) : services)
             .AddSingleton<Catalogue>()
             .AddSingleton<BoundCorpora>()
+            .AddSingleton<WorkNotices>()
             .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
             .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
@@ -125,9 +126,13 @@ public static class EmbeddingServices
             .AddSingleton<OldRuns>()
             .AddSingleton<RunPulse>()
             .AddSingleton<RunStore>()
+            .AddSingleton<WokenRuns>()
             .AddSingleton(s => new RunDesk(
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(), s.GetRequiredService<OldRuns>(),
-                s.GetRequiredService<RunStore>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<TimeProvider>()))
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<WokenRuns>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<TimeProvider>()))
+            .AddSingleton(s => new Wakes(
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<WorkNotices>(), s.GetRequiredService<RunDesk>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<Redaction>()))
             .AddSingleton<BackgroundEngine>()
             .AddSingleton(s => new RunActivities(
                 s.GetRequiredService<RunStore>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(),

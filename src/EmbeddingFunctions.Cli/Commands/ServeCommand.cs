@@ -47,7 +47,7 @@ internal static class ServeCommand
         }
 
         var ticks = new Ticks(session.Get<RunDesk>(), engine, Schedule.TryParse(session.Settings.Schedule)!, session.Get<Redaction>(), output);
-        await ticks.Run(stopping);
+        await Task.WhenAll(ticks.Run(stopping), session.Get<Wakes>().Run(engine, output.Note, stopping));
         await Task.WhenAll(server.Stop(), engine.Stop());
         output.Note("Stopped. What was open goes on with the next server.");
         return ExitCode.Done;

@@ -36,6 +36,9 @@ public sealed record Corpus
     /// <summary>What a run that a host starts by itself takes; none: all that is pending.</summary>
     public ScheduledRuns? Scheduled { get; init; }
 
+    /// <summary>Whether triggers on its tables wake a running host, so that an edit is embedded at once.</summary>
+    public bool Trigger { get; init; }
+
     /// <summary>How the index for search is built.</summary>
     public VectorIndex Index { get; init; } = new();
 

@@ -16,12 +16,13 @@ public sealed class RunDesk
     private readonly RunRequests _requests;
     private readonly OldRuns _oldRuns;
     private readonly RunStore _runs;
+    private readonly WokenRuns _woken;
     private readonly EmbeddingSettings _settings;
     private readonly TimeProvider _time;
 
     internal RunDesk(
-        CorpusSet corpora, BoundCorpora bound, RunRequests requests, OldRuns oldRuns, RunStore runs, EmbeddingSettings settings, TimeProvider time) =>
-        (_corpora, _bound, _requests, _oldRuns, _runs, _settings, _time) = (corpora, bound, requests, oldRuns, runs, settings, time);
+        CorpusSet corpora, BoundCorpora bound, RunRequests requests, OldRuns oldRuns, RunStore runs, WokenRuns woken, EmbeddingSettings settings, TimeProvider time) =>
+        (_corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings, _time) = (corpora, bound, requests, oldRuns, runs, woken, settings, time);
 
     /// <summary>Records a run and has it begun; the same event again is the same run.</summary>
     /// <param name="engine">Who is to carry it.</param>
@@ -57,7 +58,10 @@ public sealed class RunDesk
         await Each([() => TakeUp(engine, cancellation), () => StartDue(engine, cancellation)], work => work());
     }
 
-    /// <summary>Starts a run for every migrated corpus whose scheduled moment has come and was not served; a late or doubled tick starts nothing twice.</summary>
+    /// <summary>
+    /// Starts a run for every migrated corpus whose scheduled moment has come and was not served, and for every other that declares a trigger
+    /// and has anything pending; a late or doubled tick starts nothing twice.
+    /// </summary>
     /// <returns>The corpora whose run was started; none while <c>EMBEDDING_ENABLED</c> is false.</returns>
     /// <exception cref="CorpusException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
@@ -70,12 +74,26 @@ public sealed class RunDesk
 
         await Each(await _bound.Migrated(cancellation), async corpus =>
         {
-            if (await StartIfDue(engine, corpus, cancellation))
+            if (await StartIfDue(engine, corpus, cancellation) || (corpus.Trigger && await Wake(engine, corpus, cancellation) == Woken.Recorded))
             {
                 started.Add(corpus.Name);
             }
         });
         return started;
+    }
+
+    /// <summary>Starts a run for a corpus if anything is pending in it that waits for nothing and that no open run takes; of many hosts that are woken one does.</summary>
+    /// <exception cref="CorpusException">The database is not ready for it.</exception>
+    internal async Task<Woken> Wake(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
+    {
+        var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
+        var woken = await _woken.Record(corpus, run, engine.Host, cancellation);
+        if (woken == Woken.Recorded)
+        {
+            await Begin(engine, run, cancellation);
+        }
+
+        return woken;
     }
 
     /// <summary>Goes on with the open runs of this kind of host that nobody carries, because a process ended or an engine lost them.</summary>

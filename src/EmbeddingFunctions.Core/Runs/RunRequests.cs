@@ -122,7 +122,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         return await command.ExecuteNonQueryAsync(cancellation) == 1;
     }
 
-    private static string Name(RunHost host) => host.ToString().ToLowerInvariant();
+    public static string Name(RunHost host) => host.ToString().ToLowerInvariant();
 
     private async Task<List<RunInput>> Read(string sql, CancellationToken cancellation, params object[] values)
     {

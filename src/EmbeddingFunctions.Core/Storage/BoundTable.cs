@@ -103,6 +103,10 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
         ? $"array_to_string({Column(column)}, ' ')"
         : $"{Column(column)}::text";
 
+    /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
+    public IEnumerable<string> WakingColumns =>
+        Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
+
     /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
     public string Version => $"sha256(convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'))";
 

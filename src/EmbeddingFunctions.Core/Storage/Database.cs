@@ -43,6 +43,10 @@ public static class Database
         return $"{settings.Database ?? "the user's own database"} on {settings.Host}:{settings.Port}";
     }
 
+    /// <summary>Whether it gives one connection at a time, as the embedded Postgres does: then there is none to spare.</summary>
+    internal static bool HasOneConnection(NpgsqlDataSource database) =>
+        new NpgsqlConnectionStringBuilder(database.ConnectionString) is { Pooling: true, MaxPoolSize: 1 };
+
     internal static bool WantsToken(NpgsqlConnectionStringBuilder settings) =>
         settings.Host?.EndsWith(AzureServers, StringComparison.OrdinalIgnoreCase) == true && settings.Password is null && settings.Passfile is null;
 }

@@ -227,7 +227,7 @@ public sealed class RunDeskTests : IAsyncLifetime
 
     private RunDesk Desk() => new(
         _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
-        _product.Get<EmbeddingSettings>(), _time);
+        _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), _time);
 
     private Task<AskedRun?> Ask(string? eventId, RunRequest? request = null) => Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);
 

@@ -47,7 +47,7 @@ public sealed class CorpusRemoval
             plan.AddRange(ChunksOf(corpus, table).Select(chunks => $"the table {chunks}"));
             var vector = VectorOf(corpus, table);
             await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey(vector) ? $"{Sql.Identifier(vector)} IS NOT NULL" : "false")}");
-            plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table, vector))}, their indexes and the trigger, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
+            plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table, vector))}, their indexes and triggers, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
         }
 
         plan.AddRange(await HasRules(name, cancellation) ? ["its runs, claims and failures"] : []);
@@ -81,6 +81,7 @@ public sealed class CorpusRemoval
                     await Run(QueueShape.Removal(table, DeclaredFor(corpus, table).First().Table, VectorOf(corpus, table)), cancellation);
                 }
 
+                await Run(WakeShape.Removal(table), cancellation);
                 await Run(CorpusShape.Removal(table, VectorOf(corpus, table)), cancellation);
             }
         }

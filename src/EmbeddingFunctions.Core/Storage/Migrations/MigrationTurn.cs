@@ -21,7 +21,7 @@ internal sealed class MigrationTurn : IAsyncDisposable
     public static async Task<MigrationTurn> Take(NpgsqlDataSource database, Action<string>? progress, CancellationToken cancellation)
     {
         // A database with one connection (the embedded one) has one process, and none to spare for a lock.
-        if (new NpgsqlConnectionStringBuilder(database.ConnectionString) is { Pooling: true, MaxPoolSize: 1 })
+        if (Storage.Database.HasOneConnection(database))
         {
             return new MigrationTurn(null);
         }

@@ -99,6 +99,7 @@ public sealed class Migrator
             }
 
             await Run(CorpusShape.Trigger(kinds), cancellation);
+            await Run(corpus.Corpus.Trigger ? WakeShape.Create(corpus.Corpus, kinds) : WakeShape.Removal(kinds[0].Found), cancellation);
             await ShapeTextSearch(kinds, cancellation);
             await ShapeQueue(corpus, kinds, cancellation);
             foreach (var table in kinds.Where(kind => kind.Chunks is not null))

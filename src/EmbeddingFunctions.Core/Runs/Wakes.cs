@@ -1,0 +1,149 @@
+using System.Threading.Channels;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Runs that begin because a table changed: a host that stays up hears of it from the triggers or, where it cannot, looks every ten seconds.</summary>
+public sealed class Wakes
+{
+    // An application seldom writes one row alone.
+    private static readonly TimeSpan _gather = TimeSpan.FromMilliseconds(250);
+
+    // How soon a run that is open may have ended.
+    private static readonly TimeSpan _soon = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(10);
+
+    // A server that was merely slow carries notifications after all.
+    private const int LooksBeforeItListensAnew = 60;
+
+    private readonly IReadOnlyList<Corpus> _corpora;
+    private readonly Dictionary<string, Channel<bool>> _bells;
+    private readonly WorkNotices _notices;
+    private readonly RunDesk _desk;
+    private readonly Redaction _redaction;
+    private string _told = "";
+
+    internal Wakes(CorpusSet corpora, WorkNotices notices, RunDesk desk, EmbeddingSettings settings, Redaction redaction)
+    {
+        (_notices, _desk, _redaction) = (notices, desk, redaction);
+        _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
+        // One ring that is not answered yet is as good as many.
+        _bells = _corpora.ToDictionary(corpus => corpus.Name, _ => Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }));
+    }
+
+    private string Names => string.Join(", ", _bells.Keys);
+
+    /// <summary>Until it is stopped; at once over if no corpus declares a trigger.</summary>
+    /// <param name="engine">Who is to carry the runs.</param>
+    /// <param name="tell">Is told whether notifications are heard, when that changes.</param>
+    /// <param name="stopping">Ends it.</param>
+    public async Task Run(IRunEngine engine, Action<string> tell, CancellationToken stopping)
+    {
+        try
+        {
+            await Task.WhenAll(_corpora.Count == 0 ? [] : _corpora.Select(corpus => Answer(corpus, engine, stopping)).Append(Hear(tell, stopping)));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // As asked.
+        }
+    }
+
+    private async Task Hear(Action<string> tell, CancellationToken stopping)
+    {
+        var wait = _soon;
+        while (true)
+        {
+            try
+            {
+                await _notices.Hear(() => wait = Begin(tell), Ring, stopping);
+                Tell(tell, $"This connection brings no notifications: {Names} looked at every {_lookEvery.TotalSeconds:0} seconds instead.");
+                await Look(stopping);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                Tell(tell, $"Triggers are not heard, {Names} looked at every {_lookEvery.TotalSeconds:0} seconds until they are: {_redaction.Clean(e.Message)}");
+                RingAll();
+                await Task.Delay(wait, stopping);
+                wait = wait * 2 < _lookEvery ? wait * 2 : _lookEvery;
+            }
+        }
+    }
+
+    // What changed while nobody listened is looked for now.
+    /// <returns>How long to wait when the connection breaks.</returns>
+    private TimeSpan Begin(Action<string> tell)
+    {
+        Tell(tell, $"Edits of {Names} wake this host.");
+        RingAll();
+        return _soon;
+    }
+
+    private async Task Look(CancellationToken stopping)
+    {
+        for (var i = 0; i < LooksBeforeItListensAnew; i++)
+        {
+            RingAll();
+            await Task.Delay(_lookEvery, stopping);
+        }
+    }
+
+    // Hosts' proofs are heard too, and corpora of other declarations.
+    private void Ring(string corpus) => _bells.GetValueOrDefault(corpus)?.Writer.TryWrite(true);
+
+    private void RingAll()
+    {
+        foreach (var bell in _bells.Values)
+        {
+            bell.Writer.TryWrite(true);
+        }
+    }
+
+    private async Task Answer(Corpus corpus, IRunEngine engine, CancellationToken stopping)
+    {
+        var bell = _bells[corpus.Name].Reader;
+        while (await bell.WaitToReadAsync(stopping))
+        {
+            await Task.Delay(_gather, stopping);
+            bell.TryRead(out _);
+            while (await LookAgain(corpus, engine, stopping) is { } wait)
+            {
+                await Task.Delay(wait, stopping);
+            }
+        }
+    }
+
+    private async Task<TimeSpan?> LookAgain(Corpus corpus, IRunEngine engine, CancellationToken stopping)
+    {
+        try
+        {
+            return await _desk.Wake(engine, corpus, stopping) switch
+            {
+                Woken.Busy => _soon,
+                Woken.Stopped => _lookEvery,
+                _ => null,
+            };
+        }
+        catch (CorpusException)
+        {
+            // The database is not ready for it: the schedule says so, and its migration is yet to make the triggers.
+            return null;
+        }
+        catch (Exception) when (!stopping.IsCancellationRequested)
+        {
+            // The database is away, or an engine: the schedule says so too.
+            return _lookEvery;
+        }
+    }
+
+    private void Tell(Action<string> tell, string line)
+    {
+        if (line != _told)
+        {
+            tell(_told = line);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Settings;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Runs that nobody asked for and no schedule: something is pending that need not wait.</summary>
+internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, ProviderGate gate, EmbeddingSettings settings)
+{
+    // Hosts that are woken by the same edit come one after the other, so that each sees the run of the one before.
+    private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
+
+    // Not while a run is open that takes all that is pending, nor soon after one that failed at no item of its own, or was not wanted:
+    // the next would end likewise.
+    private const string InsertUnlessOneIs =
+        """
+        INSERT INTO embedding_jobs (corpus, id, host, kinds)
+        SELECT $1, $2, $3, '{}'
+        WHERE  NOT EXISTS (
+            SELECT FROM embedding_jobs
+            WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at > now() - $4
+            AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS NULL OR $5))
+        AND    NOT EXISTS (
+            SELECT FROM embedding_jobs
+            WHERE  corpus = $1 AND created_at > now() - interval '1 hour' AND completed_at > now() - interval '1 minute'
+            AND    (status = 'cancelled' OR status = 'failed' AND items_failed = 0))
+        """;
+
+    /// <summary>Records the run if anything is pending for it.</summary>
+    public async Task<Woken> Record(Corpus corpus, RunInput run, RunHost host, CancellationToken cancellation)
+    {
+        var page = await planner.Plan(new PlanPage(run, Cursor: "", Busy: [], Items: 1), cancellation);
+        if (page.Batches.Count == 0)
+        {
+            return page.HeldUntil is null ? Woken.Nothing : Woken.Busy;
+        }
+
+        return await gate.Standing(settings.ModelFor(corpus), cancellation) is { State: ProviderStanding.Stopped } ? Woken.Stopped
+            : await Insert(corpus, run.RunId, host, cancellation) ? Woken.Recorded
+            : Woken.Busy;
+    }
+
+    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, CancellationToken cancellation)
+    {
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = corpus.Name } } });
+        var insert = new NpgsqlBatchCommand(InsertUnlessOneIs);
+        // What a scheduled run leaves to a backfill, it does not take.
+        foreach (var value in new object[] { corpus.Name, run, RunRequests.Name(host), OldRuns.Silence, corpus.Scheduled?.NewerThan is null })
+        {
+            insert.Parameters.Add(new() { Value = value });
+        }
+
+        batch.BatchCommands.Add(insert);
+        await batch.ExecuteNonQueryAsync(cancellation);
+        return insert.RecordsAffected == 1;
+    }
+}
+
+/// <summary>What came of a wake.</summary>
+internal enum Woken
+{
+    /// <summary>Nothing is pending, or it waits for its time to be tried again.</summary>
+    Nothing,
+
+    /// <summary>There is a run for it now.</summary>
+    Recorded,
+
+    /// <summary>A run is open, or others hold what is pending: what is left when they end is to be looked at.</summary>
+    Busy,
+
+    /// <summary>The provider refuses all calls.</summary>
+    Stopped,
+}

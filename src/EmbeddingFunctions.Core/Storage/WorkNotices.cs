@@ -1,0 +1,81 @@
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>What the tables' triggers tell of work, heard over a connection of its own, which no batch ever waits for.</summary>
+internal sealed class WorkNotices(NpgsqlDataSource database)
+{
+    public const string Channel = "embedding_work";
+
+    // A connection that is gone without a word is noticed by then.
+    private const int PingSeconds = 15;
+
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>Hears until the connection breaks, which is an exception.</summary>
+    /// <param name="ready">From now on nothing is missed.</param>
+    /// <param name="heard">Is told the name of the corpus.</param>
+    /// <param name="cancellation">Ends the hearing.</param>
+    /// <returns>False, soon: nothing can be heard over a connection to this database, because a transaction pooler stands before it or it gives one only.</returns>
+    public async Task<bool> Hear(Action ready, Action<string> heard, CancellationToken cancellation)
+    {
+        if (Database.HasOneConnection(database))
+        {
+            return false;
+        }
+
+        await using var connection = await Open(cancellation);
+        connection.Notification += (_, notice) => heard(notice.Payload);
+        if (!await CarriesNotices(connection, cancellation))
+        {
+            return false;
+        }
+
+        ready();
+        while (true)
+        {
+            await connection.WaitAsync(cancellation);
+        }
+    }
+
+    // A clone has the password, or asks for a token, as the pool's connections do.
+    private async Task<NpgsqlConnection> Open(CancellationToken cancellation)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false, KeepAlive = PingSeconds };
+        settings.ApplicationName += " listener";
+        await using var pooled = database.CreateConnection();
+        var connection = await pooled.CloneWithAsync(settings.ConnectionString, cancellation);
+        try
+        {
+            await connection.OpenAsync(cancellation);
+            await using var listen = new NpgsqlCommand($"LISTEN {Channel}", connection);
+            await listen.ExecuteNonQueryAsync(cancellation);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    // A pooler lets LISTEN pass and gives the session to somebody else: only a notification that arrives is proof.
+    private async Task<bool> CarriesNotices(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        var (proof, arrived) = (Guid.NewGuid().ToString(), false);
+        connection.Notification += (_, notice) => arrived |= notice.Payload == proof;
+        await using (var command = database.CreateCommand("SELECT pg_notify($1, $2)"))
+        {
+            command.Parameters.Add(new() { Value = Channel });
+            command.Parameters.Add(new() { Value = proof });
+            await command.ExecuteNonQueryAsync(cancellation);
+        }
+
+        for (var since = TimeProvider.System.GetTimestamp(); !arrived && TimeProvider.System.GetElapsedTime(since) is var waited && waited < _patience;)
+        {
+            await connection.WaitAsync(_patience - waited, cancellation);
+        }
+
+        return arrived;
+    }
+}
