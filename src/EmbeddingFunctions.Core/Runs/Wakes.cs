@@ -73,7 +73,7 @@ public sealed class Wakes
         }
     }
 
-    // What changed while nobody listened is looked for now.
+    /// <summary>What changed while nobody listened is looked for now.</summary>
     /// <returns>How long to wait when the connection breaks.</returns>
     private TimeSpan Begin(Action<string> tell)
     {
