@@ -11,8 +11,8 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
     // Hosts that are woken by the same edit come one after the other, so that each sees the run of the one before.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
 
-    // Not while a run is open that takes all that is pending, nor soon after one that failed at no item of its own, or was not wanted:
-    // the next would end likewise.
+    // Not while a run is open that takes all that is pending, nor if one has ended since that was looked for, which may have taken it; nor soon
+    // after one that failed at no item of its own, or was not wanted: the next would end likewise.
     private const string InsertUnlessOneIs =
         """
         INSERT INTO embedding_jobs (corpus, id, host, kinds)
@@ -23,13 +23,15 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
             AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS NULL OR $5))
         AND    NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND created_at > now() - interval '1 hour' AND completed_at > now() - interval '1 minute'
-            AND    (status = 'cancelled' OR status = 'failed' AND items_failed = 0))
+            WHERE  corpus = $1 AND created_at > now() - interval '1 hour'
+            AND    (completed_at >= $6
+                    OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
         """;
 
     /// <summary>Records the run if anything is pending for it.</summary>
     public async Task<Woken> Record(Corpus corpus, RunInput run, RunHost host, CancellationToken cancellation)
     {
+        var lookedAt = await Now(cancellation);
         var page = await planner.Plan(new PlanPage(run, Cursor: "", Busy: [], Items: 1), cancellation);
         if (page.Batches.Count == 0)
         {
@@ -37,17 +39,23 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
         }
 
         return await gate.Standing(settings.ModelFor(corpus), cancellation) is { State: ProviderStanding.Stopped } ? Woken.Stopped
-            : await Insert(corpus, run.RunId, host, cancellation) ? Woken.Recorded
+            : await Insert(corpus, run.RunId, host, lookedAt, cancellation) ? Woken.Recorded
             : Woken.Busy;
     }
 
-    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, CancellationToken cancellation)
+    private async Task<object> Now(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand("SELECT now()");
+        return (await command.ExecuteScalarAsync(cancellation))!;
+    }
+
+    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, object lookedAt, CancellationToken cancellation)
     {
         await using var batch = database.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = corpus.Name } } });
         var insert = new NpgsqlBatchCommand(InsertUnlessOneIs);
         // What a scheduled run leaves to a backfill, it does not take.
-        foreach (var value in new object[] { corpus.Name, run, RunRequests.Name(host), OldRuns.Silence, corpus.Scheduled?.NewerThan is null })
+        foreach (var value in new object[] { corpus.Name, run, RunRequests.Name(host), OldRuns.Silence, corpus.Scheduled?.NewerThan is null, lookedAt })
         {
             insert.Parameters.Add(new() { Value = value });
         }

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
@@ -110,6 +111,28 @@ public sealed class WokenRunsTests : IAsyncLifetime
         await _database.Execute($"UPDATE embedding_jobs SET {set}");
 
         Assert.Equal(isRecorded ? Woken.Recorded : Woken.Busy, await Wake());
+    }
+
+    [Fact]
+    public async Task A_run_that_another_host_began_and_ended_since_this_one_looked_has_taken_it()
+    {
+        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var othersTurn = await connection.BeginTransactionAsync();
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of notes', 0))", connection);
+        await take.ExecuteNonQueryAsync();
+        var wake = Wake();
+        while (await _database.Ask<long>("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == 0)
+        {
+            Assert.False(wake.IsCompleted);
+            await Task.Delay(20);
+        }
+
+        await _corpus.Run();
+        await othersTurn.CommitAsync();
+
+        Assert.Equal(Woken.Busy, await wake);
+        Assert.Equal(Woken.Nothing, await Wake());
+        Assert.Empty(_engine.Begun);
     }
 
     [Fact]
