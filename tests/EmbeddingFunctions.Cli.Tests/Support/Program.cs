@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Cli.Tests;
 /// <summary>The real <c>embeddings</c> program, run with settings of its own and none of this process's.</summary>
 internal sealed class Program
 {
-    private static readonly string _path = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "Program").Value!;
+    public static readonly string FullPath = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "Program").Value!;
 
     private static readonly string[] _settings = ["FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "CORPORA_FILE"];
 
@@ -53,29 +53,34 @@ internal sealed class Program
 
     // A job in a shell's background ignores Ctrl-C, and so would all that it starts: the tests may be such a job, the program is not.
     public Running Start(params string[] arguments) => OperatingSystem.IsLinux()
-        ? StartOther("env", ["--default-signal=INT", _path, .. arguments])
-        : StartOther(_path, arguments);
+        ? StartOther("env", ["--default-signal=INT", FullPath, .. arguments])
+        : StartOther(FullPath, arguments);
 
     /// <summary>Starts the program inside another, as <c>script</c> or a shell; <c>{program}</c> in its arguments is its path.</summary>
     public Running StartOther(string host, params string[] arguments)
     {
-        var start = new ProcessStartInfo(host, arguments.Select(argument => argument.Replace("{program}", _path, StringComparison.Ordinal)))
+        var start = new ProcessStartInfo(host, arguments.Select(argument => argument.Replace("{program}", FullPath, StringComparison.Ordinal)))
         {
             WorkingDirectory = _folder ?? Path.GetTempPath(),
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var name in start.Environment.Keys.Where(name => _settings.Any(setting => name.StartsWith(setting, StringComparison.Ordinal))).ToList())
-        {
-            start.Environment.Remove(name);
-        }
-
+        Clean(start);
         foreach (var (name, value) in _environment)
         {
             start.Environment[name] = value;
         }
 
         return new Running(Process.Start(start)!, string.Join(' ', arguments));
+    }
+
+    /// <summary>Takes this process's own settings from a process that is to be started.</summary>
+    public static void Clean(ProcessStartInfo start)
+    {
+        foreach (var name in start.Environment.Keys.Where(name => _settings.Any(setting => name.StartsWith(setting, StringComparison.Ordinal))).ToList())
+        {
+            start.Environment.Remove(name);
+        }
     }
 }

@@ -1,0 +1,119 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Cli.Tests;
+
+/// <summary>The walk of docs/your-own-corpus.md: its blocks, done in their order, print what it says.</summary>
+public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
+{
+    // On the page it stands for lines that are left out.
+    private const string LeftOut = "[...]";
+
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+
+    private readonly TestFolder _folder = new();
+    private TestDatabase _database = null!;
+
+    public async Task InitializeAsync() => _database = await TestDatabase.Empty();
+
+    public async Task DisposeAsync() => await _database.DisposeAsync();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Every_block_of_the_walk_does_what_the_page_shows()
+    {
+        var blocks = BlockPattern().Matches(await File.ReadAllTextAsync(Page())).Select(block => (Language: block.Groups[1].Value, Text: block.Groups[2].Value)).ToList();
+        Assert.Equal((9, 7, 1), (blocks.Count(block => block.Language == "bash"), blocks.Count(block => block.Language == "sql"), blocks.Count(block => block.Language == "json")));
+        await File.WriteAllTextAsync(Path.Combine(_folder.Path, "run"), "shift; exec \"$PROGRAM\" \"$@\"\n");
+        await using var shell = new Shell(_folder.Path);
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            var shown = i + 1 < blocks.Count && blocks[i + 1].Language == "text" ? blocks[i + 1].Text : null;
+            await Do(blocks[i].Language, blocks[i].Text, shown, shell);
+        }
+
+        Assert.Equal(["run"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
+    }
+
+    private async Task Do(string language, string text, string? shown, Shell shell)
+    {
+        switch (language)
+        {
+            case "bash":
+                var printed = await shell.Run(text.Replace("'postgres://user:password@localhost:5432/database'", $"'{_database.ConnectionString}'", StringComparison.Ordinal)
+                    .Replace("./run ", "sh ./run ", StringComparison.Ordinal));
+                AssertShown(shown is null ? null : Lines(shown), Lines(printed).Where(line => !line.StartsWith("Provider: ", StringComparison.Ordinal) && !line.StartsWith("Database: ", StringComparison.Ordinal)), text);
+                break;
+            case "sql" when shown is null:
+                await _database.Execute(text);
+                break;
+            case "sql":
+                await AssertRows(text, shown);
+                break;
+            case "json":
+                Assert.True(JsonNode.DeepEquals(JsonNode.Parse(text), JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder.Path, "recipes.json")))));
+                break;
+        }
+    }
+
+    // What the page does not show at all is not compared.
+    private static void AssertShown(IEnumerable<string>? shown, IEnumerable<string> printed, string command)
+    {
+        var (expected, actual) = ((shown ?? [LeftOut]).Select(Mask).ToList(), printed.Select(Mask).ToList());
+        var isWhole = !expected.Remove(LeftOut);
+        Assert.True(expected.SequenceEqual(isWhole ? actual : actual.Take(expected.Count)), $"{command}\nprinted\n{string.Join('\n', actual)}");
+    }
+
+    // The page says when a host needs a moment; on a busy machine it may be a longer one.
+    private async Task AssertRows(string sql, string shown)
+    {
+        var (expected, actual) = (Cells(shown), new List<string>());
+        for (var end = DateTime.UtcNow + _patience; DateTime.UtcNow < end && !expected.SequenceEqual(actual); await Task.Delay(100))
+        {
+            actual = await Answer(sql);
+        }
+
+        Assert.Equal(expected, actual);
+    }
+
+    private async Task<List<string>> Answer(string sql)
+    {
+        await using var command = _database.Source.CreateCommand(sql);
+        await using var reader = await command.ExecuteReaderAsync();
+        var cells = Enumerable.Range(0, reader.FieldCount).Select(reader.GetName).ToList();
+        while (await reader.ReadAsync())
+        {
+            cells.AddRange(Enumerable.Range(0, reader.FieldCount).Select(i => FormattableString.Invariant($"{reader.GetValue(i)}")));
+        }
+
+        return cells;
+    }
+
+    // Of a table as psql prints it.
+    private static List<string> Cells(string table) => Lines(table).Where(line => !line.StartsWith("--", StringComparison.Ordinal) && !line.StartsWith('('))
+        .SelectMany(line => line.Split('|')).Select(cell => cell.Trim()).ToList();
+
+    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    // Part of an index's name is a hash of what it is over.
+    private static string Mask(string line) => HashPattern().Replace(line, "_********");
+
+    private static string Page()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "EmbeddingFunctions.sln")))
+        {
+            folder = folder.Parent!;
+        }
+
+        return Path.Combine(folder.FullName, "docs", "your-own-corpus.md");
+    }
+
+    [GeneratedRegex("^```([a-z]+)\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex BlockPattern();
+
+    [GeneratedRegex("_[0-9a-f]{8}")]
+    private static partial Regex HashPattern();
+}
