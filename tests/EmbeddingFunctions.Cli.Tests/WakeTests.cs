@@ -25,7 +25,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await using var server = await Listener();
 
         var issue = await Workspace.Item(_repository, "first");
-        await Until(async () => await Workspace.Embedded() == 1);
+        await Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
         await Edit(issue, "title = 'edited'");
         await Until(async () => await IsFresh(issue));
 
