@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace EmbeddingFunctions.Core.Tests.Queues;
 
 /// <summary>What becomes of an item and its row in embedding_queue.</summary>
@@ -197,6 +199,32 @@ public sealed class QueueTests : QueueTest
         {
             await Database.Execute($"DROP OWNED BY {role}; DROP ROLE {role}");
         }
+    }
+
+    [Fact]
+    public async Task A_wish_tells_running_hosts_and_what_the_engine_writes_does_not()
+    {
+        var id = await Session("Quiet");
+        await Drain();
+        var told = new List<string>();
+        await using var listener = new NpgsqlConnection(Database.ConnectionString);
+        listener.Notification += (_, notice) => told.Add(notice.Payload);
+        await listener.OpenAsync();
+        await using (var listen = new NpgsqlCommand("LISTEN embedding_work", listener))
+        {
+            await listen.ExecuteNonQueryAsync();
+        }
+
+        await Requeue(id);
+        Assert.True(await listener.WaitAsync(5_000));
+        await Drain();
+        await Database.Execute("NOTIFY embedding_work, 'the end'");
+        while (!told.Contains("the end"))
+        {
+            Assert.True(await listener.WaitAsync(5_000));
+        }
+
+        Assert.Equal(["sessions", "the end"], told);
     }
 
     [Fact]

@@ -113,7 +113,7 @@ public sealed class Migrator
     {
         if (kinds[0].Queue != QueuedText.None)
         {
-            await Run(QueueShape.Create(corpus.Corpus.Name, kinds[0]), cancellation);
+            await Run(QueueShape.Create(corpus.Corpus, kinds[0]), cancellation);
             await Run(QueueShape.Fill(kinds[0]), cancellation);
         }
         else if ((await _catalogue.Find([QueueShape.Targets], cancellation)).Count > 0)

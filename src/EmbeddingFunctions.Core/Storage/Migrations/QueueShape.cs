@@ -30,9 +30,9 @@ internal static class QueueShape
         """;
 
     /// <summary>All of it; may be run again.</summary>
-    public static string Create(string corpus, BoundTable table) => string.Join(";\n",
-        [Migration.Read("embedding_queue.sql").TrimEnd(';', '\n'), Target(corpus, table), TemplateFunction.Create(table), Settle(corpus, table), Watch(corpus, table),
-            .. table.Queue == QueuedText.Content ? [KeepContent(table)] : Array.Empty<string>(), Enqueue(table), FixSearchPath]);
+    public static string Create(Corpus corpus, BoundTable table) => string.Join(";\n",
+        [Migration.Read("embedding_queue.sql").TrimEnd(';', '\n'), Target(corpus.Name, table), TemplateFunction.Create(table), Settle(corpus.Name, table), Watch(corpus.Name, table),
+            .. table.Queue == QueuedText.Content ? [KeepContent(table)] : Array.Empty<string>(), Enqueue(table), .. corpus.Trigger ? [WakeShape.OfQueue(table)] : Array.Empty<string>(), FixSearchPath]);
 
     /// <summary>Queues what is pending, as an older system's migration did, and asks again for what was refused before the table was declared.</summary>
     public static string Fill(BoundTable table) =>

@@ -30,7 +30,15 @@ internal static class WakeShape
             """;
     }
 
-    /// <summary>By the function, whose only dependent is the trigger: where neither is there, the table is not even locked.</summary>
+    /// <summary>The same for the queue's rows: only somebody's wish is told, not what the engine writes there.</summary>
+    public static string OfQueue(BoundTable table) =>
+        $"""
+        CREATE OR REPLACE TRIGGER {TriggerName(table.Found)} AFTER INSERT OR UPDATE ON embedding_queue
+            FOR EACH ROW WHEN (NEW.status = 'pending' AND NEW.taken_at IS NULL AND NEW.table_name = {Sql.Literal(table.DeclaredName)} AND NEW.embedding_column = {Sql.Literal(table.VectorColumn)})
+            EXECUTE FUNCTION {FunctionName(table.Found)}()
+        """;
+
+    /// <summary>By the function, whose only dependents are the triggers: where it is not there, no table is even locked.</summary>
     public static string Removal(FoundTable table) => $"DROP FUNCTION IF EXISTS {FunctionName(table)}() CASCADE";
 
     private static string FunctionName(FoundTable table) => $"{Sql.Identifier(table.Schema)}.{TriggerName(table)}";
