@@ -32,6 +32,8 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await AssertWhole();
         Assert.Equal((2L, 2L), await Jobs());
         Assert.Equal(2, Fake.PaidInputCount);
+        server.Process.Signal(Running.SigTerm);
+        (await server.Process.Ended()).Exits(0);
     }
 
     [Fact]

@@ -46,9 +46,9 @@ public sealed class Wakes
         {
             await Task.WhenAll(_corpora.Count == 0 ? [] : _corpora.Select(corpus => Answer(corpus, engine, stopping)).Append(Hear(tell, stopping)));
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (Exception) when (stopping.IsCancellationRequested)
         {
-            // As asked.
+            // As asked, whatever was under way.
         }
     }
 
