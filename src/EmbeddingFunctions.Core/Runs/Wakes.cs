@@ -36,6 +36,8 @@ public sealed class Wakes
 
     private string Names => string.Join(", ", _bells.Keys);
 
+    private string LooksInstead => $"edits of {Names} are looked for every {_lookEvery.TotalSeconds:0} seconds";
+
     /// <summary>Until it is stopped; at once over if no corpus declares a trigger.</summary>
     /// <param name="engine">Who is to carry the runs.</param>
     /// <param name="tell">Is told whether notifications are heard, when that changes.</param>
@@ -46,9 +48,9 @@ public sealed class Wakes
         {
             await Task.WhenAll(_corpora.Count == 0 ? [] : _corpora.Select(corpus => Answer(corpus, engine, stopping)).Append(Hear(tell, stopping)));
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (Exception) when (stopping.IsCancellationRequested)
         {
-            // As asked.
+            // As asked, whatever was under way.
         }
     }
 
@@ -60,12 +62,12 @@ public sealed class Wakes
             try
             {
                 await _notices.Hear(() => wait = Begin(tell), Ring, stopping);
-                Tell(tell, $"This connection brings no notifications: {Names} looked at every {_lookEvery.TotalSeconds:0} seconds instead.");
+                Tell(tell, $"This connection brings no notifications: {LooksInstead}.");
                 await Look(stopping);
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
-                Tell(tell, $"Triggers are not heard, {Names} looked at every {_lookEvery.TotalSeconds:0} seconds until they are: {_redaction.Clean(e.Message)}");
+                Tell(tell, $"Nothing is heard of triggers, and until it is, {LooksInstead}: {_redaction.Clean(e.Message)}");
                 RingAll();
                 await Task.Delay(wait, stopping);
                 wait = wait * 2 < _lookEvery ? wait * 2 : _lookEvery;

@@ -28,6 +28,8 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         connection.Notification += (_, notice) => heard(notice.Payload);
         if (!await CarriesNotices(connection, cancellation))
         {
+            // The session is probably a pooler's, and most likely the same one again.
+            await Execute(connection, $"UNLISTEN {Channel}", cancellation);
             return false;
         }
 
@@ -48,8 +50,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         try
         {
             await connection.OpenAsync(cancellation);
-            await using var listen = new NpgsqlCommand($"LISTEN {Channel}", connection);
-            await listen.ExecuteNonQueryAsync(cancellation);
+            await Execute(connection, $"LISTEN {Channel}", cancellation);
             return connection;
         }
         catch
@@ -77,5 +78,11 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         }
 
         return arrived;
+    }
+
+    private static async Task Execute(NpgsqlConnection connection, string sql, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 }
