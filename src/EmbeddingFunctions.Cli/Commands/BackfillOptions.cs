@@ -33,12 +33,6 @@ internal sealed class BackfillOptions
 
     public void AddTo(Command command)
     {
-        // As people's fingers know them from an older tool.
-        foreach (var (option, alias) in new (Option, string)[] { (_limit, "-limit"), (_batchSize, "-batch"), (_force, "-force"), (_dryRun, "-dry-run") })
-        {
-            option.Aliases.Add(alias);
-        }
-
         command.Add(_corpus);
         foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _dryRun, _json })
         {
