@@ -39,7 +39,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
         var first = await running.Says("Progress: ");
         await hold.WaitForHeldAsync(1, Running.Patience);
 
-        Assert.StartsWith("Progress: 50/120 clips (41.6%) - processed: 50, skipped: 0, failed: 0, elapsed 00:00:", first, StringComparison.Ordinal);
+        Assert.Matches(@"^Progress: 50/120 clips \(41\.6%\) - processed: 50, skipped: 0, failed: 0, (.*, )?elapsed 00:00:", first);
         hold.Release();
         (await running.Ended()).Exits(0);
     }
