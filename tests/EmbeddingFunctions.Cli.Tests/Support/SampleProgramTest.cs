@@ -17,6 +17,7 @@ public abstract class SampleProgramTest(string corpus) : IAsyncLifetime
         Database = await TestDatabase.Empty();
         Program = new Program(Database, Fake);
         (await Program.Run("migrate", corpus, "--with-sample-tables")).Exits(0);
+        await Prepare();
     }
 
     public async Task DisposeAsync()
@@ -24,6 +25,9 @@ public abstract class SampleProgramTest(string corpus) : IAsyncLifetime
         await Database.DisposeAsync();
         await Fake.DisposeAsync();
     }
+
+    /// <summary>What else all tests of a class begin with.</summary>
+    private protected virtual Task Prepare() => Task.CompletedTask;
 
     private protected Task<Result> Backfill(string options = "") => Program.Run(["backfill", corpus, .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
 
