@@ -2,7 +2,7 @@ using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>Runs of a page each, with a wait between them, as the seed system's backfill script made them.</summary>
+/// <summary>Runs of a page each, with a wait between them, as an older system's backfill script made them.</summary>
 internal static class Iterations
 {
     private const int ReportEvery = 10;

@@ -4,8 +4,9 @@ using Spectre.Console;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>Shows a run as it goes: a bar on a terminal, a plain line every few seconds elsewhere.</summary>
-internal static class RunProgressDisplay
+/// <summary>Shows a run as it goes: what it found, then a bar on a terminal, a plain line every few seconds elsewhere.</summary>
+/// <param name="isOneOfSeveral">Then what one found and how one ended is not worth a line.</param>
+internal sealed class RunProgressDisplay(Output output, string model, ItemNoun noun, bool isOneOfSeveral)
 {
     private const int BarWidth = 20;
     private const int PercentageWidth = 4;
@@ -13,48 +14,82 @@ internal static class RunProgressDisplay
 
     private static readonly TimeSpan _between = TimeSpan.FromSeconds(3);
 
-    public static Task<RunOutcome> Show(Output output, string model, Func<Action<RunProgress>, Task<RunOutcome>> run)
+    private readonly RunFigures _figures = new(model, noun);
+    private bool _hasFound;
+
+    public async Task<RunOutcome> Show(Func<Action<RunProgress>, Task<RunOutcome>> run)
     {
         var terminal = Output.Terminal.Profile.Capabilities;
-        return terminal.Interactive && terminal.Ansi && !Console.IsErrorRedirected
-            ? Bar(new RunFigures(model), run)
-            : Lines(output, new RunFigures(model), run);
-    }
-
-    // The bar goes when the run ends, and its last figures stay: of a run that is refused there is nothing to see.
-    private static async Task<RunOutcome> Bar(RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run)
-    {
-        var outcome = await Output.Terminal.Progress()
-            .AutoClear(true)
-            .Columns(new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new FiguresColumn(figures, BarWidth + PercentageWidth + Gaps))
-            .StartAsync(async progress =>
-            {
-                var task = progress.AddTask("run", maxValue: 1);
-                return await run(report =>
-                {
-                    figures.Take(report);
-                    task.Value = figures.Share;
-                });
-            });
-        if (figures.Lines.Any())
+        var outcome = terminal.Interactive && terminal.Ansi && !Console.IsErrorRedirected
+            ? await Bar(run)
+            : await Lines(run);
+        if (outcome.Status == RunStatus.Completed)
         {
-            Output.Terminal.WriteLine(string.Join(", ", figures.Lines));
+            Found(outcome.ItemsTotal, output.Note);
         }
 
         return outcome;
     }
 
-    private static async Task<RunOutcome> Lines(Output output, RunFigures figures, Func<Action<RunProgress>, Task<RunOutcome>> run)
+    // The bar goes when the run ends, and its last figures stay: of a run that is refused there is nothing to see.
+    private async Task<RunOutcome> Bar(Func<Action<RunProgress>, Task<RunOutcome>> run)
     {
-        var (watch, last, note) = (Stopwatch.StartNew(), TimeSpan.Zero, (string?)null);
-        return await run(report =>
-        {
-            figures.Take(report);
-            if (watch.Elapsed - last >= _between || (report.Note is not null && report.Note != note))
+        var outcome = await Output.Terminal.Progress()
+            .AutoClear(true)
+            .Columns(new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new FiguresColumn(_figures, BarWidth + PercentageWidth + Gaps))
+            .StartAsync(async progress =>
             {
-                (last, note) = (watch.Elapsed, report.Note);
-                output.Note(string.Join(", ", figures.Lines));
+                var task = progress.AddTask("run", maxValue: 1);
+                return await run(report =>
+                {
+                    Take(report, Output.Terminal.WriteLine);
+                    task.Value = _figures.Share;
+                });
+            });
+        if (_figures.Lines.Any())
+        {
+            Output.Terminal.WriteLine(string.Join(", ", _figures.Lines));
+        }
+
+        return outcome;
+    }
+
+    private async Task<RunOutcome> Lines(Func<Action<RunProgress>, Task<RunOutcome>> run)
+    {
+        var (watch, last, told, note) = (Stopwatch.StartNew(), TimeSpan.Zero, isOneOfSeveral ? -1 : 0, (string?)null);
+        var outcome = await run(report =>
+        {
+            Take(report, output.Note);
+            var isFirst = told == 0 && _figures.Done > 0;
+            if (isFirst || watch.Elapsed - last >= _between || (report.Note is not null && report.Note != note))
+            {
+                (last, told, note) = (watch.Elapsed, _figures.Done, report.Note);
+                output.Note(_figures.Line);
             }
         });
+        if (!isOneOfSeveral && _figures.Done > told)
+        {
+            output.Note(_figures.Line);
+        }
+
+        return outcome;
+    }
+
+    private void Take(RunProgress report, Action<string> say)
+    {
+        _figures.Take(report);
+        if (report.ItemsTotal > 0)
+        {
+            Found(report.ItemsTotal, say);
+        }
+    }
+
+    private void Found(int items, Action<string> say)
+    {
+        if (!_hasFound && !isOneOfSeveral)
+        {
+            _hasFound = true;
+            say($"Found {noun.Count(items)} to process.");
+        }
     }
 }

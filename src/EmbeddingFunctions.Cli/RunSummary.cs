@@ -7,9 +7,18 @@ namespace EmbeddingFunctions.Cli;
 /// <param name="isInterrupted">Whether more runs were to come.</param>
 internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted = false)
 {
+    /// <summary>How many failed items it names.</summary>
+    public const int MostFailures = 10;
+
     private readonly BatchCounts _counts = outcomes.Aggregate(new BatchCounts(), (sum, outcome) => sum + outcome.Counts);
 
     private readonly RunOutcome _telling = outcomes.FirstOrDefault(outcome => outcome.Status == RunStatus.Failed) ?? outcomes[^1];
+
+    /// <summary>What the items are called.</summary>
+    public ItemNoun Noun { get; init; } = ItemNoun.Any;
+
+    /// <summary>Items that failed in it, the last first.</summary>
+    public IReadOnlyList<FailedItem> Failures { get; init; } = [];
 
     public int ExitCode => Status switch
     {
@@ -20,10 +29,20 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
 
     private RunStatus Status => isInterrupted || outcomes[^1].Status == RunStatus.Cancelled ? RunStatus.Cancelled : _telling.Status;
 
+    private int Succeeded => outcomes.Count(outcome => outcome.Status == RunStatus.Completed);
+
     // Of iterations, the first knows the least of what was pending: what they took is the better total.
     private int Total => outcomes.Count == 1 ? outcomes[0].ItemsTotal : _counts.Claimed;
 
+    private int Skipped => _counts.Unchanged + _counts.Empty;
+
+    private int Tried => _counts.Processed + _counts.Failed;
+
+    private double? ProcessedShare => Tried == 0 ? null : (double)_counts.Processed / Tried;
+
     private double Seconds => outcomes.Sum(outcome => outcome.Seconds);
+
+    private double? MillisecondsPerItem => _counts.Processed == 0 ? null : Math.Round(Seconds * 1_000 / _counts.Processed, 1);
 
     private double ItemsPerSecond => Math.Round(_counts.Processed / Math.Max(0.001, Seconds), 1);
 
@@ -31,7 +50,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
 
     private decimal? Saved => Price.Of(model, _counts.SavedTokens);
 
-    private string Title => Status switch
+    private string Result => Status switch
     {
         RunStatus.Cancelled => "Interrupted",
         RunStatus.Failed => "Failed",
@@ -42,7 +61,9 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     {
         RunStatus.Cancelled => "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
         RunStatus.Failed => $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
-        _ => _counts.Failed == 0 ? null : $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all.",
+        _ => _counts.Failed == 0 ? null
+            : $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all. "
+            + "No id is needed to resume: the same command takes what is pending.",
     };
 
     public void Print(Output output)
@@ -67,36 +88,54 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         Status,
         _telling.Error,
         RunIds = outcomes.Select(outcome => outcome.RunId),
+        RunsSucceeded = Succeeded,
+        RunsFailed = outcomes.Count - Succeeded,
         Total,
+        _counts.Processed,
         _counts.Embedded,
+        Skipped,
         _counts.Unchanged,
         _counts.Cached,
         DollarsSaved = Saved,
         _counts.Empty,
         _counts.Changed,
         _counts.Failed,
+        Failures = Failures.Select(failed => new { failed.Kind, failed.Id, failed.Reason }),
+        ProcessedShare,
         _counts.Requests,
         _counts.Tokens,
         Dollars,
         Seconds = Math.Round(Seconds, 2),
+        MillisecondsPerItem,
         ItemsPerSecond,
     };
 
     private void ForPeople(TextWriter text)
     {
         var duration = TimeSpan.FromSeconds(Seconds);
-        text.WriteLine($"=== {Title} ===");
-        text.WriteLine($"Total:              {Total:N0}");
-        text.WriteLine($"Embedded:           {_counts.Embedded:N0}");
-        text.WriteLine($"Unchanged:          {_counts.Unchanged:N0}");
-        text.WriteLine($"Cached:             {_counts.Cached:N0}{(_counts.Cached == 0 ? "" : $" (saved {RunFigures.Money(Saved)})")}");
-        text.WriteLine($"Empty:              {_counts.Empty:N0}");
+        text.WriteLine("=== Backfill Summary ===");
+        text.WriteLine($"Result:             {Result}");
+        if (outcomes.Count > 1)
+        {
+            text.WriteLine($"Runs:               {outcomes.Count:N0} ({Succeeded:N0} succeeded, {outcomes.Count - Succeeded:N0} failed)");
+        }
+
+        text.WriteLine($"Total:              {Noun.Count(Total)}");
+        text.WriteLine($"Processed:          {_counts.Processed:N0}{(ProcessedShare is { } share ? $" ({RunFigures.Percent(share)} of {Tried:N0})" : "")}");
+        text.WriteLine($"  Embedded:         {_counts.Embedded:N0}");
+        text.WriteLine($"  Skipped:          {Skipped:N0} ({_counts.Unchanged:N0} unchanged, {_counts.Empty:N0} empty)");
         text.WriteLine($"Changed meanwhile:  {_counts.Changed:N0}");
         text.WriteLine($"Failed:             {_counts.Failed:N0}");
         text.WriteLine($"Requests:           {_counts.Requests:N0}");
         text.WriteLine($"Tokens:             {_counts.Tokens:N0}");
         text.WriteLine($"Cost:               {RunFigures.Money(Dollars)}");
+        text.WriteLine($"Cached:             {_counts.Cached:N0}{(_counts.Cached == 0 ? "" : $" (saved {RunFigures.Money(Saved)})")}");
         text.WriteLine($"Duration:           {RunFigures.Time(duration)}{duration:\\.ff}");
-        text.WriteLine($"Rate:               {ItemsPerSecond:N1} items/s");
+        text.WriteLine($"Average time:       {(MillisecondsPerItem is { } each ? $"{each:N1} ms per {Noun.One}" : "none")}");
+        text.WriteLine($"Rate:               {ItemsPerSecond:N1} {Noun.Many}/s");
+        foreach (var failed in Failures)
+        {
+            text.WriteLine($"  failed {failed.Kind}:{failed.Id}: {failed.Reason}");
+        }
     }
 }

@@ -66,7 +66,7 @@ public sealed class BackfillTests : ProgramTest
         await hold.WaitForHeldAsync(1, Running.Patience);
         await Task.Delay(TimeSpan.FromSeconds(3.5));
         hold.Release();
-        var result = (await running.Ended()).Exits(0).Says("/200 items, ").Says("ETA 00:00:").Says(" tokens, $");
+        var result = (await running.Ended()).Exits(0).Says("/200 items (").Says("ETA 00:00:").Says(" tokens, $");
         Assert.DoesNotContain('\u001b', result.Error);
     }
 

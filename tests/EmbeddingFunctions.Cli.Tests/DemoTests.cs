@@ -13,14 +13,14 @@ public sealed partial class DemoTests
         await using (var running = program.Start("demo"))
         {
             var first = (await running.Ended(TimeSpan.FromMinutes(2))).Exits(0).Says("Provider: local");
-            Assert.Contains("=== Done ===", first.Out, StringComparison.Ordinal);
+            Assert.Contains("Result:             Done", first.Out, StringComparison.Ordinal);
             Assert.Equal(3, CoveredPattern().Count(first.Out));
             Assert.Equal(9, SimilarPattern().Count(first.Out) - 3);
             Assert.Contains("Fix checkout hang when a coupon is applied", first.Out, StringComparison.Ordinal);
         }
 
         var second = (await program.Run("demo")).Exits(0);
-        Assert.Contains("=== Nothing to do ===", second.Out, StringComparison.Ordinal);
+        Assert.Contains("Result:             Nothing to do", second.Out, StringComparison.Ordinal);
         Assert.Equal(12, SimilarPattern().Count(second.Out));
     }
 

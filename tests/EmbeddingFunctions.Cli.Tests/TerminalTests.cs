@@ -41,7 +41,7 @@ public sealed partial class TerminalTests : ProgramTest
     [GeneratedRegex(@"^━+ +\d+% [\d,]+/600 items, \d+(\.\d)?/s, ETA \d\d:\d\d:\d\d$")]
     private static partial Regex BarPattern();
 
-    [GeneratedRegex(@"^ +[\d,]+ tokens, \$0\.\d{4}$")]
+    [GeneratedRegex(@"^ +elapsed \d\d:\d\d:\d\d, [\d,]+ tokens, \$0\.\d{4}$")]
     private static partial Regex UsedPattern();
 
     [GeneratedRegex(@"\x1b\[[0-9;?]*[A-Za-z]")]

@@ -1,5 +1,9 @@
 using System.CommandLine;
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Status;
+using Npgsql;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -23,6 +27,7 @@ internal static class BackfillCommand
             {
                 await using var session = await Session.Open(output, cancellation, settings => options.Adjust(parsed, settings));
                 var request = options.Request(parsed, session.Settings.BatchesInFlight);
+                output.Note(Configuration(session, request, options.IsDryRun(parsed)));
                 return options.IsDryRun(parsed)
                     ? await Predict(session, output, request, cancellation)
                     : await Run(session, output, request, options.Iterations(parsed), cancellation);
@@ -32,10 +37,47 @@ internal static class BackfillCommand
     }
 
     /// <summary>One run with its progress shown on standard error.</summary>
-    public static Task<RunOutcome> RunOnce(Session session, Output output, RunRequest request, CancellationToken cancellation)
+    public static Task<RunOutcome> RunOnce(Session session, Output output, RunRequest request, CancellationToken cancellation, bool isOneOfSeveral = false)
     {
         var engine = session.Get<InProcessEngine>();
-        return RunProgressDisplay.Show(output, session.ModelOf(request.Corpus), report => engine.Run(request, report, cancellation));
+        var display = new RunProgressDisplay(output, session.ModelOf(request.Corpus), NounOf(session, request), isOneOfSeveral);
+        return display.Show(report => engine.Run(request, report, cancellation));
+    }
+
+    /// <summary>How the runs of one request ended, with the items that failed in them.</summary>
+    public static async Task<RunSummary> Summarise(
+        Session session, RunRequest request, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted, CancellationToken cancellation) =>
+        new(request.Corpus, session.ModelOf(request.Corpus), outcomes, isInterrupted)
+        {
+            Noun = NounOf(session, request),
+            Failures = cancellation.IsCancellationRequested || outcomes.All(outcome => outcome.Counts.Failed == 0)
+                ? []
+                : await Failed(session, request.Corpus, outcomes[0].RunId, cancellation),
+        };
+
+    private static ItemNoun NounOf(Session session, RunRequest request) => ItemNoun.Of(session.Corpora.Get(request.Corpus), request.Kinds);
+
+    private static async Task<IReadOnlyList<FailedItem>> Failed(Session session, string corpus, Guid firstRun, CancellationToken cancellation)
+    {
+        try
+        {
+            // The database's clock wrote both times.
+            var began = (await session.Get<RunHistory>().Find(firstRun, cancellation))?.Run.CreatedAt;
+            var failed = await session.Get<FailedItems>().List(corpus, RunSummary.MostFailures, cancellation);
+            return failed.Where(item => item.FailedAt >= began).ToList();
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException)
+        {
+            // What the run did is told without their names rather than not at all.
+            return [];
+        }
+    }
+
+    private static string Configuration(Session session, RunRequest request, bool isDryRun)
+    {
+        static string Yes(bool value) => value ? "yes" : "no";
+        var batchSize = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize;
+        return $"Configuration: batch size {batchSize}, limit {request.Limit?.ToString("N0", null) ?? "none"}, force {Yes(request.Force)}, dry run {Yes(isDryRun)}.";
     }
 
     private static async Task<int> Predict(Session session, Output output, RunRequest request, CancellationToken cancellation)
@@ -46,6 +88,7 @@ internal static class BackfillCommand
         }
 
         var prediction = await session.Get<DryRun>().Predict(request, cancellation);
+        output.Note($"Found {NounOf(session, request).Count(prediction.Items)} to process.");
         output.Result(prediction, text =>
         {
             text.WriteLine("Dry run: nobody was called, nothing was written.");
@@ -65,10 +108,10 @@ internal static class BackfillCommand
         session.Settings.DemandEnabled();
         var page = request with { Limit = request.Limit ?? request.PageSize ?? session.Corpora.Get(request.Corpus).PageSize };
         var outcomes = iterations is { } several
-            ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation), cancellation)
+            ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation, isOneOfSeveral: true), cancellation)
             : [await RunOnce(session, output, request, cancellation)];
         var isInterrupted = iterations?.Count > outcomes.Count && cancellation.IsCancellationRequested;
-        var summary = new RunSummary(request.Corpus, session.ModelOf(request.Corpus), outcomes, isInterrupted);
+        var summary = await Summarise(session, request, outcomes, isInterrupted, cancellation);
         summary.Print(output);
         return summary.ExitCode;
     }

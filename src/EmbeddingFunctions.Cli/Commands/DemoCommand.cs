@@ -34,8 +34,9 @@ internal static class DemoCommand
         Console.WriteLine("2. A workspace of three repositories, and a git history");
         await Import(session, output, git, cancellation);
         Console.WriteLine("3. Backfill");
-        var outcome = await BackfillCommand.RunOnce(session, output, new RunRequest(Corpus, [], Concurrency: session.Settings.BatchesInFlight), cancellation);
-        var summary = new RunSummary(Corpus, session.ModelOf(Corpus), [outcome]);
+        var request = new RunRequest(Corpus, [], Concurrency: session.Settings.BatchesInFlight);
+        var outcome = await BackfillCommand.RunOnce(session, output, request, cancellation);
+        var summary = await BackfillCommand.Summarise(session, request, [outcome], isInterrupted: false, cancellation);
         summary.Print(output);
         if (outcome.Status != RunStatus.Completed)
         {

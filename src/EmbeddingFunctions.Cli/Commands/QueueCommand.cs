@@ -102,7 +102,7 @@ internal static class QueueCommand
     private static Task<IReadOnlyList<RunOutcome>> OneByOne(Session session, Output output, RunRequest request, TimeSpan delay, CancellationToken cancellation)
     {
         var batch = request with { Limit = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize };
-        return Iterations.Run(output, int.MaxValue, delay, () => BackfillCommand.RunOnce(session, output, batch, cancellation), cancellation);
+        return Iterations.Run(output, int.MaxValue, delay, () => BackfillCommand.RunOnce(session, output, batch, cancellation, isOneOfSeveral: true), cancellation);
     }
 
     private static void Print(IReadOnlyList<QueueCount> counts, IReadOnlyList<QueueRow> rows, TextWriter text)

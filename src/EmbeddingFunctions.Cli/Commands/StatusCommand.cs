@@ -45,12 +45,7 @@ internal static class StatusCommand
     {
         text.WriteLine($"{status.Corpus}: {status.Model}, {status.Dimensions} dimensions");
         text.WriteLine();
-        text.WriteLine($"{"Item Type",-16}{"Total",10}{"With Embeddings",17}{"Coverage %",12}{"Pending",9}{"Empty",8}{"Failed",8}");
-        foreach (var kind in status.Kinds)
-        {
-            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}");
-        }
-
+        PrintCoverage(status, text);
         if (status.Kinds.Sum(kind => kind.LeftToBackfill) is > 0 and var left)
         {
             text.WriteLine();
@@ -67,6 +62,22 @@ internal static class StatusCommand
         PrintCache(status.Cache, text);
         PrintFailures(status, text);
         PrintRuns(status, text);
+    }
+
+    private static void PrintCoverage(CorpusStatus status, TextWriter text)
+    {
+        text.WriteLine($"{"Item Type",-16}{"Total",10}{"With Embeddings",17}{"Coverage %",12}{"Pending",9}{"Empty",8}{"Failed",8}{"Last Hour",11}");
+        foreach (var kind in status.Kinds)
+        {
+            var lastHour = status.Recent.FirstOrDefault(recent => recent.Kind == kind.Kind)?.LastHour ?? 0;
+            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}{lastHour,11:N0}");
+        }
+
+        if (status.Recent.Count > 0)
+        {
+            text.WriteLine();
+            text.WriteLine($"Embedded in the last hour: {status.Recent.Sum(recent => recent.LastHour):N0}, the latest at {status.Recent.Max(recent => recent.Latest).UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC");
+        }
     }
 
     private static void PrintProvider(ProviderStanding provider, TextWriter text)

@@ -18,6 +18,21 @@ public sealed class SimilarItems
     public async Task<IReadOnlyList<SimilarItem>> ToTitle(string corpus, string title, int limit, CancellationToken cancellation)
     {
         var bound = await _corpora.Get(corpus, cancellation);
+        await using var command = _database.CreateCommand(Query(bound));
+        command.Parameters.Add(new() { Value = title });
+        command.Parameters.Add(new() { Value = limit + 1 });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var items = new List<SimilarItem>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            items.Add(new SimilarItem(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetDouble(3)));
+        }
+
+        return items;
+    }
+
+    internal static string Query(BoundCorpus bound)
+    {
         // A branch a table, each with its own order and limit, so that each can use its own index. A vector made under another
         // rule, or of a text that was edited since, is comparable with nothing.
         var found = bound.Tables.Select(table =>
@@ -34,7 +49,7 @@ public sealed class SimilarItems
              WHERE  {Current(table)}
              ORDER  BY {table.Vector} <=> (SELECT embedding FROM wanted) LIMIT $2)
             """);
-        await using var command = _database.CreateCommand(
+        return
             $"""
             WITH wanted AS (SELECT * FROM ({string.Join(" UNION ALL ", found)}) found LIMIT 1)
             SELECT kind, id, title, similarity
@@ -42,17 +57,7 @@ public sealed class SimilarItems
             WHERE EXISTS (SELECT FROM wanted)
             ORDER BY (kind, id) = (SELECT kind, id FROM wanted) DESC, similarity DESC
             LIMIT $2
-            """);
-        command.Parameters.Add(new() { Value = title });
-        command.Parameters.Add(new() { Value = limit + 1 });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var items = new List<SimilarItem>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            items.Add(new SimilarItem(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetDouble(3)));
-        }
-
-        return items;
+            """;
     }
 
     private static string Current(BoundTable table) => $"{table.Vector} IS NOT NULL AND t.embedding_rule = {Sql.Literal(table.Rule.Id)}{table.Filter}";

@@ -7,7 +7,15 @@ public sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnl
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
-    string Corpus, string Model, int Dimensions, ProviderStanding Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs);
+    string Corpus, string Model, int Dimensions, ProviderStanding Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
+{
+    /// <summary>What was embedded of late, of those kinds of which anything was in the last 90 days.</summary>
+    public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
+}
+
+/// <param name="LastHour">Vectors written within the last hour, be they paid for or from the cache.</param>
+/// <param name="Latest">When the last one was.</param>
+public sealed record RecentVectors(string Kind, long LastHour, DateTimeOffset Latest);
 
 /// <param name="Total">Items of active partitions.</param>
 /// <param name="Embedded">Of these, with a vector of their present text.</param>

@@ -26,6 +26,16 @@ public sealed class StatusReport
         WHERE  j.corpus = $1
         """;
 
+    // Of the batches rather than the rows: a row that was looked at and found unchanged bears a new time too.
+    private const string SumRecent =
+        """
+        SELECT b.kind, COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0)::bigint, max(b.finished_at)
+        FROM   embedding_batches b
+        JOIN   embedding_jobs j ON j.id = b.run_id
+        WHERE  j.corpus = $1 AND b.embedded > 0
+        GROUP  BY b.kind
+        """;
+
     private const int RecentRuns = 5;
 
     private readonly NpgsqlDataSource _database;
@@ -66,7 +76,8 @@ public sealed class StatusReport
         var cache = await Read(SumCacheUse, name, r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))), cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Standing(corpus.Corpus, cancellation);
-        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs);
+        var recent = await Read(SumRecent, name, r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
+        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs) { Recent = recent };
     }
 
     private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)

@@ -4,7 +4,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;
 
-/// <summary>The faults of the clips' old system, by their numbers; the limits of several processes together have tests of their own.</summary>
+/// <summary>The faults of the clips' old system, by their numbers; those of its search over words and vectors are not here, as we have none.</summary>
 public sealed class ClipsBugTests : ClipsTest
 {
     private const string Forget = "UPDATE clips SET embedding = NULL, embedding_rule = NULL";
@@ -135,6 +135,23 @@ public sealed class ClipsBugTests : ClipsTest
         await Backfill();
 
         Assert.Equal(50, Assert.Single(Fake.Requests).InputCount);
+    }
+
+    [Fact]
+    public async Task C11_two_processes_on_one_database_share_one_limit()
+    {
+        await Clips(8, "1 day");
+        TestEngine Limited() => new(Database, Fake, settings => settings with { RequestsPerMinute = 120 });
+        await using var first = Limited();
+        await using var second = Limited();
+
+        var runs = await Task.WhenAll(first.Run(Request() with { BatchSize = 1 }), second.Run(Request() with { BatchSize = 1 }));
+
+        Assert.All(runs, run => Assert.InRange(run.Counts.Requests, 1, 7));
+        var arrivals = Fake.Requests.Select(request => request.ArrivedAt).Order().ToList();
+        Assert.Equal(8, arrivals.Count);
+        // Two a second for both together, with a little for the way there.
+        Assert.True(arrivals[^1] - arrivals[0] >= TimeSpan.FromSeconds(3), $"Eight requests came within {arrivals[^1] - arrivals[0]}.");
     }
 
     [Fact]

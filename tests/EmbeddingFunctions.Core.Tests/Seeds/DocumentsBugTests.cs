@@ -1,10 +1,11 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;
 
-/// <summary>The faults of the documents' old system, by their numbers; those of its search are not here, as we have none over words and vectors together.</summary>
+/// <summary>The faults of the documents' old system, by their numbers; those of its pages of results are not here, as our search has none.</summary>
 public sealed class DocumentsBugTests : DocumentsTest
 {
     [Fact]
@@ -106,6 +107,17 @@ public sealed class DocumentsBugTests : DocumentsTest
         using var bad = Fake.Script(Requests.All, Fault.BadInput());
 
         Assert.Equal((RunStatus.Failed, 3), await Backfill() is var run ? (run.Status, run.Counts.Failed) : default);
+    }
+
+    [Fact]
+    public async Task D9_what_is_looked_for_may_hold_any_operator()
+    {
+        const string Operators = "a & b | !(c) <-> 'd':* \\ \"e\"";
+        await Id(Operators);
+        await Documents(3);
+        await Backfill();
+
+        Assert.Equal(Operators, (await Engine.Get<SimilarItems>().ToTitle("documents", Operators, 2, default))[0].Title);
     }
 
     [Fact]

@@ -132,6 +132,8 @@ public sealed class SettingsReaderTests
     [InlineData("EMBEDDING_CONCURRENCY", "8.0", false)]
     [InlineData("EMBEDDING_CONCURRENCY", "1e1", false)]
     [InlineData("EMBEDDING_CONCURRENCY", "0x8", false)]
+    [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "10000000", true)]
+    [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "10000001", false)]
     [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "99999999999999999999", false)]
     [InlineData("EMBEDDING_TOKENS_PER_MINUTE", "2000000000", true)]
     [InlineData("EMBEDDING_TOKENS_PER_MINUTE", "2000000001", false)]
