@@ -44,7 +44,7 @@ public sealed class FiveCorporaTests : IAsyncLifetime
     {
         await using (var server = await Server.Start(_program))
         {
-            await Until(async () => await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NOT NULL") == _corpora.Length);
+            await Waiting.Until(async () => await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NOT NULL") == _corpora.Length);
             Assert.True((await server.Get("/api/embeddings/health")).GetProperty("isHealthy").GetBoolean());
             Assert.Equal(_corpora, (await server.Get("/api/embeddings/status")).GetProperty("corpora").EnumerateArray().Select(corpus => corpus.GetProperty("corpus").GetString()));
         }
@@ -79,17 +79,7 @@ public sealed class FiveCorporaTests : IAsyncLifetime
         await using var server = await Server.Start(_program);
 
         await server.Process.Says("The schedule waits: ");
-        await Until(async () => await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NOT NULL") == _corpora.Length - 1);
+        await Waiting.Until(async () => await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NOT NULL") == _corpora.Length - 1);
         Assert.Equal(33, await _database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
-    }
-
-    private static async Task Until(Func<Task<bool>> condition)
-    {
-        var end = DateTime.UtcNow + Running.Patience;
-        while (!await condition())
-        {
-            Assert.True(DateTime.UtcNow < end, "It did not come to that.");
-            await Task.Delay(50);
-        }
     }
 }

@@ -28,6 +28,7 @@ public sealed partial class FromTheSeedsTableTests
 
     [Theory]
     [InlineData('B', 11)]
+    [InlineData('L', 11)]
     [InlineData('C', 12)]
     [InlineData('D', 11)]
     public void Every_fault_has_a_row(char system, int faults) => Assert.Equal(

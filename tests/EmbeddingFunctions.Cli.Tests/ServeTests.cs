@@ -21,9 +21,9 @@ public sealed class ServeTests : ProgramTest
         await Workspace.Items(await Workspace.Repository(), 30);
         await using var server = await Server.Start(EverySecondly(folder));
 
-        await Until(async () => await Workspace.Embedded() == 30);
+        await Waiting.Until(async () => await Workspace.Embedded() == 30);
         await Database.Execute("UPDATE issues SET title = 'edited ' || title WHERE title LIKE '%7'");
-        await Until(async () => await Workspace.Pending() == 0 && await NoneIsOpen());
+        await Waiting.Until(async () => await Workspace.Pending() == 0 && await NoneIsOpen());
 
         await AssertWhole();
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE host <> 'server' OR due_at IS NULL"));
@@ -76,7 +76,7 @@ public sealed class ServeTests : ProgramTest
 
         var runs = await Task.WhenAll(one.Ask(new { }), two.Ask(new { }), one.Ask(new { limit = 100 }));
         var ends = await Task.WhenAll(runs.Select((run, i) => (i == 1 ? two : one).Ended(run)));
-        await Until(NoneIsOpen);
+        await Waiting.Until(NoneIsOpen);
 
         Assert.All(ends, end => Assert.Equal("completed", Text(end, "status")));
         await AssertWhole();
@@ -90,7 +90,7 @@ public sealed class ServeTests : ProgramTest
         await AsIfServed();
         await using var first = await Server.Start(Program);
         var run = await first.Ask(new { limit = 380 });
-        await Until(async () => await Workspace.Embedded() >= 60);
+        await Waiting.Until(async () => await Workspace.Embedded() >= 60);
 
         var asked = Stopwatch.StartNew();
         first.Process.Signal(Running.SigTerm);
@@ -114,7 +114,7 @@ public sealed class ServeTests : ProgramTest
         await AsIfServed();
         await using var first = await Server.Start(Program);
         var run = await first.Ask(new { });
-        await Until(async () => await Workspace.Embedded() >= 60);
+        await Waiting.Until(async () => await Workspace.Embedded() >= 60);
         await first.Process.Kill();
         await ForgetTheDead();
 
@@ -134,7 +134,7 @@ public sealed class ServeTests : ProgramTest
         await using var one = await Server.Start(Program);
         await using var other = await Server.Start(Program);
         var run = await one.Ask(new { });
-        await Until(async () => await Workspace.Embedded() >= 40);
+        await Waiting.Until(async () => await Workspace.Embedded() >= 40);
 
         // Through the server that does not carry it.
         Assert.Equal(HttpStatusCode.Accepted, await other.Cancel(run));
@@ -158,7 +158,7 @@ public sealed class ServeTests : ProgramTest
         await using var server = await Server.Start(Program);
 
         var waiting = await server.Ask(new { });
-        await Until(async () => (await server.Get($"/api/embeddings/runs/{waiting}")).GetProperty("note").GetString()?.StartsWith("waiting for a start slot", StringComparison.Ordinal) == true);
+        await Waiting.Until(async () => (await server.Get($"/api/embeddings/runs/{waiting}")).GetProperty("note").GetString()?.StartsWith("waiting for a start slot", StringComparison.Ordinal) == true);
         var asked = Stopwatch.StartNew();
         await server.Cancel(waiting);
 
@@ -180,7 +180,7 @@ public sealed class ServeTests : ProgramTest
         (await Program.Run("migrate", "workspace", "--with-sample-tables")).Exits(0);
 
         // The server trusts what it has found out for ten seconds.
-        await Until(async () =>
+        await Waiting.Until(async () =>
         {
             using var healthy = await server.Send(new HttpRequestMessage(HttpMethod.Get, "/api/embeddings/health"));
             return healthy.StatusCode == HttpStatusCode.OK;
@@ -200,16 +200,6 @@ public sealed class ServeTests : ProgramTest
     private Task<long> Jobs() => Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE host = 'server'");
 
     private async Task<bool> NoneIsOpen() => await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
-
-    private static async Task Until(Func<Task<bool>> condition)
-    {
-        var end = DateTime.UtcNow + Running.Patience;
-        while (!await condition())
-        {
-            Assert.True(DateTime.UtcNow < end, "It did not come about.");
-            await Task.Delay(50);
-        }
-    }
 
     private static string? Text(JsonElement detail, string name) => detail.GetProperty("run").GetProperty(name).GetString();
 

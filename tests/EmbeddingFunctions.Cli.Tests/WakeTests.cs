@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 
@@ -11,8 +10,6 @@ public sealed class WakeTests : ProgramTest, IDisposable
     private const string Polling = "This connection brings no notifications: edits of workspace are looked for every 10 seconds.";
 
     // Without a tick the next look would be a quarter of an hour away.
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(1);
-
     private readonly TestFolder _folder = new();
     private Guid _repository;
 
@@ -25,9 +22,9 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await using var server = await Listener();
 
         var issue = await Workspace.Item(_repository, "first");
-        await Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
+        await Waiting.Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
         await Edit(issue, "title = 'edited'");
-        await Until(async () => await IsFresh(issue));
+        await Waiting.Until(async () => await IsFresh(issue));
 
         await AssertWhole();
         Assert.Equal((2L, 2L), await Jobs());
@@ -42,12 +39,12 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Migrate();
         var issue = await Workspace.Item(_repository, "first");
         await using var server = await Listener();
-        await Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
+        await Waiting.Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
 
         // The last is heard after the others, so that these were looked at when it is embedded.
         await Database.Execute("UPDATE issues SET created_at = now(), title = title");
         var second = await Workspace.Item(_repository, "second");
-        await Until(async () => await IsFresh(second));
+        await Waiting.Until(async () => await IsFresh(second));
 
         Assert.Equal((2L, 2L), await Jobs());
         Assert.Equal(1L, await Database.Ask<long>("SELECT max(items_total)::bigint FROM embedding_jobs"));
@@ -60,14 +57,14 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Migrate();
         var issue = await Workspace.Item(_repository, "first");
         await using var server = await Listener();
-        await Until(async () => await Workspace.Embedded() == 1);
+        await Waiting.Until(async () => await Workspace.Embedded() == 1);
 
         foreach (var title in new[] { "second", "third" })
         {
             Assert.Equal(1L, await Database.Ask<long>("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'"));
             await Edit(issue, $"title = '{title}'");
-            await Until(async () => await IsFresh(issue));
-            await Until(async () => await Listeners() == 1);
+            await Waiting.Until(async () => await IsFresh(issue));
+            await Waiting.Until(async () => await Listeners() == 1);
         }
 
         await AssertWhole();
@@ -84,9 +81,9 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await server.Process.Says(Polling);
 
         await Workspace.Item(_repository, "first");
-        await Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
+        await Waiting.Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
         await Workspace.Item(_repository, "second");
-        await Until(async () => await Workspace.Embedded() == 2);
+        await Waiting.Until(async () => await Workspace.Embedded() == 2);
 
         // The proof; it listens no more.
         Assert.Equal(1, pooler.Swallowed);
@@ -103,7 +100,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await server.Process.Says(Polling);
 
         await Workspace.Item(_repository, "first");
-        await Until(async () => await Workspace.Embedded() == 1);
+        await Waiting.Until(async () => await Workspace.Embedded() == 1);
 
         Assert.InRange(await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'one%'"), 0, 1);
     }
@@ -118,7 +115,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         for (var items = 10; items <= 30; items += 10)
         {
             await Workspace.Items(_repository, 10);
-            await Until(async () => await Workspace.Embedded() == items && await NoneIsOpen());
+            await Waiting.Until(async () => await Workspace.Embedded() == items && await NoneIsOpen());
             Assert.Equal((items / 10, items / 10), await Jobs());
         }
 
@@ -160,8 +157,8 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Edit(issue, "title = 'edited during the call'");
         held.Release();
 
-        await Until(async () => await IsFresh(issue));
-        await Until(NoneIsOpen);
+        await Waiting.Until(async () => await IsFresh(issue));
+        await Waiting.Until(NoneIsOpen);
         await AssertWhole();
     }
 
@@ -177,7 +174,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
             await Task.Delay(100);
         }
 
-        await Until(async () => await Jobs() is (1, 1) && await NoneIsOpen());
+        await Waiting.Until(async () => await Jobs() is (1, 1) && await NoneIsOpen());
         Assert.Equal(("failed", 1), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE due_at IS NULL"), Fake.RequestCount));
     }
 
@@ -187,7 +184,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Migrate();
         await Workspace.Items(_repository, 1_000);
         await using var server = await Listener();
-        await Until(async () => await Workspace.Embedded() == 1_000 && await NoneIsOpen());
+        await Waiting.Until(async () => await Workspace.Embedded() == 1_000 && await NoneIsOpen());
         var before = (await Jobs()).All;
 
         await Database.Execute(
@@ -200,7 +197,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
                 END LOOP;
             END $$
             """);
-        await Until(async () => await Workspace.Pending() == 0 && await NoneIsOpen());
+        await Waiting.Until(async () => await Workspace.Pending() == 0 && await NoneIsOpen());
         await AssertWhole();
         // Five at once, then one every twelve seconds.
         Assert.InRange((await Jobs()).All - before, 1, 8);
@@ -250,12 +247,4 @@ public sealed class WakeTests : ProgramTest, IDisposable
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'");
 
     private async Task<bool> NoneIsOpen() => await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
-
-    private static async Task Until(Func<Task<bool>> condition)
-    {
-        for (var watch = Stopwatch.StartNew(); !await condition(); await Task.Delay(50))
-        {
-            Assert.True(watch.Elapsed < _patience, "It did not come about.");
-        }
-    }
 }

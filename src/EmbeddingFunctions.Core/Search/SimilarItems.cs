@@ -6,6 +6,12 @@ namespace EmbeddingFunctions.Search;
 /// <summary>Finds the items whose vectors are nearest to an item's own, across all kinds of its corpus.</summary>
 public sealed class SimilarItems
 {
+    // Left alone, pgvector ends a search after forty rows, however many are wanted and whatever the conditions leave of them.
+    private const string SearchOn =
+        """
+        SELECT set_config('hnsw.ef_search', LEAST(GREATEST($1, 40), 1000)::text, true), set_config('hnsw.iterative_scan', 'strict_order', true)
+        """;
+
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _corpora;
 
@@ -18,10 +24,11 @@ public sealed class SimilarItems
     public async Task<IReadOnlyList<SimilarItem>> ToTitle(string corpus, string title, int limit, CancellationToken cancellation)
     {
         var bound = await _corpora.Get(corpus, cancellation);
-        await using var command = _database.CreateCommand(Query(bound));
-        command.Parameters.Add(new() { Value = title });
-        command.Parameters.Add(new() { Value = limit + 1 });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await using var search = _database.CreateBatch();
+        search.BatchCommands.Add(new NpgsqlBatchCommand(SearchOn) { Parameters = { new() { Value = limit + 1 } } });
+        search.BatchCommands.Add(new NpgsqlBatchCommand(Query(bound)) { Parameters = { new() { Value = title }, new() { Value = limit + 1 } } });
+        await using var reader = await search.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
         var items = new List<SimilarItem>();
         while (await reader.ReadAsync(cancellation))
         {

@@ -1,10 +1,12 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;
 
-/// <summary>The faults of the clips' old system, by their numbers; those of its search over words and vectors are not here, as we have none.</summary>
+/// <summary>The faults of the clips' old system, by their numbers.</summary>
 public sealed class ClipsBugTests : ClipsTest
 {
     private const string Forget = "UPDATE clips SET embedding = NULL, embedding_rule = NULL";
@@ -135,6 +137,31 @@ public sealed class ClipsBugTests : ClipsTest
         await Backfill();
 
         Assert.Equal(50, Assert.Single(Fake.Requests).InputCount);
+    }
+
+    [Fact]
+    public async Task C9_more_results_go_on_where_fewer_ended()
+    {
+        await Clips(40, "1 day");
+        await Backfill();
+        var search = Engine.Get<SimilarItems>();
+
+        var (few, more) = (await search.ToTitle("clips", "clip 1 day 5", 9, default), await search.ToTitle("clips", "clip 1 day 5", 29, default));
+
+        Assert.Equal(few, more.Take(10));
+        Assert.Equal((30, 30), (more.Count, more.DistinctBy(clip => clip.Id).Count()));
+    }
+
+    [Fact]
+    public async Task C10_what_a_search_cannot_find_yet_is_told_by_the_status()
+    {
+        await Clips(3, "1 day");
+        await Backfill();
+        await Clip("not embedded yet");
+
+        Assert.Equal(3, (await Engine.Get<SimilarItems>().ToTitle("clips", "clip 1 day 1", 10, default)).Count);
+        var kind = Assert.Single((await Engine.Get<StatusReport>().Of("clips", default)).Kinds);
+        Assert.Equal((4L, 3L, 1L), (kind.Total, kind.Embedded, kind.Pending));
     }
 
     [Fact]

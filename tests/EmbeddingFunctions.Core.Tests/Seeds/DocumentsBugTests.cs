@@ -2,10 +2,11 @@ using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;
 
-/// <summary>The faults of the documents' old system, by their numbers; those of its pages of results are not here, as our search has none.</summary>
+/// <summary>The faults of the documents' old system, by their numbers.</summary>
 public sealed class DocumentsBugTests : DocumentsTest
 {
     [Fact]
@@ -118,6 +119,20 @@ public sealed class DocumentsBugTests : DocumentsTest
         await Backfill();
 
         Assert.Equal(Operators, (await Engine.Get<SimilarItems>().ToTitle("documents", Operators, 2, default))[0].Title);
+    }
+
+    [Fact]
+    public async Task D10_as_many_are_found_as_are_asked_for_by_index_too()
+    {
+        await Documents(300);
+        await Backfill();
+        // Tables this small are read whole if they may be.
+        await using var indexed = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(Database.ConnectionString) { Options = "-c enable_seqscan=off -c enable_sort=off" });
+        await using var engine = new TestEngine(indexed, Fake);
+
+        var found = await engine.Get<SimilarItems>().ToTitle("documents", "section 7 of laws.tar.bz2", 150, default);
+
+        Assert.Equal((151, 151), (found.Count, found.DistinctBy(item => item.Id).Count()));
     }
 
     [Fact]
