@@ -131,7 +131,7 @@ public static class EmbeddingServices
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(), s.GetRequiredService<OldRuns>(),
                 s.GetRequiredService<RunStore>(), s.GetRequiredService<WokenRuns>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<TimeProvider>()))
             .AddSingleton(s => new Wakes(
-                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<WorkNotices>(), s.GetRequiredService<RunDesk>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<WorkNotices>(), s.GetRequiredService<RunDesk>(), s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<Redaction>()))
             .AddSingleton<BackgroundEngine>()
             .AddSingleton(s => new RunActivities(

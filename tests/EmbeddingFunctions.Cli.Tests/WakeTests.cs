@@ -1,19 +1,11 @@
 using EmbeddingFunctions.Testing;
-using Npgsql;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
 /// <summary><c>embeddings serve</c> and a corpus that declares triggers: edits are embedded without a tick of the schedule.</summary>
-public sealed class WakeTests : ProgramTest, IDisposable
+public sealed class WakeTests : WakeTest
 {
     private const string Listening = "Edits of workspace wake this host.";
-    private const string Polling = "This connection brings no notifications: edits of workspace are looked for every 10 seconds.";
-
-    // Without a tick the next look would be a quarter of an hour away.
-    private readonly TestFolder _folder = new();
-    private Guid _repository;
-
-    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task An_insert_and_an_edit_are_embedded_within_seconds()
@@ -21,7 +13,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Migrate();
         await using var server = await Listener();
 
-        var issue = await Workspace.Item(_repository, "first");
+        var issue = await Workspace.Item(Repository, "first");
         await Waiting.Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
         await Edit(issue, "title = 'edited'");
         await Waiting.Until(async () => await IsFresh(issue));
@@ -37,13 +29,13 @@ public sealed class WakeTests : ProgramTest, IDisposable
     public async Task A_change_of_a_column_that_is_in_no_text_starts_no_run()
     {
         await Migrate();
-        var issue = await Workspace.Item(_repository, "first");
+        var issue = await Workspace.Item(Repository, "first");
         await using var server = await Listener();
         await Waiting.Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
 
         // The last is heard after the others, so that these were looked at when it is embedded.
         await Database.Execute("UPDATE issues SET created_at = now(), title = title");
-        var second = await Workspace.Item(_repository, "second");
+        var second = await Workspace.Item(Repository, "second");
         await Waiting.Until(async () => await IsFresh(second));
 
         Assert.Equal((2L, 2L), await Jobs());
@@ -55,7 +47,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
     public async Task What_is_edited_while_the_listener_s_connection_is_broken_is_embedded_and_what_comes_later_too()
     {
         await Migrate();
-        var issue = await Workspace.Item(_repository, "first");
+        var issue = await Workspace.Item(Repository, "first");
         await using var server = await Listener();
         await Waiting.Until(async () => await Workspace.Embedded() == 1);
 
@@ -71,41 +63,6 @@ public sealed class WakeTests : ProgramTest, IDisposable
     }
 
     [Fact]
-    public async Task Behind_what_swallows_notifications_it_looks_every_ten_seconds()
-    {
-        await Migrate();
-        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString);
-        using var pooler = new DeafPooler(settings.Host!, settings.Port);
-        (settings.Host, settings.Port, settings.SslMode, settings.GssEncryptionMode) = ("127.0.0.1", pooler.Port, SslMode.Disable, GssEncryptionMode.Disable);
-        await using var server = await Server.Start(Program.Set("DATABASE_URL", settings.ConnectionString));
-        await server.Process.Says(Polling);
-
-        await Workspace.Item(_repository, "first");
-        await Waiting.Until(async () => await Workspace.Embedded() == 1 && await NoneIsOpen());
-        await Workspace.Item(_repository, "second");
-        await Waiting.Until(async () => await Workspace.Embedded() == 2);
-
-        // The proof; it listens no more.
-        Assert.Equal(1, pooler.Swallowed);
-        Assert.Equal((2L, 2L), await Jobs());
-        Assert.Equal(0, await Listeners());
-    }
-
-    [Fact]
-    public async Task A_pool_of_one_connection_is_not_asked_for_a_second()
-    {
-        await Migrate();
-        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, ApplicationName = "one" };
-        await using var server = await Server.Start(Program.Set("DATABASE_URL", settings.ConnectionString));
-        await server.Process.Says(Polling);
-
-        await Workspace.Item(_repository, "first");
-        await Waiting.Until(async () => await Workspace.Embedded() == 1);
-
-        Assert.InRange(await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'one%'"), 0, 1);
-    }
-
-    [Fact]
     public async Task Two_hosts_that_are_woken_begin_one_run()
     {
         await Migrate();
@@ -114,7 +71,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
 
         for (var items = 10; items <= 30; items += 10)
         {
-            await Workspace.Items(_repository, 10);
+            await Workspace.Items(Repository, 10);
             await Waiting.Until(async () => await Workspace.Embedded() == items && await NoneIsOpen());
             Assert.Equal((items / 10, items / 10), await Jobs());
         }
@@ -128,7 +85,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Migrate();
         await using var server = await Server.Start(Program.Set("EMBEDDING_ENABLED", "false"));
         await server.Process.Says("EMBEDDING_ENABLED is false");
-        await Workspace.Item(_repository, "first");
+        await Workspace.Item(Repository, "first");
 
         await Quiet(server);
         Assert.Equal(0, Fake.RequestCount);
@@ -137,10 +94,10 @@ public sealed class WakeTests : ProgramTest, IDisposable
     [Fact]
     public async Task Without_a_trigger_declared_nobody_listens_and_nothing_is_begun()
     {
-        _repository = await Workspace.Repository();
+        Repository = await Workspace.Repository();
         await AsIfServed();
         await using var server = await Server.Start(Program);
-        await Workspace.Item(_repository, "first");
+        await Workspace.Item(Repository, "first");
 
         await Quiet(server);
     }
@@ -151,7 +108,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await Migrate();
         await using var server = await Listener();
         using var held = Fake.Hold();
-        var issue = await Workspace.Item(_repository, "first");
+        var issue = await Workspace.Item(Repository, "first");
         await held.WaitForHeldAsync(1);
 
         await Edit(issue, "title = 'edited during the call'");
@@ -170,7 +127,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await using var server = await Listener();
         for (var edit = 0; edit < 20; edit++)
         {
-            await Workspace.Item(_repository, $"item {edit}");
+            await Workspace.Item(Repository, $"item {edit}");
             await Task.Delay(100);
         }
 
@@ -182,7 +139,7 @@ public sealed class WakeTests : ProgramTest, IDisposable
     public async Task A_thousand_edits_in_ten_seconds_are_few_runs_and_nothing_is_left()
     {
         await Migrate();
-        await Workspace.Items(_repository, 1_000);
+        await Workspace.Items(Repository, 1_000);
         await using var server = await Listener();
         await Waiting.Until(async () => await Workspace.Embedded() == 1_000 && await NoneIsOpen());
         var before = (await Jobs()).All;
@@ -201,17 +158,6 @@ public sealed class WakeTests : ProgramTest, IDisposable
         await AssertWhole();
         // Five at once, then one every twelve seconds.
         Assert.InRange((await Jobs()).All - before, 1, 8);
-    }
-
-    // Only edits start runs from here on.
-    private async Task Migrate()
-    {
-        using var shipped = new StreamReader(typeof(Corpora.CorpusFile).Assembly.GetManifestResourceStream("corpora.json")!);
-        var path = Path.Combine(_folder.Path, "corpora.json");
-        await File.WriteAllTextAsync(path, shipped.ReadToEnd().Replace("\"name\": \"workspace\",", "\"name\": \"workspace\", \"trigger\": true,", StringComparison.Ordinal));
-        (await Program.Set("CORPORA_FILE", path).Run("migrate", "workspace")).Exits(0);
-        _repository = await Workspace.Repository();
-        await AsIfServed();
     }
 
     private async Task<Server> Listener()
@@ -235,16 +181,4 @@ public sealed class WakeTests : ProgramTest, IDisposable
 
     private async Task<bool> IsFresh(string issue) =>
         await Database.Ask<bool>("SELECT embedding IS NOT NULL AND embedding_rule IS NOT NULL FROM issues WHERE id = $1", issue);
-
-    /// <summary>Runs of servers, and of these those that no moment of the schedule began.</summary>
-    private async Task<(long All, long Woken)> Jobs()
-    {
-        var row = Assert.Single(await Database.Rows("SELECT count(*), count(*) FILTER (WHERE due_at IS NULL) FROM embedding_jobs WHERE host = 'server'"));
-        return ((long)row[0]!, (long)row[1]!);
-    }
-
-    private Task<long> Listeners() => Database.Ask<long>(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'");
-
-    private async Task<bool> NoneIsOpen() => await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
 }

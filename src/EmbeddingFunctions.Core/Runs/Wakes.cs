@@ -21,22 +21,22 @@ public sealed class Wakes
 
     private readonly IReadOnlyList<Corpus> _corpora;
     private readonly Dictionary<string, Channel<bool>> _bells;
+    private readonly BoundCorpora _bound;
     private readonly WorkNotices _notices;
     private readonly RunDesk _desk;
     private readonly Redaction _redaction;
+    private string _names = "";
     private string _told = "";
 
-    internal Wakes(CorpusSet corpora, WorkNotices notices, RunDesk desk, EmbeddingSettings settings, Redaction redaction)
+    internal Wakes(CorpusSet corpora, BoundCorpora bound, WorkNotices notices, RunDesk desk, EmbeddingSettings settings, Redaction redaction)
     {
-        (_notices, _desk, _redaction) = (notices, desk, redaction);
+        (_bound, _notices, _desk, _redaction) = (bound, notices, desk, redaction);
         _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
         // One ring that is not answered yet is as good as many.
         _bells = _corpora.ToDictionary(corpus => corpus.Name, _ => Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }));
     }
 
-    private string Names => string.Join(", ", _bells.Keys);
-
-    private string LooksInstead => $"edits of {Names} are looked for every {_lookEvery.TotalSeconds:0} seconds";
+    private string LooksInstead => $"edits of {_names} are looked for every {_lookEvery.TotalSeconds:0} seconds";
 
     /// <summary>Until it is stopped; at once over if no corpus declares a trigger.</summary>
     /// <param name="engine">Who is to carry the runs.</param>
@@ -61,6 +61,14 @@ public sealed class Wakes
         {
             try
             {
+                _names = string.Join(", ", (await _bound.MigratedNames(stopping)).Where(_bells.ContainsKey).Order());
+                if (_names.Length == 0)
+                {
+                    // Only a migration makes triggers.
+                    await Task.Delay(_lookEvery, stopping);
+                    continue;
+                }
+
                 await _notices.Hear(() => wait = Begin(tell), Ring, stopping);
                 Tell(tell, $"This connection brings no notifications: {LooksInstead}.");
                 await Look(stopping);
@@ -79,7 +87,7 @@ public sealed class Wakes
     /// <returns>How long to wait when the connection breaks.</returns>
     private TimeSpan Begin(Action<string> tell)
     {
-        Tell(tell, $"Edits of {Names} wake this host.");
+        Tell(tell, $"Edits of {_names} wake this host.");
         RingAll();
         return _soon;
     }
