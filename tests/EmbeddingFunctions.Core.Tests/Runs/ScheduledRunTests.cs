@@ -82,7 +82,7 @@ public sealed class ScheduledRunTests : IAsyncLifetime
         await _database.Execute("DELETE FROM embedding_rules");
 
         var refused = await Assert.ThrowsAsync<CorpusException>(Tick);
-        Assert.Contains("migrate workspace", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("with one of workspace", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
