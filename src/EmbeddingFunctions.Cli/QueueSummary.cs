@@ -19,13 +19,13 @@ internal sealed class QueueSummary(string corpus, string model, IReadOnlyList<Ru
     public int Print(Output output)
     {
         output.Result(
-            new { Corpus = corpus, Processed = Records, Errors = _counts.Failed, SuccessRate, _counts.Requests, _counts.Tokens, Dollars = Price.Of(model, _counts.Tokens), RunIds = outcomes.Select(outcome => outcome.RunId) },
+            new { Corpus = corpus, outcomes[^1].Status, outcomes[^1].Error, Total = outcomes[0].ItemsTotal, Processed = Records, Errors = _counts.Failed, SuccessRate, _counts.Requests, _counts.Tokens, Dollars = Price.Of(model, _counts.Tokens), RunIds = outcomes.Select(outcome => outcome.RunId) },
             text =>
             {
                 text.WriteLine("=== Processing Summary ===");
                 text.WriteLine($"Total records processed: {Records:N0}");
                 text.WriteLine($"Total errors: {_counts.Failed:N0}");
-                text.WriteLine($"Success rate: {(SuccessRate is { } rate ? $"{rate:0.0}%" : "nothing was pending")}");
+                text.WriteLine($"Success rate: {(SuccessRate is { } rate ? $"{rate:0.0}%" : outcomes[^1] is { Status: RunStatus.Completed, ItemsTotal: 0 } ? "nothing was pending" : "none, as nothing was processed")}");
             });
         _run.Advise(output);
         return _run.ExitCode;

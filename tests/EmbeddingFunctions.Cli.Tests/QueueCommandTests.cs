@@ -39,6 +39,17 @@ public sealed class QueueCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task With_a_key_that_is_refused_nothing_is_called_done_and_no_row_failed()
+    {
+        using var refused = _fake.Script(Requests.All, Fault.BadKey());
+
+        var drained = (await _program.Run("queue", "drain", "sessions")).Exits(1);
+
+        Assert.EndsWith("Total records processed: 0\nTotal errors: 0\nSuccess rate: none, as nothing was processed\n", drained.Out, StringComparison.Ordinal);
+        Assert.Equal(12, await _database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending'"));
+    }
+
+    [Fact]
     public async Task L4_a_delay_may_be_nothing_and_a_batch_as_small_as_one_likes()
     {
         var drained = (await _program.Run("queue", "drain", "sessions", "--batch-size", "5", "--delay", "0", "--json")).Exits(0);

@@ -90,7 +90,7 @@ internal static class QueueCommand
                 var name = parsed.GetValue(corpus)!;
                 await session.Get<QueueRows>().Counts(name, cancellation);
                 var request = new RunRequest(name, [], Concurrency: session.Settings.BatchesInFlight, BatchSize: parsed.GetValue(batchSize));
-                var outcomes = parsed.GetResult(delay) is null
+                var outcomes = parsed.GetValue(delay) == TimeSpan.Zero
                     ? [await BackfillCommand.RunOnce(session, output, request, cancellation)]
                     : await OneByOne(session, output, request, parsed.GetValue(delay), cancellation);
                 return new QueueSummary(name, session.ModelOf(name), outcomes, cancellation.IsCancellationRequested).Print(output);

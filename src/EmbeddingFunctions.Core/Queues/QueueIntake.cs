@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Storage.Migrations;
@@ -6,35 +7,61 @@ using Npgsql;
 namespace EmbeddingFunctions.Queues;
 
 /// <summary>Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, and have their attempts anew.</summary>
-internal sealed class QueueIntake(NpgsqlDataSource database)
+internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 {
-    private const int AtATime = 1_000;
+    private const int AtATime = 200;
 
-    /// <summary>What somebody holds or locks at this moment is left for the next time: nothing here waits for anybody.</summary>
+    private static readonly TimeSpan _settleEvery = TimeSpan.FromMinutes(1);
+
+    private readonly ConcurrentDictionary<string, long> _settled = new();
+
+    /// <summary>Some at a time, as a page is planned; what somebody holds or locks at this moment is left for the next: nothing here waits for anybody.</summary>
     public async Task Take(BoundCorpus corpus, CancellationToken cancellation)
     {
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            while (await Execute(Statement(corpus.Corpus.Name, table), cancellation) == AtATime)
-            {
-                // There may be more.
-            }
+            await Execute(Statement(corpus.Corpus.Name, table), cancellation);
         }
     }
 
-    /// <summary>Puts right what rows of the queue say of items whose worker vanished, or that were written past the triggers.</summary>
+    /// <returns>How many items are asked for, not taken yet, and not pending by themselves.</returns>
+    public async Task<long> Left(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        var left = 0L;
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            left += await Execute(
+                $"""
+                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} = {QueueShape.Key(table)}
+                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT TRUE{table.Filter}
+                """, cancellation);
+        }
+
+        return left;
+    }
+
+    /// <summary>Puts right, once a minute, what rows of the queue say of items whose worker vanished, or that were written past the triggers.</summary>
     public async Task Settle(BoundCorpus corpus, CancellationToken cancellation)
     {
+        if (_settled.TryGetValue(corpus.Corpus.Name, out var last) && time.GetElapsedTime(last) < _settleEvery)
+        {
+            return;
+        }
+
+        _settled[corpus.Corpus.Name] = time.GetTimestamp();
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
             await Execute(
                 $"""
-                SELECT count({QueueShape.SettleFunction(table)}(key::text))
-                FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)} AND q.status IN ('processing', 'pending')) q
-                LEFT   JOIN {table.Table} t ON {table.Id} = key
-                WHERE  key IS NOT NULL
-                AND    CASE q.status WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Pending}) IS NOT TRUE
-                       ELSE NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus.Corpus.Name, table, "key")} AND c.leased_until > now()) END
+                SELECT count({QueueShape.SettleFunction(table)}(q.key::text))
+                FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)}) q
+                LEFT   JOIN {table.Table} t ON {table.Id} = q.key
+                WHERE  q.key IS NOT NULL
+                AND    CASE q.status
+                       WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
+                       WHEN 'processing' THEN NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus.Corpus.Name, table, "q.key")} AND c.leased_until > now())
+                       WHEN 'completed' THEN {table.Id} IS NOT NULL AND {table.Pending}
+                       ELSE false END
                 """, cancellation);
         }
     }

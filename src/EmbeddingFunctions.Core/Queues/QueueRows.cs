@@ -20,9 +20,9 @@ public sealed class QueueRows
 
     private const string FindRows =
         """
-        SELECT t.kind, q.record_id::text, q.status, q.attempts, q.error_message, q.created_at::timestamptz, q.processed_at::timestamptz
+        SELECT COALESCE(t.kind, q.table_name), q.record_id::text, q.status, q.attempts, q.error_message, q.created_at::timestamptz, q.processed_at::timestamptz
         FROM   embedding_queue q
-        JOIN   embedding_queue_targets t USING (table_name, embedding_column)
+        LEFT   JOIN embedding_queue_targets t USING (table_name, embedding_column)
         WHERE  ($1 IS NULL OR t.corpus = $1) AND ($2 IS NULL OR q.status = $2)
         ORDER  BY q.created_at, q.id
         LIMIT  $3

@@ -62,7 +62,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await queue.Take(corpus, cancellation);
         await queue.Settle(corpus, cancellation);
-        var total = 0L;
+        var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null ? await queue.Left(corpus, cancellation) : 0;
         foreach (var table in InScope(corpus, request))
         {
             var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";

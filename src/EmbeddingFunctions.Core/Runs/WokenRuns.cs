@@ -23,7 +23,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
             AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS NULL OR $5))
         AND    NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND created_at > now() - interval '1 hour'
+            WHERE  corpus = $1 AND completed_at > now() - interval '1 hour'
             AND    (completed_at >= $6
                     OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
         """;

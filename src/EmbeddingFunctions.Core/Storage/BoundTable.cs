@@ -1,11 +1,14 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.</summary>
-internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable found, string model, string row = "t.")
+internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable found, string model, string row = BoundTable.StandardRow)
 {
+    private const string StandardRow = "t.";
+
     /// <summary>In place of a fingerprint: there was nothing to embed.</summary>
     public const string EmptyMark = "";
 
@@ -43,6 +46,8 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
 
     /// <summary>The text as declared; what is embedded is made of it, or is what a queue's row says.</summary>
     public TextTemplate Declared { get; } = TextTemplate.Parse(table.Text);
+
+    public string DeclaredText => table.Text;
 
     public QueuedText Queue => table.Queue;
 
@@ -98,9 +103,10 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     /// <summary>The text's columns, as text, in the template's order.</summary>
     public IEnumerable<string> TextColumns => Template.Columns.Select(Text);
 
-    /// <summary>A column as text; of an array the words with a space between them.</summary>
+    /// <summary>A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.</summary>
     public string Text(string column) => found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
-        ? $"array_to_string({Column(column)}, ' ')"
+        ? $"pg_catalog.array_to_string({Column(column)}, ' ')"
+        : column == TableRules.ContentColumn && row == StandardRow ? $"COALESCE({Column(column)}, {TemplateFunction.Name(found)}({row}*))"
         : $"{Column(column)}::text";
 
     /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
@@ -183,7 +189,7 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
 
     // What a vector under this rule is of, where a text is long.
-    private static string Describe(Corpus corpus, CorpusTable table) => table.LongText switch
+    private static string Describe(Corpus corpus, CorpusTable table) => (table.Queue == QueuedText.Content ? "queue " : "") + table.LongText switch
     {
         LongText.Truncate => $"truncate {corpus.MaxCharacters}",
         LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Queues;
 
-/// <summary>Workers, edits, wishes and deletes at once.</summary>
+/// <summary>Workers, edits, wishes, deletes and migrations at once.</summary>
 public sealed class QueueStormTests : QueueTest
 {
     private static readonly TimeSpan _storm = TimeSpan.FromSeconds(6);
@@ -25,7 +25,9 @@ public sealed class QueueStormTests : QueueTest
         var writers = _writers.Select(sql => Repeat(() => Database.Execute(sql), over.Token));
         var workers = Enumerable.Range(0, 3).Select(_ => Repeat(() => Drain(), over.Token));
 
-        await Task.WhenAll(writers.Concat(workers).ToList());
+        var migration = Repeat(() => Migrate("sessions"), over.Token);
+
+        await Task.WhenAll(writers.Concat(workers).Append(migration).ToList());
         await Drain();
 
         Assert.Equal(0, (await Drain()).ItemsTotal);

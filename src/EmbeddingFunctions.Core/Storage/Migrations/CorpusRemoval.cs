@@ -46,6 +46,7 @@ public sealed class CorpusRemoval
         {
             plan.AddRange(ChunksOf(corpus, table).Select(chunks => $"the table {chunks}"));
             var vector = VectorOf(corpus, table);
+            plan.AddRange(DeclaredFor(corpus, table).First().Queue == QueuedText.None ? [] : [$"{table.Name}: its triggers at {QueueTable.Name}, which stays with its rows"]);
             await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey(vector) ? $"{Sql.Identifier(vector)} IS NOT NULL" : "false")}");
             plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table, vector))}, their indexes and triggers, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
         }
@@ -76,7 +77,7 @@ public sealed class CorpusRemoval
                     await Run(ChunkShape.Removal(table, chunks), cancellation);
                 }
 
-                if ((await _catalogue.Find([QueueShape.Targets], cancellation)).Count > 0)
+                if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
                 {
                     await Run(QueueShape.Removal(table, DeclaredFor(corpus, table).First().Table, VectorOf(corpus, table)), cancellation);
                 }

@@ -16,7 +16,7 @@ internal static class CorpusShape
         var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? "")
             .Concat(corpus.Corpus.Trigger ? [WakeShape.Create(corpus.Corpus, kinds)] : [])
             .Concat(kinds.Where(kind => kind.ChunkTable is not null).Select(ChunkShape.Create))
-            .Concat(kinds.Where(kind => kind.Queue != QueuedText.None).Select(kind => QueueShape.Create(corpus.Corpus, kind))));
+            .Concat(kinds.Where(kind => kind.Queue != QueuedText.None).SelectMany(kind => QueueShape.Create(corpus.Corpus, kind))));
         var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
         var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
         return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));

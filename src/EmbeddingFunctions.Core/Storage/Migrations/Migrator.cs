@@ -80,6 +80,11 @@ public sealed class Migrator
             ChunkShape.DemandOurs(table, await Chunks(table, cancellation));
         }
 
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            await QueueTable.Demand(table, (await _catalogue.Find([QueueTable.Name], cancellation)).GetValueOrDefault(QueueTable.Name), _database, cancellation);
+        }
+
         if (corpus.Corpus.SimilarityCache
             && (await _catalogue.Find(["similarity_cache"], cancellation)).GetValueOrDefault("similarity_cache")?.Columns["embedding"] is { } embedding
             && CorpusBinder.VectorType(embedding) is var type && type != corpus.Tables[0].VectorColumnType)
@@ -113,10 +118,22 @@ public sealed class Migrator
     {
         if (kinds[0].Queue != QueuedText.None)
         {
-            await Run(QueueShape.Create(corpus.Corpus, kinds[0]), cancellation);
-            await Run(QueueShape.Fill(kinds[0]), cancellation);
+            foreach (var statement in QueueShape.Create(corpus.Corpus, kinds[0]))
+            {
+                await Run(statement, cancellation);
+            }
+
+            while (kinds[0].Queue == QueuedText.Content && await Run(QueueShape.FillContent(kinds[0]), cancellation) > 0)
+            {
+                // Some at a time, so that no writer waits for long.
+            }
+
+            foreach (var statement in QueueShape.Fill(corpus.Corpus.Name, kinds[0]))
+            {
+                await Run(statement, cancellation);
+            }
         }
-        else if ((await _catalogue.Find([QueueShape.Targets], cancellation)).Count > 0)
+        else if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
         {
             await Run(QueueShape.Removal(kinds[0].Found, kinds[0].DeclaredName, kinds[0].VectorColumn), cancellation);
         }
@@ -170,10 +187,10 @@ public sealed class Migrator
         await transaction.CommitAsync(cancellation);
     }
 
-    private async Task Run(string sql, CancellationToken cancellation)
+    private async Task<int> Run(string sql, CancellationToken cancellation)
     {
         await using var command = _database.CreateCommand(sql);
         command.CommandTimeout = 0;
-        await command.ExecuteNonQueryAsync(cancellation);
+        return await command.ExecuteNonQueryAsync(cancellation);
     }
 }

@@ -8,45 +8,49 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// </summary>
 internal static class QueueShape
 {
-    /// <summary>The table that says which columns the queue's rows may name.</summary>
-    public const string Targets = "embedding_queue_targets";
-
-    // An application role may write the items and know nothing of the queue.
+    // An application role may write the items and know nothing of the queue. A queue row that somebody holds is not waited for long.
     private const string AsOwner = "SECURITY DEFINER";
 
-    // A role could put a temporary table in a searched one's place.
-    private const string FixSearchPath =
-        """
-        DO $fix$
-        DECLARE
-            searched text := (SELECT string_agg(quote_ident(name), ', ') FROM unnest(current_schemas(false)) name);
-            own record;
-        BEGIN
-            FOR own IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.prosecdef AND p.proname LIKE 'embedding\_queue\_%' LOOP
-                EXECUTE format('ALTER FUNCTION %s SET search_path TO %s, pg_temp', own.name, searched);
-            END LOOP;
-        END
-        $fix$
+    private const int FilledAtATime = 5_000;
+
+    /// <summary>Each to be run by itself; all may be run again.</summary>
+    public static IReadOnlyList<string> Create(Corpus corpus, BoundTable table) =>
+    [
+        .. QueueTable.Create, TemplateFunction.Create(table), Settle(corpus.Name, table), .. Watch(corpus.Name, table),
+        .. table.Queue == QueuedText.Content ? KeepContent(table) : [KeepNone(table.Found)],
+        .. Enqueue(table), QueueTable.Secure([Function("watch", table.Found), Function("content", table.Found), Function("enqueue", table.Found)], Function("settle", table.Found)), .. corpus.Trigger ? [WakeShape.OfQueue(table)] : Array.Empty<string>(),
+    ];
+
+    /// <summary>Gives some items their content; to be repeated until none is left.</summary>
+    public static string FillContent(BoundTable table) =>
+        $"""
+        UPDATE {table.Table} t SET {Sql.Identifier(TableRules.ContentColumn)} = {TemplateFunction.Name(table.Found)}(t.*)
+        WHERE  {table.Id} IN (
+            SELECT {table.Id} FROM {table.Table} t
+            WHERE  {table.Column(TableRules.ContentColumn)} IS NULL
+            OR     {table.Column(TableRules.ContentColumn)} <> {TemplateFunction.Name(table.Found)}(t.*)
+                   AND NOT EXISTS (SELECT FROM {QueueTable.Targets} WHERE {IsOf(table)} AND template = {Sql.Literal(table.DeclaredText)})
+                   AND NOT EXISTS (SELECT FROM embedding_queue q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL)
+            LIMIT {FilledAtATime})
         """;
 
-    /// <summary>All of it; may be run again.</summary>
-    public static string Create(Corpus corpus, BoundTable table) => string.Join(";\n",
-        [Migration.Read("embedding_queue.sql").TrimEnd(';', '\n'), Target(corpus.Name, table), TemplateFunction.Create(table), Settle(corpus.Name, table), Watch(corpus.Name, table),
-            .. table.Queue == QueuedText.Content ? [KeepContent(table)] : Array.Empty<string>(), Enqueue(table), .. corpus.Trigger ? [WakeShape.OfQueue(table)] : Array.Empty<string>(), FixSearchPath]);
-
-    /// <summary>Queues what is pending, as an older system's migration did, and asks again for what was refused before the table was declared.</summary>
-    public static string Fill(BoundTable table) =>
+    /// <summary>
+    /// Declares the table, queues what is pending, as an older system's migration did, and asks again for what was refused before it was declared.
+    /// </summary>
+    public static IReadOnlyList<string> Fill(string corpus, BoundTable table) =>
+    [
+        Target(corpus, table),
         $"""
-        {(table.Queue == QueuedText.Content ? FillContent(table) + ";" : "")}
         INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
         SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", t.user_id" : "")}, clock_timestamp()
         FROM   {table.Table} t
-        CROSS  JOIN LATERAL (SELECT {Content(table, "t")} AS content) text
+        CROSS  JOIN LATERAL (SELECT {(table.Queue == QueuedText.Content ? table.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(t.*)")} AS content) text
         WHERE  {table.Pending} AND text.content ~ '\S'
-        ON CONFLICT DO NOTHING;
-        UPDATE embedding_queue SET status = 'pending'
-        WHERE  {IsOf(table)} AND status = 'failed' AND attempts = 0 AND taken_at IS NULL
-        """;
+        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, taken_at = clock_timestamp()
+        WHERE  embedding_queue.content <> EXCLUDED.content AND NOT (embedding_queue.status = 'pending' AND embedding_queue.taken_at IS NULL)
+        """,
+        $"UPDATE embedding_queue SET status = 'pending' WHERE {IsOf(table)} AND status = 'failed' AND attempts = 0 AND taken_at IS NULL",
+    ];
 
     /// <summary>Asks for items anew with their text as it is now; parameter 1 has their ids, none for all.</summary>
     public static string Requeue(BoundTable table) =>
@@ -54,19 +58,18 @@ internal static class QueueShape
         INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")})
         SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", t.user_id" : "")}
         FROM   {table.Table} t
-        CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t) AS content) text
-        WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND ($2 IS NULL)
+        CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
+        WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL
         ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, status = 'pending'
         RETURNING record_id::text
         """;
 
+    /// <summary>The functions take their triggers with them.</summary>
     public static string Removal(FoundTable table, string name, string vector) =>
         $"""
-        DROP TRIGGER IF EXISTS {Trigger(table)} ON {table.Quoted};
-        DROP TRIGGER IF EXISTS {ContentTrigger(table)} ON {table.Quoted};
         DROP FUNCTION IF EXISTS {Function("enqueue", table)}(), {Function("content", table)}(), {Function("watch", table)}() CASCADE;
         DROP FUNCTION IF EXISTS {Function("settle", table)}(text), {TemplateFunction.Name(table)}({table.Quoted});
-        DELETE FROM embedding_queue_targets WHERE table_name = {Sql.Literal(name)} AND embedding_column = {Sql.Literal(vector)}
+        DELETE FROM {QueueTable.Targets} WHERE table_name = {Sql.Literal(name)} AND embedding_column = {Sql.Literal(vector)}
         """;
 
     /// <summary>The condition on the queue's rows that ask for vectors of this table.</summary>
@@ -79,21 +82,30 @@ internal static class QueueShape
     public static string Key(BoundTable table) => table.IdType switch
     {
         "uuid" => "CASE WHEN q.record_id::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN q.record_id::text::uuid END",
-        "bigint" => "CASE WHEN q.record_id::text ~ '^-?[0-9]{1,18}$' THEN q.record_id::text::bigint END",
-        "integer" => "CASE WHEN q.record_id::text ~ '^-?[0-9]{1,9}$' THEN q.record_id::text::integer END",
+        "bigint" => Number("bigint", long.MinValue, long.MaxValue),
+        "integer" => Number("integer", int.MinValue, int.MaxValue),
         _ => "q.record_id::text",
     };
 
+    private static string Number(string type, long least, long most) =>
+        $"CASE WHEN q.record_id::text ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN q.record_id::text::numeric BETWEEN {least} AND {most} THEN q.record_id::text::{type} END END";
+
+    // What an earlier declaration called it is granted no more.
     private static string Target(string corpus, BoundTable table) =>
         $"""
-        INSERT INTO embedding_queue_targets (table_name, embedding_column, corpus, kind, key_type)
-        VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType }.Select(Sql.Literal))})
-        ON CONFLICT (table_name, embedding_column) DO UPDATE SET corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type
+        WITH earlier AS (
+            DELETE FROM {QueueTable.Targets} WHERE corpus = {Sql.Literal(corpus)} AND kind = {Sql.Literal(table.Kind)} AND NOT ({IsOf(table)})
+        )
+        INSERT INTO {QueueTable.Targets} (table_name, embedding_column, corpus, kind, key_type, template)
+        VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType, table.DeclaredText }.Select(Sql.Literal))})
+        ON CONFLICT (table_name, embedding_column) DO UPDATE
+        SET    corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type, template = EXCLUDED.template
         """;
 
     // A queue that refuses what it is told, by a constraint of its owner's or a lock, is left as it is: it must not keep vectors from being stored.
     private static string Settle(string corpus, BoundTable table) => Routine(Function("settle", table.Found) + "(item text)", "void",
         $"""
+        #variable_conflict use_variable
         DECLARE
             item_key embedding_queue.record_id%TYPE := item;
             claim embedding_claims;
@@ -131,27 +143,29 @@ internal static class QueueShape
             AND    NOT (q.status = 'completed' AND is_item IS NOT TRUE)
             AND    (q.status, q.error_message, q.attempts) IS DISTINCT FROM (new_status, new_reason, COALESCE(claim.attempts, q.attempts));
         EXCEPTION
-            WHEN integrity_constraint_violation OR raise_exception OR insufficient_privilege OR lock_not_available OR deadlock_detected THEN
+            WHEN integrity_constraint_violation OR raise_exception OR insufficient_privilege OR lock_not_available OR deadlock_detected OR undefined_table OR undefined_column THEN
                 RAISE WARNING 'embedding_queue keeps its row of %: %', item, SQLERRM;
         END
-        """);
+        """, "SET lock_timeout = '100ms'");
 
-    private static string Watch(string corpus, BoundTable table)
+    private static IReadOnlyList<string> Watch(string corpus, BoundTable table)
     {
-        var (function, name) = (Function("watch", table.Found), CorpusShape.Name("embedding_queue_watch", table.Found));
+        var function = Function("watch", table.Found);
+        // The table is shared: other schemas may have a table of the name.
+        string Name(string purpose) => Sql.Identifier(CorpusShape.Name(purpose, table.Found, table.Table));
         string On(string row) => $"WHEN ({row}.corpus = {Sql.Literal(corpus)} AND {row}.kind = {Sql.Literal(table.Kind)}) EXECUTE FUNCTION {function}()";
         return
-            $"""
-            {Routine(function + "()", "trigger", $"BEGIN PERFORM {Function("settle", table.Found)}(COALESCE(NEW.item_id, OLD.item_id)); RETURN NULL; END")};
-            CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} AFTER INSERT OR UPDATE OF token, reason, is_dead ON embedding_claims FOR EACH ROW {On("NEW")};
-            CREATE OR REPLACE TRIGGER {Sql.Identifier(CorpusShape.Name("embedding_queue_watch_end", table.Found))} AFTER DELETE ON embedding_claims FOR EACH ROW {On("OLD")}
-            """;
+        [
+            Routine(function + "()", "trigger", $"BEGIN PERFORM {Function("settle", table.Found)}(COALESCE(NEW.item_id, OLD.item_id)); RETURN NULL; END"),
+            $"CREATE OR REPLACE TRIGGER {Name("embedding_queue_watch")} AFTER INSERT OR UPDATE OF token, reason, is_dead ON embedding_claims FOR EACH ROW {On("NEW")}",
+            $"CREATE OR REPLACE TRIGGER {Name("embedding_queue_unwatch")} AFTER DELETE ON embedding_claims FOR EACH ROW {On("OLD")}",
+        ];
     }
 
     // Before the trigger that notes an edit: to it the content is the text.
-    private static string KeepContent(BoundTable table) =>
-        $"""
-        {Routine(Function("content", table.Found) + "()", "trigger",
+    private static IReadOnlyList<string> KeepContent(BoundTable table) =>
+    [
+        Routine(Function("content", table.Found) + "()", "trigger",
             $"""
             BEGIN
                 IF TG_OP = 'INSERT' OR {IsEdited(table)} THEN
@@ -159,25 +173,28 @@ internal static class QueueShape
                 END IF;
                 RETURN NEW;
             END
-            """)};
-        CREATE OR REPLACE TRIGGER {ContentTrigger(table.Found)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {Function("content", table.Found)}()
-        """;
+            """),
+        $"CREATE OR REPLACE TRIGGER {ContentTrigger(table.Found)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {Function("content", table.Found)}()",
+    ];
 
-    private static string Enqueue(BoundTable table)
+    private static string KeepNone(FoundTable table) => $"DROP FUNCTION IF EXISTS {Function("content", table)}() CASCADE";
+
+    private static IReadOnlyList<string> Enqueue(BoundTable table)
     {
-        var columns = table.Declared.Columns.Concat(table.FilterColumns).Distinct().Select(Sql.Identifier);
-        var (old, current) = (table.WithRow("OLD."), table.WithRow("NEW."));
+        var (old, current, function) = (table.WithRow("OLD."), table.WithRow("NEW."), Function("enqueue", table.Found));
+        var text = table.Queue == QueuedText.Content ? current.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(NEW)";
+        string IsItem(BoundTable row) => $"((true{row.Filter}) IS TRUE)";
         return
-            $"""
-            {Routine(Function("enqueue", table.Found) + "()", "trigger",
+        [
+            Routine(function + "()", "trigger",
                 $"""
                 DECLARE
                     item_key embedding_queue.record_id%TYPE := COALESCE({current.Id}, {old.Id});
                     item_text text;
                 BEGIN
-                    IF TG_OP <> 'DELETE' AND (true{current.Filter}) IS TRUE THEN
-                        item_text := {Content(table, "NEW")};
-                        IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR (true{old.Filter}) IS NOT TRUE) THEN
+                    IF TG_OP <> 'DELETE' AND {IsItem(current)} THEN
+                        item_text := {text};
+                        IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR NOT {IsItem(old)}) THEN
                             INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
                             VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", NEW.user_id" : "")}, clock_timestamp())
                             ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
@@ -187,19 +204,14 @@ internal static class QueueShape
                     PERFORM {Function("settle", table.Found)}(item_key::text);
                     RETURN NULL;
                 END
-                """)};
-            CREATE OR REPLACE TRIGGER {Trigger(table.Found)} AFTER INSERT OR DELETE OR UPDATE OF {string.Join(", ", columns)} ON {table.Table}
-                FOR EACH ROW EXECUTE FUNCTION {Function("enqueue", table.Found)}()
-            """;
+                """),
+            $"CREATE OR REPLACE TRIGGER {Trigger(table.Found, "queue")} AFTER INSERT OR DELETE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {function}()",
+            $"""
+            CREATE OR REPLACE TRIGGER {Trigger(table.Found, "requeue")} AFTER UPDATE ON {table.Table}
+                FOR EACH ROW WHEN ({IsEdited(table)} OR {IsItem(current)} <> {IsItem(old)}) EXECUTE FUNCTION {function}()
+            """,
+        ];
     }
-
-    private static string FillContent(BoundTable table) =>
-        $"""
-        UPDATE {table.Table} t SET {Sql.Identifier(TableRules.ContentColumn)} = {TemplateFunction.Name(table.Found)}(t)
-        WHERE  {table.Column(TableRules.ContentColumn)} IS NULL
-        OR     t.embedding_rule IS DISTINCT FROM {Sql.Literal(table.Rule.Id)}
-               AND NOT EXISTS (SELECT FROM embedding_queue q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending')
-        """;
 
     private static string IsEdited(BoundTable table)
     {
@@ -207,18 +219,15 @@ internal static class QueueShape
         return $"ROW({Texts("NEW.")}) IS DISTINCT FROM ROW({Texts("OLD.")})";
     }
 
-    private static string Content(BoundTable table, string row) =>
-        table.Queue == QueuedText.Content ? $"{row}.{Sql.Identifier(TableRules.ContentColumn)}" : $"{TemplateFunction.Name(table.Found)}({row})";
-
     private static bool HasOwner(BoundTable table) => table.Found.Columns.GetValueOrDefault("user_id")?.Type == "uuid";
 
     // A literal, because a column's name could hold any other quotes.
-    private static string Routine(string signature, string returns, string body) =>
-        $"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns} LANGUAGE plpgsql {AsOwner} AS {Sql.Literal(body)}";
+    private static string Routine(string signature, string returns, string body, string settings = "") =>
+        $"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns} LANGUAGE plpgsql {AsOwner} SET search_path FROM CURRENT {settings} AS {Sql.Literal(body)}";
 
     private static string Function(string does, FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(CorpusShape.Name($"embedding_queue_{does}", table))}";
 
-    private static string Trigger(FoundTable table) => Sql.Identifier(CorpusShape.Name("embedding_queue", table));
+    private static string Trigger(FoundTable table, string does) => Sql.Identifier(CorpusShape.Name($"embedding_{does}", table));
 
     private static string ContentTrigger(FoundTable table) => Sql.Identifier(CorpusShape.Name("zzy_embedding_content", table));
 }

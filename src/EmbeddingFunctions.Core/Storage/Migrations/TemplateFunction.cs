@@ -32,7 +32,7 @@ internal static class TemplateFunction
 
     private static string Append(TextTemplate.Part part, List<string> columns)
     {
-        var words = $"concat({string.Join(", ", part.Pieces.Select(piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : columns[piece.Column]))})";
+        var words = string.Join(" || ", part.Pieces.Select(piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : $"COALESCE({columns[piece.Column]}, '')"));
         if (!part.IsOptional)
         {
             return $"content := content || {words};";
@@ -52,8 +52,10 @@ internal static class TemplateFunction
     {
         var column = columns[piece.Column];
         return piece.Other == TextTemplate.None ? Says(column)
-            : $"{Says(column)} AND lower(btrim({column})) IS DISTINCT FROM lower(btrim({columns[piece.Other]}))";
+            : $"{Says(column)} AND lower({Trimmed(column)}) IS DISTINCT FROM lower({Trimmed(columns[piece.Other])})";
     }
+
+    private static string Trimmed(string column) => $"btrim({column}, E' \\t\\r\\n\\f\\v')";
 
     private static string Says(string column) => $"COALESCE({column}, '') ~ '\\S'";
 }

@@ -33,7 +33,7 @@ internal static class WakeShape
     /// <summary>The same for the queue's rows: only somebody's wish is told, not what the engine writes there.</summary>
     public static string OfQueue(BoundTable table) =>
         $"""
-        CREATE OR REPLACE TRIGGER {TriggerName(table.Found)} AFTER INSERT OR UPDATE ON embedding_queue
+        CREATE OR REPLACE TRIGGER {Sql.Identifier(CorpusShape.Name("embedding_note_wish", table.Found, table.Table))} AFTER INSERT OR UPDATE ON embedding_queue
             FOR EACH ROW WHEN (NEW.status = 'pending' AND NEW.taken_at IS NULL AND NEW.table_name = {Sql.Literal(table.DeclaredName)} AND NEW.embedding_column = {Sql.Literal(table.VectorColumn)})
             EXECUTE FUNCTION {FunctionName(table.Found)}()
         """;

@@ -1,3 +1,4 @@
+-- Each paragraph is run by itself: locks on several tables, held together, would wait for writers that hold them in another order.
 CREATE TABLE IF NOT EXISTS embedding_queue (
     id               uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     table_name       text        NOT NULL,
@@ -9,15 +10,22 @@ CREATE TABLE IF NOT EXISTS embedding_queue (
     error_message    text,
     created_at       timestamptz NOT NULL DEFAULT now(),
     processed_at     timestamptz
-);
+)
 
 -- A pending row that was not taken is somebody's wish: it stands until a run takes it, whatever happens meanwhile.
-ALTER TABLE embedding_queue
-    ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS taken_at timestamptz;
-CREATE UNIQUE INDEX IF NOT EXISTS embedding_queue_table_name_record_id_embedding_column_key ON embedding_queue (table_name, record_id, embedding_column);
-CREATE INDEX IF NOT EXISTS embedding_queue_status_created_at ON embedding_queue (status, created_at);
-CREATE INDEX IF NOT EXISTS embedding_queue_asked ON embedding_queue (table_name, embedding_column, created_at) WHERE status = 'pending' AND taken_at IS NULL;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'embedding_queue'::regclass AND attname = 'taken_at' AND NOT attisdropped) THEN
+        ALTER TABLE embedding_queue ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0, ADD COLUMN taken_at timestamptz;
+    END IF;
+END
+$$
+
+CREATE UNIQUE INDEX IF NOT EXISTS embedding_queue_table_name_record_id_embedding_column_key ON embedding_queue (table_name, record_id, embedding_column)
+
+CREATE INDEX IF NOT EXISTS embedding_queue_status_created_at ON embedding_queue (status, created_at)
+
+CREATE INDEX IF NOT EXISTS embedding_queue_asked ON embedding_queue (table_name, embedding_column, created_at) WHERE status = 'pending' AND taken_at IS NULL
 
 -- The columns that rows of the queue may name.
 CREATE TABLE IF NOT EXISTS embedding_queue_targets (
@@ -26,11 +34,12 @@ CREATE TABLE IF NOT EXISTS embedding_queue_targets (
     corpus           text NOT NULL,
     kind             text NOT NULL,
     key_type         text NOT NULL,
+    template         text NOT NULL,
     PRIMARY KEY (table_name, embedding_column)
-);
+)
 
 -- What the engine writes comes with another taken_at; all else is somebody's wish, and is told at once if it cannot be granted.
-CREATE OR REPLACE FUNCTION embedding_queue_receive() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE OR REPLACE FUNCTION embedding_queue_receive() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     wanted_type text;
 BEGIN
@@ -47,11 +56,14 @@ BEGIN
     IF NOT FOUND THEN
         NEW.status := 'failed';
         NEW.processed_at := clock_timestamp();
-        NEW.error_message := format('no declared corpus embeds %s.%s: nothing is written there', NEW.table_name, NEW.embedding_column);
+        NEW.error_message := 'no declared corpus embeds ' || NEW.table_name || '.' || NEW.embedding_column || ': nothing is written there';
         RETURN NEW;
     END IF;
+    -- One way to write an id, so that a row is not queued twice.
     IF wanted_type = 'uuid' AND NEW.record_id::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
         NEW.record_id := lower(NEW.record_id::text);
+    ELSIF wanted_type IN ('bigint', 'integer') AND NEW.record_id::text ~ '^-?[0-9]{1,19}$' THEN
+        NEW.record_id := NEW.record_id::text::numeric::text;
     END IF;
     NEW.taken_at := NULL;
     NEW.error_message := NULL;
@@ -59,5 +71,6 @@ BEGIN
     NEW.attempts := 0;
     RETURN NEW;
 END
-$$;
-CREATE OR REPLACE TRIGGER embedding_queue_receive BEFORE INSERT OR UPDATE ON embedding_queue FOR EACH ROW EXECUTE FUNCTION embedding_queue_receive();
+$$
+
+CREATE OR REPLACE TRIGGER embedding_queue_receive BEFORE INSERT OR UPDATE ON embedding_queue FOR EACH ROW EXECUTE FUNCTION embedding_queue_receive()

@@ -1,0 +1,75 @@
+using EmbeddingFunctions.Corpora;
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage.Migrations;
+
+/// <summary>The table <c>embedding_queue</c>, which all corpora with a queue share, or an older system left.</summary>
+internal static class QueueTable
+{
+    public const string Name = "embedding_queue";
+
+    /// <summary>The table that says which columns the queue's rows may name.</summary>
+    public const string Targets = "embedding_queue_targets";
+
+    private const string FindTwice =
+        """
+        SELECT table_name || ' ' || record_id::text || ' ' || embedding_column
+        FROM   embedding_queue
+        GROUP  BY table_name, record_id, embedding_column
+        HAVING count(*) > 1
+        LIMIT  1
+        """;
+
+    private static readonly string[] _columns = ["id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
+
+    /// <summary>Each to be run by itself; all may be run again.</summary>
+    public static IReadOnlyList<string> Create { get; } = Migration.Read("embedding_queue.sql").TrimEnd().Split("\n\n");
+
+    /// <summary>A role could put a temporary table in a searched one's place, or fasten a trigger's function to a table of its own: neither is allowed.</summary>
+    /// <param name="triggers">Functions of triggers.</param>
+    /// <param name="settle">The function that may be called.</param>
+    public static string Secure(IEnumerable<string> triggers, string settle) =>
+        $"""
+        DO $secure$
+        DECLARE
+            searched text := COALESCE((SELECT string_agg(quote_ident(name), ', ') FROM unnest(current_schemas(false)) name), 'pg_catalog');
+            own text;
+        BEGIN
+            FOREACH own IN ARRAY ARRAY[{string.Join(", ", triggers.Append("embedding_queue_receive").Select(name => Sql.Literal($"{name}()")).Append(Sql.Literal($"{settle}(text)")))}] LOOP
+                IF to_regprocedure(own) IS NOT NULL THEN
+                    EXECUTE 'ALTER FUNCTION ' || own || ' SET search_path TO ' || searched || ', pg_temp';
+                    IF own LIKE '%()' THEN
+                        EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || own || ' FROM PUBLIC';
+                    END IF;
+                END IF;
+            END LOOP;
+        END
+        $secure$
+        """;
+
+    /// <exception cref="CorpusException">A table of the name is there that cannot serve.</exception>
+    public static async Task Demand(BoundTable table, FoundTable? found, NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        if (found is null)
+        {
+            return;
+        }
+
+        if (_columns.Where(column => !found.Columns.ContainsKey(column)).ToList() is { Count: > 0 } missing)
+        {
+            throw new CorpusException($"The table {Name} has no {string.Join(", ", missing)}: add the columns, or rename the table, and migrate again.");
+        }
+
+        var type = found.Columns["record_id"].Type;
+        if (type is not ("text" or "character varying") && type != table.IdType)
+        {
+            throw new CorpusException($"The column {Name}.record_id is of type {type}, the {table.Kind}'s id of type {table.IdType}: alter the column to text, and migrate again.");
+        }
+
+        await using var command = database.CreateCommand(FindTwice);
+        if (await command.ExecuteScalarAsync(cancellation) is string twice)
+        {
+            throw new CorpusException($"The table {Name} has a row twice ({twice}): leave one of each, and migrate again.");
+        }
+    }
+}
