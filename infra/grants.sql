@@ -22,4 +22,7 @@ GRANT SELECT ON workspaces, workspace_repositories TO :"role";
 GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash)
 ON issues, pull_requests, discussions TO :"role";
 
+-- For a corpus with a queue, as 'sessions', besides its own tables' columns and embedding_content:
+--   GRANT SELECT, INSERT, UPDATE ON embedding_queue TO :"role"; GRANT SELECT ON embedding_queue_targets TO :"role";
+
 COMMIT;

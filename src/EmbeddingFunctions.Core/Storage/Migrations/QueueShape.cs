@@ -4,7 +4,7 @@ namespace EmbeddingFunctions.Storage.Migrations;
 
 /// <summary>
 /// What ties a table to <c>embedding_queue</c>, as functions and triggers of the database: a changed row is queued by its writer's own transaction,
-/// and a queue row's status is worked out from the claim and the item whenever one of them changes, so that it cannot disagree with them.
+/// and a queue row's status is worked out from the claim and the item whenever one of them changes; what that missed, a run puts right.
 /// </summary>
 internal static class QueueShape
 {
