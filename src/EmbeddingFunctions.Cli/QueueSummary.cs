@@ -25,7 +25,7 @@ internal sealed class QueueSummary(string corpus, string model, IReadOnlyList<Ru
                 text.WriteLine("=== Processing Summary ===");
                 text.WriteLine($"Total records processed: {Records:N0}");
                 text.WriteLine($"Total errors: {_counts.Failed:N0}");
-                text.WriteLine($"Success rate: {(SuccessRate is { } rate ? $"{rate:0.0}%" : outcomes[^1] is { Status: RunStatus.Completed, ItemsTotal: 0 } ? "nothing was pending" : "none, as nothing was processed")}");
+                text.WriteLine($"Success rate: {(SuccessRate is { } rate ? $"{rate:0.0}%" : "none, as nothing was processed")}");
             });
         _run.Advise(output);
         return _run.ExitCode;

@@ -35,12 +35,14 @@ internal sealed class Session : IAsyncDisposable
         Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null, Action<IServiceCollection>? services = null)
     {
         var settings = SettingsReader.FromEnvironment();
+        var hasDatabase = settings.Database is not null;
         settings = adjust?.Invoke(settings) ?? settings;
+        var isLeftAlone = hasDatabase && settings.Database is null;
         CorpusFile.Load(settings.CorporaFile);
         output.Note($"Provider: {Describe(settings)} ({settings.ProviderReason}).");
         var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
-        output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ (set DATABASE_URL for your own)")}.");
+        output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({(isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own")})")}.");
         return new Session(settings, database, embedded, services);
     }
 

@@ -97,6 +97,19 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_filter_whose_value_is_none_of_its_columns_is_told()
+    {
+        await System.IO.File.WriteAllTextAsync(File, """
+            { "corpora": [{ "name": "articles", "dimensions": 16,
+              "tables": [{ "kind": "article", "table": "blog.articles", "text": "{title}", "filter": [{ "column": "is_draft", "equalTo": "nope" }] }] }] }
+            """);
+
+        var check = (await Program().Set("CORPORA_FILE", File).Run("corpus", "check")).Exits(2).Out;
+
+        Assert.Contains(":2: articles: article: its filter, partitions or textSearch do not fit: invalid input syntax for type boolean: \"nope\" (22P02)", check, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Misspelt_properties_are_told_with_the_right_word_by_every_command()
     {
         var text = """

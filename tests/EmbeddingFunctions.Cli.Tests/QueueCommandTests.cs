@@ -34,7 +34,7 @@ public sealed class QueueCommandTests : IAsyncLifetime
         }
 
         var none = (await _program.Run("queue", "drain", "sessions")).Exits(0);
-        Assert.EndsWith("Total records processed: 0\nTotal errors: 0\nSuccess rate: nothing was pending\n", none.Out, StringComparison.Ordinal);
+        Assert.EndsWith("Total records processed: 0\nTotal errors: 0\nSuccess rate: none, as nothing was processed\n", none.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("NaN", none.Out, StringComparison.Ordinal);
     }
 
@@ -112,6 +112,22 @@ public sealed class QueueCommandTests : IAsyncLifetime
         Assert.Contains(words, (await _program.Run(arguments)).Exits(2).Error, StringComparison.OrdinalIgnoreCase);
 
         Assert.Equal(12, await _database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending'"));
+    }
+
+    [Fact]
+    public async Task A_dry_run_and_the_status_know_what_is_asked_for_anew()
+    {
+        (await _program.Run("queue", "drain", "sessions")).Exits(0);
+        await _database.Execute("UPDATE embedding_queue SET content = 'other words' WHERE content = 'session 1'");
+        (await _program.Run("queue", "requeue", "sessions", "--id", $"session:{await _database.Ask<Guid>("SELECT id FROM sessions WHERE title = 'session 2'")}")).Exits(0);
+
+        var predicted = (await _program.Run("backfill", "sessions", "--dry-run", "--json")).Exits(0);
+        Assert.Equal((2, 1), (predicted.Number("items"), predicted.Number("requests")));
+        Assert.Contains("Asked for anew through the queue: 2.", (await _program.Run("status", "sessions")).Exits(0).Out, StringComparison.Ordinal);
+
+        var before = _fake.RequestCount;
+        Assert.Equal(2, (await _program.Run("queue", "drain", "sessions", "--json")).Exits(0).Number("processed"));
+        Assert.Equal(before + 1, _fake.RequestCount);
     }
 
     [Fact]

@@ -20,7 +20,7 @@ internal static class CorpusCommand
         var json = Arguments.Json();
         var command = new CommandWithExamples("init", "Print a declaration for a table of the database, for you to look over.",
             "embeddings corpus init blog.articles",
-            "embeddings corpus init articles --output corpora.json    (then set CORPORA_FILE=corpora.json)") { table, file, json };
+            "embeddings corpus init articles --output corpora.json") { table, file, json };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));

@@ -27,7 +27,8 @@ internal static class DemoCommand
 
     private static async Task<int> Run(Output output, DirectoryInfo? git, CancellationToken cancellation)
     {
-        await using var session = await Session.Open(output, cancellation);
+        // Sample data has no place in anybody's own database.
+        await using var session = await Session.Open(output, cancellation, settings => settings with { Database = null });
         session.Settings.DemandEnabled();
         Console.WriteLine("1. Tables, columns, indexes");
         await MigrateCommand.Migrate(session, output, Corpus, withSampleTables: true, cancellation);

@@ -14,7 +14,7 @@ internal static class MigrateCommand
         var json = Arguments.Json();
         var command = new CommandWithExamples("migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
             "embeddings migrate workspace",
-            "embeddings migrate workspace --with-sample-tables    (on an empty database)",
+            "embeddings migrate workspace --with-sample-tables",
             "embeddings migrate clips --down --yes") { corpus, sampleTables, down, yes, json };
         command.Validators.Add(result =>
         {

@@ -25,7 +25,7 @@ internal static class ServeCommand
         });
         var command = new CommandWithExamples("serve", "Serve the HTTP face and the schedule of the Functions app on this machine, until stopped.",
             "embeddings serve",
-            "EMBEDDINGS_API_KEY=$(openssl rand -hex 32) embeddings serve --urls http://0.0.0.0:7071",
+            "export EMBEDDINGS_API_KEY=$(openssl rand -hex 32); embeddings serve --urls http://0.0.0.0:7071",
             "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -d '{\"corpus\":\"workspace\"}'") { urls };
         command.SetAction((parsed, cancellation) =>
         {

@@ -52,6 +52,12 @@ internal static class StatusCommand
             text.WriteLine($"Of the pending, {left:N0} never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' takes them.");
         }
 
+        if (status.Kinds.Sum(kind => kind.Asked) is > 0 and var asked)
+        {
+            text.WriteLine();
+            text.WriteLine($"Asked for anew through the queue: {asked:N0}.");
+        }
+
         if (status.Kinds.Sum(kind => kind.Ignored) is > 0 and var ignored)
         {
             text.WriteLine();
@@ -70,7 +76,7 @@ internal static class StatusCommand
         foreach (var kind in status.Kinds)
         {
             var lastHour = status.Recent.FirstOrDefault(recent => recent.Kind == kind.Kind)?.LastHour ?? 0;
-            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{$"{kind.Coverage:0.00}%",12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}{lastHour,11:N0}");
+            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{(kind.Total == 0 ? "-" : $"{kind.Coverage:0.00}%"),12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}{lastHour,11:N0}");
         }
 
         if (status.Recent.Count > 0)

@@ -22,7 +22,7 @@ internal static class TriggerCommand
         var json = Arguments.Json();
         var command = new CommandWithExamples("trigger", "Ask a running host for a run over a corpus.",
             "embeddings trigger workspace --wait",
-            "embeddings trigger workspace --url https://NAME.azurewebsites.net    (with the function's key in EMBEDDINGS_API_KEY)")
+            "embeddings trigger workspace --url https://NAME.azurewebsites.net")
         { corpus, url, partition, kind, limit, force, id, wait, json };
         command.SetAction((parsed, cancellation) =>
         {

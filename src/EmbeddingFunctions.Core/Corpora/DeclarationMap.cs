@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>Where in a file of declarations everything stands, and which properties in it are none.</summary>
+/// <summary>Where in a file of declarations everything stands, and which properties in it are none, or cannot be what they are.</summary>
 internal sealed class DeclarationMap
 {
     private readonly Dictionary<string, long> _lines = new(StringComparer.OrdinalIgnoreCase);
@@ -54,14 +54,22 @@ internal sealed class DeclarationMap
         }
         else if (reader.TokenType == JsonTokenType.StartObject)
         {
+            var (start, names) = (Line(reader.TokenStartIndex), new List<string>());
             while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
             {
                 var (name, line) = (Name(ref reader), Line(reader.TokenStartIndex));
                 _lines.TryAdd($"{path}.{name}", line);
+                names.Add(name);
                 var property = Find(type, name, path, line);
                 reader.Read();
                 Walk(ref reader, $"{path}.{name}", property);
             }
+
+            _unknown.AddRange(DeclaredValue.Lacking(type, names).Select(name => new DeclarationFault(path, $"it lacks '{name}'", start)));
+        }
+        else if (DeclaredValue.Problem(ref reader, path[(path.LastIndexOf('.') + 1)..], type) is { } problem)
+        {
+            _unknown.Add(new DeclarationFault(path, problem, Line(reader.TokenStartIndex)));
         }
     }
 

@@ -1,11 +1,12 @@
 using System.ClientModel;
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using Azure.Identity;
 using EmbeddingFunctions.Settings;
-using Microsoft.Extensions.AI;
-using OpenAI;
-using OpenAI.Embeddings;
 using EmbeddingGenerationOptions = Microsoft.Extensions.AI.EmbeddingGenerationOptions;
+using Microsoft.Extensions.AI;
+using OpenAI.Embeddings;
+using OpenAI;
 
 namespace EmbeddingFunctions.Providers;
 
@@ -65,9 +66,13 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         AuthenticationFailedException => new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e) { IsLocal = true },
         _ when e.GetBaseException() is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Malformed("it is too large", e),
         HttpRequestException or IOException or ClientResultException or AggregateException =>
-            new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {e.GetBaseException().Message}"), e),
+            new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {e.GetBaseException().Message}{Advice(e)}"), e),
         _ => Malformed($"it cannot be read: {redaction.Clean(e.GetBaseException().Message)}", e),
     };
+
+    // Nobody is there, or not by that name: it may come, and it may be a wrong address.
+    private static string Advice(Exception e) =>
+        e.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound } ? "; is the provider's address right?" : "";
 
     private ProviderException Timeout(Exception e) =>
         new(ProviderFault.Passing, $"the provider did not answer within {longestCall.TotalSeconds:0.#} s", e) { IsTimeout = true };

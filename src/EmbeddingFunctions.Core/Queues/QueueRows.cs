@@ -69,7 +69,7 @@ public sealed class QueueRows
         var changed = await OfEach(name, items, table =>
             $"""
             UPDATE embedding_queue q SET status = 'pending', error_message = NULL
-            WHERE  {QueueShape.IsOf(table)} AND q.status = 'failed' AND (cardinality($1) = 0 OR q.record_id::text = ANY ($1))
+            WHERE  {QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL) AND (cardinality($1) = 0 OR q.record_id::text = ANY ($1))
             AND    ($2 IS NULL OR position(lower($2) IN lower(q.error_message)) > 0)
             RETURNING q.record_id::text
             """, reason, "has not failed", cancellation);

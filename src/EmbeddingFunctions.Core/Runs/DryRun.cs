@@ -1,6 +1,8 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Texts;
 using Npgsql;
@@ -64,10 +66,9 @@ public sealed class DryRun
         var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
         await using var command = _database.CreateCommand(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, t.content_hash, {table.Vector} IS NOT NULL, {string.Join(", ", table.TextColumns)}
-            FROM   {table.Table} t
-            WHERE  {table.Due(request.Scope(forceBefore), "$6")} {active}{table.Selected(request.Selection, "$5")}
-            AND    {ClaimStore.NotHeld(table)}
+            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN t.content_hash END, {table.Vector} IS NOT NULL, {string.Join(", ", Texts(table))}
+            FROM   {table.Table} t {QueueShape.Wish(table)}
+            WHERE  ({table.Due(request.Scope(forceBefore), "$6")} AND {ClaimStore.NotHeld(table)} OR wish.content IS NOT NULL{table.Filter}) {active}{table.Selected(request.Selection, "$5")}
             AND    ($3::text IS NULL OR {table.Partition}::text = $3)
             ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
             LIMIT  $4
@@ -103,6 +104,9 @@ public sealed class DryRun
             yield return batch;
         }
     }
+
+    private static IEnumerable<string> Texts(BoundTable table) =>
+        table.TextColumns.Select(text => table.Queue == QueuedText.Content ? $"COALESCE(wish.content, {text})" : text);
 
     private static ClaimedItem Item(NpgsqlDataReader reader, int columns)
     {

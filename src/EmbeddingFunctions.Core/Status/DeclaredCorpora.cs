@@ -1,6 +1,8 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
+using Npgsql;
 
 namespace EmbeddingFunctions.Status;
 
@@ -11,9 +13,10 @@ public sealed class DeclaredCorpora
     private readonly BoundCorpora _corpora;
     private readonly Catalogue _catalogue;
     private readonly EmbeddingSettings _settings;
+    private readonly NpgsqlDataSource _database;
 
-    internal DeclaredCorpora(CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings) =>
-        (_declared, _corpora, _catalogue, _settings) = (declared, corpora, catalogue, settings);
+    internal DeclaredCorpora(CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings, NpgsqlDataSource database) =>
+        (_declared, _corpora, _catalogue, _settings, _database) = (declared, corpora, catalogue, settings, database);
 
     public async Task<IReadOnlyList<DeclaredCorpus>> List(CancellationToken cancellation)
     {
@@ -43,6 +46,7 @@ public sealed class DeclaredCorpora
                 continue;
             }
 
+            found = found.Count > 0 ? found : await CorpusProbe.Faults(await _corpora.Bind(corpus, cancellation), _database, cancellation);
             faults.AddRange(found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
             fits.AddRange(found.Count == 0 ? [corpus.Name] : []);
         }

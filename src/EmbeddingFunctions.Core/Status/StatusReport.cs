@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
@@ -92,10 +93,11 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE pending AND NOT waits),
                    count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}'),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
-                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}')
+                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}'),
+                   count(*) FILTER (WHERE NOT pending AND is_asked)
             FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits,
-                          COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left
-                   FROM   {table.Table} t
+                          COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left, wish.content IS NOT NULL AS is_asked
+                   FROM   {table.Table} t {QueueShape.Wish(table)}
                    LEFT   JOIN embedding_failures f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text
                    WHERE  true{table.Filter} {active}) items
             """;
@@ -105,7 +107,7 @@ public sealed class StatusReport
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
         return new KindCoverage(table.Kind, table.Name,
-            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6));
+            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7));
     }
 
     private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)

@@ -49,7 +49,7 @@ public sealed class CorpusFileTests
         var faults = CorpusFile.Examine("""
             { // clips
               "corpora": [{ "name": "notes", "dimensions": 16,
-                "partitions": { "tabel": "x", "owner": { "filters": [] } },
+                "partitions": { "tabel": "x", "column": "y", "owner": { "table": "o", "referredBy": "o", "filters": [] } },
                 "index": { "m": 8, "efconstruction": 64 },
                 "tables": [{
                   "kind": "note", "table": "notes", "text": "{title}",
@@ -64,6 +64,31 @@ public sealed class CorpusFileTests
                 (7, "unknown property 'colum': do you mean 'column'?"), (8, "unknown property 'value'; README lists those that there are"),
             ],
             faults.Select(fault => ((int)fault.Line, fault.Message)));
+    }
+
+    [Theory]
+    [InlineData("\"name\": \"notes\"", "", 2, "it lacks 'name'")]
+    [InlineData("\"dimensions\": 16", "\"dimensions\": \"16\"", 3, "dimensions takes a whole number, without quotes")]
+    [InlineData("\"trigger\": true", "\"trigger\": \"yes\"", 4, "trigger takes true or false, without quotes")]
+    [InlineData("\"vectorType\": \"vector\"", "\"vectorType\": \"vectr\"", 5, "vectorType is 'vectr'; it takes vector or halfVec: do you mean 'vector'?")]
+    [InlineData("\"vectorType\": \"vector\"", "\"vectorType\": 3", 5, "vectorType is '3'; it takes vector or halfVec")]
+    [InlineData("\"equalTo\": \"false\"", "\"equalTo\": false", 6, "equalTo takes text in quotes: \"false\"")]
+    [InlineData("\"filter\": [{ \"column\": \"x\", \"equalTo\": \"false\" }]", "\"filter\": 1", 6, "filter takes a list, in brackets")]
+    public void A_value_that_cannot_be_is_told_with_what_can(string good, string bad, int line, string message)
+    {
+        const string Json = """
+            { "corpora": [
+              { "name": "notes",
+                "dimensions": 16,
+                "trigger": true,
+                "vectorType": "vector",
+                "tables": [{ "kind": "note", "table": "notes", "text": "{title}", "filter": [{ "column": "x", "equalTo": "false" }] }] }] }
+            """;
+        Assert.Empty(CorpusFile.Examine(Json, "my.json").Faults);
+
+        var fault = Assert.Single(CorpusFile.Examine(Json.Replace(bad.Length == 0 ? good + ",\n" : good, bad.Length == 0 ? "\n" : bad, StringComparison.Ordinal), "my.json").Faults);
+
+        Assert.Equal((line, message), ((int)fault.Line, fault.Message));
     }
 
     [Fact]

@@ -65,14 +65,11 @@ public sealed class Migrator
     private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation) =>
         CorpusBinder.Bind(corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), _settings.ModelFor(corpus));
 
-    // What the catalogue cannot tell, Postgres does: whether filters' values are of their columns' types, and partitions comparable.
     private async Task Probe(BoundCorpus corpus, CancellationToken cancellation)
     {
-        foreach (var table in corpus.Tables)
+        if (await CorpusProbe.Faults(corpus, _database, cancellation) is { Count: > 0 } faults)
         {
-            var active = corpus.ActivePartitions is null ? "true" : $"{table.Partition} IN ({corpus.ActivePartitions})";
-            var language = table.TextSearch is null ? "" : $"{Sql.Literal(table.TextSearch)}::regconfig";
-            await Run($"SELECT {language} FROM {table.Table} t WHERE {active}{table.Filter} LIMIT 0", cancellation);
+            throw new CorpusException($"The corpus '{corpus.Corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}");
         }
 
         foreach (var table in corpus.Tables.Where(table => table.Chunks is not null))

@@ -75,6 +75,15 @@ internal static class QueueShape
     /// <summary>The condition on the queue's rows that ask for vectors of this table.</summary>
     public static string IsOf(BoundTable table) => $"table_name = {Sql.Literal(table.DeclaredName)} AND embedding_column = {Sql.Literal(table.VectorColumn)}";
 
+    /// <summary>To be joined to an item <c>t</c>: <c>wish.content</c> is what somebody asks to have embedded of it and no run has taken yet, else null.</summary>
+    public static string Wish(BoundTable table) => table.Queue == QueuedText.None ? "CROSS JOIN (SELECT NULL::text AS content) wish" :
+        $"""
+        LEFT JOIN LATERAL (
+            SELECT q.content FROM embedding_queue q
+            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL
+        ) wish ON true
+        """;
+
     /// <summary>The function that works out a queue row's status from the claim and the item; it takes the item's id.</summary>
     public static string SettleFunction(BoundTable table) => Function("settle", table.Found);
 
