@@ -3,65 +3,51 @@ using EmbeddingFunctions.Testing;
 namespace EmbeddingFunctions.Cli.Tests;
 
 /// <summary>What the guide to the older queue of sessions and summaries says, done with what stands in its place.</summary>
-public sealed class FromTheSeedsQueueTests : IAsyncLifetime
+public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
 {
-    private FakeOpenAi _fake = null!;
-    private TestDatabase _database = null!;
-    private Program _program = null!;
-
-    public async Task InitializeAsync()
+    private protected override async Task Prepare()
     {
-        _fake = await FakeOpenAi.StartAsync();
-        _database = await TestDatabase.Empty();
-        _program = new Program(_database, _fake);
-        (await _program.Run("migrate", "sessions", "--with-sample-tables")).Exits(0);
-        (await _program.Run("migrate", "summaries", "--with-sample-tables")).Exits(0);
-        await _database.Execute(
+        (await Program.Run("migrate", "summaries", "--with-sample-tables")).Exits(0);
+        await Database.Execute(
             """
             INSERT INTO sessions (title, user_id) SELECT 'session ' || n, gen_random_uuid() FROM generate_series(1, 33) n;
             INSERT INTO summaries (title, tldr) SELECT 'summary ' || n, 'in short' FROM generate_series(1, 22) n;
             """);
     }
 
-    public async Task DisposeAsync()
-    {
-        await _database.DisposeAsync();
-        await _fake.DisposeAsync();
-    }
-
     [Fact]
     public async Task The_migration_queues_what_is_there_and_the_triggers_what_comes()
     {
         Assert.Equal([["sessions", "pending", 33L], ["summaries", "pending", 22L]], await QueueStatus());
-        await _database.Execute("DROP TABLE embedding_queue CASCADE; UPDATE embedding_rules SET shape = ''");
+        await Database.Execute("DROP TABLE embedding_queue CASCADE; UPDATE embedding_rules SET shape = ''");
 
-        (await _program.Run("migrate", "sessions")).Exits(0);
+        (await Program.Run("migrate", "sessions")).Exits(0);
 
-        Assert.Equal(33L, await _database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND user_id IS NOT NULL"));
+        Assert.Equal(33L, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND user_id IS NOT NULL"));
     }
 
     [Fact]
     public async Task The_processor_is_drain_and_its_summary_has_the_same_lines()
     {
-        var sessions = (await _program.Run("queue", "drain", "sessions", "--batch-size", "5", "--delay", "0")).Exits(0);
-        var summaries = (await _program.Run("queue", "drain", "summaries")).Exits(0);
+        var sessions = (await Program.Run("queue", "drain", "sessions", "--batch-size", "5", "--delay", "0")).Exits(0);
+        var summaries = (await Program.Run("queue", "drain", "summaries")).Exits(0);
 
         Assert.Equal("=== Processing Summary ===\nTotal records processed: 33\nTotal errors: 0\nSuccess rate: 100.0%\n", sessions.Out);
         Assert.Contains("Total records processed: 22", summaries.Out, StringComparison.Ordinal);
         Assert.Equal([["sessions", "completed", 33L], ["summaries", "completed", 22L]], await QueueStatus());
-        var batches = _fake.Requests.Where(request => request.Texts[0].StartsWith("session", StringComparison.Ordinal)).Select(request => request.InputCount).ToList();
+        var batches = Fake.Requests.Where(request => request.Texts[0].StartsWith("session", StringComparison.Ordinal)).Select(request => request.InputCount).ToList();
         Assert.Equal((33, 5), (batches.Sum(), batches.Max()));
-        Assert.Equal(1536, await _database.Ask<int>("SELECT vector_dims(title_embedding) FROM sessions LIMIT 1"));
+        Assert.Equal(1536, await Database.Ask<int>("SELECT vector_dims(title_embedding) FROM sessions LIMIT 1"));
     }
 
     [Fact]
     public async Task A_delay_is_between_batches()
     {
-        await _database.Execute("DELETE FROM sessions WHERE title NOT IN (SELECT 'session ' || n FROM generate_series(1, 15) n)");
+        await Database.Execute("DELETE FROM sessions WHERE title NOT IN (SELECT 'session ' || n FROM generate_series(1, 15) n)");
 
-        (await _program.Run("queue", "drain", "sessions", "--batch-size", "5", "--delay", "1500ms")).Exits(0);
+        (await Program.Run("queue", "drain", "sessions", "--batch-size", "5", "--delay", "1500ms")).Exits(0);
 
-        var times = _fake.Requests.Select(request => request.ArrivedAt).ToList();
+        var times = Fake.Requests.Select(request => request.ArrivedAt).ToList();
         Assert.Equal(3, times.Count);
         Assert.All(times.Zip(times.Skip(1)), pair => Assert.True(pair.Second - pair.First >= TimeSpan.FromMilliseconds(1400)));
     }
@@ -69,9 +55,9 @@ public sealed class FromTheSeedsQueueTests : IAsyncLifetime
     [Fact]
     public async Task Its_sql_for_monitoring_runs_as_printed()
     {
-        (await _program.Run("queue", "drain", "sessions")).Exits(0);
+        (await Program.Run("queue", "drain", "sessions")).Exits(0);
 
-        Assert.Equal([33L, 33L, 0L], (await _database.Rows(
+        Assert.Equal([33L, 33L, 0L], (await Database.Rows(
             """
             SELECT
                 COUNT(*) as total_sessions,
@@ -80,7 +66,7 @@ public sealed class FromTheSeedsQueueTests : IAsyncLifetime
             FROM sessions
             WHERE deleted_at IS NULL;
             """))[0]);
-        Assert.Equal([22L, 0L, 22L], (await _database.Rows(
+        Assert.Equal([22L, 0L, 22L], (await Database.Rows(
             """
             SELECT
                 COUNT(*) as total_summaries,
@@ -89,25 +75,25 @@ public sealed class FromTheSeedsQueueTests : IAsyncLifetime
             FROM summaries
             WHERE deleted_at IS NULL;
             """))[0]);
-        Assert.Empty(await _database.Rows("SELECT * FROM embedding_queue WHERE status = 'failed';"));
+        Assert.Empty(await Database.Rows("SELECT * FROM embedding_queue WHERE status = 'failed';"));
     }
 
     [Fact]
     public async Task Its_sql_for_another_try_and_for_queueing_anew_runs_as_printed()
     {
-        using (_fake.Script(Requests.WithInput(text => text == "session 9"), Fault.BadInput()))
+        using (Fake.Script(Requests.WithInput(text => text == "session 9"), Fault.BadInput()))
         {
-            (await _program.Run("queue", "drain", "sessions")).Exits(3);
+            (await Program.Run("queue", "drain", "sessions")).Exits(3);
         }
 
-        await _database.Execute("UPDATE embedding_claims SET attempts = 3, is_dead = true, retry_at = NULL; UPDATE embedding_queue SET status = 'failed' WHERE status = 'pending' AND table_name = 'sessions'");
-        await _database.Execute(
+        await Database.Execute("UPDATE embedding_claims SET attempts = 3, is_dead = true, retry_at = NULL; UPDATE embedding_queue SET status = 'failed' WHERE status = 'pending' AND table_name = 'sessions'");
+        await Database.Execute(
             """
             UPDATE embedding_queue
             SET status = 'pending', error_message = NULL
             WHERE status = 'failed';
             """);
-        await _database.Execute(
+        await Database.Execute(
             """
             INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, user_id)
             SELECT 'sessions', id, title, 'title_embedding', user_id
@@ -117,21 +103,21 @@ public sealed class FromTheSeedsQueueTests : IAsyncLifetime
             DO UPDATE SET status = 'pending';
             """);
 
-        Assert.Equal("=== Processing Summary ===\nTotal records processed: 2\nTotal errors: 0\nSuccess rate: 100.0%\n", (await _program.Run("queue", "drain", "sessions")).Exits(0).Out);
-        Assert.Equal(33, await _database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
-        Assert.Equal(1, _fake.PaidInputs["session 1"]);
+        Assert.Equal("=== Processing Summary ===\nTotal records processed: 2\nTotal errors: 0\nSuccess rate: 100.0%\n", (await Program.Run("queue", "drain", "sessions")).Exits(0).Out);
+        Assert.Equal(33, await Database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
+        Assert.Equal(1, Fake.PaidInputs["session 1"]);
     }
 
     [Fact]
     public async Task What_it_costs_is_told_in_dollars()
     {
-        var drained = (await _program.Run("queue", "drain", "sessions", "--json")).Exits(0);
+        var drained = (await Program.Run("queue", "drain", "sessions", "--json")).Exits(0);
 
         Assert.True(drained.Json.GetProperty("dollars").GetDecimal() is > 0 and < 0.0001m * 33);
     }
 
     // As the guide has it.
-    private Task<IReadOnlyList<object?[]>> QueueStatus() => _database.Rows(
+    private Task<IReadOnlyList<object?[]>> QueueStatus() => Database.Rows(
         """
         SELECT
             table_name,
