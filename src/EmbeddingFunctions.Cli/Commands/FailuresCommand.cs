@@ -74,10 +74,15 @@ internal static class FailuresCommand
 
     private static void Print(IReadOnlyList<FailedItem> items, TextWriter text)
     {
+        if (items.Count == 0)
+        {
+            text.WriteLine("Nothing has failed.");
+        }
+
         foreach (var item in items)
         {
             var next = item.IsDead ? "given up until the text changes" : item.NextTry is { } time ? $"next try {time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC" : "next try with the next run";
-            text.WriteLine($"{item.Kind}:{item.Id}  {item.FailedAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, {item.Attempts} attempts, {next}: {item.Reason}");
+            text.WriteLine($"{item.Kind}:{item.Id}  {item.FailedAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, {item.Attempts} {(item.Attempts == 1 ? "attempt" : "attempts")}, {next}: {item.Reason}");
         }
     }
 }

@@ -113,9 +113,10 @@ internal static class QueueCommand
             text.WriteLine($"{count.TableName,-20}{count.EmbeddingColumn,-24}{count.Status,-12}{count.Count,8:N0}{(count.IsGranted ? "" : "  no declared corpus embeds it")}");
         }
 
+        text.WriteLine();
         foreach (var row in rows)
         {
-            text.WriteLine($"{row.Kind}:{row.Id}  {row.Status}, {row.Attempts} attempts, queued {row.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC{(row.Error is null ? "" : $": {row.Error}")}");
+            text.WriteLine($"{row.Kind}:{row.Id}  {row.Status}, {row.Attempts} {(row.Attempts == 1 ? "attempt" : "attempts")}, queued {row.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC{(row.Error is null ? "" : $": {row.Error}")}");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -50,17 +51,24 @@ public sealed class FailedItems
             reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6), reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)), cancellation);
     }
 
-    /// <summary>Gives items their three attempts anew; those that a run holds at this moment are left to it.</summary>
+    /// <summary>Gives items their three attempts anew, the ignored too if they are named; those that a run holds at this moment are left to it.</summary>
     /// <returns>How many.</returns>
     /// <exception cref="CorpusException">An item that was named has not failed.</exception>
     public async Task<int> Retry(string name, FailureChoice choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
-        await DemandKnown(name, choice, cancellation);
-        var retried = 0;
+        var ignored = await OfIgnored(corpus, choice, "SELECT {1} FROM {0} t WHERE {2}", cancellation);
+        var failed = choice with { Items = choice.Items.Except(ignored).ToList() };
+        await DemandKnown(name, failed, cancellation);
+        var retried = (await OfIgnored(corpus, choice, "UPDATE {0} t SET embedding_rule = NULL, content_hash = NULL WHERE {2} RETURNING {1}", cancellation)).Count;
+        if (failed.Items.Count == 0 && choice.Items.Count > 0)
+        {
+            return retried;
+        }
+
         foreach (var table in corpus.Tables)
         {
-            await using var command = Command(Retry(table), name, choice);
+            await using var command = Command(Retry(table), name, failed);
             retried += Convert.ToInt32(await command.ExecuteScalarAsync(cancellation), null);
         }
 
@@ -84,6 +92,24 @@ public sealed class FailedItems
         }
 
         return new IgnoredItems(ignored, edited);
+    }
+
+    /// <param name="corpus">The corpus.</param>
+    /// <param name="choice">Only items that it names.</param>
+    /// <param name="statement">0 is the table, 1 the item's id, 2 the condition.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private async Task<List<(string Kind, string Id)>> OfIgnored(BoundCorpus corpus, FailureChoice choice, string statement, CancellationToken cancellation)
+    {
+        var ignored = new List<(string, string)>();
+        foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
+        {
+            var condition = $"{table.Id}::text = ANY ($1) AND t.content_hash LIKE '{BoundTable.IgnoredMarks}'";
+            await using var command = _database.CreateCommand(string.Format(CultureInfo.InvariantCulture, statement, table.Table, $"{table.Id}::text", condition));
+            command.Parameters.Add(new() { Value = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray() });
+            ignored.AddRange(await Read(command, reader => (table.Kind, reader.GetString(0)), cancellation));
+        }
+
+        return ignored;
     }
 
     // A dead item was taken out of the pending; forgetting its rule brings it back.
