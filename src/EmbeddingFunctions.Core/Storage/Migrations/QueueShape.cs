@@ -155,7 +155,7 @@ internal static class QueueShape
             WHEN integrity_constraint_violation OR raise_exception OR insufficient_privilege OR lock_not_available OR deadlock_detected OR undefined_table OR undefined_column THEN
                 RAISE WARNING 'embedding_queue keeps its row of %: %', item, SQLERRM;
         END
-        """, "SET lock_timeout = '100ms'");
+        """, "SET lock_timeout = '250ms'");
 
     private static IReadOnlyList<string> Watch(string corpus, BoundTable table)
     {
