@@ -14,6 +14,8 @@ public sealed class Migrator
         SET    rule = EXCLUDED.rule, model = EXCLUDED.model, shape = EXCLUDED.shape, migrated_at = now()
         """;
 
+    private const int Tries = 10;
+
     private readonly NpgsqlDataSource _database;
     private readonly Catalogue _catalogue;
     private readonly EmbeddingSettings _settings;
@@ -184,10 +186,21 @@ public sealed class Migrator
         await transaction.CommitAsync(cancellation);
     }
 
+    // Workers and writers may hold rows in another order; whoever loses is to try again, and a migration can wait.
     private async Task<int> Run(string sql, CancellationToken cancellation)
     {
-        await using var command = _database.CreateCommand(sql);
-        command.CommandTimeout = 0;
-        return await command.ExecuteNonQueryAsync(cancellation);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var command = _database.CreateCommand(sql);
+                command.CommandTimeout = 0;
+                return await command.ExecuteNonQueryAsync(cancellation);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected && attempt < Tries)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100 * attempt), cancellation);
+            }
+        }
     }
 }
