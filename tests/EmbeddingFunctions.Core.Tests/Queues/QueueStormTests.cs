@@ -27,7 +27,11 @@ public sealed class QueueStormTests : QueueTest
         var writers = _writers.Select(sql => Repeat(() => Database.Execute(sql), over.Token));
         var workers = Enumerable.Range(0, 3).Select(_ => Repeat(() => Drain(), over.Token));
 
-        var migration = Repeat(() => Migrate("sessions"), over.Token);
+        var migration = Repeat(async () =>
+        {
+            await Migrate("sessions");
+            await Task.Delay(500);
+        }, over.Token);
 
         await Task.WhenAll(writers.Concat(workers).Append(migration).ToList());
         await Drain();
