@@ -48,8 +48,15 @@ internal sealed record FlowState
         var next = settled with { Pace = pace };
         return key.IsWell(now)
             ? (next, new Answer.Go(at - now, key.Faults))
-            : (next.With(question.Key, key.Probe(at)), new Answer.Go(at - now, key.Faults, IsProbe: true));
+            : (next.With(question.Key, key.Probe(question.Caller, at)), new Answer.Go(at - now, key.Faults, question.Caller));
     }
+
+    /// <summary>Takes it upon one to find out how the provider is, where somebody else may be finding out or have done so.</summary>
+    /// <returns>Why one may not, or null.</returns>
+    public (FlowState Next, Answer? Refusal) Probe(string key, Guid caller, TimeSpan wait, DateTimeOffset now) =>
+        KeyOf(key) is var known && known.IsTriedBy(caller, now) ? (this, null)
+        : known.Refuse(now) is { } refusal ? (this, refusal)
+        : (With(key, known.Probe(caller, now + wait)), null);
 
     /// <summary>Whether what was answered a while ago still stands.</summary>
     public bool StillStands(string key, Answer.Go answer, DateTimeOffset now) =>
@@ -57,14 +64,16 @@ internal sealed record FlowState
 
     /// <summary>The provider answered. A call that was sent before the last fault proves nothing about the time after it.</summary>
     public FlowState Succeeded(string key, Answer.Go answer, DateTimeOffset now) =>
-        KeyOf(key) is var known && known.Faults == answer.Faults && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
+        KeyOf(key) is var known && (known.Faults == answer.Faults || known.Prober == answer.Prober) && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
 
-    /// <summary>Whoever was to find out how the provider is did not.</summary>
-    public FlowState GaveUp(string key) => With(key, KeyOf(key) with { ProbeUntil = default });
+    /// <summary>Whoever was to find out how the provider is did not, or learned of a stop elsewhere.</summary>
+    public FlowState GaveUp(string key, Answer.Go answer, Answer.Stopped? learned = null) =>
+        KeyOf(key) is not { } known || known.Prober != answer.Prober ? this
+        : With(key, learned is null ? known.GaveUp() : known.GaveUp() with { StopReason = learned.Reason, ProbeAt = learned.ProbeAt });
 
     /// <summary>The call failed: nobody calls before the wait is over, or, without one, before a person acts. A call from before the key was proven anew says nothing.</summary>
     public FlowState Failed(string key, Answer.Go answer, TimeSpan? wait, string reason, DateTimeOffset now) =>
-        KeyOf(key) is var known && known.Faults != answer.Faults && known.IsWell(now) ? this
+        KeyOf(key) is var known && known.Faults != answer.Faults && known.Prober != answer.Prober && known.IsWell(now) ? this
         : wait is { } pause ? Paused(key, pause, reason, now)
         : With(key, known.Stopped(reason, now));
 
@@ -108,8 +117,9 @@ internal sealed record FlowState
 /// <param name="Limits">As the asking process was set up.</param>
 /// <param name="Tokens">An estimate.</param>
 /// <param name="IsForPerson">Whether somebody waits for the answer.</param>
+/// <param name="Caller">Names the call.</param>
 /// <param name="Owed">Tokens by which earlier estimates were too low.</param>
-internal sealed record Question(string Key, RateLimits Limits, int Tokens, bool IsForPerson, double Owed = 0);
+internal sealed record Question(string Key, RateLimits Limits, int Tokens, bool IsForPerson, Guid Caller, double Owed = 0);
 
 internal sealed record Closure(DateTimeOffset Until, string Reason);
 
@@ -117,8 +127,11 @@ internal abstract record Answer
 {
     /// <param name="Wait">From now.</param>
     /// <param name="Faults">How many there had been with the key.</param>
-    /// <param name="IsProbe">Whether the call is to find out for all how the provider is.</param>
-    public sealed record Go(TimeSpan Wait, int Faults, bool IsProbe = false) : Answer;
+    /// <param name="Prober">Names the call if it is to find out for all how the provider is.</param>
+    public sealed record Go(TimeSpan Wait, int Faults, Guid? Prober = null) : Answer
+    {
+        public bool IsProbe => Prober is not null;
+    }
 
     /// <summary>Ask again then; nothing was taken.</summary>
     public sealed record Later(TimeSpan Wait) : Answer;

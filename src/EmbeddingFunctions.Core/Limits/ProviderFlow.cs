@@ -4,7 +4,7 @@ namespace EmbeddingFunctions.Limits;
 
 /// <summary>The shared state of one provider's model, in the first store that is not away; this process's callers change it one after the other.</summary>
 /// <param name="provider">Names provider and model.</param>
-/// <param name="stores">Of which the last is never away.</param>
+/// <param name="stores">Of which the last is this process's own and never away.</param>
 /// <param name="time">Tells how long ago a store's clock was read.</param>
 internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> stores, TimeProvider time) : IDisposable
 {
@@ -24,45 +24,47 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
 
     /// <param name="change">Is given the state, the part of the limits that may be used, and the time; may be called more than once.</param>
     /// <param name="cancellation">Ends the waiting for one's turn, not the change: whoever made it must know.</param>
-    public async Task<T> Change<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation)
+    public async Task<T> Change<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation) =>
+        (await ChangeIn(change, isForAll: false, cancellation))[0];
+
+    /// <summary>Changes the state in every shared store that is not away: what those must know as well who cannot reach the first.</summary>
+    /// <param name="change">As for <see cref="Change"/>.</param>
+    /// <param name="cancellation">Likewise.</param>
+    /// <returns>What came of it in each.</returns>
+    public Task<IReadOnlyList<T>> ChangeAll<T>(Func<FlowState, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation = default) =>
+        ChangeIn((state, _, now) => change(state, now), isForAll: true, cancellation);
+
+    public void Dispose() => _turn.Dispose();
+
+    private async Task<IReadOnlyList<T>> ChangeIn<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, bool isForAll, CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            foreach (var store in stores)
+            List<T> results = [];
+            // This process's own is only for when none else is reached.
+            foreach (var store in stores.TakeWhile(store => results.Count == 0 || (isForAll && store != stores[^1])))
             {
-                if (await TryChange(store, change) is (true, var result))
+                if (await TryChange(store, change) is not (true, var result))
                 {
-                    return result!;
+                    continue;
                 }
+
+                if (results.Count == 0)
+                {
+                    Volatile.Write(ref _last, _seen[store]);
+                }
+
+                results.Add(result!);
             }
 
-            throw new InvalidOperationException("Even the last store was away.");
+            return results;
         }
         finally
         {
             _turn.Release();
         }
     }
-
-    /// <summary>Changes the state in every store that is not away.</summary>
-    public async Task ChangeEverywhere(Func<FlowState, FlowState> change)
-    {
-        await _turn.WaitAsync();
-        try
-        {
-            foreach (var store in stores)
-            {
-                await TryChange(store, (state, _, _) => (change(state), true));
-            }
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
-
-    public void Dispose() => _turn.Dispose();
 
     // What was seen last is most often still there: one round trip. If not, the exchange brings what is.
     private async Task<(bool IsDone, T? Result)> TryChange<T>(IFlowStore store, Func<FlowState, double, DateTimeOffset, (FlowState, T)> change)
@@ -76,7 +78,7 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
             {
                 if (!isOld)
                 {
-                    Remember(store, seen);
+                    _seen[store] = seen;
                     return (true, result);
                 }
 
@@ -88,7 +90,7 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
                 var kept = await store.Exchange(provider, seen.Text, text, CancellationToken.None);
                 if (kept?.IsExchanged == true)
                 {
-                    Remember(store, new Seen(text, next, kept.Now, time.GetTimestamp()));
+                    _seen[store] = new Seen(text, next, kept.Now, time.GetTimestamp());
                     return (true, result);
                 }
 
@@ -99,12 +101,6 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
         }
 
         return default;
-    }
-
-    private void Remember(IFlowStore store, Seen seen)
-    {
-        _seen[store] = seen;
-        Volatile.Write(ref _last, seen);
     }
 
     private DateTimeOffset Now(Seen seen) => seen.Now + time.GetElapsedTime(seen.At);

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Limits;
 /// <summary>Lets calls through to the provider when all processes together may make them, and tells all how they went.</summary>
 /// <param name="account">Whose provider and key it is.</param>
 /// <param name="limits">Of a minute, for all processes together.</param>
-/// <param name="stores">Where what all share is kept, the best first; the last is never away.</param>
+/// <param name="stores">Where what all share is kept, the best first; the last is this process's own and never away.</param>
 /// <param name="time">The clock of all waits.</param>
 internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, IReadOnlyList<IFlowStore> stores, TimeProvider time) : IDisposable
 {
@@ -64,7 +64,7 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 
     /// <summary>Lets nobody call before then.</summary>
     public Task Pause(string model, TimeSpan wait, ProviderException reason) =>
-        Note(LineOf(model).Flow, (state, now) => state.Paused(account.Key, wait, reason.Message, now));
+        LineOf(model).Flow.ChangeAll((state, now) => (state.Paused(account.Key, wait, reason.Message, now), true));
 
     /// <summary>What the provider said of its own limits.</summary>
     public async Task Told(string model, ProviderLimits told)
@@ -82,12 +82,15 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
     }
 
-    /// <summary>How the provider is, as all processes see it.</summary>
-    public Task<ProviderStanding> Standing(string model, CancellationToken cancellation) =>
-        LineOf(model).Flow.Look((state, now) => state.Standing(model, account.Key, now), cancellation);
+    /// <summary>How the provider is, as all processes see it: one that could not reach the best store may have stopped it elsewhere.</summary>
+    public async Task<ProviderStanding> Standing(string model, CancellationToken cancellation)
+    {
+        var standings = await LineOf(model).Flow.ChangeAll((state, now) => (state, state.Standing(model, account.Key, now)), cancellation);
+        return standings.FirstOrDefault(standing => standing.State == ProviderStanding.Stopped) ?? standings[0];
+    }
 
     /// <summary>Lets the next call through, whatever was known.</summary>
-    public Task Resume(string model) => LineOf(model).Flow.ChangeEverywhere(state => state.Resumed(account.Key));
+    public Task Resume(string model) => LineOf(model).Flow.ChangeAll((state, _) => (state.Resumed(account.Key), true));
 
     public void Dispose()
     {
@@ -99,12 +102,13 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 
     private async Task<Answer.Go> Ask(CallLine line, GateRequest request, CancellationToken cancellation)
     {
+        var caller = Guid.NewGuid();
         while (true)
         {
             var owed = line.TakeOwed();
             var answer = await line.Flow.Change(
-                (state, part, now) => state.Ask(new Question(account.Key, limits.Part(part), request.Tokens, request.IsForPerson, owed), now), cancellation);
-            switch (answer)
+                (state, part, now) => state.Ask(new Question(account.Key, limits.Part(part), request.Tokens, request.IsForPerson, caller, owed), now), cancellation);
+            switch (answer is Answer.Go { IsProbe: true } probe ? await Agreed(line.Flow, probe, caller) : answer)
             {
                 case Answer.Go go:
                     return go;
@@ -120,6 +124,19 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
                     break;
             }
         }
+    }
+
+    // Whoever cannot reach the best store looks at another: nobody may be finding out there, nor have found out.
+    private async Task<Answer> Agreed(ProviderFlow flow, Answer.Go probe, Guid caller)
+    {
+        var refusals = await flow.ChangeAll((state, now) => state.Probe(account.Key, caller, probe.Wait, now));
+        if (refusals.FirstOrDefault(refusal => refusal is not null) is not { } refusal)
+        {
+            return probe;
+        }
+
+        await GiveUp(flow, probe, refusal as Answer.Stopped);
+        return refusal;
     }
 
     /// <returns>Whether the moment has come and the provider may still be called.</returns>
@@ -143,7 +160,8 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
     }
 
-    private Task GiveUp(ProviderFlow flow, Answer.Go go) => go.IsProbe ? Note(flow, (state, _) => state.GaveUp(account.Key)) : Task.CompletedTask;
+    private Task GiveUp(ProviderFlow flow, Answer.Go go, Answer.Stopped? learned = null) =>
+        go.IsProbe ? flow.ChangeAll((state, _) => (state.GaveUp(account.Key, go, learned), true)) : Task.CompletedTask;
 
     // Delays are cut to whole milliseconds: without one more the rest would be spent asking.
     private Task Delay(TimeSpan wait, CancellationToken cancellation) => Task.Delay(wait + TimeSpan.FromMilliseconds(1), time, cancellation);
@@ -169,7 +187,8 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
         catch (ProviderException e)
         {
-            await Note(flow, (state, now) => state.Failed(account.Key, go, e.Fault == ProviderFault.Configuration ? null : e.RetryAfter ?? _breath, e.Message, now));
+            TimeSpan? wait = e.Fault == ProviderFault.Configuration ? null : e.RetryAfter ?? _breath;
+            await flow.ChangeAll((state, now) => (state.Failed(account.Key, go, wait, e.Message, now), true));
             throw;
         }
         catch (OperationCanceledException)
@@ -181,7 +200,11 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 
     private async Task NoteWell(ProviderFlow flow, Answer.Go go)
     {
-        if (flow.SeenLast is not { } seen || seen.State.Succeeded(account.Key, go, seen.Now) != seen.State)
+        if (go.IsProbe)
+        {
+            await flow.ChangeAll((state, now) => (state.Succeeded(account.Key, go, now), true));
+        }
+        else if (flow.SeenLast is not { } seen || seen.State.Succeeded(account.Key, go, seen.Now) != seen.State)
         {
             await Note(flow, (state, now) => state.Succeeded(account.Key, go, now));
         }

@@ -8,5 +8,8 @@ internal static class Gates
     public static readonly RateLimits Unlimited = new(double.PositiveInfinity, double.PositiveInfinity);
 
     public static ProviderGate Create(TimeProvider clock, RateLimits? limits = null, IFlowStore? store = null, string key = "key") =>
-        new(new ProviderAccount("provider", key), limits ?? Unlimited, [store ?? new MemoryFlowStore(clock, part: 1)], clock);
+        Create(clock, [store ?? new MemoryFlowStore(clock, part: 1)], limits, key);
+
+    public static ProviderGate Create(TimeProvider clock, IReadOnlyList<IFlowStore> stores, RateLimits? limits = null, string key = "key") =>
+        new(new ProviderAccount("provider", key), limits ?? Unlimited, stores, clock);
 }

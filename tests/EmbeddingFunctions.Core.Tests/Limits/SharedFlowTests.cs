@@ -170,21 +170,6 @@ public sealed class SharedFlowTests : IDisposable
     }
 
     [Fact]
-    public async Task When_the_shared_store_is_away_a_quarter_of_the_limit_is_used_and_all_of_it_when_it_is_back()
-    {
-        var shared = new FickleStore(_store);
-        using var gate = new ProviderGate(new ProviderAccount("provider", "key"), new RateLimits(60, 1_000_000), [shared, new MemoryFlowStore(_clock)], _clock);
-        await Call(gate, () => Task.FromResult(1));
-
-        shared.IsAway = true;
-        Assert.InRange(TimeOf(gate, calls: 5), TimeSpan.FromSeconds(16), TimeSpan.FromSeconds(18));
-        shared.IsAway = false;
-        _clock.Advance(TimeSpan.FromSeconds(10));
-
-        Assert.InRange(TimeOf(gate, calls: 6), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6));
-    }
-
-    [Fact]
     public async Task A_fault_of_one_machine_stops_nobody_else()
     {
         var noToken = new ProviderException(ProviderFault.Configuration, "no token") { IsLocal = true };
@@ -290,18 +275,5 @@ public sealed class SharedFlowTests : IDisposable
     {
         await _clock.Drive(task);
         return await task;
-    }
-
-    private sealed class FickleStore(IFlowStore inner) : IFlowStore
-    {
-        public bool IsAway { get; set; }
-
-        public double Part => inner.Part;
-
-        public Task<KeptFlow?> Read(string provider, CancellationToken cancellation) =>
-            IsAway ? Task.FromResult<KeptFlow?>(null) : inner.Read(provider, cancellation);
-
-        public Task<KeptFlow?> Exchange(string provider, string? expected, string next, CancellationToken cancellation) =>
-            IsAway ? Task.FromResult<KeptFlow?>(null) : inner.Exchange(provider, expected, next, cancellation);
     }
 }

@@ -43,6 +43,13 @@ public sealed class WokenRunsTests : IAsyncLifetime
     [Fact]
     public async Task Many_hosts_that_are_woken_at_once_begin_one_run()
     {
+        // Long enough that each has looked before the first has written, unless they take turns.
+        await _database.Execute(
+            """
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END';
+            CREATE TRIGGER slow BEFORE INSERT ON embedding_jobs FOR EACH ROW EXECUTE FUNCTION slow()
+            """);
+
         var woken = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(Wake)));
 
         Assert.Single(woken, came => came == Woken.Recorded);

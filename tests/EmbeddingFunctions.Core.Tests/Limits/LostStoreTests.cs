@@ -1,0 +1,173 @@
+using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Providers;
+
+namespace EmbeddingFunctions.Core.Tests.Limits;
+
+/// <summary>Processes that share two stores, of which some cannot reach the first.</summary>
+public sealed class LostStoreTests : IDisposable
+{
+    private const string Model = "model";
+
+    private static readonly ProviderException _wrongKey = new(ProviderFault.Configuration, "wrong key");
+
+    private readonly ManualClock _clock = new();
+    private readonly MemoryFlowStore _first;
+    private readonly MemoryFlowStore _second;
+    private readonly FickleStore _lost;
+    private readonly ProviderGate _well;
+    private readonly ProviderGate _other;
+    private int _calls;
+
+    public LostStoreTests()
+    {
+        (_first, _second) = (new MemoryFlowStore(_clock, part: 1), new MemoryFlowStore(_clock));
+        _lost = new FickleStore(_first) { IsAway = true };
+        _well = Gates.Create(_clock, [_first, _second, new MemoryFlowStore(_clock)]);
+        _other = Gates.Create(_clock, [_lost, _second, new MemoryFlowStore(_clock)]);
+    }
+
+    public void Dispose()
+    {
+        _well.Dispose();
+        _other.Dispose();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_stop_is_known_to_all_whoever_found_it_out(bool byTheOther)
+    {
+        var (finder, learner) = byTheOther ? (_other, _well) : (_well, _other);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(finder, () => throw _wrongKey));
+        Assert.Equal(ProviderStanding.Stopped, (await learner.Standing(Model, default)).State);
+
+        var stop = await Assert.ThrowsAsync<ProviderException>(() => Call(learner));
+
+        Assert.StartsWith("wrong key", stop.Message, StringComparison.Ordinal);
+        Assert.Equal(1, _calls);
+        Assert.Equal((await finder.Standing(Model, default)).Until, (await learner.Standing(Model, default)).Until);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task One_finds_out_for_all(bool isTheOther)
+    {
+        var (finder, learner) = isTheOther ? (_other, _well) : (_well, _other);
+        var reply = new TaskCompletionSource<int>();
+        var first = Call(finder, () => reply.Task);
+        var second = Call(learner);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, _calls);
+
+        reply.SetResult(1);
+        await _clock.Drive(Task.WhenAll(first, second));
+
+        Assert.Equal(2, _calls);
+    }
+
+    [Fact]
+    public async Task A_stop_in_the_middle_is_known_to_all()
+    {
+        await Call(_well);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw _wrongKey));
+
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_other));
+
+        Assert.Equal(2, _calls);
+    }
+
+    [Fact]
+    public async Task A_pause_is_kept_by_all()
+    {
+        await Call(_well);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw new ProviderException(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(60) }));
+
+        var pause = await Assert.ThrowsAsync<ProviderException>(() => Call(_other));
+
+        Assert.Equal((TimeSpan.FromSeconds(60), 2), (pause.RetryAfter, _calls));
+    }
+
+    [Fact]
+    public async Task Once_a_try_after_a_stop_has_succeeded_all_go_on()
+    {
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw _wrongKey));
+        _clock.Advance(TimeSpan.FromMinutes(5));
+
+        await Call(_well);
+        await Call(_other);
+        _lost.IsAway = false;
+        await Call(_other);
+
+        Assert.Equal(4, _calls);
+        Assert.Equal(ProviderStanding.Open, (await _other.Standing(Model, default)).State);
+    }
+
+    [Fact]
+    public async Task A_try_that_was_given_up_is_anothers_at_once()
+    {
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw _wrongKey));
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        await Assert.ThrowsAsync<TaskCanceledException>(() => Call(_well, () => throw new TaskCanceledException()));
+
+        await Call(_other);
+
+        Assert.Equal(3, _calls);
+    }
+
+    [Fact]
+    public async Task Whoever_resumes_does_so_for_all()
+    {
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_other, () => throw _wrongKey));
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well));
+
+        await _well.Resume(Model);
+        await Call(_other);
+
+        Assert.Equal(2, _calls);
+    }
+
+    [Fact]
+    public async Task When_the_shared_store_is_away_a_quarter_of_the_limit_is_used_and_all_of_it_when_it_is_back()
+    {
+        var shared = new FickleStore(_first);
+        using var gate = Gates.Create(_clock, [shared, new MemoryFlowStore(_clock)], new RateLimits(60, 1_000_000));
+        await Call(gate);
+
+        shared.IsAway = true;
+        Assert.InRange(TimeOf(gate, calls: 5), TimeSpan.FromSeconds(16), TimeSpan.FromSeconds(18));
+        shared.IsAway = false;
+        _clock.Advance(TimeSpan.FromSeconds(10));
+
+        Assert.InRange(TimeOf(gate, calls: 6), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6));
+    }
+
+    private Task<int> Call(ProviderGate gate, Func<Task<int>>? call = null) => gate.Call(
+        new GateRequest(Model, Tokens: 1),
+        () =>
+        {
+            _calls++;
+            return call?.Invoke() ?? Task.FromResult(1);
+        },
+        default);
+
+    private TimeSpan TimeOf(ProviderGate gate, int calls)
+    {
+        var begun = _clock.GetUtcNow();
+        OneThread.Run(_clock, () => Task.WhenAll(Enumerable.Range(0, calls).Select(_ => Call(gate))), () => false);
+        return _clock.GetUtcNow() - begun;
+    }
+
+    private sealed class FickleStore(IFlowStore inner) : IFlowStore
+    {
+        public bool IsAway { get; set; }
+
+        public double Part => inner.Part;
+
+        public Task<KeptFlow?> Read(string provider, CancellationToken cancellation) =>
+            IsAway ? Task.FromResult<KeptFlow?>(null) : inner.Read(provider, cancellation);
+
+        public Task<KeptFlow?> Exchange(string provider, string? expected, string next, CancellationToken cancellation) =>
+            IsAway ? Task.FromResult<KeptFlow?>(null) : inner.Exchange(provider, expected, next, cancellation);
+    }
+}
