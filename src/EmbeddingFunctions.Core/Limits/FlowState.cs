@@ -91,6 +91,11 @@ internal sealed record FlowState
             ? this
             : this with { Told = new ToldLimits(requests, tokens, now + _told) };
 
+    public bool IsStopped(string key, DateTimeOffset now) => KeyOf(key).Refuse(now) is Answer.Stopped;
+
+    /// <summary>A stop that was found to be over.</summary>
+    public FlowState Untried(string key) => With(key, KeyOf(key) with { ProbeAt = default });
+
     /// <summary>A person says that it may be tried again.</summary>
     public FlowState Resumed(string key) => (this with { Pause = null, Pace = new(), Told = null }).With(key, KeyOf(key) with { ProbeAt = default, ProbeUntil = default });
 

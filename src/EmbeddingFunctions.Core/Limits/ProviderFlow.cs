@@ -27,10 +27,11 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
     public async Task<T> Change<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation) =>
         (await ChangeIn(change, isForAll: false, cancellation))[0];
 
-    /// <summary>Changes the state in every shared store that is not away: what those must know as well who cannot reach the first.</summary>
+    /// <summary>Changes the state in every shared store that is not away: what those must know as well who cannot reach the first.
+    /// The last comes first, so that what the best tells can be looked up there.</summary>
     /// <param name="change">As for <see cref="Change"/>.</param>
     /// <param name="cancellation">Likewise.</param>
-    /// <returns>What came of it in each.</returns>
+    /// <returns>What came of it in each; the best is last.</returns>
     public Task<IReadOnlyList<T>> ChangeAll<T>(Func<FlowState, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation = default) =>
         ChangeIn((state, _, now) => change(state, now), isForAll: true, cancellation);
 
@@ -42,20 +43,19 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
         try
         {
             List<T> results = [];
-            // This process's own is only for when none else is reached.
-            foreach (var store in stores.TakeWhile(store => results.Count == 0 || (isForAll && store != stores[^1])))
+            var own = stores[^1];
+            foreach (var store in isForAll ? [.. stores.SkipLast(1).Reverse(), own] : stores)
             {
-                if (await TryChange(store, change) is not (true, var result))
+                if (results.Count > 0 && (!isForAll || store == own))
                 {
-                    continue;
+                    break;
                 }
 
-                if (results.Count == 0)
+                if (await TryChange(store, change) is (true, var result))
                 {
                     Volatile.Write(ref _last, _seen[store]);
+                    results.Add(result!);
                 }
-
-                results.Add(result!);
             }
 
             return results;

@@ -82,11 +82,11 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
     }
 
-    /// <summary>How the provider is, as all processes see it: one that could not reach the best store may have stopped it elsewhere.</summary>
+    /// <summary>How the provider is, as all processes see it.</summary>
     public async Task<ProviderStanding> Standing(string model, CancellationToken cancellation)
     {
         var standings = await LineOf(model).Flow.ChangeAll((state, now) => (state, state.Standing(model, account.Key, now)), cancellation);
-        return standings.FirstOrDefault(standing => standing.State == ProviderStanding.Stopped) ?? standings[0];
+        return standings.Any(standing => standing.State == ProviderStanding.Stopped) ? standings[0] : standings[^1];
     }
 
     /// <summary>Lets the next call through, whatever was known.</summary>
@@ -110,6 +110,8 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
                 (state, part, now) => state.Ask(new Question(account.Key, limits.Part(part), request.Tokens, request.IsForPerson, caller, owed), now), cancellation);
             switch (answer is Answer.Go { IsProbe: true } probe ? await Agreed(line.Flow, probe, caller) : answer)
             {
+                case Answer.Stopped when await ResumedElsewhere(line.Flow):
+                    break;
                 case Answer.Go go:
                     return go;
                 case Answer.Stopped stopped:
@@ -137,6 +139,19 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 
         await GiveUp(flow, probe, refusal as Answer.Stopped);
         return refusal;
+    }
+
+    // Whoever resumed may have missed the best store: the other is believed.
+    private async Task<bool> ResumedElsewhere(ProviderFlow flow)
+    {
+        var stopped = await flow.ChangeAll((state, now) => (state, state.IsStopped(account.Key, now)));
+        if (stopped[0])
+        {
+            return false;
+        }
+
+        await flow.ChangeAll((state, _) => (state.Untried(account.Key), true));
+        return true;
     }
 
     /// <returns>Whether the moment has come and the provider may still be called.</returns>

@@ -115,14 +115,17 @@ public sealed class LostStoreTests : IDisposable
         Assert.Equal(3, _calls);
     }
 
-    [Fact]
-    public async Task Whoever_resumes_does_so_for_all()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whoever_resumes_does_so_for_all(bool isTheOther)
     {
-        await Assert.ThrowsAsync<ProviderException>(() => Call(_other, () => throw _wrongKey));
-        await Assert.ThrowsAsync<ProviderException>(() => Call(_well));
+        var (resumer, caller) = isTheOther ? (_other, _well) : (_well, _other);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw _wrongKey));
 
-        await _well.Resume(Model);
-        await Call(_other);
+        await resumer.Resume(Model);
+        Assert.Equal(ProviderStanding.Untried, (await caller.Standing(Model, default)).State);
+        await Call(caller);
 
         Assert.Equal(2, _calls);
     }
