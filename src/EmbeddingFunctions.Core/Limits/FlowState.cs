@@ -29,14 +29,9 @@ internal sealed record FlowState
         var key = KeyOf(question.Key);
         var limits = Told is { } told && told.Until > now ? question.Limits.Least(told) : question.Limits;
         var settled = this with { Pace = (question.Owed == 0 ? Pace : Pace.Correct(limits, question.Owed)).Sane(now) };
-        if (!key.IsWell(now) && key.Refuse(now) is { } refusal)
-        {
-            return (settled, refusal);
-        }
-
         if (PauseAt(now) is { } pause)
         {
-            return (settled, new Answer.Paused(pause.Until - now, pause.Reason));
+            return (settled, Paused(pause, now));
         }
 
         if (!question.IsForPerson && settled.Pace.Ahead(now) is var ahead && ahead > TimeSpan.Zero)
@@ -45,37 +40,41 @@ internal sealed record FlowState
         }
 
         var (pace, at) = settled.Pace.Take(limits, question.Tokens, question.IsForPerson, now);
-        var next = settled with { Pace = pace };
-        return key.IsWell(now)
-            ? (next, new Answer.Go(at - now, key.Faults))
-            : (next.With(question.Key, key.Probe(question.Caller, at)), new Answer.Go(at - now, key.Faults, question.Caller));
+        return question.Probe is null && !key.IsWell(now)
+            ? (settled, new Answer.Unproven(at - now))
+            : (settled with { Pace = pace }, new Answer.Go(at - now, key.Faults, question.Probe));
     }
 
-    /// <summary>Takes it upon one to find out how the provider is, where somebody else may be finding out or have done so.</summary>
-    /// <returns>Why one may not, or null.</returns>
-    public (FlowState Next, Answer? Refusal) Probe(string key, Guid caller, TimeSpan wait, DateTimeOffset now) =>
-        KeyOf(key) is var known && known.IsTriedBy(caller, now) ? (this, null)
-        : known.Refuse(now) is { } refusal ? (this, refusal)
-        : (With(key, known.Probe(caller, now + wait)), null);
+    /// <summary>Whether one may find out for all how the provider is; for a while nobody else may.</summary>
+    /// <param name="key">A name for the key that says nothing of the key.</param>
+    /// <param name="wait">Until one would call.</param>
+    /// <param name="now">By the clock of where this is kept.</param>
+    public (FlowState Next, Answer Answer) Try(string key, TimeSpan wait, DateTimeOffset now) =>
+        KeyOf(key) is var known && known.Refuse(now) is { } refusal ? (this, refusal)
+        : PauseAt(now) is { } pause ? (this, Paused(pause, now))
+        : (With(key, known.Probe(now + wait)), new Answer.Try(known.Faults));
 
     /// <summary>Whether what was answered a while ago still stands.</summary>
     public bool StillStands(string key, Answer.Go answer, DateTimeOffset now) =>
         KeyOf(key).Faults == answer.Faults && PauseAt(now) is null;
 
+    public bool IsWell(string key, DateTimeOffset now) => KeyOf(key).IsWell(now);
+
     /// <summary>The provider answered. A call that was sent before the last fault proves nothing about the time after it.</summary>
-    public FlowState Succeeded(string key, Answer.Go answer, DateTimeOffset now) =>
-        KeyOf(key) is var known && (known.Faults == answer.Faults || known.Prober == answer.Prober) && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
+    /// <param name="key">A name for the key that says nothing of the key.</param>
+    /// <param name="faults">How many there had been when the call was allowed.</param>
+    /// <param name="now">By the clock of where this is kept.</param>
+    public FlowState Succeeded(string key, int faults, DateTimeOffset now) =>
+        KeyOf(key) is var known && known.Faults == faults && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
 
-    /// <summary>Whoever was to find out how the provider is did not, or learned of a stop elsewhere.</summary>
-    public FlowState GaveUp(string key, Answer.Go answer, Answer.Stopped? learned = null) =>
-        KeyOf(key) is not { } known || known.Prober != answer.Prober ? this
-        : With(key, learned is null ? known.GaveUp() : known.GaveUp() with { StopReason = learned.Reason, ProbeAt = learned.ProbeAt });
+    /// <summary>Whoever was to find out how the provider is did not.</summary>
+    public FlowState GaveUp(string key) => With(key, KeyOf(key).GaveUp());
 
-    /// <summary>The call failed: nobody calls before the wait is over, or, without one, before a person acts. A call from before the key was proven anew says nothing.</summary>
-    public FlowState Failed(string key, Answer.Go answer, TimeSpan? wait, string reason, DateTimeOffset now) =>
-        KeyOf(key) is var known && known.Faults != answer.Faults && known.Prober != answer.Prober && known.IsWell(now) ? this
-        : wait is { } pause ? Paused(key, pause, reason, now)
-        : With(key, known.Stopped(reason, now));
+    /// <summary>Whether the key was proven anew since a call was allowed: its failure says nothing then.</summary>
+    public bool IsProvenSince(string key, Answer.Go answer, DateTimeOffset now) => KeyOf(key) is var known && known.Faults != answer.Faults && known.IsWell(now);
+
+    /// <summary>Nobody calls before a person acts.</summary>
+    public FlowState Stopped(string key, string reason, DateTimeOffset now) => With(key, KeyOf(key).Stopped(reason, now));
 
     /// <summary>Nobody calls before then, and after it one tries first.</summary>
     public FlowState Paused(string key, TimeSpan wait, string reason, DateTimeOffset now) =>
@@ -91,22 +90,23 @@ internal sealed record FlowState
             ? this
             : this with { Told = new ToldLimits(requests, tokens, now + _told) };
 
-    public bool IsStopped(string key, DateTimeOffset now) => KeyOf(key).Refuse(now) is Answer.Stopped;
-
-    /// <summary>A stop that was found to be over.</summary>
-    public FlowState Untried(string key) => With(key, KeyOf(key) with { ProbeAt = default });
-
     /// <summary>A person says that it may be tried again.</summary>
     public FlowState Resumed(string key) => (this with { Pause = null, Pace = new(), Told = null }).With(key, KeyOf(key) with { ProbeAt = default, ProbeUntil = default });
 
-    public ProviderStanding Standing(string model, string key, DateTimeOffset now) => KeyOf(key) switch
+    /// <returns>Null: it is not stopped.</returns>
+    public ProviderStanding? Stop(string model, string key, DateTimeOffset now) => KeyOf(key) switch
     {
-        { StopReason: { } reason } stopped => stopped.ProbeAt > now
-            ? new(model, ProviderStanding.Stopped, reason, stopped.ProbeAt)
-            : new(model, ProviderStanding.Untried, reason, null),
-        _ when PauseAt(now) is { } pause => new(model, ProviderStanding.Waiting, pause.Reason, pause.Until),
-        _ => new(model, ProviderStanding.Open, null, null),
+        { StopReason: null } => null,
+        { StopReason: { } reason, ProbeAt: var until } when until > now => new(model, ProviderStanding.Stopped, reason, until),
+        { StopReason: { } reason } => new(model, ProviderStanding.Untried, reason, null),
     };
+
+    /// <summary>But for stops.</summary>
+    public ProviderStanding Standing(string model, DateTimeOffset now) => PauseAt(now) is { } pause
+        ? new(model, ProviderStanding.Waiting, pause.Reason, pause.Until)
+        : new(model, ProviderStanding.Open, null, null);
+
+    private static Answer.Paused Paused(Closure pause, DateTimeOffset now) => new(pause.Until - now, pause.Reason);
 
     // None is longer than two minutes: one that seems to be is of a clock that was set back.
     private Closure? PauseAt(DateTimeOffset now) => Pause is { } pause && pause.Until > now && pause.Until < now + _longestPause ? pause : null;
@@ -122,9 +122,9 @@ internal sealed record FlowState
 /// <param name="Limits">As the asking process was set up.</param>
 /// <param name="Tokens">An estimate.</param>
 /// <param name="IsForPerson">Whether somebody waits for the answer.</param>
-/// <param name="Caller">Names the call.</param>
 /// <param name="Owed">Tokens by which earlier estimates were too low.</param>
-internal sealed record Question(string Key, RateLimits Limits, int Tokens, bool IsForPerson, Guid Caller, double Owed = 0);
+/// <param name="Probe">The permission to find out how the provider is, if it was given.</param>
+internal sealed record Question(string Key, RateLimits Limits, int Tokens, bool IsForPerson, double Owed, Answer.Try? Probe = null);
 
 internal sealed record Closure(DateTimeOffset Until, string Reason);
 
@@ -132,11 +132,16 @@ internal abstract record Answer
 {
     /// <param name="Wait">From now.</param>
     /// <param name="Faults">How many there had been with the key.</param>
-    /// <param name="Prober">Names the call if it is to find out for all how the provider is.</param>
-    public sealed record Go(TimeSpan Wait, int Faults, Guid? Prober = null) : Answer
-    {
-        public bool IsProbe => Prober is not null;
-    }
+    /// <param name="Probe">The permission to find out how the provider is, if that is what the call is for.</param>
+    public sealed record Go(TimeSpan Wait, int Faults, Try? Probe = null) : Answer;
+
+    /// <summary>Nobody knows whether the key is well; nothing was taken.</summary>
+    /// <param name="Wait">Until one could call.</param>
+    public sealed record Unproven(TimeSpan Wait) : Answer;
+
+    /// <summary>One may find out for all how the provider is.</summary>
+    /// <param name="Faults">How many there had been with the key, where this was asked.</param>
+    public sealed record Try(int Faults) : Answer;
 
     /// <summary>Ask again then; nothing was taken.</summary>
     public sealed record Later(TimeSpan Wait) : Answer;

@@ -23,9 +23,6 @@ internal sealed record KeyState
 
     public DateTimeOffset ProbeUntil { get; init; }
 
-    /// <summary>Whose call finds out.</summary>
-    public Guid Prober { get; init; }
-
     /// <summary>Key, quota, model or address are at fault; null: not as far as is known.</summary>
     public string? StopReason { get; init; }
 
@@ -39,8 +36,6 @@ internal sealed record KeyState
 
     public bool IsForgotten(DateTimeOffset since) => WellUntil < since && ProbeAt < since;
 
-    public bool IsTriedBy(Guid caller, DateTimeOffset now) => Prober == caller && ProbeUntil > now;
-
     /// <returns>Why nobody may try now, or null: one may.</returns>
     public Answer? Refuse(DateTimeOffset now) =>
         ProbeUntil > now ? new Answer.Later(_lookAgain)
@@ -48,16 +43,14 @@ internal sealed record KeyState
         : null;
 
     // If the one who tries vanishes, a stopped provider is still not tried again at once.
-    public KeyState Probe(Guid caller, DateTimeOffset at) => this with { Prober = caller, ProbeUntil = at + _probe, ProbeAt = at + _stop };
+    public KeyState Probe(DateTimeOffset at) => this with { ProbeUntil = at + _probe, ProbeAt = at + _stop };
 
     /// <summary>Another may find out.</summary>
-    public KeyState GaveUp() => Tried() with { ProbeAt = default };
+    public KeyState GaveUp() => this with { ProbeUntil = default, ProbeAt = default };
 
-    public KeyState Proven(DateTimeOffset now) => Tried() with { WellUntil = now + _well, StopReason = null };
+    public KeyState Proven(DateTimeOffset now) => this with { WellUntil = now + _well, ProbeUntil = default, StopReason = null };
 
-    public KeyState Doubted() => Tried() with { Faults = Faults + 1, WellUntil = default };
+    public KeyState Doubted() => this with { Faults = Faults + 1, WellUntil = default, ProbeUntil = default };
 
     public KeyState Stopped(string reason, DateTimeOffset now) => Doubted() with { StopReason = reason, ProbeAt = now + _stop };
-
-    private KeyState Tried() => this with { Prober = default, ProbeUntil = default };
 }

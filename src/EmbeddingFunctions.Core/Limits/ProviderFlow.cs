@@ -4,7 +4,7 @@ namespace EmbeddingFunctions.Limits;
 
 /// <summary>The shared state of one provider's model, in the first store that is not away; this process's callers change it one after the other.</summary>
 /// <param name="provider">Names provider and model.</param>
-/// <param name="stores">Of which the last is this process's own and never away.</param>
+/// <param name="stores">Of which the last is never away.</param>
 /// <param name="time">Tells how long ago a store's clock was read.</param>
 internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> stores, TimeProvider time) : IDisposable
 {
@@ -22,49 +22,33 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
     public Task<T> Look<T>(Func<FlowState, DateTimeOffset, T> look, CancellationToken cancellation) =>
         Change((state, _, now) => (state, look(state, now)), cancellation);
 
+    /// <summary>Changes the state, whatever becomes of the caller.</summary>
+    public Task Note(Func<FlowState, DateTimeOffset, FlowState> next) => Change((state, _, now) => (next(state, now), true), CancellationToken.None);
+
     /// <param name="change">Is given the state, the part of the limits that may be used, and the time; may be called more than once.</param>
     /// <param name="cancellation">Ends the waiting for one's turn, not the change: whoever made it must know.</param>
-    public async Task<T> Change<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation) =>
-        (await ChangeIn(change, isForAll: false, cancellation))[0];
-
-    /// <summary>Changes the state in every shared store that is not away: what those must know as well who cannot reach the first.
-    /// The last comes first, so that what the best tells can be looked up there.</summary>
-    /// <param name="change">As for <see cref="Change"/>.</param>
-    /// <param name="cancellation">Likewise.</param>
-    /// <returns>What came of it in each; the best is last.</returns>
-    public Task<IReadOnlyList<T>> ChangeAll<T>(Func<FlowState, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation = default) =>
-        ChangeIn((state, _, now) => change(state, now), isForAll: true, cancellation);
-
-    public void Dispose() => _turn.Dispose();
-
-    private async Task<IReadOnlyList<T>> ChangeIn<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, bool isForAll, CancellationToken cancellation)
+    public async Task<T> Change<T>(Func<FlowState, double, DateTimeOffset, (FlowState, T)> change, CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            List<T> results = [];
-            var own = stores[^1];
-            foreach (var store in isForAll ? [.. stores.SkipLast(1).Reverse(), own] : stores)
+            foreach (var store in stores)
             {
-                if (results.Count > 0 && (!isForAll || store == own))
-                {
-                    break;
-                }
-
                 if (await TryChange(store, change) is (true, var result))
                 {
-                    Volatile.Write(ref _last, _seen[store]);
-                    results.Add(result!);
+                    return result!;
                 }
             }
 
-            return results;
+            throw new InvalidOperationException("Even the last store was away.");
         }
         finally
         {
             _turn.Release();
         }
     }
+
+    public void Dispose() => _turn.Dispose();
 
     // What was seen last is most often still there: one round trip. If not, the exchange brings what is.
     private async Task<(bool IsDone, T? Result)> TryChange<T>(IFlowStore store, Func<FlowState, double, DateTimeOffset, (FlowState, T)> change)
@@ -78,7 +62,7 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
             {
                 if (!isOld)
                 {
-                    _seen[store] = seen;
+                    Remember(store, seen);
                     return (true, result);
                 }
 
@@ -90,7 +74,7 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
                 var kept = await store.Exchange(provider, seen.Text, text, CancellationToken.None);
                 if (kept?.IsExchanged == true)
                 {
-                    _seen[store] = new Seen(text, next, kept.Now, time.GetTimestamp());
+                    Remember(store, new Seen(text, next, kept.Now, time.GetTimestamp()));
                     return (true, result);
                 }
 
@@ -101,6 +85,12 @@ internal sealed class ProviderFlow(string provider, IReadOnlyList<IFlowStore> st
         }
 
         return default;
+    }
+
+    private void Remember(IFlowStore store, Seen seen)
+    {
+        _seen[store] = seen;
+        Volatile.Write(ref _last, seen);
     }
 
     private DateTimeOffset Now(Seen seen) => seen.Now + time.GetElapsedTime(seen.At);

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Limits;
 /// <summary>Lets calls through to the provider when all processes together may make them, and tells all how they went.</summary>
 /// <param name="account">Whose provider and key it is.</param>
 /// <param name="limits">Of a minute, for all processes together.</param>
-/// <param name="stores">Where what all share is kept, the best first; the last is this process's own and never away.</param>
+/// <param name="stores">Where what all share is kept, the best first; the last is this process's own and never away, the one before it whom all can reach.</param>
 /// <param name="time">The clock of all waits.</param>
 internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, IReadOnlyList<IFlowStore> stores, TimeProvider time) : IDisposable
 {
@@ -39,18 +39,18 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
             var turn = request.IsForPerson ? null : await line.Turn(cancellation);
             try
             {
-                var go = await Ask(line, request, cancellation);
-                if (!go.IsProbe)
+                var go = await Admit(line, request, cancellation);
+                if (go.Probe is null)
                 {
                     turn?.Dispose();
                 }
 
-                if (await CameTrue(line.Flow, go, cancellation))
+                if (await CameTrue(line, go, cancellation))
                 {
-                    return await Report(line.Flow, go, call);
+                    return await Report(line, go, call);
                 }
 
-                await GiveUp(line.Flow, go);
+                await GiveUp(line, go);
             }
             finally
             {
@@ -64,7 +64,7 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 
     /// <summary>Lets nobody call before then.</summary>
     public Task Pause(string model, TimeSpan wait, ProviderException reason) =>
-        LineOf(model).Flow.ChangeAll((state, now) => (state.Paused(account.Key, wait, reason.Message, now), true));
+        LineOf(model).NoteEverywhere((state, now) => state.Paused(account.Key, wait, reason.Message, now));
 
     /// <summary>What the provider said of its own limits.</summary>
     public async Task Told(string model, ProviderLimits told)
@@ -78,19 +78,20 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 
         if (flow.SeenLast is not { } seen || Next(seen.State, seen.Now) != seen.State)
         {
-            await Note(flow, Next);
+            await flow.Note(Next);
         }
     }
 
     /// <summary>How the provider is, as all processes see it.</summary>
     public async Task<ProviderStanding> Standing(string model, CancellationToken cancellation)
     {
-        var standings = await LineOf(model).Flow.ChangeAll((state, now) => (state, state.Standing(model, account.Key, now)), cancellation);
-        return standings.Any(standing => standing.State == ProviderStanding.Stopped) ? standings[0] : standings[^1];
+        var line = LineOf(model);
+        var (isWell, standing) = await line.Flow.Look((state, now) => (state.IsWell(account.Key, now), state.Standing(model, now)), cancellation);
+        return isWell ? standing : await line.Judge.Look((state, now) => state.Stop(model, account.Key, now), cancellation) ?? standing;
     }
 
     /// <summary>Lets the next call through, whatever was known.</summary>
-    public Task Resume(string model) => LineOf(model).Flow.ChangeAll((state, _) => (state.Resumed(account.Key), true));
+    public Task Resume(string model) => LineOf(model).NoteEverywhere((state, _) => state.Resumed(account.Key));
 
     public void Dispose()
     {
@@ -100,18 +101,18 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
     }
 
-    private async Task<Answer.Go> Ask(CallLine line, GateRequest request, CancellationToken cancellation)
+    private async Task<Answer.Go> Admit(CallLine line, GateRequest request, CancellationToken cancellation)
     {
-        var caller = Guid.NewGuid();
         while (true)
         {
-            var owed = line.TakeOwed();
-            var answer = await line.Flow.Change(
-                (state, part, now) => state.Ask(new Question(account.Key, limits.Part(part), request.Tokens, request.IsForPerson, caller, owed), now), cancellation);
-            switch (answer is Answer.Go { IsProbe: true } probe ? await Agreed(line.Flow, probe, caller) : answer)
+            var answer = await Ask(line, request, probe: null, cancellation);
+            if (answer is Answer.Unproven unproven)
             {
-                case Answer.Stopped when await ResumedElsewhere(line.Flow):
-                    break;
+                answer = await Try(line, request, unproven.Wait, cancellation);
+            }
+
+            switch (answer)
+            {
                 case Answer.Go go:
                     return go;
                 case Answer.Stopped stopped:
@@ -128,34 +129,32 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
     }
 
-    // Whoever cannot reach the best store looks at another: nobody may be finding out there, nor have found out.
-    private async Task<Answer> Agreed(ProviderFlow flow, Answer.Go probe, Guid caller)
+    private Task<Answer> Ask(CallLine line, GateRequest request, Answer.Try? probe, CancellationToken cancellation)
     {
-        var refusals = await flow.ChangeAll((state, now) => state.Probe(account.Key, caller, probe.Wait, now));
-        if (refusals.FirstOrDefault(refusal => refusal is not null) is not { } refusal)
-        {
-            return probe;
-        }
-
-        await GiveUp(flow, probe, refusal as Answer.Stopped);
-        return refusal;
+        var owed = line.TakeOwed();
+        return line.Flow.Change(
+            (state, part, now) => state.Ask(new Question(account.Key, limits.Part(part), request.Tokens, request.IsForPerson, owed, probe), now), cancellation);
     }
 
-    // Whoever resumed may have missed the best store: the other is believed.
-    private async Task<bool> ResumedElsewhere(ProviderFlow flow)
+    private async Task<Answer> Try(CallLine line, GateRequest request, TimeSpan wait, CancellationToken cancellation)
     {
-        var stopped = await flow.ChangeAll((state, now) => (state, state.IsStopped(account.Key, now)));
-        if (stopped[0])
+        var answer = await line.Judge.Change((state, _, now) => state.Try(account.Key, wait, now), cancellation);
+        if (answer is not Answer.Try probe)
         {
-            return false;
+            return answer;
         }
 
-        await flow.ChangeAll((state, _) => (state.Untried(account.Key), true));
-        return true;
+        var go = await Ask(line, request, probe, CancellationToken.None);
+        if (go is not Answer.Go)
+        {
+            await line.Judge.Note((state, _) => state.GaveUp(account.Key));
+        }
+
+        return go;
     }
 
     /// <returns>Whether the moment has come and the provider may still be called.</returns>
-    private async Task<bool> CameTrue(ProviderFlow flow, Answer.Go go, CancellationToken cancellation)
+    private async Task<bool> CameTrue(CallLine line, Answer.Go go, CancellationToken cancellation)
     {
         try
         {
@@ -164,72 +163,84 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
                 await Delay(go.Wait, cancellation);
             }
 
-            return go.Wait <= _soon && flow.SeenLast is { } seen
+            return go.Wait <= _soon && line.Flow.SeenLast is { } seen
                 ? seen.State.StillStands(account.Key, go, seen.Now)
-                : await flow.Look((state, now) => state.StillStands(account.Key, go, now), cancellation);
+                : await line.Flow.Look((state, now) => state.StillStands(account.Key, go, now), cancellation);
         }
         catch (OperationCanceledException)
         {
-            await GiveUp(flow, go);
+            await GiveUp(line, go);
             throw;
         }
     }
 
-    private Task GiveUp(ProviderFlow flow, Answer.Go go, Answer.Stopped? learned = null) =>
-        go.IsProbe ? flow.ChangeAll((state, _) => (state.GaveUp(account.Key, go, learned), true)) : Task.CompletedTask;
+    private Task GiveUp(CallLine line, Answer.Go go) => go.Probe is null ? Task.CompletedTask : line.Judge.Note((state, _) => state.GaveUp(account.Key));
 
     // Delays are cut to whole milliseconds: without one more the rest would be spent asking.
     private Task Delay(TimeSpan wait, CancellationToken cancellation) => Task.Delay(wait + TimeSpan.FromMilliseconds(1), time, cancellation);
 
-    private async Task<T> Report<T>(ProviderFlow flow, Answer.Go go, Func<Task<T>> call)
+    private async Task<T> Report<T>(CallLine line, Answer.Go go, Func<Task<T>> call)
     {
         try
         {
             var result = await call();
-            await NoteWell(flow, go);
+            await NoteWell(line, go);
             return result;
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens)
         {
             // It answered: the provider is well.
-            await NoteWell(flow, go);
+            await NoteWell(line, go);
             throw;
         }
         catch (ProviderException e) when (e.IsLocal)
         {
-            await GiveUp(flow, go);
+            await GiveUp(line, go);
             throw;
         }
         catch (ProviderException e)
         {
-            TimeSpan? wait = e.Fault == ProviderFault.Configuration ? null : e.RetryAfter ?? _breath;
-            await flow.ChangeAll((state, now) => (state.Failed(account.Key, go, wait, e.Message, now), true));
+            await NoteFault(line, go, e);
             throw;
         }
         catch (OperationCanceledException)
         {
-            await GiveUp(flow, go);
+            await GiveUp(line, go);
             throw;
         }
     }
 
-    private async Task NoteWell(ProviderFlow flow, Answer.Go go)
+    private async Task NoteWell(CallLine line, Answer.Go go)
     {
-        if (go.IsProbe)
+        if (go.Probe is { } probe)
         {
-            await flow.ChangeAll((state, now) => (state.Succeeded(account.Key, go, now), true));
+            await line.Judge.Note((state, now) => state.Succeeded(account.Key, probe.Faults, now));
         }
-        else if (flow.SeenLast is not { } seen || seen.State.Succeeded(account.Key, go, seen.Now) != seen.State)
+
+        if (line.Flow.SeenLast is not { } seen || seen.State.Succeeded(account.Key, go.Faults, seen.Now) != seen.State)
         {
-            await Note(flow, (state, now) => state.Succeeded(account.Key, go, now));
+            await line.Flow.Note((state, now) => state.Succeeded(account.Key, go.Faults, now));
         }
     }
 
-    private static Task Note(ProviderFlow flow, Func<FlowState, DateTimeOffset, FlowState> next) =>
-        flow.Change((state, _, now) => (next(state, now), true), CancellationToken.None);
+    private async Task NoteFault(CallLine line, Answer.Go go, ProviderException fault)
+    {
+        if (await line.Flow.Look((state, now) => state.IsProvenSince(account.Key, go, now), CancellationToken.None))
+        {
+            await GiveUp(line, go);
+            return;
+        }
 
-    private CallLine LineOf(string model) =>
-        _lines.GetOrAdd(model, name => new CallLine(new ProviderFlow($"{account.Provider} {name}", stores, time)));
+        await line.NoteEverywhere((state, now) => fault.Fault == ProviderFault.Configuration
+            ? state.Stopped(account.Key, fault.Message, now)
+            : state.Paused(account.Key, fault.RetryAfter ?? _breath, fault.Message, now));
+    }
+
+    private CallLine LineOf(string model) => _lines.GetOrAdd(model, name =>
+    {
+        var flow = new ProviderFlow($"{account.Provider} {name}", stores, time);
+        return new CallLine(flow, stores.Count > 2 ? new ProviderFlow($"{account.Provider} {name}", [.. stores.TakeLast(2)], time) : flow);
+    });
 }
 
 /// <param name="Model">The provider's model.</param>

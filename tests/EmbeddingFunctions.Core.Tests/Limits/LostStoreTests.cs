@@ -78,10 +78,63 @@ public sealed class LostStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stop_in_the_middle_is_known_to_all_whatever_some_have_missed_before()
+    {
+        for (var fault = 0; fault < 3; fault++)
+        {
+            await Assert.ThrowsAsync<ProviderException>(() => Call(_other, () => throw Busy(TimeSpan.FromSeconds(1))));
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await Call(_well);
+        await Call(_other);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw _wrongKey));
+
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well));
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_other));
+
+        Assert.Equal(6, _calls);
+    }
+
+    [Fact]
+    public async Task A_stop_that_another_has_found_out_says_nothing_to_those_whose_calls_succeed()
+    {
+        await Call(_well);
+        _clock.Advance(TimeSpan.FromMinutes(4.5));
+        await Call(_well);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_other, () => throw _wrongKey));
+
+        await Call(_well);
+
+        Assert.Equal(ProviderStanding.Open, (await _well.Standing(Model, default)).State);
+        Assert.Equal(ProviderStanding.Stopped, (await _other.Standing(Model, default)).State);
+    }
+
+    [Fact]
+    public async Task Whoever_waits_while_another_finds_out_takes_nothing_of_the_limit()
+    {
+        using var limited = Gates.Create(_clock, [_first, _second, new MemoryFlowStore(_clock)], new RateLimits(60, 1_000_000));
+        var reply = new TaskCompletionSource<int>();
+        var found = Call(_other, () => reply.Task);
+        var waiting = Call(limited);
+        for (var look = 0; look < 40; look++)
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(101));
+        }
+
+        var repliedAt = _clock.GetUtcNow();
+        reply.SetResult(1);
+        await _clock.Drive(Task.WhenAll(found, waiting));
+
+        Assert.InRange(_clock.GetUtcNow() - repliedAt, TimeSpan.Zero, TimeSpan.FromSeconds(0.3));
+    }
+
+    [Fact]
     public async Task A_pause_is_kept_by_all()
     {
         await Call(_well);
-        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw new ProviderException(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(60) }));
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw Busy(TimeSpan.FromSeconds(60))));
 
         var pause = await Assert.ThrowsAsync<ProviderException>(() => Call(_other));
 
@@ -144,6 +197,8 @@ public sealed class LostStoreTests : IDisposable
 
         Assert.InRange(TimeOf(gate, calls: 6), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6));
     }
+
+    private static ProviderException Busy(TimeSpan wait) => new(ProviderFault.Passing, "busy") { RetryAfter = wait };
 
     private Task<int> Call(ProviderGate gate, Func<Task<int>>? call = null) => gate.Call(
         new GateRequest(Model, Tokens: 1),
