@@ -67,11 +67,11 @@ internal sealed record FlowState
     public FlowState Succeeded(string key, int faults, DateTimeOffset now) =>
         KeyOf(key) is var known && known.Faults == faults && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
 
-    /// <summary>Whoever was to find out how the provider is did not.</summary>
-    public FlowState GaveUp(string key) => With(key, KeyOf(key).GaveUp());
+    /// <summary>Whoever was to find out how the provider is did not; nothing if another has meanwhile.</summary>
+    public FlowState GaveUp(string key, Answer.Try probe) => KeyOf(key) is var known && known.Faults == probe.Faults ? With(key, known.GaveUp()) : this;
 
     /// <summary>Whether the key was proven anew since a call was allowed: its failure says nothing then.</summary>
-    public bool IsProvenSince(string key, Answer.Go answer, DateTimeOffset now) => KeyOf(key) is var known && known.Faults != answer.Faults && known.IsWell(now);
+    public bool IsProvenSince(string key, Answer.Go answer, DateTimeOffset now) => KeyOf(key) is var known && known.Faults > answer.Faults && known.IsWell(now);
 
     /// <summary>Nobody calls before a person acts.</summary>
     public FlowState Stopped(string key, string reason, DateTimeOffset now) => With(key, KeyOf(key).Stopped(reason, now));

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Limits;
 /// <summary>One row a provider's model, by the database's clock. Unlogged: after a crash of the server one caller finds out anew how the provider is.</summary>
 /// <param name="database">Where the row is.</param>
 /// <param name="time">Tells when to try again.</param>
-/// <param name="redis">For whose absence it stands in; null: for none's.</param>
+/// <param name="redis">For whose absence it stands in, but for the question whether a key is well, which is settled here; null: there is none.</param>
 internal sealed class PostgresFlowStore(NpgsqlDataSource database, TimeProvider time, RedisConnection? redis = null) : IFlowStore
 {
     // By then the others should have missed Redis too; before, they may be using its whole limit still.

@@ -147,7 +147,7 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         var go = await Ask(line, request, probe, CancellationToken.None);
         if (go is not Answer.Go)
         {
-            await line.Judge.Note((state, _) => state.GaveUp(account.Key));
+            await line.Judge.Note((state, _) => state.GaveUp(account.Key, probe));
         }
 
         return go;
@@ -174,7 +174,8 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
         }
     }
 
-    private Task GiveUp(CallLine line, Answer.Go go) => go.Probe is null ? Task.CompletedTask : line.Judge.Note((state, _) => state.GaveUp(account.Key));
+    private Task GiveUp(CallLine line, Answer.Go go) =>
+        go.Probe is { } probe ? line.Judge.Note((state, _) => state.GaveUp(account.Key, probe)) : Task.CompletedTask;
 
     // Delays are cut to whole milliseconds: without one more the rest would be spent asking.
     private Task Delay(TimeSpan wait, CancellationToken cancellation) => Task.Delay(wait + TimeSpan.FromMilliseconds(1), time, cancellation);
@@ -239,7 +240,7 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
     private CallLine LineOf(string model) => _lines.GetOrAdd(model, name =>
     {
         var flow = new ProviderFlow($"{account.Provider} {name}", stores, time);
-        return new CallLine(flow, stores.Count > 2 ? new ProviderFlow($"{account.Provider} {name}", [.. stores.TakeLast(2)], time) : flow);
+        return new CallLine(flow, stores.Count > 2 ? new ProviderFlow($"{account.Provider} {name}", [stores[^2], .. stores.SkipLast(2), stores[^1]], time) : flow);
     });
 }
 

@@ -12,7 +12,7 @@ public sealed class LostStoreTests : IDisposable
 
     private readonly ManualClock _clock = new();
     private readonly MemoryFlowStore _first;
-    private readonly MemoryFlowStore _second;
+    private readonly FickleStore _second;
     private readonly FickleStore _lost;
     private readonly ProviderGate _well;
     private readonly ProviderGate _other;
@@ -20,7 +20,7 @@ public sealed class LostStoreTests : IDisposable
 
     public LostStoreTests()
     {
-        (_first, _second) = (new MemoryFlowStore(_clock, part: 1), new MemoryFlowStore(_clock));
+        (_first, _second) = (new MemoryFlowStore(_clock, part: 1), new FickleStore(new MemoryFlowStore(_clock)));
         _lost = new FickleStore(_first) { IsAway = true };
         _well = Gates.Create(_clock, [_first, _second, new MemoryFlowStore(_clock)]);
         _other = Gates.Create(_clock, [_lost, _second, new MemoryFlowStore(_clock)]);
@@ -139,6 +139,57 @@ public sealed class LostStoreTests : IDisposable
         var pause = await Assert.ThrowsAsync<ProviderException>(() => Call(_other));
 
         Assert.Equal((TimeSpan.FromSeconds(60), 2), (pause.RetryAfter, _calls));
+    }
+
+    [Fact]
+    public async Task A_stop_is_remembered_when_the_second_store_is_lost()
+    {
+        using var third = Gates.Create(_clock, [_first, _second, new MemoryFlowStore(_clock)]);
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well, () => throw _wrongKey));
+        _second.IsAway = true;
+
+        await Assert.ThrowsAsync<ProviderException>(() => Call(third));
+
+        Assert.Equal(1, _calls);
+    }
+
+    [Fact]
+    public async Task A_stop_that_is_found_while_another_waits_to_try_is_not_forgotten()
+    {
+        using var limited = Gates.Create(_clock, [_first, _second, new MemoryFlowStore(_clock)], new RateLimits(60, 1_000_000));
+        var (busy, stopped) = (new TaskCompletionSource<int>(), new TaskCompletionSource<int>());
+        await Call(_well);
+        var (first, second) = (Call(_well, () => busy.Task), Call(_well, () => stopped.Task));
+        await Call(limited);
+        busy.SetException(Busy(TimeSpan.FromMilliseconds(1)));
+        await Assert.ThrowsAsync<ProviderException>(() => first);
+        _clock.Advance(TimeSpan.FromMilliseconds(2));
+        var trying = Call(limited);
+
+        stopped.SetException(_wrongKey);
+        await Assert.ThrowsAsync<ProviderException>(() => second);
+        await Assert.ThrowsAsync<ProviderException>(async () => await _clock.Drive(trying));
+
+        Assert.Equal(4, _calls);
+        Assert.Equal(ProviderStanding.Stopped, (await _other.Standing(Model, default)).State);
+    }
+
+    [Fact]
+    public async Task A_stop_counts_though_the_call_was_allowed_by_a_store_that_knows_of_more_faults()
+    {
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_other, () => throw Busy(TimeSpan.FromSeconds(1))));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await Call(_other);
+        await Call(_well);
+        var reply = new TaskCompletionSource<int>();
+        var sent = Call(_other, () => reply.Task);
+        _lost.IsAway = false;
+
+        reply.SetException(_wrongKey);
+        await Assert.ThrowsAsync<ProviderException>(() => sent);
+
+        await Assert.ThrowsAsync<ProviderException>(() => Call(_well));
+        Assert.Equal(4, _calls);
     }
 
     [Fact]
