@@ -49,6 +49,9 @@ internal sealed class RandomFaults(FakeOpenAi fake, SqlFaults sql, System.Random
     /// <summary>Whether what met this fault was paid for and came to nothing.</summary>
     public static bool IsPaid(string? fault) => _paid.Any(paid => paid.Name == fault);
 
+    /// <summary>Whether an item failed because of such a reply.</summary>
+    public static bool IsOfAReply(string problem) => problem.Contains("(the provider's reply is ", StringComparison.Ordinal);
+
     /// <summary>One fault of the database, for a moment.</summary>
     public async Task OfTheDatabase()
     {

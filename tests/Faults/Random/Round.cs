@@ -99,8 +99,9 @@ internal sealed class Round(int seed)
         await LetLeasesRunOut(worker, database);
     }
 
-    // An item that three workers died with is given up, whatever they died of.
-    private bool IsGivenUp(string problem) => _disturbances >= 3 && problem.Contains("the worker ended 3 times", StringComparison.Ordinal);
+    // An item that three workers died with is given up, whatever they died of; so is one that two died with and whose reply was then useless twice.
+    private bool IsGivenUp(string problem) => (_disturbances >= 3 && problem.Contains("the worker ended 3 times", StringComparison.Ordinal))
+        || (_disturbances >= 2 && RandomFaults.IsOfAReply(problem));
 
     // Longer than its lease, as the database is made to believe: others take over what it holds.
     private async Task StandStill(Worker worker, TestDatabase database)
