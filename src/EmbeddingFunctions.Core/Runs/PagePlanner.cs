@@ -53,7 +53,8 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
 
         return page.Count > 0
             ? new PlannedPage(page, page.Select(batch => batch.Partition).Last())
-            : new PlannedPage([], order.Cursor, heldUntil);
+            // And after it: what was taken between the two.
+            : new PlannedPage([], order.Cursor, heldUntil ?? await HeldUntil(corpus, order, cancellation));
     }
 
     /// <summary>Counts the pending items of a run's scope, at most to its limit.</summary>
