@@ -132,6 +132,38 @@ public sealed class PagePlannerTests : IAsyncLifetime
         Assert.Equal(5, (await Plan()).Batches.Sum(batch => batch.Count));
     }
 
+    [Fact]
+    public async Task What_others_take_while_a_page_is_planned_is_held()
+    {
+        await _workspace.Items(await _workspace.Repository(), 5);
+        await Plan();
+        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var other = await connection.BeginTransactionAsync();
+        await Execute("LOCK TABLE issues IN ACCESS EXCLUSIVE MODE");
+        var planned = Plan();
+        while (!await _database.Ask<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'issues'::regclass AND NOT granted)"))
+        {
+            Assert.False(planned.IsCompleted);
+            await Task.Delay(10);
+        }
+
+        await Execute(
+            """
+            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until)
+            SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '30 seconds' FROM issues
+            """);
+        await other.CommitAsync();
+
+        Assert.Empty((await planned).Batches);
+        Assert.NotNull((await planned).HeldUntil);
+
+        async Task Execute(string sql)
+        {
+            await using var command = new Npgsql.NpgsqlCommand(sql, connection, other);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 1)]
