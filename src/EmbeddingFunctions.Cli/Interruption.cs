@@ -11,6 +11,8 @@ internal sealed class Interruption : IDisposable
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(8);
 
+    private static readonly TimeSpan _patienceWithReader = TimeSpan.FromSeconds(1.5);
+
     private readonly CancellationTokenSource _asked = new();
     private readonly List<PosixSignalRegistration> _signals = [];
     private readonly Output _output;
@@ -40,5 +42,5 @@ internal sealed class Interruption : IDisposable
         }
     }
 
-    private void End() => Environment.Exit(Output.IsAnswered ? ExitCode.Interrupted : _output.Fail(HeldBack, ExitCode.Interrupted));
+    private void End() => _output.End(HeldBack, ExitCode.Interrupted, _patienceWithReader);
 }

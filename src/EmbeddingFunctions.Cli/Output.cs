@@ -18,6 +18,11 @@ internal sealed class Output(bool json)
 
     private static readonly Lazy<IAnsiConsole> _terminal = new(() => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }));
 
+    // Held while an answer is told, so that nothing ends the program in the middle of it.
+    private static readonly Lock _answering = new();
+
+    private static bool _isAnswered;
+
     private readonly TextWriter _errors = Console.Error;
 
     /// <summary>Standard error, as a terminal if it is one; what is written through it leaves a progress bar whole.</summary>
@@ -26,34 +31,51 @@ internal sealed class Output(bool json)
     /// <summary>As the command line asks for it, be it right or wrong otherwise.</summary>
     public static Output For(ParseResult parsed) => new(parsed.Tokens.Any(token => token.Value == Arguments.JsonName));
 
-    /// <summary>Whether the command's result has been told, good or bad: nothing may follow it.</summary>
-    public static bool IsAnswered { get; private set; }
-
     public void Note(string line) => _errors.WriteLine(line);
 
-    /// <summary>Prints the result: for people by their own printer, for machines as one object.</summary>
-    public void Result(object result, Action<TextWriter> forPeople)
+    /// <summary>Prints the result: for people by their own printer, for machines as one object; then, on standard error, what to do about it.</summary>
+    public void Result(object result, Action<TextWriter> forPeople, string? advice = null)
     {
-        IsAnswered = true;
-        if (json)
+        lock (_answering)
         {
-            Console.WriteLine(JsonSerializer.Serialize(result, _json));
-        }
-        else
-        {
-            forPeople(Console.Out);
+            _isAnswered = true;
+            if (json)
+            {
+                Console.WriteLine(JsonSerializer.Serialize(result, _json));
+            }
+            else
+            {
+                forPeople(Console.Out);
+            }
+
+            if (advice is not null)
+            {
+                Note(advice);
+            }
         }
     }
 
     public int Fail(string message, int exitCode)
     {
-        IsAnswered = true;
-        Note(message);
-        if (json)
+        lock (_answering)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new { Error = message, ExitCode = exitCode }, _json));
-        }
+            _isAnswered = true;
+            Note(message);
+            if (json)
+            {
+                Console.WriteLine(JsonSerializer.Serialize(new { Error = message, ExitCode = exitCode }, _json));
+            }
 
-        return exitCode;
+            return exitCode;
+        }
+    }
+
+    /// <summary>Ends the program: after the answer if one was given or is being told, else with these words.</summary>
+    /// <param name="patience">How long an answer that is being told is waited for: its reader may have stopped reading.</param>
+    public void End(string message, int exitCode, TimeSpan patience)
+    {
+        // Kept until the end: no second answer follows.
+        _ = _answering.TryEnter(patience);
+        Environment.Exit(_isAnswered ? exitCode : Fail(message, exitCode));
     }
 }

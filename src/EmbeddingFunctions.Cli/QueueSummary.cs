@@ -26,8 +26,8 @@ internal sealed class QueueSummary(string corpus, string model, IReadOnlyList<Ru
                 text.WriteLine($"Total records processed: {Records:N0}");
                 text.WriteLine($"Total errors: {_counts.Failed:N0}");
                 text.WriteLine($"Success rate: {(SuccessRate is { } rate ? $"{rate:0.0}%" : "none, as nothing was processed")}");
-            });
-        _run.Advise(output);
+            },
+            _run.Advice);
         return _run.ExitCode;
     }
 }

@@ -57,7 +57,8 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         _ => _counts.Failed > 0 ? "Finished, some items failed" : Total == 0 ? "Nothing to do" : "Done",
     };
 
-    private string? Advice => Status switch
+    /// <summary>What to do, if there is anything.</summary>
+    public string? Advice => Status switch
     {
         RunStatus.Cancelled => "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
         RunStatus.Failed => $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
@@ -66,20 +67,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
             + "No id is needed to resume: the same command takes what is pending.",
     };
 
-    public void Print(Output output)
-    {
-        output.Result(ForMachines(), ForPeople);
-        Advise(output);
-    }
-
-    /// <summary>What to do, if there is anything.</summary>
-    public void Advise(Output output)
-    {
-        if (Advice is { } advice)
-        {
-            output.Note(advice);
-        }
-    }
+    public void Print(Output output) => output.Result(ForMachines(), ForPeople, Advice);
 
     private object ForMachines() => new
     {

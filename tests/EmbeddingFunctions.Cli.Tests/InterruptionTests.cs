@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 
@@ -65,6 +67,44 @@ public sealed class InterruptionTests : ProgramTest
         await new NpgsqlCommand("LOCK TABLE embedding_claims", connection, transaction).ExecuteNonQueryAsync();
         var result = (await Interrupt(running, Running.SigInt)).Says("claims run out within 30 seconds");
         Assert.Equal(130, result.Number("exitCode"));
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_being_told_when_patience_ends_is_told_whole()
+    {
+        await Database.Execute(
+            """
+            INSERT INTO embedding_claims (corpus, kind, item_id, partition, reason, failed_at)
+            SELECT 'workspace', 'issue', id, '', repeat('why ', 100), now() FROM generate_series(1, 1000) id
+            """);
+
+        // The pipe is full when the program is asked to stop, and stays so until after the eight seconds that it has; a busy machine may be too late.
+        const string Script =
+            """
+            sh -c 'echo $$ > PID; exec {program} failures list workspace --limit 1000 --json' \
+                | { dd bs=1 count=1 2> PID.dd; kill -TERM "$(cat PID)"; sleep 8.5; cat; }
+            """;
+        var told = new List<string>();
+        for (var tries = 0; tries < 3 && !told.Any(IsWhole); tries++)
+        {
+            using var folder = new TestFolder();
+            await using var running = Program.StartOther("sh", "-c", Script.Replace("PID", Path.Combine(folder.Path, "pid"), StringComparison.Ordinal));
+            told.Add((await running.Ended()).Out);
+        }
+
+        Assert.Contains(told, IsWhole);
+    }
+
+    private static bool IsWhole(string json)
+    {
+        try
+        {
+            return JsonNode.Parse(json)?["items"] is JsonArray { Count: 1000 };
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private async Task Fill()
