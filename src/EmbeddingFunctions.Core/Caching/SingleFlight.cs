@@ -9,24 +9,37 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
     private const int ClearEvery = 200;
 
     // In the order of the keys, so that no two wait for each other in a circle.
-    private const string TakeFree =
+    private const string Mark =
         """
-        INSERT INTO embedding_flights AS f (key, token)
+        INSERT INTO embedding_flights (key, token)
         SELECT key, $2 FROM unnest($1::bytea[]) AS wanted (key) ORDER BY key
-        ON CONFLICT (key) DO UPDATE SET token = EXCLUDED.token
-        WHERE  f.token = EXCLUDED.token
-        OR     NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token AND c.leased_until > now())
-        RETURNING f.key
+        ON CONFLICT (key) DO NOTHING
         """;
 
+    private const string Lock = "SELECT 1 FROM embedding_flights WHERE key = ANY ($1) ORDER BY key FOR UPDATE";
+
+    // A statement of its own, begun with the marks locked: whose claims stand is asked of what is committed by then.
+    private const string TakeFree =
+        """
+        UPDATE embedding_flights f
+        SET    token = $2
+        WHERE  key = ANY ($1)
+        AND    (token = $2 OR NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token AND c.leased_until > now()))
+        RETURNING key
+        """;
+
+    // A mark that another batch has taken over since is not cleared: its token is another.
     private const string Clear =
         """
+        WITH over AS MATERIALIZED (
+            SELECT key, token FROM embedding_flights f
+            WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token)
+        )
         DELETE FROM embedding_flights
         WHERE  key IN (
-            SELECT f.key FROM embedding_flights f
-            WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token)
+            SELECT f.key FROM embedding_flights f JOIN over o ON o.key = f.key AND o.token = f.token
             ORDER  BY f.key
-            FOR    UPDATE SKIP LOCKED)
+            FOR    UPDATE OF f SKIP LOCKED)
         """;
 
     private int _takes;
@@ -41,12 +54,15 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
         var keys = fingerprints.ToDictionary(fingerprint => Convert.ToHexString(key.Of(fingerprint)));
         try
         {
-            await using var command = database.CreateCommand(TakeFree);
-            command.Parameters.Add(new() { Value = keys.Keys.Select(Convert.FromHexString).ToArray() });
-            command.Parameters.Add(new() { Value = token });
+            var marks = keys.Keys.Select(Convert.FromHexString).ToArray();
+            await using var batch = database.CreateBatch();
+            batch.BatchCommands.Add(new(Mark) { Parameters = { new() { Value = marks }, new() { Value = token } } });
+            batch.BatchCommands.Add(new(Lock) { Parameters = { new() { Value = marks } } });
+            batch.BatchCommands.Add(new(TakeFree) { Parameters = { new() { Value = marks }, new() { Value = token } } });
             var own = new HashSet<string>();
-            await using (var reader = await command.ExecuteReaderAsync(cancellation))
+            await using (var reader = await batch.ExecuteReaderAsync(cancellation))
             {
+                await reader.NextResultAsync(cancellation);
                 while (await reader.ReadAsync(cancellation))
                 {
                     own.Add(keys[Convert.ToHexString(reader.GetFieldValue<byte[]>(0))]);

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Caching;
 
@@ -54,6 +55,35 @@ public sealed class SingleFlightTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Claims_that_came_while_a_mark_was_waited_for_are_seen()
+    {
+        var flights = new SingleFlight(_database.Source, Key);
+        var (dead, token) = (Guid.NewGuid(), Guid.NewGuid());
+        await Claim(dead);
+        await flights.Take(["a", "b"], dead, default);
+        await _database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second'");
+        await using var other = await _database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        // Of two marks in the order of their keys, the first.
+        await using (var hold = new NpgsqlCommand("SELECT 1 FROM embedding_flights ORDER BY key LIMIT 1 FOR UPDATE", other))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        var late = flights.Take(["a", "b"], Guid.NewGuid(), default);
+        while (await _database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") == 0)
+        {
+            Assert.False(late.IsCompleted, "It did not wait for the mark.");
+        }
+
+        await Claim(token, item: 2);
+        await _database.Execute("UPDATE embedding_flights SET token = $1 WHERE key = (SELECT max(key) FROM embedding_flights)", token);
+        await transaction.CommitAsync();
+
+        Assert.Single(await late);
+    }
+
+    [Fact]
     public async Task Marks_of_batches_that_are_over_are_cleared_away()
     {
         var flights = new SingleFlight(_database.Source, Key);
@@ -73,6 +103,6 @@ public sealed class SingleFlightTests : IAsyncLifetime
         Assert.Equal(["a", "b"], (await new SingleFlight(nowhere, Key).Take(["a", "b"], Guid.NewGuid(), default)).Order());
     }
 
-    private Task Claim(Guid token) => _database.Execute(
-        $"INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '1', '1', '{token}', now() + interval '30 seconds')");
+    private Task Claim(Guid token, int item = 1) => _database.Execute(
+        $"INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '{item}', '1', '{token}', now() + interval '30 seconds')");
 }
