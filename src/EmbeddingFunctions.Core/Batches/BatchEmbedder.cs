@@ -61,7 +61,7 @@ internal sealed class BatchEmbedder(
 
     private async Task<EmbeddedBatch> Embed(Claim claim, EmbedBatch batch, CancellationToken cancellation)
     {
-        var gate = BatchGate.Sort(claim, forced: batch.ForceBefore is not null);
+        var gate = BatchGate.Sort(claim);
         var meter = new RequestMeter();
         var texts = new EmbeddedTexts(gate.Texts, gate.Fingerprints);
         var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);

@@ -21,13 +21,13 @@ internal sealed class BatchGate
 
     public IReadOnlyList<string> Fingerprints => _fingerprints;
 
-    public static BatchGate Sort(Claim claim, bool forced)
+    public static BatchGate Sort(Claim claim)
     {
         var gate = new BatchGate();
         var known = new Dictionary<string, int>();
         foreach (var item in claim.Items)
         {
-            gate.Sort(item, ItemText.Of(item.Values, claim.Table), claim.Table.Rule, forced, known);
+            gate.Sort(item, ItemText.Of(item.Values, claim.Table), claim.Table.Rule, claim.IsForced, known);
         }
 
         return gate;

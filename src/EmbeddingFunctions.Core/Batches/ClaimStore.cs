@@ -71,7 +71,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
         statements.BatchCommands.Add(claim);
         var items = await Read(statements, table.Template.Columns.Count, cancellation);
-        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items);
+        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null);
     }
 
     /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>

@@ -15,4 +15,6 @@ internal sealed record ClaimedItem(
     bool WasLost = false);
 
 /// <summary>What a batch holds: a claim on each item under one token, which every later write must show.</summary>
-internal sealed record Claim(BoundCorpus Corpus, BoundTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items);
+/// <param name="IsForced">Whether its items are embedded anew though their vectors are true.</param>
+internal sealed record Claim(
+    BoundCorpus Corpus, BoundTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items, bool IsForced);

@@ -33,14 +33,20 @@ public sealed class DryRun
         foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
         {
             var left = (request.Limit ?? int.MaxValue) - items;
+            // All are read before the cache is asked, as each needs a connection.
+            var asked = new List<List<AskedText>>();
             await foreach (var batch in Batches(corpus, table, request, forceBefore, left, cancellation))
             {
-                var claim = new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch);
-                var texts = await Unpaid(BatchGate.Sort(claim, request.Force), table.Rule, forceBefore, paid, cancellation);
                 items += batch.Count;
-                inputs += texts.Count;
-                requests += packer.Pack(texts).Count();
-                tokens += texts.Sum(text => (long)TokenEstimate.Of(text));
+                asked.Add(Asked(BatchGate.Sort(new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch, request.Force)), paid));
+            }
+
+            foreach (var batch in asked)
+            {
+                var sent = await Unpaid(batch, table.Rule, forceBefore, cancellation);
+                inputs += sent.Count;
+                requests += packer.Requests(sent);
+                tokens += sent.Sum(text => (long)text);
             }
         }
 
@@ -49,13 +55,15 @@ public sealed class DryRun
         return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2));
     }
 
-    // What an earlier batch pays for, or is in the cache, is not sent.
-    private async Task<List<string>> Unpaid(
-        BatchGate gate, EmbeddingRule rule, DateTimeOffset? since, HashSet<string> paid, CancellationToken cancellation)
+    // What an earlier batch pays for is not asked for again.
+    private static List<AskedText> Asked(BatchGate gate, HashSet<string> paid) =>
+        gate.Texts.Zip(gate.Fingerprints).Where(text => paid.Add(text.Second)).Select(text => new AskedText(text.Second, TokenEstimate.Of(text.First))).ToList();
+
+    /// <returns>The tokens of each text that is not in the cache.</returns>
+    private async Task<List<int>> Unpaid(List<AskedText> asked, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
     {
-        var unknown = Enumerable.Range(0, gate.Texts.Count).Where(i => paid.Add(gate.Fingerprints[i])).ToList();
-        var cached = unknown.Count == 0 ? null : await _cache.Find(unknown.Select(i => gate.Fingerprints[i]).ToList(), rule.Dimensions, since, cancellation);
-        return unknown.Where(i => !cached!.ContainsKey(gate.Fingerprints[i])).Select(i => gate.Texts[i]).ToList();
+        var cached = asked.Count == 0 ? null : await _cache.Find(asked.Select(text => text.Fingerprint).ToList(), rule.Dimensions, since, cancellation);
+        return asked.Where(text => !cached!.ContainsKey(text.Fingerprint)).Select(text => text.Tokens).ToList();
     }
 
     private async IAsyncEnumerable<List<ClaimedItem>> Batches(
@@ -114,6 +122,8 @@ public sealed class DryRun
         string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
         return new ClaimedItem(reader.GetString(0), [], Enumerable.Range(FirstText, columns).Select(Text).ToList(), Text(2), reader.GetBoolean(3), 1, null, false);
     }
+
+    private readonly record struct AskedText(string Fingerprint, int Tokens);
 }
 
 /// <param name="Items">Items in scope, those that need no call included.</param>

@@ -26,12 +26,27 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     }
 
     /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before <paramref name="end"/>.</returns>
-    public int Next(IReadOnlyList<string> texts, int first, int end)
+    public int Next(IReadOnlyList<string> texts, int first, int end) => Next(i => TokenEstimate.Of(texts[i]), first, end);
+
+    /// <param name="tokens">Of each text, by estimate.</param>
+    /// <returns>How many requests they are, in order.</returns>
+    public int Requests(IReadOnlyList<int> tokens)
+    {
+        var requests = 0;
+        for (var first = 0; first < tokens.Count; requests++)
+        {
+            first = Next(i => tokens[i], first, tokens.Count);
+        }
+
+        return requests;
+    }
+
+    private int Next(Func<int, int> estimate, int first, int end)
     {
         var next = first;
         for (var tokens = 0; next < end && next - first < maxInputs; next++)
         {
-            tokens += TokenEstimate.Of(texts[next]);
+            tokens += estimate(next);
             if (next > first && tokens > _maxTokens)
             {
                 break;
@@ -39,16 +54,5 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
         }
 
         return next;
-    }
-
-    /// <returns>Runs of consecutive texts; together they are all of them, in order.</returns>
-    public IEnumerable<Range> Pack(IReadOnlyList<string> texts)
-    {
-        for (var first = 0; first < texts.Count;)
-        {
-            var next = Next(texts, first, texts.Count);
-            yield return first..next;
-            first = next;
-        }
     }
 }

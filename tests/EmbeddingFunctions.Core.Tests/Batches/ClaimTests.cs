@@ -237,7 +237,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         for (; await Workspace.Pending() > 0 && taken < 20; taken++)
         {
             var claim = await Take();
-            var isDoomed = BatchGate.Sort(claim, forced: false).Texts.Count == 0;
+            var isDoomed = BatchGate.Sort(claim).Texts.Count == 0;
             await LetLeasesRunOut();
             if (isDoomed)
             {

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Runs;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
@@ -53,5 +54,20 @@ public sealed class ConnectionTests(BatchDatabase shared) : BatchTest(shared)
         var outcome = await worker.Run();
 
         Assert.Equal((160, 0), (outcome.Counts.Embedded, Fake.DuplicatePaidInputs));
+    }
+
+    [Fact]
+    public async Task A_dry_run_looks_into_the_cache_with_a_pool_of_one_connection()
+    {
+        await Workspace.Items(Repository, 3);
+        await Embed();
+        await Workspace.Items(await Workspace.Repository("acme/copy"), 3);
+        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 5 };
+        await using var pool = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var worker = new Worker(pool, Fake);
+
+        var prediction = await worker.Get<DryRun>().Predict(new RunRequest("workspace", []), default);
+
+        Assert.Equal((3, 0, 0), (prediction.Items, prediction.Inputs, prediction.Requests));
     }
 }

@@ -76,8 +76,13 @@ public sealed class RequestPackerTests
 
     private static int[] Sizes(RequestPacker packer, string[] texts)
     {
-        var ranges = packer.Pack(texts).ToList();
-        Assert.Equal(texts, ranges.SelectMany(range => texts[range]));
-        return [.. ranges.Select(range => texts[range].Length)];
+        var sizes = new List<int>();
+        for (var first = 0; first < texts.Length; first += sizes[^1])
+        {
+            sizes.Add(packer.Next(texts, first, texts.Length) - first);
+        }
+
+        Assert.Equal(sizes.Count, packer.Requests(texts.Select(TokenEstimate.Of).ToList()));
+        return [.. sizes];
     }
 }
