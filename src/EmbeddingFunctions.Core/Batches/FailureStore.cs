@@ -10,10 +10,10 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
 {
     private static readonly TimeSpan _firstWait = TimeSpan.FromMinutes(1);
 
-    // A dead item whose row could not be marked is still pending: to look at its text again costs nothing.
+    // A dead item whose row refuses to be marked is still pending: to look at its text again costs nothing.
     private static readonly TimeSpan _deadWait = TimeSpan.FromHours(1);
 
-    private readonly ConcurrentDictionary<(BoundTable, bool), string> _record = new();
+    private readonly ConcurrentDictionary<(BoundTable Table, bool IsForced, bool Marked), string> _record = new();
 
     /// <summary>Ends the claims of failed items with their reasons; after three attempts an item is dead until its text changes.</summary>
     /// <returns>The batch's counts as committed.</returns>
@@ -22,12 +22,12 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     {
         try
         {
-            return await Record(claim, batchId, failures, counts, marked: true, cancellation);
+            return await Record(claim, batchId, failures, counts, marked: true, _firstWait, cancellation);
         }
         catch (PostgresException e) when (failures.Count == 1 && (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e)))
         {
-            // The row refuses to be written, which may be why it failed: it stays pending, and its claim keeps it waiting.
-            return await Record(claim, batchId, failures, counts, marked: false, cancellation);
+            // The row refuses to be written, which may be why it failed, or is being edited: it stays pending, and its claim keeps it waiting.
+            return await Record(claim, batchId, failures, counts, marked: false, WriteFaults.IsLocked(e) ? _firstWait : _deadWait, cancellation);
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e))
         {
@@ -42,16 +42,16 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     }
 
     private async Task<BatchCounts> Record(
-        Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, CancellationToken cancellation)
+        Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, TimeSpan deadWait, CancellationToken cancellation)
     {
-        var sql = _record.GetOrAdd((claim.Table, marked), key => Statement(claim.Corpus, key.Item1, key.Item2));
+        var sql = _record.GetOrAdd((claim.Table, claim.IsForced, marked), key => Statement(claim.Corpus, key.Table, key.IsForced, key.Marked));
         await using var command = database.CreateCommand(sql);
         foreach (var value in new object[]
         {
             failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(), failures.Select(f => f.Hash).ToArray(),
             failures.Select(f => f.Reason is null ? null : redaction.Clean(f.Reason)).ToArray(), failures.Select(f => f.IsDead).ToArray(),
             ClaimStore.MaxAttempts, claim.Table.Kind, claim.Token, claim.Partition,
-            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, _deadWait, counts.SavedTokens,
+            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, deadWait, counts.SavedTokens,
         })
         {
             command.Parameters.Add(new() { Value = value });
@@ -61,7 +61,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     }
 
     // The wait grows fourfold; a text that is another than failed before begins anew, and so does one that was edited during the call.
-    private static string Statement(BoundCorpus corpus, BoundTable table, bool marked) =>
+    private static string Statement(BoundCorpus corpus, BoundTable table, bool isForced, bool marked) =>
         $"""
         WITH input AS (
             SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::boolean[]) AS i (item_id, version, hash, reason, dead)
@@ -75,6 +75,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             CROSS  JOIN LATERAL (SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, $6) END AS attempts) a
         ),
         marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),
+        {(marked && isForced ? MakePending(table) : "")}
         {(corpus.Corpus.SimilarityCache ? Uncached(table) : "")}
         {ChunkWrite.Forget(table, "marked")}
         failed AS (
@@ -112,6 +113,17 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             WHERE  j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version
             RETURNING j.item_id
 
+        """;
+
+    // Of an item whose old vector is true nobody would know that another is wanted.
+    private static string MakePending(BoundTable table) =>
+        $"""
+        made_pending AS (
+            UPDATE {table.Table} t
+            SET    embedding_rule = NULL, content_hash = NULL
+            FROM   judged j
+            WHERE  NOT j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version
+        ),
         """;
 
     private static string Uncached(BoundTable table) =>

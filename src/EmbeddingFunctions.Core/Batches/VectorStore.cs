@@ -7,8 +7,11 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Writes what a batch has to say of its items: one statement, whole or not at all.</summary>
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
-    /// <summary>A condition that is always true, and sets for its statement alone how long to wait for a row that somebody else works on.</summary>
-    public const string LockTimeout = "set_config('lock_timeout', '5s', true) IS NOT NULL";
+    /// <summary>
+    /// A condition that is always true, and sets for its statement alone how long to wait for a row that somebody else works on: half as long as
+    /// Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement.
+    /// </summary>
+    public const string LockTimeout = "set_config('lock_timeout', '500ms', true) IS NOT NULL";
 
     private readonly ConcurrentDictionary<(BoundTable, bool), string> _write = new();
 

@@ -1,4 +1,6 @@
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
@@ -127,6 +129,38 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((1, false), ((await Failure(id)).Attempts, (await Failure(id)).IsDead));
         Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 55, 60);
+    }
+
+    [Fact]
+    public async Task An_item_that_is_being_edited_when_it_is_to_be_dead_is_looked_at_again_after_a_minute()
+    {
+        var id = await Workspace.Item(Repository, "poison");
+        using var script = Fake.Script(Poisonous, Fault.BadInput());
+        for (var attempt = 1; attempt < ClaimStore.MaxAttempts; attempt++)
+        {
+            await Embed();
+            await LetFailuresRetry();
+        }
+
+        using var hold = Fake.Hold();
+        var last = Embed();
+        await hold.WaitForHeldAsync(1, TimeSpan.FromMinutes(1));
+        await using var other = await Database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await using (var edit = new NpgsqlCommand("UPDATE issues SET title = 'welcome' WHERE title LIKE '%poison%'", other))
+        {
+            Assert.Equal(1, await edit.ExecuteNonQueryAsync());
+        }
+
+        hold.Release();
+        await last;
+        await transaction.CommitAsync();
+
+        Assert.True((await Failure(id)).IsDead);
+        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 50, 60);
+        await LetFailuresRetry();
+        Assert.Equal(1, (await Embed()).Counts.Embedded);
+        await AssertNobodyCharged();
     }
 
     [Fact]

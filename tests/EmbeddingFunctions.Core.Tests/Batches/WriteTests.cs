@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Testing;
 using Npgsql;
@@ -26,22 +27,26 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         await AssertNothingStale();
     }
 
-    [Fact]
-    public async Task A_trigger_that_refuses_a_row_is_no_other_rows_matter()
+    [Theory]
+    [InlineData("RAISE EXCEPTION 'not this one'", "not this one (P0001)")]
+    [InlineData("RAISE EXCEPTION 'not yours' USING ERRCODE = 'insufficient_privilege'", "not yours (42501)")]
+    [InlineData("RAISE EXCEPTION 'archived' USING ERRCODE = 'ZZ001'", "archived (ZZ001)")]
+    [InlineData("PERFORM to_tsvector(string_agg(md5(i::text), ' ')) FROM generate_series(1, 50000) i", "(54000)")]
+    public async Task A_trigger_that_refuses_a_row_is_no_other_rows_matter(string refusal, string reason)
     {
         await Workspace.Items(Repository, 4);
         var id = await Workspace.Item(Repository, "refused");
         await Database.Execute(
             $"""
             CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN IF NEW.title = 'refused' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$;
+            $$ BEGIN IF NEW.title = 'refused' THEN {refusal}; END IF; RETURN NEW; END $$;
             CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION refuse();
             """);
 
         var batch = await Embed();
 
         Assert.Equal((4, 1), (batch.Counts.Embedded, batch.Counts.Failed));
-        Assert.Equal("the database refused the row: not this one (P0001)", (await Failure(id)).Reason);
+        Assert.Matches($"^the database refused the row: .*{Regex.Escape(reason)}$", (await Failure(id)).Reason);
     }
 
     [Fact]
@@ -91,6 +96,41 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((4, 1), (await Workspace.Embedded(), await Workspace.Pending()));
         await AssertNobodyCharged();
         Assert.Equal(id, (await Take()).Items.Single().Id);
+    }
+
+    [Fact]
+    public async Task Of_two_that_wait_for_each_others_rows_it_is_never_the_application_that_Postgres_ends()
+    {
+        foreach (var title in new[] { "locked", "slow" })
+        {
+            await Workspace.Item(Repository, title);
+        }
+
+        await Database.Execute(
+            $"""
+            CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$;
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE OF embedding_rule ON issues FOR EACH ROW WHEN (NEW.title = 'slow') EXECUTE FUNCTION slowly();
+            """);
+        await using var application = await Database.Source.OpenConnectionAsync();
+        await using var transaction = await application.BeginTransactionAsync();
+        await using (var first = new NpgsqlCommand("UPDATE issues SET number = 1 WHERE title = 'locked'", application))
+        {
+            await first.ExecuteNonQueryAsync();
+        }
+
+        var embedding = Embed();
+        while (await Count("pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()") == 0)
+        {
+            Assert.False(embedding.IsCompleted, "It wrote the locked row first, and so waited for nobody.");
+        }
+
+        await using (var second = new NpgsqlCommand("UPDATE issues SET number = 2 WHERE title = 'slow'", application))
+        {
+            await second.ExecuteNonQueryAsync();
+        }
+
+        await transaction.CommitAsync();
+        Assert.Equal(0, (await embedding).Counts.Failed);
     }
 
     [Fact]
@@ -193,11 +233,12 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         await Workspace.Items(Repository, 3);
         await Database.Execute(
             $"""
-            CREATE OR REPLACE FUNCTION read_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '25006'; END $$;
+            CREATE OR REPLACE FUNCTION read_only() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM set_config('transaction_read_only', 'on', true); DELETE FROM issues WHERE false; RETURN NEW; END $$;
             CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION read_only();
             """);
 
-        await Assert.ThrowsAsync<PostgresException>(() => Embed());
+        Assert.Equal("25006", (await Assert.ThrowsAsync<PostgresException>(() => Embed())).SqlState);
 
         await AssertNobodyCharged();
         Assert.Equal(3, await Workspace.Pending());

@@ -80,6 +80,21 @@ public sealed class ForcedRunTests : IAsyncLifetime
         Assert.Equal(60, await Predicted());
     }
 
+    [Fact]
+    public async Task An_item_that_fails_in_a_forced_run_keeps_its_vector_and_is_tried_again_by_an_ordinary_one()
+    {
+        using (_fake.Script(Requests.All, Fault.BadInput()))
+        {
+            await _engine.Run(Forced() with { Limit = 1 });
+        }
+
+        Assert.Equal((60, 1), (await _workspace.Embedded(), await _database.Ask<long>("SELECT count(*) FROM embedding_failures")));
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM issues WHERE embedding IS NOT NULL AND embedding_rule IS NULL"));
+        await _database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second'");
+        Assert.Equal(1, (await _engine.Run()).Counts.Embedded);
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_failures"));
+    }
+
     private async Task<int> Predicted() => (await _engine.Get<DryRun>().Predict(Forced(), default)).Items;
 
     private static RunRequest Forced() => new("workspace", [], Force: true, Concurrency: 1);
