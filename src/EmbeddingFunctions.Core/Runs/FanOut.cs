@@ -11,8 +11,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
     // While others work on what is left, how often to look whether they have done it.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromSeconds(5);
 
-    // Partitions that other runs have in hand: left to them until there is nothing else to do.
-    private readonly HashSet<string> _othersHave = [];
+    private readonly OthersPartitions _others = new();
     private readonly Lanes _lanes = new(input.Request.Concurrency, input.Opened!.LanesPerPartition);
     private Task<PlannedPage>? _planning;
     private RunInput _input = input;
@@ -96,8 +95,9 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         {
             _pages++;
             var queued = _lanes.Queued();
-            var busy = queued.Union(_othersHave).ToList();
+            var busy = queued.Union(_others.All).ToList();
             _sawAll = queued.Count == 0 && !_lanes.HasInFlight;
+            _others.PlanBegins();
             _planning = context.Call(RunActivities.PlanPage, new PlanPage(_input, _input.Cursor, busy, Remaining));
         }
     }
@@ -110,13 +110,13 @@ internal sealed class FanOut(IRunContext context, RunInput input)
             return false;
         }
 
-        if ((_pausedUntil ?? _heldUntil ?? (_othersHave.Count > 0 ? context.Now + _lookAgain : null)) is { } until)
+        if ((_pausedUntil ?? _heldUntil ?? (_others.Any ? context.Now + _lookAgain : null)) is { } until)
         {
             context.Report(Progress(_pausedUntil is null ? "waiting for items that another worker holds" : $"waiting for the provider: {_pauseReason}"));
             await context.WaitUntil(until);
             context.Report(Progress(null));
             (_pausedUntil, _heldUntil, _nothingPlanned) = (null, null, false);
-            _othersHave.Clear();
+            _others.Forget();
         }
 
         HasMore = _pages >= _input.Request.PagesPerExecution && Remaining > 0 && !_nothingPlanned;
@@ -132,6 +132,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
 
         _input = _input with { Cursor = page.Cursor };
         _lanes.Add(page.Batches);
+        _others.Planned(page);
         _heldUntil = page.HeldUntil;
         // An empty page says that all is done only if nothing was hidden from it; else it is looked for again when all has landed.
         _nothingPlanned = page.Batches.Count == 0 && (_sawAll || _lanes.HasInFlight);
@@ -139,11 +140,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
 
     private void Accept(string partition, EmbeddedBatch batch)
     {
-        if (batch.NoLane)
-        {
-            _othersHave.Add(partition);
-        }
-
+        _others.Ended(partition, batch);
         _input = _input with { Counts = _input.Counts + batch.Counts, FruitlessPauses = batch.Counts.Processed > 0 ? 0 : _input.FruitlessPauses };
         if (batch.RetryAt is { } retryAt)
         {

@@ -66,12 +66,14 @@ internal sealed class RunStore(
         LIMIT  1
         """;
 
+    // Who was thought lost and comes back does not undo what another has finished.
     private const string CloseJob =
         """
         UPDATE embedding_jobs
         SET    status = $2, error_message = CASE WHEN $2 = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.' ELSE $3 END,
                items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
         WHERE  id = $1
+        AND    (completed_at IS NULL OR $2 <> 'cancelled')
         RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8, error_message
         """;
 
@@ -136,7 +138,7 @@ internal sealed class RunStore(
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
     private async Task<string?> Fruitless(CloseRun order, BatchCounts counts, CancellationToken cancellation)
     {
-        if (counts.Processed > 0 || order.Run.Opened is not { ItemsTotal: > 0 } opened)
+        if (counts.Processed > 0 || order.Run.Opened is not { } opened || (opened.ItemsTotal == 0 && counts.Failed == 0))
         {
             return null;
         }

@@ -118,6 +118,43 @@ public sealed class FanOutTests
     });
 
     [Fact]
+    public void Rows_that_somebody_keeps_locked_are_looked_for_now_and_then_and_not_all_the_time() => OneThread.Run(async () =>
+    {
+        ScriptedContext context = null!;
+        context = new ScriptedContext(new World { ["a"] = 100, ["b"] = 15 })
+        {
+            OnBatch = batch => Task.FromResult(new EmbeddedBatch(
+                batch.Partition == "b" && context.Now < DateTimeOffset.UnixEpoch.AddMinutes(1) && context.Order.Count < 1_000 ? new BatchCounts() : context.Take(batch))),
+        };
+        var outcome = await context.RunToEnd(_request);
+        Assert.Equal((115, RunStatus.Completed), (context.Embedded, outcome!.Status));
+        Assert.Equal(12, context.Waits.Count(wait => wait > DateTimeOffset.UnixEpoch));
+        Assert.InRange(context.Order.Count(partition => partition == "b"), 13, 6 * 13);
+    });
+
+    [Fact]
+    public void A_partition_that_another_run_was_faster_to_embed_is_not_waited_for() => OneThread.Run(async () =>
+    {
+        var world = new World { ["a"] = 100, ["b"] = 40 };
+        ScriptedContext context = null!;
+        context = new ScriptedContext(world)
+        {
+            OnBatch = batch =>
+            {
+                if (batch.Partition != "b")
+                {
+                    return Task.FromResult(new EmbeddedBatch(context.Take(batch)));
+                }
+
+                world["b"] = 0;
+                return Task.FromResult(new EmbeddedBatch(new BatchCounts()));
+            },
+        };
+        await context.RunToEnd(_request);
+        Assert.DoesNotContain(context.Waits, wait => wait > DateTimeOffset.UnixEpoch);
+    });
+
+    [Fact]
     public void A_stop_from_outside_closes_the_run_as_cancelled() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 100 }) { OnBatch = _ => throw new OperationCanceledException() };

@@ -78,6 +78,37 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_that_took_over_what_another_held_and_embedded_none_of_it_is_failed_too()
+    {
+        await _workspace.Items(await _workspace.Repository(), 3, words: "poison");
+        _fake.Script(Requests.All, Fault.BadInput());
+        await _database.Execute(
+            """
+            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until)
+            SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '2 seconds' FROM issues
+            """);
+
+        var outcome = await _engine.Run();
+
+        Assert.Equal((RunStatus.Failed, 3), (outcome.Status, outcome.Counts.Failed));
+    }
+
+    [Fact]
+    public async Task A_run_that_another_has_finished_stays_finished_when_the_one_that_lost_it_is_stopped()
+    {
+        var run = Input();
+        await _workspace.Items(await _workspace.Repository(), 3);
+        await Runs.Start(run, default);
+        var opened = await Runs.Open(run, default);
+        await Runs.Close(new CloseRun(run with { Opened = opened }, null, Cancelled: false), default);
+        var finished = await _database.Rows("SELECT status, error_message, completed_at FROM embedding_jobs");
+
+        await Runs.Close(new CloseRun(run with { Opened = opened }, null, Cancelled: true), default);
+
+        Assert.Equal(finished, await _database.Rows("SELECT status, error_message, completed_at FROM embedding_jobs"));
+    }
+
+    [Fact]
     public async Task A_run_that_another_worker_forestalled_is_completed_with_nothing_done()
     {
         var run = Input();
