@@ -16,12 +16,17 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     private readonly ConcurrentDictionary<string, long> _settled = new();
 
     /// <summary>Some at a time, as a page is planned; what somebody holds or locks at this moment is left for the next: nothing here waits for anybody.</summary>
-    public async Task Take(BoundCorpus corpus, CancellationToken cancellation)
+    /// <returns>Whether there may be more that can be taken at once.</returns>
+    public async Task<bool> Take(BoundCorpus corpus, CancellationToken cancellation)
     {
+        var hasMore = false;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            await Execute(Statement(corpus.Corpus.Name, table), cancellation);
+            await using var command = database.CreateCommand(Statement(corpus.Corpus.Name, table));
+            hasMore |= await command.ExecuteScalarAsync(cancellation) is true;
         }
+
+        return hasMore;
     }
 
     /// <returns>How many items are asked for, not taken yet, and not pending by themselves.</returns>
@@ -70,7 +75,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     private static string Statement(string corpus, BoundTable table) =>
         $"""
         WITH asked AS MATERIALIZED (
-            SELECT q.id, q.content, {QueueShape.Key(table)} AS key
+            SELECT q.record_id, q.content, {QueueShape.Key(table)} AS key
             FROM   embedding_queue q
             WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
             AND    NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
@@ -87,7 +92,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             FOR    UPDATE SKIP LOCKED
         ),
         taken AS (
-            SELECT a.id, a.key, a.content FROM asked a JOIN items USING (key)
+            SELECT a.record_id, a.key, a.content FROM asked a JOIN items USING (key)
             LEFT   JOIN claims c ON c.item_id = a.key::text
             WHERE  c.is_held IS NOT TRUE
             AND    (c.item_id IS NOT NULL OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, "a.key", "o")}))
@@ -102,15 +107,17 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, "taken.key")}
         ),
         marked AS (
-            UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE q.id = taken.id
+            UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE {QueueShape.IsOf(table)} AND q.record_id = taken.record_id
+            RETURNING q.record_id
         ),
         closed AS (
             UPDATE embedding_queue q
             SET    status = 'failed', error_message = 'there is no such row: it was deleted, or never was', taken_at = clock_timestamp(), processed_at = clock_timestamp()
             FROM   asked a
-            WHERE  q.id = a.id AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = a.key)
+            WHERE  {QueueShape.IsOf(table)} AND q.record_id = a.record_id AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = a.key)
+            RETURNING q.record_id
         )
-        SELECT count(*) FROM taken
+        SELECT (SELECT count(*) FROM asked) = {AtATime} AND (EXISTS (SELECT FROM marked) OR EXISTS (SELECT FROM closed))
         """;
 
     private static string ClaimOf(string corpus, BoundTable table, string key, string claim = "c") =>

@@ -28,28 +28,19 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
 
     public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {
-        var request = order.Run.Request;
-        var corpus = await corpora.Get(request.Corpus, cancellation);
-        await queue.Take(corpus, cancellation);
-        var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
-        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
-        // Asked before the page is planned: what is let go between the two is then seen by one of them.
-        var heldUntil = await HeldUntil(corpus, order, cancellation);
-        var page = new List<PlannedBatch>();
-        foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
+        var corpus = await corpora.Get(order.Run.Request.Corpus, cancellation);
+        List<PlannedBatch> page;
+        DateTimeOffset? heldUntil;
+        bool hasMore;
+        // An empty page says that all is done: wishes that came to nothing must hide none behind them. While partitions are busy it is planned again anyway.
+        do
         {
-            var pending = new List<PendingItems>();
-            foreach (var table in priority)
-            {
-                pending.AddRange(await Pending(corpus, table, order, room, batchSize, cancellation));
-            }
-
-            page.AddRange(Deal(pending, order.Cursor, batchSize, room - page.Sum(batch => batch.Count)));
-            if (page.Sum(batch => batch.Count) >= room)
-            {
-                break;
-            }
+            hasMore = await queue.Take(corpus, cancellation);
+            // Asked before the page is planned: what is let go between the two is then seen by one of them.
+            heldUntil = await HeldUntil(corpus, order, cancellation);
+            page = await Page(corpus, order, cancellation);
         }
+        while (page.Count == 0 && hasMore && order.Busy.Count == 0);
 
         return page.Count > 0
             ? new PlannedPage(page, page.Select(batch => batch.Partition).Last())
@@ -90,6 +81,30 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
 
     internal static IEnumerable<BoundTable> InScope(BoundCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
+
+    private async Task<List<PlannedBatch>> Page(BoundCorpus corpus, PlanPage order, CancellationToken cancellation)
+    {
+        var request = order.Run.Request;
+        var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
+        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var page = new List<PlannedBatch>();
+        foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
+        {
+            var pending = new List<PendingItems>();
+            foreach (var table in priority)
+            {
+                pending.AddRange(await Pending(corpus, table, order, room, batchSize, cancellation));
+            }
+
+            page.AddRange(Deal(pending, order.Cursor, batchSize, room - page.Sum(batch => batch.Count)));
+            if (page.Sum(batch => batch.Count) >= room)
+            {
+                break;
+            }
+        }
+
+        return page;
+    }
 
     private async Task<List<PendingItems>> Pending(
         BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize, CancellationToken cancellation)
