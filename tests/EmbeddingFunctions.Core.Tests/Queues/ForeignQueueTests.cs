@@ -73,16 +73,52 @@ public sealed class ForeignQueueTests : IAsyncLifetime
 
     [Theory]
     [InlineData("record_id is of type uuid, the note's id of type integer: alter the column to text", "table_name text, record_id uuid, content text, embedding_column text, status text, error_message text, created_at timestamp, processed_at timestamp")]
+    [InlineData("embedding_queue.status is of type state", "table_name text, record_id text, content text, embedding_column text, status state, error_message text, created_at timestamp, processed_at timestamp")]
+    [InlineData("embedding_queue.user_id is of type bigint", "table_name text, record_id text, content text, embedding_column text, user_id bigint, status text, error_message text, created_at timestamp, processed_at timestamp")]
+    [InlineData("needs a value in owner, user_id", "table_name text, record_id text, content text, embedding_column text, owner text NOT NULL, user_id uuid NOT NULL, status text NOT NULL DEFAULT 'pending', error_message text, created_at timestamp, processed_at timestamp")]
     [InlineData("has no content, status", "table_name text, record_id text, embedding_column text, error_message text, created_at timestamp, processed_at timestamp")]
     public async Task A_queue_that_cannot_serve_is_refused_before_anything_is_changed(string words, string columns)
     {
-        await _database.Execute($"CREATE TABLE notes (id int PRIMARY KEY, title text); CREATE TABLE embedding_queue (id uuid, {columns})");
+        await _database.Execute($"CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid); CREATE TYPE state AS ENUM ('pending'); CREATE TABLE embedding_queue (id uuid, {columns})");
 
         var refused = await Assert.ThrowsAsync<CorpusException>(Notes);
 
         Assert.Contains(words, refused.Message, StringComparison.Ordinal);
         await _database.Execute("INSERT INTO notes VALUES (1, 'as before')");
-        Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0"));
+        Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0"));
+    }
+
+    [Fact]
+    public async Task A_queue_that_knows_no_users_learns_of_them()
+    {
+        await _database.Execute(
+            """
+            CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid);
+            INSERT INTO notes VALUES (1, 'before');
+            CREATE TABLE embedding_queue (id uuid, table_name text, record_id text, content text, embedding_column text, status text, error_message text, created_at timestamp, processed_at timestamp);
+            """);
+        await using var notes = await Notes();
+
+        await _database.Execute("INSERT INTO notes VALUES (2, 'after', gen_random_uuid())");
+
+        Assert.Equal(2, (await notes.Run()).Counts.Embedded);
+        Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM embedding_queue q JOIN notes n ON n.id::text = q.record_id WHERE status = 'completed' AND q.user_id IS NOT DISTINCT FROM n.user_id"));
+    }
+
+    [Theory]
+    [InlineData("ALTER TABLE embedding_queue ADD CHECK (length(content) < 5)")]
+    [InlineData("ALTER TABLE embedding_queue ALTER COLUMN content TYPE varchar(5)")]
+    [InlineData("ALTER TABLE embedding_queue ALTER COLUMN user_id SET NOT NULL")]
+    [InlineData("ALTER TABLE embedding_queue DROP COLUMN processed_at")]
+    public async Task A_queue_that_takes_no_more_rows_refuses_nobody_his_own(string change)
+    {
+        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid)");
+        await using var notes = await Notes();
+        await _database.Execute(change);
+
+        await _database.Execute("INSERT INTO notes VALUES (1, 'written nevertheless')");
+
+        Assert.Equal(["written nevertheless", true], (await _database.Rows("SELECT embedding_content, embedding_rule IS NULL FROM notes"))[0]);
     }
 
     [Fact]

@@ -13,11 +13,14 @@ internal static class QueueShape
 
     private const int FilledAtATime = 5_000;
 
+    // By a constraint, a trigger or a type of its owner's.
+    private const string Refused = "integrity_constraint_violation OR string_data_right_truncation OR raise_exception OR insufficient_privilege OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch";
+
     /// <summary>Each to be run by itself; all may be run again.</summary>
     public static IReadOnlyList<string> Create(Corpus corpus, BoundTable table) =>
     [
         .. QueueTable.Create, TemplateFunction.Create(table), Settle(corpus.Name, table), .. Watch(corpus.Name, table),
-        .. table.Queue == QueuedText.Content ? KeepContent(table) : [KeepNone(table.Found)],
+        .. table.Queue == QueuedText.Content ? KeepContent(table) : [$"DROP FUNCTION IF EXISTS {Function("content", table.Found)}() CASCADE"],
         .. Enqueue(table), QueueTable.Secure([Function("watch", table.Found), Function("content", table.Found), Function("enqueue", table.Found)], Function("settle", table.Found)), .. corpus.Trigger ? [WakeShape.OfQueue(table)] : Array.Empty<string>(),
     ];
 
@@ -111,7 +114,7 @@ internal static class QueueShape
         SET    corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type, template = EXCLUDED.template
         """;
 
-    // A queue that refuses what it is told, by a constraint of its owner's or a lock, is left as it is: it must not keep vectors from being stored.
+    // A queue that refuses what it is told, or is locked, is left as it is: it must not keep vectors from being stored.
     private static string Settle(string corpus, BoundTable table) => Routine(Function("settle", table.Found) + "(item text)", "void",
         $"""
         #variable_conflict use_variable
@@ -152,7 +155,7 @@ internal static class QueueShape
             AND    NOT (q.status = 'completed' AND is_item IS NOT TRUE)
             AND    (q.status, q.error_message, q.attempts) IS DISTINCT FROM (new_status, new_reason, COALESCE(claim.attempts, q.attempts));
         EXCEPTION
-            WHEN integrity_constraint_violation OR raise_exception OR insufficient_privilege OR lock_not_available OR deadlock_detected OR undefined_table OR undefined_column THEN
+            WHEN {Refused} OR lock_not_available OR deadlock_detected THEN
                 RAISE WARNING 'embedding_queue keeps its row of %: %', item, SQLERRM;
         END
         """, "SET lock_timeout = '250ms'");
@@ -186,8 +189,7 @@ internal static class QueueShape
         $"CREATE OR REPLACE TRIGGER {ContentTrigger(table.Found)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {Function("content", table.Found)}()",
     ];
 
-    private static string KeepNone(FoundTable table) => $"DROP FUNCTION IF EXISTS {Function("content", table)}() CASCADE";
-
+    // Nor must such a queue keep anybody from writing an item, which is pending without a row of the queue as well.
     private static IReadOnlyList<string> Enqueue(BoundTable table)
     {
         var (old, current, function) = (table.WithRow("OLD."), table.WithRow("NEW."), Function("enqueue", table.Found));
@@ -204,10 +206,14 @@ internal static class QueueShape
                     IF TG_OP <> 'DELETE' AND {IsItem(current)} THEN
                         item_text := {text};
                         IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR NOT {IsItem(old)}) THEN
-                            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
-                            VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", NEW.user_id" : "")}, clock_timestamp())
-                            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
-                            SET    content = EXCLUDED.content, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
+                            BEGIN
+                                INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
+                                VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", NEW.user_id" : "")}, clock_timestamp())
+                                ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
+                                SET    content = EXCLUDED.content, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
+                            EXCEPTION WHEN {Refused} THEN
+                                RAISE WARNING 'embedding_queue takes no row of %: %', item_key, SQLERRM;
+                            END;
                         END IF;
                     END IF;
                     PERFORM {Function("settle", table.Found)}(item_key::text);
@@ -228,7 +234,8 @@ internal static class QueueShape
         return $"ROW({Texts("NEW.")}) IS DISTINCT FROM ROW({Texts("OLD.")})";
     }
 
-    private static bool HasOwner(BoundTable table) => table.Found.Columns.GetValueOrDefault("user_id")?.Type == "uuid";
+    /// <summary>Whether its rows are users', by <c>user_id</c>.</summary>
+    public static bool HasOwner(BoundTable table) => table.Found.Columns.GetValueOrDefault("user_id")?.Type == "uuid";
 
     // A literal, because a column's name could hold any other quotes.
     private static string Routine(string signature, string returns, string body, string settings = "") =>

@@ -20,6 +20,29 @@ internal static class QueueTable
         LIMIT  1
         """;
 
+    // A type that triggers could not write or compare: an enumeration, for one.
+    private const string FindUnfit =
+        """
+        SELECT format('The column %s.%s is of type %s: alter the column to %s, and migrate again.', c.relname, a.attname, format_type(a.atttypid, NULL), CASE a.attname WHEN 'user_id' THEN 'uuid' ELSE 'text' END)
+        FROM   pg_class c
+        JOIN   pg_attribute a ON a.attrelid = c.oid
+        JOIN   pg_type t ON t.oid = a.atttypid
+        WHERE  c.oid = 'embedding_queue'::regclass AND t.typcategory <> 'S'
+        AND    (a.attname IN ('table_name', 'content', 'embedding_column', 'status', 'error_message') OR $1 AND a.attname = 'user_id' AND a.atttypid <> 'uuid'::regtype)
+        LIMIT  1
+        """;
+
+    // What the triggers give no value, or perhaps none.
+    private const string FindRequired =
+        """
+        SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+        FROM   pg_attribute a
+        WHERE  a.attrelid = 'embedding_queue'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+        AND    a.attname NOT IN ('table_name', 'record_id', 'content', 'embedding_column', 'taken_at')
+        AND    CASE WHEN $1 AND a.attname = 'user_id' THEN NOT (SELECT o.attnotnull FROM pg_attribute o WHERE o.attrelid = $2::regclass AND o.attname = 'user_id')
+               ELSE NOT a.atthasdef AND a.attidentity = '' END
+        """;
+
     private static readonly string[] _columns = ["id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
 
     /// <summary>Each to be run by itself; all may be run again.</summary>
@@ -66,10 +89,30 @@ internal static class QueueTable
             throw new CorpusException($"The column {Name}.record_id is of type {type}, the {table.Kind}'s id of type {table.IdType}: alter the column to text, and migrate again.");
         }
 
-        await using var command = database.CreateCommand(FindTwice);
-        if (await command.ExecuteScalarAsync(cancellation) is string twice)
+        if (await Find(FindUnfit, database, cancellation, QueueShape.HasOwner(table)) is { } unfit)
+        {
+            throw new CorpusException(unfit);
+        }
+
+        if (await Find(FindRequired, database, cancellation, QueueShape.HasOwner(table), table.Table) is { } required)
+        {
+            throw new CorpusException($"The table {Name} needs a value in {required}: give it a default, or let it be null, and migrate again.");
+        }
+
+        if (await Find(FindTwice, database, cancellation) is { } twice)
         {
             throw new CorpusException($"The table {Name} has a row twice ({twice}): leave one of each, and migrate again.");
         }
+    }
+
+    private static async Task<string?> Find(string sql, NpgsqlDataSource database, CancellationToken cancellation, params object[] values)
+    {
+        await using var command = database.CreateCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        return await command.ExecuteScalarAsync(cancellation) as string;
     }
 }

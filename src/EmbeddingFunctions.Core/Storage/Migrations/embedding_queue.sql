@@ -15,8 +15,8 @@ CREATE TABLE IF NOT EXISTS embedding_queue (
 -- A pending row that was not taken is somebody's wish: it stands until a run takes it, whatever happens meanwhile.
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'embedding_queue'::regclass AND attname = 'taken_at' AND NOT attisdropped) THEN
-        ALTER TABLE embedding_queue ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0, ADD COLUMN taken_at timestamptz;
+    IF (SELECT count(*) FROM pg_attribute WHERE attrelid = 'embedding_queue'::regclass AND attname IN ('user_id', 'attempts', 'taken_at') AND NOT attisdropped) < 3 THEN
+        ALTER TABLE embedding_queue ADD COLUMN IF NOT EXISTS user_id uuid, ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS taken_at timestamptz;
     END IF;
 END
 $$
