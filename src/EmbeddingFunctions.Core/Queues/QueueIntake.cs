@@ -35,11 +35,12 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         var left = 0L;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            left += await Execute(
+            await using var command = database.CreateCommand(
                 $"""
                 SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} = {QueueShape.Key(table)}
-                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT TRUE{table.Filter}
-                """, cancellation);
+                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
+                """);
+            left += (long)(await command.ExecuteScalarAsync(cancellation))!;
         }
 
         return left;
@@ -75,7 +76,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     private static string Statement(string corpus, BoundTable table) =>
         $"""
         WITH asked AS MATERIALIZED (
-            SELECT q.record_id, q.content, {QueueShape.Key(table)} AS key
+            SELECT q.record_id, q.content, {Owner(table, "q")} AS owner, {QueueShape.Key(table)} AS key
             FROM   embedding_queue q
             WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
             AND    NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
@@ -84,7 +85,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             FOR    NO KEY UPDATE SKIP LOCKED
         ),
         items AS MATERIALIZED (
-            SELECT {table.Id} AS key FROM {table.Table} t WHERE {table.Id} IN (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
+            SELECT {table.Id} AS key, {Owner(table, "t")} AS owner FROM {table.Table} t WHERE {table.Id} IN (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
         ),
         claims AS MATERIALIZED (
             SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
@@ -94,7 +95,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         taken AS (
             SELECT a.record_id, a.key, a.content FROM asked a JOIN items USING (key)
             LEFT   JOIN claims c ON c.item_id = a.key::text
-            WHERE  c.is_held IS NOT TRUE
+            WHERE  c.is_held IS NOT TRUE AND (a.owner IS NULL OR a.owner = items.owner)
             AND    (c.item_id IS NOT NULL OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, "a.key", "o")}))
         ),
         opened AS (
@@ -110,11 +111,20 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE {QueueShape.IsOf(table)} AND q.record_id = taken.record_id
             RETURNING q.record_id
         ),
+        refused AS (
+            SELECT a.record_id, 'there is no such row: it was deleted, or never was' AS reason
+            FROM   asked a
+            WHERE  NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = a.key)
+            UNION  ALL
+            SELECT a.record_id, 'it is asked for in another user''s name than the row''s'
+            FROM   asked a JOIN items USING (key)
+            WHERE  a.owner IS NOT NULL AND a.owner IS DISTINCT FROM items.owner
+        ),
         closed AS (
             UPDATE embedding_queue q
-            SET    status = 'failed', error_message = 'there is no such row: it was deleted, or never was', taken_at = clock_timestamp(), processed_at = clock_timestamp()
-            FROM   asked a
-            WHERE  {QueueShape.IsOf(table)} AND q.record_id = a.record_id AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = a.key)
+            SET    status = 'failed', error_message = refused.reason, taken_at = clock_timestamp(), processed_at = clock_timestamp()
+            FROM   refused
+            WHERE  {QueueShape.IsOf(table)} AND q.record_id = refused.record_id
             RETURNING q.record_id
         )
         SELECT (SELECT count(*) FROM asked) = {AtATime} AND (EXISTS (SELECT FROM marked) OR EXISTS (SELECT FROM closed))
@@ -122,6 +132,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 
     private static string ClaimOf(string corpus, BoundTable table, string key, string claim = "c") =>
         $"{claim}.corpus = {Sql.Literal(corpus)} AND {claim}.kind = {Sql.Literal(table.Kind)} AND {claim}.item_id = ({key})::text";
+
+    private static string Owner(BoundTable table, string row) => QueueShape.HasOwner(table) ? $"{row}.user_id::text" : "NULL::text";
 
     private async Task<long> Execute(string sql, CancellationToken cancellation)
     {

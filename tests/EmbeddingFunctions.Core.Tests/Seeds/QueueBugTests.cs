@@ -131,6 +131,25 @@ public sealed class QueueBugTests : QueueTest
     }
 
     [Fact]
+    public async Task L9_another_user_does_not_decide_a_row_s_text()
+    {
+        var (owner, other) = (Guid.NewGuid(), Guid.NewGuid());
+        var id = await Database.Ask<Guid>("INSERT INTO sessions (title, user_id) VALUES ('Kept', $1) RETURNING id", owner);
+        await Drain();
+        await Database.Execute("UPDATE embedding_queue SET content = 'steal', user_id = $1", other);
+
+        Assert.Equal(0, (await Drain()).ItemsTotal);
+        Assert.Equal("failed: it is asked for in another user's name than the row's", await Row(id));
+        Assert.Equal(("Kept", 1L), (await Database.Ask<string>("SELECT embedding_content FROM sessions"), Fake.PaidInputCount));
+
+        await Database.Execute("UPDATE sessions SET title = 'Its owner''s'");
+        Assert.Equal((owner, "pending"), (await Database.Ask<Guid>("SELECT user_id FROM embedding_queue"), await Row(id)));
+        await Database.Execute("UPDATE embedding_queue SET content = 'The owner''s own words'");
+        await Drain();
+        Assert.Equal(("completed", "The owner's own words"), (await Row(id), await Database.Ask<string>("SELECT embedding_content FROM sessions")));
+    }
+
+    [Fact]
     public async Task L10_the_time_of_the_vector_is_written_with_it()
     {
         await Session("Timed");

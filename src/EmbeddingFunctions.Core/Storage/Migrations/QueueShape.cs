@@ -33,7 +33,7 @@ internal static class QueueShape
             WHERE  {table.Column(TableRules.ContentColumn)} IS NULL
             OR     {table.Column(TableRules.ContentColumn)} <> {TemplateFunction.Name(table.Found)}(t.*)
                    AND NOT EXISTS (SELECT FROM {QueueTable.Targets} WHERE {IsOf(table)} AND template = {Sql.Literal(table.DeclaredText)})
-                   AND NOT EXISTS (SELECT FROM embedding_queue q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL)
+                   AND NOT EXISTS (SELECT FROM embedding_queue q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)})
             LIMIT {FilledAtATime})
         """;
 
@@ -44,12 +44,12 @@ internal static class QueueShape
     [
         Target(corpus, table),
         $"""
-        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
-        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", t.user_id" : "")}, clock_timestamp()
+        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
+        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", t.user_id")}, clock_timestamp()
         FROM   {table.Table} t
         CROSS  JOIN LATERAL (SELECT {(table.Queue == QueuedText.Content ? table.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(t.*)")} AS content) text
         WHERE  {table.Pending} AND text.content ~ '\S'
-        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, taken_at = clock_timestamp()
+        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
         WHERE  embedding_queue.content <> EXCLUDED.content AND NOT (embedding_queue.status = 'pending' AND embedding_queue.taken_at IS NULL)
         """,
         $"UPDATE embedding_queue SET status = 'pending' WHERE {IsOf(table)} AND status = 'failed' AND attempts = 0 AND taken_at IS NULL",
@@ -58,12 +58,12 @@ internal static class QueueShape
     /// <summary>Asks for items anew with their text as it is now; parameter 1 has their ids, none for all.</summary>
     public static string Requeue(BoundTable table) =>
         $"""
-        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")})
-        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", t.user_id" : "")}
+        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")})
+        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", t.user_id")}
         FROM   {table.Table} t
         CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
         WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL
-        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, status = 'pending'
+        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'
         RETURNING record_id::text
         """;
 
@@ -83,9 +83,12 @@ internal static class QueueShape
         $"""
         LEFT JOIN LATERAL (
             SELECT q.content FROM embedding_queue q
-            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL
+            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)}
         ) wish ON true
         """;
+
+    /// <summary>A condition to append: a wish in another user's name than the item's is not granted, for its content is anybody's.</summary>
+    public static string InItsOwnersName(BoundTable table) => OfOwner(table, " AND (q.user_id IS NULL OR q.user_id::text = t.user_id::text)");
 
     /// <summary>The function that works out a queue row's status from the claim and the item; it takes the item's id.</summary>
     public static string SettleFunction(BoundTable table) => Function("settle", table.Found);
@@ -207,10 +210,10 @@ internal static class QueueShape
                         item_text := {text};
                         IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR NOT {IsItem(old)}) THEN
                             BEGIN
-                                INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{(HasOwner(table) ? ", user_id" : "")}, taken_at)
-                                VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{(HasOwner(table) ? ", NEW.user_id" : "")}, clock_timestamp())
+                                INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
+                                VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", NEW.user_id")}, clock_timestamp())
                                 ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
-                                SET    content = EXCLUDED.content, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
+                                SET    content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
                             EXCEPTION WHEN {Refused} THEN
                                 RAISE WARNING 'embedding_queue takes no row of %: %', item_key, SQLERRM;
                             END;
@@ -236,6 +239,9 @@ internal static class QueueShape
 
     /// <summary>Whether its rows are users', by <c>user_id</c>.</summary>
     public static bool HasOwner(BoundTable table) => table.Found.Columns.GetValueOrDefault("user_id")?.Type == "uuid";
+
+    /// <summary>The piece of SQL, if they are.</summary>
+    public static string OfOwner(BoundTable table, string sql) => HasOwner(table) ? sql : "";
 
     // A literal, because a column's name could hold any other quotes.
     private static string Routine(string signature, string returns, string body, string settings = "") =>
