@@ -179,6 +179,27 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         Assert.Equal(1, await _database.Ask<long>("SELECT count(DISTINCT content_hash) FROM notes"));
     }
 
+    [Fact]
+    public async Task Texts_that_changed_while_the_queues_content_was_not_embedded_are_embedded_when_it_is_again()
+    {
+        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
+        await using (var notes = await Notes())
+        {
+            await _database.Execute("INSERT INTO notes VALUES (1, 'old')");
+        }
+
+        await using (var row = new DeclaredCorpus(_database.Source, Declaration("row")))
+        {
+            await row.Migrate();
+            await _database.Execute("UPDATE notes SET title = 'new'");
+        }
+
+        await using var again = await Notes();
+        await again.Run();
+
+        Assert.Equal([["completed", "new", "new"]], await _database.Rows("SELECT status, content, embedding_content FROM embedding_queue, notes"));
+    }
+
     private async Task<DeclaredCorpus> Notes()
     {
         var notes = new DeclaredCorpus(_database.Source, Declaration());

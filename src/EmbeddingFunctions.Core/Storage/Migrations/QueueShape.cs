@@ -105,14 +105,14 @@ internal static class QueueShape
     private static string Number(string type, long least, long most) =>
         $"CASE WHEN q.record_id::text ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN q.record_id::text::numeric BETWEEN {least} AND {most} THEN q.record_id::text::{type} END END";
 
-    // What an earlier declaration called it is granted no more.
+    // What an earlier declaration called it is granted no more. The template is that of the content in the items: none, while it is not kept.
     private static string Target(string corpus, BoundTable table) =>
         $"""
         WITH earlier AS (
             DELETE FROM {QueueTable.Targets} WHERE corpus = {Sql.Literal(corpus)} AND kind = {Sql.Literal(table.Kind)} AND NOT ({IsOf(table)})
         )
         INSERT INTO {QueueTable.Targets} (table_name, embedding_column, corpus, kind, key_type, template)
-        VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType, table.DeclaredText }.Select(Sql.Literal))})
+        VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType, table.Queue == QueuedText.Content ? table.DeclaredText : "" }.Select(Sql.Literal))})
         ON CONFLICT (table_name, embedding_column) DO UPDATE
         SET    corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type, template = EXCLUDED.template
         """;
