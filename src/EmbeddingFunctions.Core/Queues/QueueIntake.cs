@@ -11,6 +11,10 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 {
     private const int AtATime = 200;
 
+    private const int SettledAtATime = 1_000;
+
+    private const int MostSettled = 100_000;
+
     private static readonly TimeSpan _settleEvery = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, long> _settled = new();
@@ -54,22 +58,45 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             return;
         }
 
-        _settled[corpus.Corpus.Name] = time.GetTimestamp();
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            await Execute(
-                $"""
-                SELECT count({QueueShape.SettleFunction(table)}(q.key::text))
-                FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)}) q
-                LEFT   JOIN {table.Table} t ON {table.Id} = q.key
-                WHERE  q.key IS NOT NULL
-                AND    CASE q.status
-                       WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
-                       WHEN 'processing' THEN NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus.Corpus.Name, table, "q.key")} AND c.leased_until > now())
-                       WHEN 'completed' THEN {table.Id} IS NOT NULL AND {table.Pending}
-                       ELSE false END
-                """, cancellation);
+            // Some in each transaction: their rows are locked until it ends.
+            foreach (var some in (await Wrong(corpus.Corpus.Name, table, cancellation)).Chunk(SettledAtATime))
+            {
+                await using var command = database.CreateCommand($"SELECT count({QueueShape.SettleFunction(table)}(key)) FROM unnest($1) key");
+                command.Parameters.Add(new() { Value = some });
+                await command.ExecuteNonQueryAsync(cancellation);
+            }
         }
+
+        _settled[corpus.Corpus.Name] = time.GetTimestamp();
+    }
+
+    // The whole queue is looked through, however long that takes.
+    private async Task<List<string>> Wrong(string corpus, BoundTable table, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT q.key::text
+            FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)}) q
+            LEFT   JOIN {table.Table} t ON {table.Id} = q.key
+            WHERE  q.key IS NOT NULL
+            AND    CASE q.status
+                   WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
+                   WHEN 'processing' THEN NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, "q.key")} AND c.leased_until > now())
+                   WHEN 'completed' THEN {table.Id} IS NOT NULL AND {table.Pending}
+                   ELSE false END
+            LIMIT  {MostSettled}
+            """);
+        command.CommandTimeout = 0;
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var keys = new List<string>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            keys.Add(reader.GetString(0));
+        }
+
+        return keys;
     }
 
     // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
@@ -134,10 +161,4 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         $"{claim}.corpus = {Sql.Literal(corpus)} AND {claim}.kind = {Sql.Literal(table.Kind)} AND {claim}.item_id = ({key})::text";
 
     private static string Owner(BoundTable table, string row) => QueueShape.HasOwner(table) ? $"{row}.user_id::text" : "NULL::text";
-
-    private async Task<long> Execute(string sql, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(sql);
-        return (long)(await command.ExecuteScalarAsync(cancellation))!;
-    }
 }

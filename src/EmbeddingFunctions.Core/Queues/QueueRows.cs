@@ -9,6 +9,8 @@ namespace EmbeddingFunctions.Queues;
 /// <summary>The rows of <c>embedding_queue</c>, for people: to look at, to have tried again, to ask for anew.</summary>
 public sealed class QueueRows
 {
+    private const int AtATime = 2_000;
+
     private const string CountByStatus =
         """
         SELECT table_name, embedding_column, status, count(*), EXISTS (SELECT FROM embedding_queue_targets t WHERE (t.table_name, t.embedding_column) = (q.table_name, q.embedding_column))
@@ -64,17 +66,8 @@ public sealed class QueueRows
     /// <param name="cancellation">Ends the asking.</param>
     /// <returns>How many.</returns>
     /// <exception cref="CorpusException">An item that was named has not failed.</exception>
-    public async Task<int> Retry(string name, IReadOnlyList<(string Kind, string Id)> items, string? reason, CancellationToken cancellation)
-    {
-        var changed = await OfEach(name, items, table =>
-            $"""
-            UPDATE embedding_queue q SET status = 'pending', error_message = NULL
-            WHERE  {QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL) AND (cardinality($1) = 0 OR q.record_id::text = ANY ($1))
-            AND    ($2 IS NULL OR position(lower($2) IN lower(q.error_message)) > 0)
-            RETURNING q.record_id::text
-            """, reason, "has not failed", cancellation);
-        return changed;
-    }
+    public Task<int> Retry(string name, IReadOnlyList<(string Kind, string Id)> items, string? reason, CancellationToken cancellation) =>
+        OfEach(name, items, RetrySome, reason, "has not failed", cancellation);
 
     /// <summary>Asks for items anew, embedded or not, with their text as it is now.</summary>
     /// <param name="name">The corpus.</param>
@@ -83,22 +76,65 @@ public sealed class QueueRows
     /// <returns>How many.</returns>
     /// <exception cref="CorpusException">An item that was named is not there.</exception>
     public Task<int> Requeue(string name, IReadOnlyList<(string Kind, string Id)> items, CancellationToken cancellation) =>
-        OfEach(name, items, QueueShape.Requeue, null, "is not there, or has no text", cancellation);
+        OfEach(name, items, RequeueSome, null, "is not there, or has no text", cancellation);
 
+    // Parameter 1 has ids, none for all; 2 words of the error; 3 the last id of those before.
+    private static string RetrySome(BoundTable table) =>
+        $"""
+        WITH failed AS (
+            SELECT q.record_id FROM embedding_queue q
+            WHERE  {QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL) AND (cardinality($1) = 0 OR q.record_id::text = ANY ($1))
+            AND    ($2 IS NULL OR position(lower($2) IN lower(q.error_message)) > 0) AND (q.record_id > $3 OR $3 IS NULL)
+            ORDER  BY q.record_id
+            LIMIT  {AtATime}
+            FOR    NO KEY UPDATE
+        ),
+        changed AS (
+            UPDATE embedding_queue q SET status = 'pending', error_message = NULL FROM failed WHERE {QueueShape.IsOf(table)} AND q.record_id = failed.record_id
+            RETURNING q.record_id
+        )
+        SELECT record_id::text FROM changed ORDER BY record_id
+        """;
+
+    private static string RequeueSome(BoundTable table) =>
+        $"""
+        WITH changed AS (
+            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, ", user_id")})
+            SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{QueueShape.OfOwner(table, ", t.user_id")}
+            FROM   {table.Table} t
+            CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
+            WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL AND ({table.Id} > $3::{table.IdType} OR $3 IS NULL)
+            ORDER  BY {table.Id}
+            LIMIT  {AtATime}
+            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'
+            RETURNING record_id::text
+        )
+        SELECT record_id FROM changed ORDER BY record_id::{table.IdType}
+        """;
+
+    // All of it some at a time, each for good, so that nobody waits long for their locks; what is named, all or nothing.
     private async Task<int> OfEach(
-        string name, IReadOnlyList<(string Kind, string Id)> items, Func<BoundTable, string> statement, string? reason, string problem, CancellationToken cancellation)
+        string name, IReadOnlyList<(string Kind, string Id)> items, Func<BoundTable, string> some, string? reason, string problem, CancellationToken cancellation)
     {
         var corpus = await DemandQueue(name, cancellation);
         var tables = corpus!.Tables.Where(table => table.Queue != QueuedText.None && (items.Count == 0 || items.Any(item => item.Kind == table.Kind))).ToList();
         await using var connection = await _database.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using var transaction = items.Count == 0 ? null : await connection.BeginTransactionAsync(cancellation);
         var changed = new HashSet<(string, string)>();
         foreach (var table in tables)
         {
-            await using var command = new NpgsqlCommand(statement(table), connection);
-            command.Parameters.Add(new() { Value = items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-            command.Parameters.Add(Text(reason));
-            changed.UnionWith((await Read(command, reader => reader.GetString(0), cancellation)).Select(id => (table.Kind, id)));
+            var ids = items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray();
+            List<string>? page = null;
+            do
+            {
+                await using var command = new NpgsqlCommand(some(table), connection);
+                command.Parameters.Add(new() { Value = ids, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+                command.Parameters.Add(Text(reason));
+                command.Parameters.Add(new() { Value = (object?)page?[^1] ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown });
+                page = await Read(command, reader => reader.GetString(0), cancellation);
+                changed.UnionWith(page.Select(id => (table.Kind, id)));
+            }
+            while (page.Count == AtATime);
         }
 
         if (items.Where(item => !changed.Contains(item)).ToList() is { Count: > 0 } unknown)
@@ -106,7 +142,7 @@ public sealed class QueueRows
             throw new CorpusException($"Of the queue of '{name}', {string.Join(", ", unknown.Select(item => $"{item.Kind}:{item.Id}"))} {problem}: nothing was changed. 'embeddings queue list {name}' has its rows.");
         }
 
-        await transaction.CommitAsync(cancellation);
+        await (transaction?.CommitAsync(cancellation) ?? Task.CompletedTask);
         return changed.Count;
     }
 

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Storage.Migrations;
 
 namespace EmbeddingFunctions.Core.Tests.Queues;
@@ -62,6 +63,9 @@ public sealed class QueueShapeTests : QueueTest
 
         Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed' AND processed_at IS NOT NULL"));
         Assert.Equal(["As it was queued", "Stuck"], Fake.PaidInputs.Keys.Order());
+        Assert.Equal(2, await Engine.Get<QueueRows>().Requeue("sessions", [], default));
+        await Database.Execute("UPDATE embedding_queue SET status = 'failed' WHERE record_id = $1", stuck);
+        Assert.Equal(1, await Engine.Get<QueueRows>().Retry("sessions", [("session", stuck.ToString())], null, default));
     }
 
     [Fact]

@@ -55,18 +55,6 @@ internal static class QueueShape
         $"UPDATE embedding_queue SET status = 'pending' WHERE {IsOf(table)} AND status = 'failed' AND attempts = 0 AND taken_at IS NULL",
     ];
 
-    /// <summary>Asks for items anew with their text as it is now; parameter 1 has their ids, none for all.</summary>
-    public static string Requeue(BoundTable table) =>
-        $"""
-        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")})
-        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", t.user_id")}
-        FROM   {table.Table} t
-        CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
-        WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL
-        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'
-        RETURNING record_id::text
-        """;
-
     /// <summary>The functions take their triggers with them.</summary>
     public static string Removal(FoundTable table, string name, string vector) =>
         $"""
