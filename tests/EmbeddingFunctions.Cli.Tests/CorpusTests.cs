@@ -97,6 +97,26 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_generated_column_is_not_proposed_and_is_told_after_a_migration_too()
+    {
+        await _database.Execute("ALTER TABLE blog.articles ADD COLUMN summary text, ADD COLUMN updated timestamptz");
+        (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0);
+        var program = Program().Set("CORPORA_FILE", File);
+        (await program.Run("migrate", "articles")).Exits(0);
+        await _database.Execute(
+            """
+            ALTER TABLE blog.articles DROP COLUMN summary, DROP COLUMN updated_at,
+                ADD COLUMN summary text GENERATED ALWAYS AS (left(body, 9)) STORED, ADD COLUMN updated_at timestamptz GENERATED ALWAYS AS (created_at) STORED
+            """);
+
+        var check = (await program.Run("corpus", "check")).Exits(2).Out;
+        Assert.Contains(":11: articles: article: the column articles.summary is generated, which the trigger that notes edits cannot see", check, StringComparison.Ordinal);
+        Assert.Contains(":12: articles: article: the column articles.updated_at is generated", check, StringComparison.Ordinal);
+        var proposed = (await Run("corpus", "init", "blog.articles")).Exits(0).Says("text: title, body; left out: slug, summary (generated)").Out;
+        Assert.Contains("\"changedAt\": \"updated\"", proposed, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_filter_whose_value_is_none_of_its_columns_is_told()
     {
         await System.IO.File.WriteAllTextAsync(File, """

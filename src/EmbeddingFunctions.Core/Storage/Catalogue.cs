@@ -13,7 +13,8 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                a.attnotnull AND EXISTS (
                    SELECT FROM pg_index i
                    WHERE  i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-                   AND    i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+                   AND    i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
+               a.attgenerated::text
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         JOIN   pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -40,7 +41,7 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                 // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
                 if (found[name].Schema == schema && found[name].Name == table)
                 {
-                    found[name].Columns[reader.GetString(3)] = new FoundColumn(reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6));
+                    found[name].Columns[reader.GetString(3)] = new FoundColumn(reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6), reader.GetString(7));
                 }
             }
         }
@@ -69,4 +70,12 @@ internal sealed record FoundTable(string Schema, string Name, char Type, Diction
 /// <param name="Type">The type as SQL writes it, without length or precision, for example <c>uuid</c>.</param>
 /// <param name="Modifier">For a vector, its dimensions; -1 if it has none.</param>
 /// <param name="IsKey">Whether it alone tells a row from all others.</param>
-internal sealed record FoundColumn(string Type, int Modifier, bool IsKey);
+/// <param name="Generated">What Postgres calls <c>attgenerated</c>.</param>
+internal sealed record FoundColumn(string Type, int Modifier, bool IsKey, string Generated)
+{
+    /// <summary>Made of other columns by the database, after the triggers that run before a row is written: to them it is null.</summary>
+    public bool IsGenerated => Generated != "";
+
+    /// <summary>Made whenever it is read: no index holds it.</summary>
+    public bool IsVirtual => Generated == "v";
+}

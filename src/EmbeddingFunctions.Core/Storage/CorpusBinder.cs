@@ -42,7 +42,7 @@ internal static class CorpusBinder
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
-        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(found));
+        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(found));
     }
 
     private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, FoundTable found)
@@ -77,6 +77,25 @@ internal static class CorpusBinder
                 + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
         }
     }
+
+    // To the trigger that notes edits such a column is null: each vector's own write would look like an edit.
+    private static IEnumerable<DeclarationFault> CheckGenerated(CorpusTable table, FoundTable found)
+    {
+        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column)).Append(("changedAt", table.ChangedAt));
+        foreach (var (property, column) in Those(found, noted, column => column.IsGenerated))
+        {
+            yield return new(property, $"the column {found.Name}.{column} is generated, which the trigger that notes edits cannot see; name the columns that it is made of");
+        }
+
+        var indexed = Filters(table.Filter).Concat([("partition", table.Partition), ("createdAt", table.CreatedAt)]);
+        foreach (var (property, column) in Those(found, indexed, column => column.IsVirtual))
+        {
+            yield return new(property, $"the column {found.Name}.{column} is a virtual one, which no index can hold; make it STORED");
+        }
+    }
+
+    private static IEnumerable<(string Property, string? Column)> Those(FoundTable found, IEnumerable<(string Property, string? Column)> columns, Func<FoundColumn, bool> are) =>
+        columns.Where(named => named.Column is not null && found.Columns.TryGetValue(named.Column, out var column) && are(column));
 
     // Only of these Postgres makes a generated column: other types' words depend on settings.
     private static IEnumerable<DeclarationFault> CheckTextSearch(CorpusTable table, FoundTable found) =>

@@ -66,22 +66,23 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         var all = table.Columns.Where(column => _textTypes.Contains(column.Value.Type) && column.Key != key).Select(column => column.Key)
             .Where(column => !_ours.Contains(column) && !references.Contains(column) && !column.EndsWith("_id", StringComparison.OrdinalIgnoreCase))
             .Where(column => column.IndexOfAny(['{', '}']) < 0).ToList();
-        var telling = _telling.Where(word => all.Contains(word, StringComparer.OrdinalIgnoreCase))
-            .Select(word => all.First(column => column.Equals(word, StringComparison.OrdinalIgnoreCase))).ToList();
-        var chosen = telling.Count > 0 ? telling : all;
+        var written = all.Where(column => !table.Columns[column].IsGenerated).ToList();
+        var telling = _telling.Where(word => written.Contains(word, StringComparer.OrdinalIgnoreCase))
+            .Select(word => written.First(column => column.Equals(word, StringComparison.OrdinalIgnoreCase))).ToList();
+        var chosen = telling.Count > 0 ? telling : written;
         if (chosen.Count == 0)
         {
             throw new CorpusException($"The table {table.Name} has no column with text to embed.");
         }
 
         unsure.Add(all.Count == chosen.Count ? $"text: all columns with text, {string.Join(", ", chosen)}"
-            : $"text: {string.Join(", ", chosen)}; left out: {string.Join(", ", all.Except(chosen))}");
+            : $"text: {string.Join(", ", chosen)}; left out: {string.Join(", ", all.Except(chosen).Select(column => table.Columns[column].IsGenerated ? $"{column} (generated)" : column))}");
         return chosen;
     }
 
     private static void AddMoments(JsonObject declared, FoundTable table, List<string> unsure)
     {
-        string? Moment(string[] names) => names.FirstOrDefault(name => table.Columns.TryGetValue(name, out var column) && BoundTable.IsMoment(column.Type));
+        string? Moment(string[] names) => names.FirstOrDefault(name => table.Columns.TryGetValue(name, out var column) && !column.IsGenerated && BoundTable.IsMoment(column.Type));
         if (Moment(_changed) is { } changed)
         {
             declared["changedAt"] = changed;
@@ -100,7 +101,7 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
     private static void AddFilter(JsonObject declared, FoundTable table, List<string> unsure)
     {
         var filter = new JsonArray();
-        foreach (var (column, found) in table.Columns)
+        foreach (var (column, found) in table.Columns.Where(column => !column.Value.IsVirtual))
         {
             if (column is "is_removed" or "is_deleted" or "is_draft" or "is_hidden" or "removed" or "deleted" && found.Type == "boolean")
             {

@@ -106,6 +106,25 @@ public sealed class DeclaredTableTests : IAsyncLifetime
         Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
     }
 
+    [Theory]
+    [InlineData("none")]
+    [InlineData("content")]
+    public async Task A_generated_column_may_be_a_filter(string queue)
+    {
+        await _database.Execute(
+            """
+            CREATE TABLE notes (id int PRIMARY KEY, title text, deleted_at timestamptz, is_live boolean GENERATED ALWAYS AS (deleted_at IS NULL) STORED);
+            INSERT INTO notes VALUES (1, 'one', now()), (2, 'two', NULL);
+            """);
+        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", queue, filter = new[] { new { column = "is_live", equalTo = "true" } } });
+        Assert.Equal(1, (await corpus.MigrateAndRun()).Counts.Embedded);
+
+        await _database.Execute("UPDATE notes SET deleted_at = NULL");
+
+        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
+        Assert.Equal(0, (await corpus.Run()).ItemsTotal);
+    }
+
     [Fact]
     public async Task Kinds_told_apart_by_a_filter_may_share_a_table()
     {

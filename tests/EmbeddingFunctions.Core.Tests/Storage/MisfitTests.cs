@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -68,6 +69,41 @@ public sealed class MisfitTests : IAsyncLifetime
 
         Assert.Contains(told.Replace("jsonb", "json", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname LIKE 'embedding%'"));
+    }
+
+    [Theory]
+    [InlineData("{title} {content}", null, "the column notes.content is generated, which the trigger that notes edits cannot see; name the columns that it is made of")]
+    [InlineData("{title}", "changed", "the column notes.changed is generated, which the trigger that notes edits cannot see; name the columns that it is made of")]
+    public async Task A_generated_column_that_the_trigger_cannot_see_is_a_clear_error(string text, string? changedAt, string told)
+    {
+        await _database.Execute(
+            """
+            CREATE TABLE notes (id int PRIMARY KEY, title text, body text, edited date,
+                content text GENERATED ALWAYS AS (title || ' ' || body) STORED, changed date GENERATED ALWAYS AS (edited) STORED)
+            """);
+        await using var corpus = Notes(new { kind = "note", table = "notes", text, changedAt });
+
+        Assert.EndsWith($"note: {told}", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+    }
+
+    // Postgres has them from 18.
+    [Fact]
+    public void A_virtual_column_that_an_index_would_hold_is_a_clear_error()
+    {
+        var table = new CorpusTable { Kind = "note", Table = "notes", Text = "{title}", CreatedAt = "made", Filter = [new() { Column = "is_live", EqualTo = "true" }] };
+        var found = new FoundTable("public", "notes", 'r', new()
+        {
+            ["id"] = new("integer", -1, true, ""),
+            ["title"] = new("text", -1, false, ""),
+            ["made"] = new("date", -1, false, "v"),
+            ["is_live"] = new("boolean", -1, false, "v"),
+        });
+
+        var faults = CorpusBinder.Faults(new() { Name = "notes", Dimensions = 16, Tables = [table] }, new Dictionary<string, FoundTable> { ["notes"] = found });
+
+        Assert.Equal(
+            ["note: the column notes.is_live is a virtual one, which no index can hold; make it STORED", "note: the column notes.made is a virtual one, which no index can hold; make it STORED"],
+            faults.Select(fault => fault.Message));
     }
 
     [Fact]
