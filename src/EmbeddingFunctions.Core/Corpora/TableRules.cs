@@ -22,11 +22,10 @@ internal static class TableRules
 
     public static string PathOf(int table) => $"tables[{table}]";
 
-    // One table may hold several kinds, if it can be told which row is of which.
+    // One table may hold several kinds if no row is of two: each would make the other's vector anew, for ever.
     private static IEnumerable<string> CheckShared(Corpus corpus) =>
-        corpus.Tables.GroupBy(table => table.Table)
-            .Where(group => group.Count() > 1 && group.Select(Filter).Append("").Distinct().Count() <= group.Count())
-            .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': give each a filter of its own")
+        corpus.Tables.SelectMany((table, i) => corpus.Tables.Skip(i + 1).Where(other => other.Table == table.Table && !Exclude(table, other)).Select(other => (One: table, Other: other)))
+            .Select(pair => $"{pair.One.Kind} and {pair.Other.Kind} are both in the table '{pair.One.Table}': give each a filter on the same column, for another value")
             .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.DistinctBy(table => table.Vector).Count() > 1)
                 .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} keep their vectors in different columns of '{group.Key}': a row holds one vector"))
             .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.Count() > 1 && group.Any(table => table.Queue != QueuedText.None))
@@ -59,8 +58,8 @@ internal static class TableRules
         }
     }
 
-    private static string Filter(CorpusTable table) =>
-        string.Join(' ', table.Filter.Select(filter => $"{filter.Column}={filter.EqualTo ?? "\0"}").Order());
+    private static bool Exclude(CorpusTable one, CorpusTable other) =>
+        one.Filter.Any(filter => other.Filter.Any(their => their.Column == filter.Column && their.EqualTo != filter.EqualTo));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {

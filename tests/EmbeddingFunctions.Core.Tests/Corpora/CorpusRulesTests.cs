@@ -121,8 +121,19 @@ public sealed class CorpusRulesTests
 
         Assert.Empty(Check(_corpus with { Tables = [note, memo] }));
         Assert.Empty(Check(_corpus with { Tables = [note, memo with { Filter = [new() { Column = "type" }] }] }));
-        Assert.Equal(["notes: note and memo are both in the table 'notes': give each a filter of its own"], Check(_corpus with { Tables = [_table, memo] }));
+        Assert.Equal(["notes: note and memo are both in the table 'notes': give each a filter on the same column, for another value"], Check(_corpus with { Tables = [_table, memo] }));
         Assert.Single(Check(_corpus with { Tables = [note, memo with { Filter = note.Filter }] }));
+    }
+
+    [Fact]
+    public void Two_kinds_may_not_share_a_row()
+    {
+        static ColumnFilter Is(string column) => new() { Column = column, EqualTo = "true" };
+        var issue = _table with { Kind = "issue", Filter = [Is("is_issue")] };
+
+        Assert.Single(Check(_corpus with { Tables = [issue, _table with { Filter = [Is("is_note")] }] }));
+        Assert.Single(Check(_corpus with { Tables = [issue, _table with { Filter = [Is("is_issue"), Is("is_note")] }] }));
+        Assert.Empty(Check(_corpus with { Tables = [issue, _table with { Filter = [new() { Column = "is_issue", EqualTo = "false" }, Is("is_note")] }] }));
     }
 
     [Fact]
