@@ -20,7 +20,7 @@ internal static class ChunkShape
             "embedding"   {table.VectorColumnType} NOT NULL,
             UNIQUE ("document_id", "chunk_index")
         );
-        CREATE INDEX IF NOT EXISTS {Sql.Identifier(CorpusShape.Name("embedding_chunks", table.Found with { Name = table.Chunks!.Table }))} ON {table.ChunkTable}
+        CREATE INDEX IF NOT EXISTS {Sql.Identifier(IndexName(table.Found, table.Chunks!.Table))} ON {table.ChunkTable}
             USING hnsw ("embedding" {table.CosineOperators}) WITH ({table.IndexParameters})
         """;
 
@@ -32,6 +32,10 @@ internal static class ChunkShape
         """;
 
     public static string Removal(FoundTable table, string chunks) => $"DROP TABLE IF EXISTS {Sql.Identifier(table.Schema)}.{Sql.Identifier(chunks)}";
+
+    /// <param name="table">The table of the items.</param>
+    /// <param name="chunks">The name of their chunks' table.</param>
+    public static string IndexName(FoundTable table, string chunks) => CorpusShape.Name("embedding_chunks", table with { Name = chunks });
 
     /// <exception cref="CorpusException">A table of the name is there, and is another.</exception>
     public static void DemandOurs(BoundTable table, FoundTable? found)

@@ -22,6 +22,14 @@ public sealed class CorpusRemoval
         LIMIT  1
         """;
 
+    // A table of the declared name may be another program's: only a migration gives it this index.
+    private const string FindChunks =
+        """
+        SELECT EXISTS (SELECT FROM pg_indexes WHERE schemaname = $1 AND tablename = $2 AND indexname = $3)
+        FROM   pg_tables
+        WHERE  schemaname = $1 AND tablename = $2
+        """;
+
     private const string RemoveRows =
         """
         WITH rules AS (DELETE FROM embedding_rules WHERE corpus = $1),
@@ -44,7 +52,7 @@ public sealed class CorpusRemoval
         var plan = new List<string>();
         foreach (var table in await Tables(corpus, cancellation))
         {
-            plan.AddRange(ChunksOf(corpus, table).Select(chunks => $"the table {chunks}"));
+            plan.AddRange((await Chunks(corpus, table, cancellation)).Where(chunks => chunks.IsOurs).Select(chunks => $"the table {chunks.Name}"));
             var vector = VectorOf(corpus, table);
             plan.AddRange(DeclaredFor(corpus, table).First().Queue == QueuedText.None ? [] : [$"{table.Name}: its triggers at {QueueTable.Name}, which stays with its rows"]);
             await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey(vector) ? $"{Sql.Identifier(vector)} IS NOT NULL" : "false")}");
@@ -72,10 +80,7 @@ public sealed class CorpusRemoval
             foreach (var table in await Tables(corpus, cancellation))
             {
                 progress?.Invoke($"taking the columns from {table.Name}");
-                foreach (var chunks in ChunksOf(corpus, table))
-                {
-                    await Run(ChunkShape.Removal(table, chunks), cancellation);
-                }
+                await RemoveChunks(corpus, table, progress, cancellation);
 
                 if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
                 {
@@ -98,8 +103,40 @@ public sealed class CorpusRemoval
         return found.Values.Where(table => table.IsTable && CorpusShape.IsMigrated(table)).ToList();
     }
 
-    private static IEnumerable<string> ChunksOf(Corpus corpus, FoundTable table) =>
-        DeclaredFor(corpus, table).Select(declared => declared.Chunks?.Table).OfType<string>().Distinct();
+    private async Task RemoveChunks(Corpus corpus, FoundTable table, Action<string>? progress, CancellationToken cancellation)
+    {
+        foreach (var (name, isOurs) in await Chunks(corpus, table, cancellation))
+        {
+            if (isOurs)
+            {
+                await Run(ChunkShape.Removal(table, name), cancellation);
+            }
+            else
+            {
+                progress?.Invoke($"leaving the table {name}, which no migration made");
+            }
+        }
+    }
+
+    private async Task<List<(string Name, bool IsOurs)>> Chunks(Corpus corpus, FoundTable table, CancellationToken cancellation)
+    {
+        var chunks = new List<(string, bool)>();
+        foreach (var name in DeclaredFor(corpus, table).Select(declared => declared.Chunks?.Table).OfType<string>().Distinct())
+        {
+            await using var command = _database.CreateCommand(FindChunks);
+            foreach (var value in new[] { table.Schema, name, ChunkShape.IndexName(table, name) })
+            {
+                command.Parameters.Add(new() { Value = value });
+            }
+
+            if (await command.ExecuteScalarAsync(cancellation) is bool isOurs)
+            {
+                chunks.Add((name, isOurs));
+            }
+        }
+
+        return chunks;
+    }
 
     private static string VectorOf(Corpus corpus, FoundTable table) => DeclaredFor(corpus, table).First().Vector;
 
