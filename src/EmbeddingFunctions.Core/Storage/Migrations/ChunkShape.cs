@@ -5,6 +5,8 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// <summary>The table of a table's chunks, where long texts are embedded so.</summary>
 internal static class ChunkShape
 {
+    public const int ForgottenAtATime = 5_000;
+
     private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
     /// <summary>With an index for search by meaning; where the table is, nothing is done.</summary>
@@ -24,11 +26,20 @@ internal static class ChunkShape
             USING hnsw ("embedding" {table.CosineOperators}) WITH ({table.IndexParameters})
         """;
 
-    /// <summary>Vectors whose chunks are not there, because somebody dropped their table, are to be made anew.</summary>
-    public static string CreateEmpty(BoundTable table) =>
+    /// <summary>
+    /// Vectors whose chunks are not there, because somebody dropped their table, are to be made anew; what was made under another rule is anyway, and
+    /// must only not pass for unchanged. Some at a time, so that no writer waits for long: to be repeated while as many are found.
+    /// </summary>
+    public static string Forget(BoundTable table) =>
         $"""
-        UPDATE {table.Table} t SET "embedding_rule" = NULL, "content_hash" = NULL WHERE {table.Vector} IS NOT NULL{table.Filter};
-        {Create(table)}
+        WITH page AS MATERIALIZED (
+            SELECT {table.Id} AS id FROM {table.Table} t
+            WHERE  {table.Vector} IS NOT NULL AND (t."content_hash" IS NOT NULL OR t."embedding_rule" = {Sql.Literal(table.Rule.Id)}){table.Filter}
+            LIMIT  {ForgottenAtATime}
+            FOR    NO KEY UPDATE OF t
+        )
+        UPDATE {table.Table} t SET "embedding_rule" = NULLIF(t."embedding_rule", {Sql.Literal(table.Rule.Id)}), "content_hash" = NULL
+        FROM   page WHERE {table.Id} = page.id
         """;
 
     public static string Removal(FoundTable table, string chunks) => $"DROP TABLE IF EXISTS {Sql.Identifier(table.Schema)}.{Sql.Identifier(chunks)}";

@@ -108,9 +108,23 @@ public sealed class Migrator
             await ShapeQueue(corpus, kinds, cancellation);
             foreach (var table in kinds.Where(kind => kind.Chunks is not null))
             {
-                await Run(await Chunks(table, cancellation) is null ? ChunkShape.CreateEmpty(table) : ChunkShape.Create(table), cancellation);
+                await ShapeChunks(table, cancellation);
             }
         }
+    }
+
+    // The table comes last, by itself: stopped before, the next migration begins again; and no row is held while writers are waited for.
+    private async Task ShapeChunks(BoundTable table, CancellationToken cancellation)
+    {
+        if (await Chunks(table, cancellation) is null)
+        {
+            while (await Run(ChunkShape.Forget(table), cancellation) >= ChunkShape.ForgottenAtATime)
+            {
+                // Rows that workers write meanwhile are fewer.
+            }
+        }
+
+        await Run(ChunkShape.Create(table), cancellation);
     }
 
     private async Task ShapeQueue(BoundCorpus corpus, IReadOnlyList<BoundTable> kinds, CancellationToken cancellation)
