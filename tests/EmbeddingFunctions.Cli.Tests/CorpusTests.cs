@@ -130,6 +130,32 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Whatever_a_migration_refuses_is_told_before()
+    {
+        await _database.Execute(
+            """
+            CREATE EXTENSION vector; CREATE TABLE similarity_cache (embedding vector(8)); CREATE TABLE embedding_queue (id int);
+            CREATE TABLE blog.article_chunks (document_id bigint, content text);
+            """);
+        await System.IO.File.WriteAllTextAsync(File, """
+            { "corpora": [{ "name": "articles", "dimensions": 16,
+              "similarityCache": true,
+              "tables": [{ "kind": "article", "table": "blog.articles", "text": "{title}", "longText": "chunk",
+                "chunks": { "table": "article_chunks" },
+                "queue": "row" }] }] }
+            """);
+        var program = Program().Set("CORPORA_FILE", File);
+
+        var check = (await program.Run("corpus", "check")).Exits(2).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.Collection(check,
+            line => Assert.StartsWith($"{File}:2: articles: similarity_cache.embedding is vector(8), the corpus says vector(16)", line, StringComparison.Ordinal),
+            line => Assert.StartsWith($"{File}:4: articles: article: the table article_chunks cannot hold chunks of vector(16) of ids that are bigint", line, StringComparison.Ordinal),
+            line => Assert.StartsWith($"{File}:5: articles: article: The table embedding_queue has no table_name, record_id", line, StringComparison.Ordinal));
+        (await program.Run("migrate", "articles")).Exits(2).Says("similarity_cache.embedding is vector(8)").Says("cannot hold chunks").Says("embedding_queue has no table_name");
+    }
+
+    [Fact]
     public async Task Misspelt_properties_are_told_with_the_right_word_by_every_command()
     {
         var text = """

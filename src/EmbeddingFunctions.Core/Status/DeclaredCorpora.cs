@@ -46,7 +46,7 @@ public sealed class DeclaredCorpora
                 continue;
             }
 
-            found = found.Count > 0 ? found : await CorpusProbe.Faults(await _corpora.Bind(corpus, cancellation), _database, cancellation);
+            found = found.Count > 0 ? found : await CorpusProbe.Faults(await _corpora.Bind(corpus, cancellation), _database, _catalogue, cancellation);
             faults.AddRange(found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
             fits.AddRange(found.Count == 0 ? [corpus.Name] : []);
         }

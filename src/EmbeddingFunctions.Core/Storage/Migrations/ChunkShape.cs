@@ -48,16 +48,19 @@ internal static class ChunkShape
     /// <param name="chunks">The name of their chunks' table.</param>
     public static string IndexName(FoundTable table, string chunks) => CorpusShape.Name("embedding_chunks", table with { Name = chunks });
 
-    /// <exception cref="CorpusException">A table of the name is there, and is another.</exception>
-    public static void DemandOurs(BoundTable table, FoundTable? found)
+    /// <returns>The table of the chunks, or null while there is none.</returns>
+    public static async Task<FoundTable?> Find(BoundTable table, Catalogue catalogue, CancellationToken cancellation)
     {
-        if (found is null || (_columns.All(found.Columns.ContainsKey)
-            && found.Columns["document_id"].Type == table.IdType && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorColumnType))
-        {
-            return;
-        }
+        var name = $"{table.Schema}.{table.Chunks!.Table}";
+        return (await catalogue.Find([name], cancellation)).GetValueOrDefault(name);
+    }
 
-        throw new CorpusException(
-            $"The table {found.Name} cannot hold chunks of {table.VectorColumnType} of the {table.Kind}'s {table.IdType} ids: drop it and migrate again, or declare another name for the chunks.");
+    /// <returns>That a table of the name is there, and is another.</returns>
+    public static DeclarationFault? Fault(BoundTable table, FoundTable? found)
+    {
+        var isOurs = found is null || (_columns.All(found.Columns.ContainsKey)
+            && found.Columns["document_id"].Type == table.IdType && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorColumnType);
+        return isOurs ? null
+            : new("chunks", $"the table {found!.Name} cannot hold chunks of {table.VectorColumnType} of ids that are {table.IdType}: drop it and migrate again, or declare another name for the chunks");
     }
 }

@@ -3,27 +3,77 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>What the catalogue cannot tell of a declaration, Postgres does: whether filters' values are of their columns' types, partitions comparable, languages there.</summary>
+/// <summary>
+/// What the corpus's own tables do not tell of a declaration, Postgres does: whether filters' values are of their columns' types, partitions comparable,
+/// languages there; and whether tables that a migration would take over can serve.
+/// </summary>
 internal static class CorpusProbe
 {
     /// <returns>What does not fit, with its place within the corpus's declaration.</returns>
-    public static async Task<IReadOnlyList<DeclarationFault>> Faults(BoundCorpus corpus, NpgsqlDataSource database, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<DeclarationFault>> Faults(BoundCorpus corpus, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
     {
         var faults = new List<DeclarationFault>();
         for (var i = 0; i < corpus.Tables.Count; i++)
         {
-            try
-            {
-                await using var command = database.CreateCommand(Statement(corpus, corpus.Tables[i]));
-                await command.ExecuteNonQueryAsync(cancellation);
-            }
-            catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
-            {
-                faults.Add(new DeclarationFault("", $"its filter, partitions or textSearch do not fit: {e.MessageText} ({e.SqlState})").Within(TableRules.PathOf(i), corpus.Tables[i].Kind));
-            }
+            var table = corpus.Tables[i];
+            DeclarationFault?[] found =
+            [
+                await Ask("", "its filter, partitions or textSearch do not fit", () => Run(Statement(corpus, table), database, cancellation)),
+                await Chunks(table, catalogue, cancellation),
+                await Queue(table, database, catalogue, cancellation),
+            ];
+            faults.AddRange(found.OfType<DeclarationFault>().Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)));
         }
 
-        return faults;
+        return [.. faults, .. await SimilarityCache(corpus, catalogue, cancellation)];
+    }
+
+    private static async Task<DeclarationFault?> Chunks(BoundTable table, Catalogue catalogue, CancellationToken cancellation) =>
+        table.Chunks is null ? null : ChunkShape.Fault(table, await ChunkShape.Find(table, catalogue, cancellation));
+
+    private static async Task<DeclarationFault?> Queue(BoundTable table, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
+    {
+        if (table.Queue == QueuedText.None)
+        {
+            return null;
+        }
+
+        var queue = (await catalogue.Find([QueueTable.Name], cancellation)).GetValueOrDefault(QueueTable.Name);
+        return await Ask("queue", $"the table {QueueTable.Name} cannot serve", () => QueueTable.Demand(table, queue, database, cancellation));
+    }
+
+    private static async Task<IEnumerable<DeclarationFault>> SimilarityCache(BoundCorpus corpus, Catalogue catalogue, CancellationToken cancellation)
+    {
+        const string Name = "similarity_cache";
+        var type = corpus.Tables[0].VectorColumnType;
+        return corpus.Corpus.SimilarityCache
+            && (await catalogue.Find([Name], cancellation)).GetValueOrDefault(Name) is { } cache
+            && (cache.Columns.GetValueOrDefault("embedding") is { } embedding ? CorpusBinder.VectorType(embedding) : "missing") is var found && found != type
+            ? [new("similarityCache", $"{Name}.embedding is {found}, the corpus says {type}: drop the table and migrate again, or correct the declaration")]
+            : [];
+    }
+
+    private static async Task<DeclarationFault?> Ask(string property, string what, Func<Task> ask)
+    {
+        try
+        {
+            await ask();
+            return null;
+        }
+        catch (CorpusException e)
+        {
+            return new(property, e.Message);
+        }
+        catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
+        {
+            return new(property, $"{what}: {e.MessageText} ({e.SqlState})");
+        }
+    }
+
+    private static async Task Run(string sql, NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 
     private static string Statement(BoundCorpus corpus, BoundTable table)

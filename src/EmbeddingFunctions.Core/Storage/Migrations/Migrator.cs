@@ -69,26 +69,9 @@ public sealed class Migrator
 
     private async Task Probe(BoundCorpus corpus, CancellationToken cancellation)
     {
-        if (await CorpusProbe.Faults(corpus, _database, cancellation) is { Count: > 0 } faults)
+        if (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation) is { Count: > 0 } faults)
         {
             throw new CorpusException($"The corpus '{corpus.Corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}");
-        }
-
-        foreach (var table in corpus.Tables.Where(table => table.Chunks is not null))
-        {
-            ChunkShape.DemandOurs(table, await Chunks(table, cancellation));
-        }
-
-        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
-        {
-            await QueueTable.Demand(table, (await _catalogue.Find([QueueTable.Name], cancellation)).GetValueOrDefault(QueueTable.Name), _database, cancellation);
-        }
-
-        if (corpus.Corpus.SimilarityCache
-            && (await _catalogue.Find(["similarity_cache"], cancellation)).GetValueOrDefault("similarity_cache")?.Columns["embedding"] is { } embedding
-            && CorpusBinder.VectorType(embedding) is var type && type != corpus.Tables[0].VectorColumnType)
-        {
-            throw new CorpusException($"similarity_cache.embedding is {type}, the corpus says {corpus.Tables[0].VectorColumnType}: drop the table and migrate again, or correct the declaration.");
         }
     }
 
@@ -116,7 +99,7 @@ public sealed class Migrator
     // The table comes last, by itself: stopped before, the next migration begins again; and no row is held while writers are waited for.
     private async Task ShapeChunks(BoundTable table, CancellationToken cancellation)
     {
-        if (await Chunks(table, cancellation) is null)
+        if (await ChunkShape.Find(table, _catalogue, cancellation) is null)
         {
             while (await Run(ChunkShape.Forget(table), cancellation) >= ChunkShape.ForgottenAtATime)
             {
@@ -150,12 +133,6 @@ public sealed class Migrator
         {
             await Run(QueueShape.Removal(kinds[0].Found, kinds[0].DeclaredName, kinds[0].VectorColumn), cancellation);
         }
-    }
-
-    private async Task<FoundTable?> Chunks(BoundTable table, CancellationToken cancellation)
-    {
-        var name = $"{table.Schema}.{table.Chunks!.Table}";
-        return (await _catalogue.Find([name], cancellation)).GetValueOrDefault(name);
     }
 
     // It rewrites the table, so it is done only where the column is not what is asked for.
