@@ -28,7 +28,12 @@ internal static class CorpusBinder
     /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>
     public static IReadOnlyList<DeclarationFault> Faults(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>
         corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
-            .Concat(CheckPartitions(corpus, tables)).ToList();
+            .Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+
+    // Kinds that share a table must exclude each other, which is looked at by the table's name.
+    private static IEnumerable<DeclarationFault> CheckNames(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>
+        corpus.Tables.Select(table => table.Table).Distinct().Where(tables.ContainsKey).GroupBy(name => tables[name].Quoted).Where(names => names.Count() > 1)
+            .Select(names => new DeclarationFault("tables", $"{string.Join(" and ", names)} are the same table: call it by one name"));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
     {

@@ -107,6 +107,17 @@ public sealed class MisfitTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_table_by_two_names_is_a_clear_error()
+    {
+        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
+        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}" }, new { kind = "memo", table = "public.notes", text = "MEMO {title}" });
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.EndsWith("- notes and public.notes are the same table: call it by one name", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Partitions_that_cannot_be_compared_are_a_clear_error()
     {
         await _database.Execute("CREATE TABLE tenants (id uuid PRIMARY KEY); CREATE TABLE notes (id int PRIMARY KEY, tenant int, title text)");
