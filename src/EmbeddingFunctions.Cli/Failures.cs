@@ -58,6 +58,8 @@ internal static class Failures
         ActivityFailedException { InnerException: { } cause } => Explain(cause),
         RemoteHostException remote => (remote.Message, remote.IsUsage ? ExitCode.Usage : ExitCode.Failed),
         SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
+        PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
+            ("Somebody works on one of the rows and was not waited for: the same command again does what is left.", ExitCode.Failed),
         PostgresException refused => ($"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}", ExitCode.Failed),
         NpgsqlException or TimeoutException => ($"The database cannot be reached: {e.Message}.{CheckDatabase}", ExitCode.Failed),
         _ => ($"A fault of this program, please report it: {e.GetType().Name}: {Clean(e.Message)}\n{e.StackTrace}", ExitCode.Failed),

@@ -101,14 +101,15 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
     [Fact]
     public async Task Of_two_that_wait_for_each_others_rows_it_is_never_the_application_that_Postgres_ends()
     {
-        foreach (var title in new[] { "locked", "slow" })
+        // In whatever order they are written, a slow one comes before the locked.
+        foreach (var title in new[] { "slow", "slow", "locked", "slow", "slow" })
         {
             await Workspace.Item(Repository, title);
         }
 
         await Database.Execute(
             $"""
-            CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$;
+            CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.03); RETURN NEW; END $$;
             CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE OF embedding_rule ON issues FOR EACH ROW WHEN (NEW.title = 'slow') EXECUTE FUNCTION slowly();
             """);
         await using var application = await Database.Source.OpenConnectionAsync();

@@ -77,7 +77,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
         }
 
         await Claim(token, item: 2);
-        await _database.Execute("UPDATE embedding_flights SET token = $1 WHERE key = (SELECT max(key) FROM embedding_flights)", token);
+        await _database.Execute("UPDATE embedding_flights SET token = $1 WHERE key = (SELECT key FROM embedding_flights ORDER BY key DESC LIMIT 1)", token);
         await transaction.CommitAsync();
 
         Assert.Single(await late);
