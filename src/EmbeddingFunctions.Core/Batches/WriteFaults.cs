@@ -6,12 +6,9 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Whose fault a refused write is.</summary>
 internal static class WriteFaults
 {
-    // Where in the server an error arose: it tells a trigger's RAISE of 42501 from a privilege that is missing for all rows.
-    private const string RaisedByCode = "exec_stmt_raise";
-
-    /// <summary>The row's: a constraint, a trigger's own error whatever its code, a value out of range or too large.</summary>
+    /// <summary>The row's: a constraint, a value out of range or too large, what a trigger raises unless it speaks of the server.</summary>
     public static bool IsOfARow(PostgresException e) =>
-        !IsPassing(e) && (e.SqlState is ['2', '2' or '3', ..] or ['4', '4', ..] or ['5', '4', ..] or ['P', '0', ..] || e.Routine == RaisedByCode);
+        !IsPassing(e) && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)));
 
     /// <summary>Somebody else works on a row and does not come to an end.</summary>
     public static bool IsLocked(PostgresException e) => e.SqlState == PostgresErrorCodes.LockNotAvailable;
@@ -25,4 +22,10 @@ internal static class WriteFaults
             SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
                 or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
         };
+
+    // Where in the server an error arose tells a trigger's RAISE of 42501 from a privilege that is missing for all rows.
+    private static bool IsRaised(PostgresException e) => e.Routine == "exec_stmt_raise";
+
+    // Connections, transactions that may only read, resources, operators, the system, Postgres itself.
+    private static bool IsOfTheServer(PostgresException e) => e.SqlState[..2] is "08" or "25" or "28" or "3D" or "53" or "57" or "58" or "XX";
 }
