@@ -49,6 +49,37 @@ public sealed class QueueStormTests : QueueTest
         }
     }
 
+    [Fact]
+    public async Task Texts_that_are_edited_while_a_migration_queues_them_are_queued_as_they_were_edited()
+    {
+        await Database.Execute("INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, 10) n");
+        await Database.Execute("UPDATE embedding_queue SET content = 'old', taken_at = clock_timestamp()");
+        await using var other = await Database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        // In the middle of them, in whatever direction the migration goes.
+        await using (var hold = new NpgsqlCommand("SELECT 1 FROM embedding_queue WHERE record_id = (SELECT id::text FROM sessions WHERE title = 'session 5') FOR UPDATE", other))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        var migration = Migrate("sessions");
+        await WaitForLocks([migration]);
+        var edits = Enumerable.Range(1, 10).Where(n => n != 5).Select(n => Database.Execute($"UPDATE sessions SET title = 'edited {n}' WHERE title = 'session {n}'")).ToList();
+        await WaitForLocks([migration, .. edits]);
+        await transaction.CommitAsync();
+        await Task.WhenAll([migration, .. edits]);
+
+        Assert.Equal(10, await Database.Ask<long>("SELECT count(*) FROM sessions s JOIN embedding_queue q ON q.record_id = s.id::text AND q.content = s.title"));
+    }
+
+    // Until all that are not done wait for somebody.
+    private async Task WaitForLocks(Task[] work)
+    {
+        while (await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") < work.Count(task => !task.IsCompleted))
+        {
+        }
+    }
+
     // Each in a transaction of its own; one that was refused is the test's failure.
     private static async Task Repeat(Func<Task> work, CancellationToken over)
     {

@@ -39,16 +39,25 @@ internal static class QueueShape
 
     /// <summary>
     /// Declares the table, queues what is pending, as an older system's migration did, and asks again for what was refused before it was declared.
+    /// What is queued is locked, so that no edit comes between the reading of a text and the writing of its queue row; who edits an item at this
+    /// moment queues it himself.
     /// </summary>
     public static IReadOnlyList<string> Fill(string corpus, BoundTable table) =>
     [
         Target(corpus, table),
         $"""
+        WITH items AS MATERIALIZED (
+            SELECT {table.Id} AS key, {Content(table)} AS content{OfOwner(table, ", t.user_id")}
+            FROM   {table.Table} t
+            WHERE  {table.Pending} AND {Content(table)} ~ '\S'
+            AND    NOT EXISTS (
+                SELECT FROM embedding_queue q
+                WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND (q.content = {Content(table)} OR q.status = 'pending' AND q.taken_at IS NULL))
+            FOR    NO KEY UPDATE OF t SKIP LOCKED
+        )
         INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
-        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", t.user_id")}, clock_timestamp()
-        FROM   {table.Table} t
-        CROSS  JOIN LATERAL (SELECT {(table.Queue == QueuedText.Content ? table.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(t.*)")} AS content) text
-        WHERE  {table.Pending} AND text.content ~ '\S'
+        SELECT {Sql.Literal(table.DeclaredName)}, key, content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", user_id")}, clock_timestamp()
+        FROM   items
         ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
         WHERE  embedding_queue.content <> EXCLUDED.content AND NOT (embedding_queue.status = 'pending' AND embedding_queue.taken_at IS NULL)
         """,
@@ -89,6 +98,9 @@ internal static class QueueShape
         "integer" => Number("integer", int.MinValue, int.MaxValue),
         _ => "q.record_id::text",
     };
+
+    private static string Content(BoundTable table) =>
+        table.Queue == QueuedText.Content ? table.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(t.*)";
 
     private static string Number(string type, long least, long most) =>
         $"CASE WHEN q.record_id::text ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN q.record_id::text::numeric BETWEEN {least} AND {most} THEN q.record_id::text::{type} END END";
