@@ -26,9 +26,7 @@ internal sealed class RedisFlowStore(RedisConnection redis) : IFlowStore
 
     private async Task<KeptFlow?> Ask(string script, string provider, RedisValue[] values, CancellationToken cancellation)
     {
-        // Sent whole each time: a server that has forgotten a script known by its hash would fail a call.
-        object[] arguments = [script, 1, (RedisKey)$"embedding-flow:{provider}", .. values];
-        var answer = await redis.Ask(database => database.ExecuteAsync("EVAL", arguments), cancellation);
+        var answer = await redis.Ask(database => database.ScriptEvaluateAsync(script, [$"embedding-flow:{provider}"], values), cancellation);
         if (answer is null)
         {
             return null;

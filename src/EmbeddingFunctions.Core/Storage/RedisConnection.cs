@@ -65,19 +65,20 @@ internal sealed class RedisConnection : IDisposable
         }
     }
 
-    // A user's name is known to newer clients only; the one that some feeds have knows the password alone.
     private static ConfigurationOptions Options(Uri url)
     {
-        var user = url.UserInfo.Split(':', 2);
-        var options = ConfigurationOptions.Parse(
-            user[0].Length > 0 ? $"{url.Host}:{Port(url)},user={Uri.UnescapeDataString(user[0])}" : $"{url.Host}:{Port(url)}", ignoreUnknown: true);
-        options.Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null;
-        options.Ssl = url.Scheme == "rediss";
-        options.DefaultDatabase = int.TryParse(url.AbsolutePath.Trim('/'), out var number) ? number : null;
-        options.AbortOnConnectFail = false;
-        options.ConnectTimeout = 2_000;
-        options.ClientName = "embeddings";
-        return options;
+        var credentials = url.UserInfo.Split(':', 2);
+        return new ConfigurationOptions
+        {
+            EndPoints = { { url.Host, Port(url) } },
+            User = credentials[0].Length > 0 ? Uri.UnescapeDataString(credentials[0]) : null,
+            Password = credentials.Length > 1 ? Uri.UnescapeDataString(credentials[1]) : null,
+            Ssl = url.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(url.AbsolutePath.Trim('/'), out var number) ? number : null,
+            AbortOnConnectFail = false,
+            ConnectTimeout = 2_000,
+            ClientName = "embeddings",
+        };
     }
 
     private static int Port(Uri url) => url.Port > 0 ? url.Port : 6_379;

@@ -1,17 +1,13 @@
 using EmbeddingFunctions.Cli.Tests;
+using EmbeddingFunctions.Faults.Harness;
 using EmbeddingFunctions.Testing;
-using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Faults.Providers;
 
 /// <summary>Several real processes before one provider: what one learns of it, all know.</summary>
 public sealed class SharedProviderTests : FaultTest
 {
-    // A database of its own on the tests' Redis.
-    private const int Own = 8;
-
-    private static readonly Uri _redis = new(Environment.GetEnvironmentVariable("TEST_REDIS_URL")
-        ?? throw new InvalidOperationException("TEST_REDIS_URL is not set: run './run test', which provides a server, or set it too."));
+    private static readonly OwnRedis _redis = new(8);
 
     public static TheoryData<bool> Stores => [false, true];
 
@@ -101,9 +97,9 @@ public sealed class SharedProviderTests : FaultTest
     public async Task F54_A_Redis_that_stops_to_answer_in_the_middle_leaves_the_limit_kept()
     {
         await Fill(8, 80);
-        using var proxy = new TcpProxy(_redis.Host, _redis.Port);
+        using var proxy = new TcpProxy(OwnRedis.Host, OwnRedis.Port);
         var settings = await Settings(redis: true);
-        var workers = await StartAll(3, new Dictionary<string, string>(settings) { ["REDIS_URL"] = $"redis://127.0.0.1:{proxy.Port}/{Own}" });
+        var workers = await StartAll(3, new Dictionary<string, string>(settings) { ["REDIS_URL"] = _redis.UrlAt($"127.0.0.1:{proxy.Port}") });
         await Fake.WaitForRequestsAsync(20);
         proxy.IsBlackHole = true;
         await AllEnd(workers, 0);
@@ -125,9 +121,8 @@ public sealed class SharedProviderTests : FaultTest
         var settings = new Dictionary<string, string> { ["EMBEDDING_REQUESTS_PER_MINUTE"] = "1200" };
         if (redis)
         {
-            using var connection = await ConnectionMultiplexer.ConnectAsync($"{_redis.Host}:{_redis.Port}");
-            await connection.GetDatabase(Own).ExecuteAsync("FLUSHDB");
-            settings["REDIS_URL"] = $"{_redis.GetLeftPart(UriPartial.Authority)}/{Own}";
+            await _redis.Clear();
+            settings["REDIS_URL"] = _redis.Url;
         }
 
         return settings;

@@ -1,0 +1,29 @@
+using StackExchange.Redis;
+
+namespace EmbeddingFunctions.Faults.Harness;
+
+/// <summary>One numbered database of the tests' Redis, so that emptying it concerns no other test.</summary>
+internal sealed class OwnRedis(int database)
+{
+    private static readonly Uri _server = new(Environment.GetEnvironmentVariable("TEST_REDIS_URL")
+        ?? throw new InvalidOperationException("TEST_REDIS_URL is not set: run './run test', which provides a server, or set it too."));
+
+    public static string Host => _server.Host;
+
+    public static int Port => _server.Port;
+
+    public string Url => UrlAt(_server.Authority);
+
+    public string UrlAt(string authority) => $"redis://{authority}/{database}";
+
+    public Task Clear() => Do(server => server.FlushDatabaseAsync(database));
+
+    public static Task ForgetScripts() => Do(server => server.ScriptFlushAsync());
+
+    private static async Task Do(Func<IServer, Task> action)
+    {
+        var options = new ConfigurationOptions { EndPoints = { { _server.Host, _server.Port } }, AllowAdmin = true };
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
+        await action(connection.GetServers()[0]);
+    }
+}
