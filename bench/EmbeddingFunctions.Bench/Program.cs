@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Bench;
 using EmbeddingFunctions.Bench.Backfill;
+using EmbeddingFunctions.Bench.Local;
 using EmbeddingFunctions.Bench.Memory;
 using EmbeddingFunctions.Bench.Planning;
 using EmbeddingFunctions.Bench.Provider;
@@ -36,6 +37,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("writes", WritesBenchmark.Run),
     ("planning", PlanningBenchmark.Run),
     ("sharing", SharingBenchmark.Run),
+    ("local", LocalBenchmark.Run),
 };
 foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))
 {

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Local;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,7 +19,7 @@ internal sealed class Session : IAsyncDisposable
     private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded, Action<IServiceCollection>? services)
     {
         (Settings, _database, _embedded) = (settings, database, embedded);
-        var all = new ServiceCollection().AddEmbeddings(settings, database);
+        var all = new ServiceCollection().AddEmbeddings(settings, database, () => new MiniLmModel());
         services?.Invoke(all);
         _services = all.BuildServiceProvider();
     }
@@ -39,7 +40,7 @@ internal sealed class Session : IAsyncDisposable
         settings = adjust?.Invoke(settings) ?? settings;
         var isLeftAlone = hasDatabase && settings.Database is null;
         CorpusFile.Load(settings.CorporaFile);
-        output.Note($"Provider: {Describe(settings)} ({settings.ProviderReason}).");
+        output.Note($"Provider: {settings.ProviderName}, {settings.DefaultModel} ({settings.ProviderReason}).");
         var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
         output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({(isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own")})")}.");
@@ -60,8 +61,4 @@ internal sealed class Session : IAsyncDisposable
             await _embedded.DisposeAsync();
         }
     }
-
-    private static string Describe(EmbeddingSettings settings) => settings.Provider == ProviderChoice.Local
-        ? "local, lexical vectors for trying out"
-        : $"{settings.BaseUrl?.Authority ?? "OpenAI"}, {settings.Model}";
 }

@@ -26,8 +26,12 @@ public static class EmbeddingServices
     /// <param name="services">Where to.</param>
     /// <param name="settings">Read by <see cref="SettingsReader"/>.</param>
     /// <param name="database">The database to work on.</param>
-    public static IServiceCollection AddEmbeddings(this IServiceCollection services, EmbeddingSettings settings, NpgsqlDataSource database) =>
+    /// <param name="localModel">Makes the local model, in the hosts that carry it; called if the settings choose it.</param>
+    /// <exception cref="SettingsException">The settings choose the local model, and there is none.</exception>
+    public static IServiceCollection AddEmbeddings(
+        this IServiceCollection services, EmbeddingSettings settings, NpgsqlDataSource database, Func<ILocalModel>? localModel = null) =>
         services
+            .AddLocalModel(settings, localModel)
             .AddSingleton(settings)
             .AddSingleton(database)
             .AddSingleton(CorpusFile.Load(settings.CorporaFile))
@@ -41,6 +45,11 @@ public static class EmbeddingServices
             .AddRuns()
             .AddReports()
             .AddHttp();
+
+    private static IServiceCollection AddLocalModel(this IServiceCollection services, EmbeddingSettings settings, Func<ILocalModel>? model) =>
+        settings is not { Provider: ProviderChoice.Local, IsEnabled: true } ? services
+        : model is null ? throw new SettingsException([settings.NoLocalModel])
+        : services.AddSingleton(_ => model()).AddSingleton<ITextWindow>(s => s.GetRequiredService<ILocalModel>());
 
     private static IServiceCollection AddStorage(this IServiceCollection services, EmbeddingSettings settings) =>
         (settings.RedisUrl is { } url ? services.AddSingleton(s => new RedisConnection(url, s.GetRequiredService<TimeProvider>())) : services)
@@ -59,7 +68,7 @@ public static class EmbeddingServices
                 ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()), s.GetRequiredService<RateLimits>(), s.GetRequiredService<IReadOnlyList<IFlowStore>>(),
                 s.GetRequiredService<TimeProvider>()))
             .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
-            .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
+            .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
 
     // The best first; this process's own memory is never away.
     private static IReadOnlyList<IFlowStore> FlowStores(IServiceProvider services)
@@ -70,15 +79,15 @@ public static class EmbeddingServices
     }
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.
-    private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ProviderGate gate, TimeProvider time)
+    private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ILocalModel? localModel, ProviderGate gate, TimeProvider time)
     {
         if (!settings.IsEnabled)
         {
             return new DisabledEmbeddingGenerator();
         }
 
-        var asked = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
-        if (settings.Provider == ProviderChoice.Local)
+        var asked = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings, localModel));
+        if (!settings.IsRemote)
         {
             return asked;
         }
@@ -96,7 +105,7 @@ public static class EmbeddingServices
 
     private static IVectorCache Cache(IServiceProvider services)
     {
-        if (services.GetRequiredService<EmbeddingSettings>().Provider == ProviderChoice.Local)
+        if (!services.GetRequiredService<EmbeddingSettings>().IsRemote)
         {
             return new NoVectorCache();
         }
@@ -116,7 +125,7 @@ public static class EmbeddingServices
             .AddSingleton<TextEmbedder>()
             .AddSingleton(s => new PaidOnce(
                 s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
-                s.GetRequiredService<EmbeddingSettings>().Provider == ProviderChoice.Local ? null : s.GetRequiredService<SingleFlight>(), s.GetRequiredService<TimeProvider>()))
+                s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null, s.GetRequiredService<TimeProvider>()))
             .AddSingleton<BatchEmbedder>()
             .AddSingleton<QueueIntake>()
             .AddSingleton(s => new QueueRows(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>()))

@@ -14,7 +14,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _folder = await EmbeddedFolder.Create();
-        _program = new Program(_folder.Path).Set("EMBEDDING_PROVIDER", "local");
+        _program = new Program(_folder.Path);
     }
 
     public Task DisposeAsync()

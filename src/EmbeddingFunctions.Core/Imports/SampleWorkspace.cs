@@ -3,12 +3,12 @@ namespace EmbeddingFunctions.Imports;
 /// <summary>A small hand-written workspace of three repositories, for the demo.</summary>
 public static class SampleWorkspace
 {
-    /// <summary>Titles of items that have relatives among the others.</summary>
+    /// <summary>Titles of items whose nearest other item is about the same matter in other words: the two share none but stop words.</summary>
     public static IReadOnlyList<string> Questions { get; } =
     [
-        "Checkout hangs after applying a coupon",
-        "Uploading large photos in a review fails",
-        "Flaky integration test on CI: order import",
+        "Basket contents vanish once a visitor logs in",
+        "Night theme is illegible",
+        "Program quits as soon as it is opened",
     ];
 
     /// <returns>Its items as JSON lines.</returns>

@@ -18,11 +18,15 @@ internal static class ProviderFactory
     private static readonly TimeSpan _longestCall = TimeSpan.FromSeconds(60);
 
     /// <param name="settings">They name the provider.</param>
+    /// <param name="localModel">Used where they name it.</param>
     /// <param name="longestCall">How long one call may take, 60 s unless said otherwise.</param>
-    public static IEmbeddingGenerator<string, Embedding<float>> Create(EmbeddingSettings settings, TimeSpan? longestCall = null) =>
-        settings.Provider == ProviderChoice.Local
-            ? new LocalEmbeddingGenerator(StandardDimensions)
-            : new OpenAiEmbeddingGenerator(Client(settings), settings.Model, new Redaction(settings), longestCall ?? _longestCall);
+    public static IEmbeddingGenerator<string, Embedding<float>> Create(
+        EmbeddingSettings settings, ILocalModel? localModel = null, TimeSpan? longestCall = null) => settings.Provider switch
+        {
+            ProviderChoice.Local => localModel ?? throw new SettingsException([settings.NoLocalModel]),
+            ProviderChoice.Lexical => new LexicalEmbeddingGenerator(StandardDimensions),
+            _ => new OpenAiEmbeddingGenerator(Client(settings), settings.Model, new Redaction(settings), longestCall ?? _longestCall),
+        };
 
     private static OpenAIClient Client(EmbeddingSettings settings)
     {

@@ -50,7 +50,7 @@ public sealed class DryRun
             }
         }
 
-        var isFree = _settings.Provider == ProviderChoice.Local;
+        var isFree = !_settings.IsRemote;
         var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
         return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2));
     }

@@ -6,8 +6,14 @@ namespace EmbeddingFunctions.Settings;
 /// <summary>Everything that can be set from outside; <see cref="SettingsReader"/> is the one place that reads it.</summary>
 public sealed record EmbeddingSettings
 {
-    /// <summary>The name under which the local provider's vectors are kept, so that no other model's ever mix with them.</summary>
-    public const string LocalModel = "local-lexical-1";
+    /// <summary>The sentence model that the provider <c>local</c> runs in its own process.</summary>
+    public const string LocalModel = "all-MiniLM-L6-v2";
+
+    /// <summary>Of that model's vectors; a wider corpus gets them filled up with zeros.</summary>
+    public const int LocalDimensions = 384;
+
+    /// <summary>The name of the provider <c>lexical</c>'s vectors: to be changed together with anything that changes one.</summary>
+    public const string LexicalModel = "lexical-1";
 
     /// <summary>What is answered to whoever asks for a run where none may be.</summary>
     public const string Disabled = "EMBEDDING_ENABLED is false: nothing is embedded until it is true again.";
@@ -65,7 +71,41 @@ public sealed record EmbeddingSettings
     public FaultPoint? FaultPoint { get; init; }
 
     /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
-    public string ModelFor(Corpus corpus) => Provider == ProviderChoice.Local ? LocalModel : corpus.Model ?? Model;
+    public string ModelFor(Corpus corpus) => OwnModel ?? corpus.Model ?? Model;
+
+    /// <summary>Which model embeds the corpora that declare none.</summary>
+    public string DefaultModel => OwnModel ?? Model;
+
+    /// <summary>Whether the provider is another's server: calls are paid for, limited, and may fail. Otherwise vectors are made in this process.</summary>
+    public bool IsRemote => Provider == ProviderChoice.OpenAi;
+
+    /// <summary>The provider for people: the server's name, or what makes the vectors in this process.</summary>
+    public string ProviderName => Provider switch
+    {
+        ProviderChoice.Local => "local",
+        ProviderChoice.Lexical => "lexical (hashed words, for trials)",
+        _ => BaseUrl?.Authority ?? "OpenAI",
+    };
+
+    /// <returns>Why the model cannot embed the corpus, or null.</returns>
+    public string? MisfitOf(Corpus corpus) =>
+        Provider == ProviderChoice.Local && corpus.Dimensions < LocalDimensions ? TooFewForLocal(corpus.Dimensions) : null;
+
+    public static string TooFewForLocal(int dimensions) =>
+        $"the local model {LocalModel} makes {LocalDimensions} dimensions, which do not fit into {dimensions}: "
+        + $"declare {LocalDimensions} or more, or set EMBEDDING_PROVIDER=lexical, which makes vectors of any width";
+
+    // In this process there is one, whatever a corpus declares.
+    private string? OwnModel => Provider switch
+    {
+        ProviderChoice.Local => LocalModel,
+        ProviderChoice.Lexical => LexicalModel,
+        _ => null,
+    };
+
+    /// <summary>What is told where the host does not carry the local model.</summary>
+    internal string NoLocalModel => $"The provider is local ({ProviderReason}), but this host does not carry the local model: "
+        + "set OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or EMBEDDING_PROVIDER=lexical to try out without a model.";
 
     /// <exception cref="SettingsException">Nothing may be embedded.</exception>
     public void DemandEnabled()
@@ -86,6 +126,12 @@ public sealed record EmbeddingSettings
 
 public enum ProviderChoice
 {
+    /// <summary>OpenAI, Azure OpenAI or a compatible server.</summary>
     OpenAi,
+
+    /// <summary>A sentence model in this process, in the hosts that carry it.</summary>
     Local,
+
+    /// <summary>Hashed words in this process: no model, any width, for tests and bulk trials.</summary>
+    Lexical,
 }

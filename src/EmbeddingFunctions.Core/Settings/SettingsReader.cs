@@ -35,7 +35,7 @@ public static class SettingsReader
         var (provider, reason) = Provider(configuration, apiKey, azure ?? openAi, errors);
         if (provider == ProviderChoice.OpenAi && apiKey is null && azure is null && (openAi is null || !ServerUrl.IsLoopback(openAi)))
         {
-            errors.Add("OPENAI_API_KEY is not set: set it, or EMBEDDING_PROVIDER=local to try out without a provider.");
+            errors.Add("OPENAI_API_KEY is not set: set it, or EMBEDDING_PROVIDER=local to embed in this process, without a key.");
         }
 
         var settings = new EmbeddingSettings
@@ -129,8 +129,10 @@ public static class SettingsReader
                 return (ProviderChoice.OpenAi, "EMBEDDING_PROVIDER=openai");
             case "local":
                 return (ProviderChoice.Local, "EMBEDDING_PROVIDER=local");
+            case "lexical":
+                return (ProviderChoice.Lexical, "EMBEDDING_PROVIDER=lexical");
             case { } other:
-                errors.Add($"EMBEDDING_PROVIDER is '{other}'; it takes openai or local.");
+                errors.Add($"EMBEDDING_PROVIDER is '{other}'; it takes openai, local or lexical.");
                 return (ProviderChoice.Local, "");
             default:
                 return server is not null ? (ProviderChoice.OpenAi, "a base URL is set")

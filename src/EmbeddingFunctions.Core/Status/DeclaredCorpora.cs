@@ -38,7 +38,7 @@ public sealed class DeclaredCorpora
         foreach (var corpus in asked)
         {
             var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-            var found = CorpusBinder.Faults(corpus, tables);
+            var found = CorpusBinder.Faults(corpus, tables, _settings);
             // Of the shipped corpora a database mostly holds one.
             if (tables.Count == 0 && name is null && _settings.CorporaFile is null)
             {

@@ -90,7 +90,7 @@ public sealed class Doctor
     {
         // Looked up anew: the tables may have changed since this process bound them.
         var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        var bound = CorpusBinder.Bind(corpus, tables, _settings.ModelFor(corpus));
+        var bound = CorpusBinder.Bind(corpus, tables, _settings);
         await _corpora.Get(corpus.Name, cancellation);
         return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorColumnType} by {bound.Model}";
     }

@@ -17,9 +17,9 @@ public sealed class ProviderCheck
         (_gate, _provider, _settings) = (gate, provider, settings);
 
     /// <summary>What is known; the provider is asked nothing.</summary>
-    public Task<ProviderStanding> Standing(Corpus corpus, CancellationToken cancellation) => _settings.Provider == ProviderChoice.Local
-        ? Task.FromResult(new ProviderStanding(EmbeddingSettings.LocalModel, ProviderStanding.Open, null, null))
-        : _gate.Standing(_settings.ModelFor(corpus), cancellation);
+    public Task<ProviderStanding> Standing(Corpus corpus, CancellationToken cancellation) => _settings.IsRemote
+        ? _gate.Standing(_settings.ModelFor(corpus), cancellation)
+        : Task.FromResult(new ProviderStanding(_settings.ModelFor(corpus), ProviderStanding.Open, null, null));
 
     /// <exception cref="ProviderException">It is known to refuse all calls.</exception>
     public async Task DemandNotStopped(Corpus corpus, CancellationToken cancellation)
@@ -42,14 +42,14 @@ public sealed class ProviderCheck
 
         var model = _settings.ModelFor(corpus);
         var reply = await _provider.GenerateAsync(["doctor"], new() { ModelId = model, Dimensions = corpus.Dimensions }, cancellation);
-        return $"{(_settings.Provider == ProviderChoice.Local ? "local (lexical, for trying out)" : _settings.BaseUrl?.Host ?? "OpenAI")}, {model}, {reply[0].Vector.Length} dimensions";
+        return $"{_settings.ProviderName}, {model}, {reply[0].Vector.Length} dimensions";
     }
 
     /// <summary>Asks for one vector whatever is known: if it comes, all processes go on.</summary>
     /// <inheritdoc cref="Ask"/>
     public async Task<string> Resume(Corpus corpus, CancellationToken cancellation)
     {
-        if (_settings.Provider != ProviderChoice.Local)
+        if (_settings.IsRemote)
         {
             await _gate.Resume(_settings.ModelFor(corpus));
         }

@@ -2,12 +2,13 @@ using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Texts;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.</summary>
-internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time)
+internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time, ITextWindow? window = null)
 {
     private const string FindMigrated =
         """
@@ -56,7 +57,7 @@ internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database,
     public async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation)
     {
         var tables = await catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        return CorpusBinder.Bind(corpus, tables, settings.ModelFor(corpus));
+        return CorpusBinder.Bind(corpus, tables, settings, window);
     }
 
     private async Task DemandMigrated(BoundCorpus corpus, CancellationToken cancellation)

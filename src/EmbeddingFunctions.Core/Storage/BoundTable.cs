@@ -5,7 +5,7 @@ using EmbeddingFunctions.Texts;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.</summary>
-internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable found, string model, string row = BoundTable.StandardRow)
+internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable found, string model, ITextWindow? window = null, string row = BoundTable.StandardRow)
 {
     private const string StandardRow = "t.";
 
@@ -27,7 +27,7 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     public const string IgnoredMarks = $"{IgnoredPrefix}%";
 
     /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
-    public BoundTable WithRow(string name) => new(corpus, table, found, model, name);
+    public BoundTable WithRow(string name) => new(corpus, table, found, model, window, name);
 
     public string Kind => table.Kind;
 
@@ -59,6 +59,9 @@ internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable fo
     public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table));
 
     public LongText LongText => table.LongText;
+
+    /// <summary>What the model reads of a text; null: all that a request may hold.</summary>
+    public ITextWindow? Window => window;
 
     public int MaxCharacters => corpus.MaxCharacters;
 

@@ -1,5 +1,7 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Storage;
 
@@ -9,11 +11,12 @@ internal static class CorpusBinder
     internal static readonly string[] KeyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
 
     /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
-    /// <param name="model">The provider's model, part of the rule.</param>
+    /// <param name="settings">They choose the model, which is part of the rule.</param>
+    /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
     /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
-    public static BoundCorpus Bind(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, string model)
+    public static BoundCorpus Bind(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings, ITextWindow? window = null)
     {
-        var faults = Faults(corpus, tables);
+        var faults = Faults(corpus, tables, settings);
         if (faults.Count > 0)
         {
             var hint = tables.Count == 0 && SampleTables.Of(corpus) is not null
@@ -21,14 +24,18 @@ internal static class CorpusBinder
             throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}{hint}");
         }
 
-        var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model));
+        var model = settings.ModelFor(corpus);
+        var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model, window));
         return new BoundCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
     }
 
     /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>
-    public static IReadOnlyList<DeclarationFault> Faults(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>
-        corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
-            .Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+    public static IReadOnlyList<DeclarationFault> Faults(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings) =>
+        CheckModel(corpus, settings).Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
+            ).Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+
+    private static IEnumerable<DeclarationFault> CheckModel(Corpus corpus, EmbeddingSettings settings) =>
+        settings.MisfitOf(corpus) is { } misfit ? [new DeclarationFault("dimensions", misfit)] : [];
 
     // Kinds that share a table must exclude each other, which is looked at by the table's name.
     private static IEnumerable<DeclarationFault> CheckNames(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>

@@ -11,10 +11,12 @@ internal sealed class Program
 
     private static readonly string[] _settings = ["FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "CORPORA_FILE"];
 
+    private static readonly string[] _choices = ["EMBEDDING_PROVIDER", "OPENAI_BASE_URL", "OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"];
+
     private readonly Dictionary<string, string> _environment = [];
     private readonly string? _folder;
 
-    /// <summary>Without any setting, in a folder of the test's.</summary>
+    /// <summary>In a folder of the test's, without any setting but the lexical provider, until the test chooses another.</summary>
     public Program(string folder) => _folder = folder;
 
     /// <summary>On a test's database, with the fake as provider and limits that are never reached.</summary>
@@ -67,6 +69,12 @@ internal sealed class Program
             RedirectStandardError = true,
         };
         Clean(start);
+        // Without a key a person gets the local model, whose loading each test would wait for.
+        if (!_choices.Any(_environment.ContainsKey))
+        {
+            start.Environment["EMBEDDING_PROVIDER"] = "lexical";
+        }
+
         foreach (var (name, value) in _environment)
         {
             start.Environment[name] = value;

@@ -54,6 +54,7 @@ public sealed class SettingsReaderTests
 
     [Theory]
     [InlineData("local", Key, "https://llm.example/v1", ProviderChoice.Local, "EMBEDDING_PROVIDER=local")]
+    [InlineData("lexical", Key, null, ProviderChoice.Lexical, "EMBEDDING_PROVIDER=lexical")]
     [InlineData("OpenAI", Key, null, ProviderChoice.OpenAi, "EMBEDDING_PROVIDER=openai")]
     [InlineData(null, Key, null, ProviderChoice.OpenAi, "OPENAI_API_KEY is set")]
     [InlineData(null, null, "http://localhost:1234/v1", ProviderChoice.OpenAi, "a base URL is set")]
@@ -228,7 +229,8 @@ public sealed class SettingsReaderTests
     {
         var corpus = new Corpus { Name = "notes", Dimensions = 16, Tables = [], Model = "the-corpus-s-own" };
 
-        Assert.Equal("local-lexical-1", Read(("EMBEDDING_MODEL", "m")).ModelFor(corpus));
+        Assert.Equal("all-MiniLM-L6-v2", Read(("EMBEDDING_MODEL", "m")).ModelFor(corpus));
+        Assert.Equal("lexical-1", Read(("EMBEDDING_MODEL", "m"), ("EMBEDDING_PROVIDER", "lexical")).ModelFor(corpus));
         Assert.Equal("the-corpus-s-own", Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus));
         Assert.Equal("m", Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus with { Model = null }));
     }

@@ -23,7 +23,7 @@ public sealed class DoctorTests
         Assert.Matches($@"^Postgres \d+\.\d+.*, {database.Name} on 127\.0\.0\.1:\d+$", findings[0].Message);
         Assert.Matches(@"^pgvector \d+\.\d+", findings[1].Message);
         Assert.Equal("issues, pull_requests, discussions: vector(384) by text-embedding-3-small", findings[2].Message);
-        Assert.Equal("127.0.0.1, text-embedding-3-small, 384 dimensions", findings[4].Message);
+        Assert.Equal($"{new Uri(fake.BaseUrl).Authority}, text-embedding-3-small, 384 dimensions", findings[4].Message);
         Assert.Equal(1, fake.RequestCount);
     }
 
@@ -114,14 +114,14 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task The_local_provider_says_what_it_is()
+    public async Task The_lexical_provider_says_what_it_is()
     {
         await using var database = await TestDatabase.Empty();
         await using var fake = await FakeOpenAi.StartAsync();
 
-        var finding = (await Examine(database.Source, fake, settings => settings with { Provider = ProviderChoice.Local }))[^1];
+        var finding = (await Examine(database.Source, fake, settings => settings with { Provider = ProviderChoice.Lexical }))[^1];
 
-        Assert.Equal("local (lexical, for trying out), local-lexical-1, 384 dimensions", finding.Message);
+        Assert.Equal("lexical (hashed words, for trials), lexical-1, 384 dimensions", finding.Message);
         Assert.Equal(0, fake.RequestCount);
     }
 

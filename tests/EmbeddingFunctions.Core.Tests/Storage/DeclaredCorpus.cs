@@ -16,13 +16,13 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
 
     /// <param name="database">Where its tables are.</param>
     /// <param name="declaration">One corpus, as the corpora file has it.</param>
-    /// <param name="model">Null: the local provider's; else a model that is never called.</param>
+    /// <param name="model">Null: the lexical provider's; else a model that is never called.</param>
     public DeclaredCorpus(NpgsqlDataSource database, object declaration, string? model = null)
     {
         File.WriteAllText(_file, JsonSerializer.Serialize(new { corpora = new[] { declaration } }));
         var settings = new EmbeddingSettings
         {
-            Provider = model is null ? ProviderChoice.Local : ProviderChoice.OpenAi,
+            Provider = model is null ? ProviderChoice.Lexical : ProviderChoice.OpenAi,
             ProviderReason = "test",
             ApiKey = "sk-never-sent",
             Model = model ?? "",

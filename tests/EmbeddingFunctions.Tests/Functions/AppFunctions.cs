@@ -18,7 +18,7 @@ internal static class AppFunctions
     /// <summary>What the app registers, on a database that is never asked.</summary>
     public static ServiceProvider Services()
     {
-        var settings = SettingsReader.Read(new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build());
+        var settings = new EmbeddingSettings { Provider = ProviderChoice.Lexical, ProviderReason = "test" };
         return new ServiceCollection().AddEmbeddings(settings, Database.Open("Host=127.0.0.1;Port=1")).BuildServiceProvider();
     }
 

@@ -65,7 +65,7 @@ public sealed class Migrator
     }
 
     private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation) =>
-        CorpusBinder.Bind(corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), _settings.ModelFor(corpus));
+        CorpusBinder.Bind(corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), _settings);
 
     private async Task Probe(BoundCorpus corpus, CancellationToken cancellation)
     {

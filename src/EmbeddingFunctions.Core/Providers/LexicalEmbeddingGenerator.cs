@@ -1,18 +1,16 @@
+using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Providers;
 
 /// <summary>
-/// Embeddings computed in this process, without a network, for trying out and for tests. They are lexical: texts that share words
+/// Embeddings computed in this process, without a model or a network, for tests and bulk trials. They are lexical: texts that share words
 /// or parts of words are near each other, and nothing of what the words mean is understood.
 /// </summary>
 /// <remarks>The same text has the same vector on every machine. Scripts written without spaces are compared by runs of 3 to 5 characters.</remarks>
-internal sealed class LocalEmbeddingGenerator(int dimensions) : IEmbeddingGenerator<string, Embedding<float>>
+internal sealed class LexicalEmbeddingGenerator(int dimensions) : IEmbeddingGenerator<string, Embedding<float>>
 {
-    /// <summary>To be changed together with anything that changes a vector.</summary>
-    public const string Model = "local-lexical-1";
-
-    private readonly EmbeddingGeneratorMetadata _metadata = new("local", null, Model, Positive(dimensions));
+    private readonly EmbeddingGeneratorMetadata _metadata = new("lexical", null, EmbeddingSettings.LexicalModel, Positive(dimensions));
 
     /// <summary>Usage counts words, which a model's tokenizer would split further.</summary>
     /// <exception cref="ArgumentException">A text is empty.</exception>
@@ -23,7 +21,7 @@ internal sealed class LocalEmbeddingGenerator(int dimensions) : IEmbeddingGenera
     {
         ArgumentNullException.ThrowIfNull(values);
         var length = Positive(options?.Dimensions ?? dimensions);
-        var features = new LocalFeatures();
+        var features = new LexicalFeatures();
         var words = 0L;
         var embeddings = new GeneratedEmbeddings<Embedding<float>>();
         foreach (var text in values)
@@ -33,7 +31,7 @@ internal sealed class LocalEmbeddingGenerator(int dimensions) : IEmbeddingGenera
             var vector = new float[length];
             words += features.AddTo(vector, text);
             ScaleToUnit(vector, text);
-            embeddings.Add(new Embedding<float>(vector) { ModelId = Model });
+            embeddings.Add(new Embedding<float>(vector) { ModelId = EmbeddingSettings.LexicalModel });
         }
 
         embeddings.Usage = new UsageDetails { InputTokenCount = words, TotalTokenCount = words };
@@ -65,7 +63,7 @@ internal sealed class LocalEmbeddingGenerator(int dimensions) : IEmbeddingGenera
         if (squares == 0)
         {
             // Every feature met its opposite, which few dimensions make possible.
-            vector[(int)(LocalFeatures.Hash(text) % (uint)vector.Length)] = 1;
+            vector[(int)(LexicalFeatures.Hash(text) % (uint)vector.Length)] = 1;
             return;
         }
 

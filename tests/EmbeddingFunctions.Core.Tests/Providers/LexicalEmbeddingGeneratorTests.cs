@@ -4,7 +4,7 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Core.Tests.Providers;
 
-public sealed class LocalEmbeddingGeneratorTests
+public sealed class LexicalEmbeddingGeneratorTests
 {
     private const string Text = "Checkout hangs after applying a coupon";
 
@@ -39,7 +39,7 @@ public sealed class LocalEmbeddingGeneratorTests
     [Fact]
     public async Task A_text_has_the_same_vector_in_any_company()
     {
-        var together = await new LocalEmbeddingGenerator(64).GenerateAsync(["One", Text, "Three", Text]);
+        var together = await new LexicalEmbeddingGenerator(64).GenerateAsync(["One", Text, "Three", Text]);
 
         var alone = await EmbedAsync(64, Text);
         Assert.Equal(alone, together[1].Vector.ToArray());
@@ -66,7 +66,7 @@ public sealed class LocalEmbeddingGeneratorTests
     [Fact]
     public async Task Few_dimensions_cancel_features_but_never_all_of_a_text()
     {
-        var embeddings = await new LocalEmbeddingGenerator(1).GenerateAsync(Enumerable.Range(0, 2_000).Select(n => $"{n:x}"));
+        var embeddings = await new LexicalEmbeddingGenerator(1).GenerateAsync(Enumerable.Range(0, 2_000).Select(n => $"{n:x}"));
 
         Assert.All(embeddings, embedding => Assert.Equal(1, Math.Abs(embedding.Vector.Span[0])));
     }
@@ -74,7 +74,7 @@ public sealed class LocalEmbeddingGeneratorTests
     [Fact]
     public async Task Options_may_ask_for_other_dimensions()
     {
-        var embeddings = await new LocalEmbeddingGenerator(8).GenerateAsync([Text], new EmbeddingGenerationOptions { Dimensions = 16 });
+        var embeddings = await new LexicalEmbeddingGenerator(8).GenerateAsync([Text], new EmbeddingGenerationOptions { Dimensions = 16 });
 
         Assert.Equal(await EmbedAsync(16, Text), embeddings[0].Vector.ToArray());
     }
@@ -83,14 +83,14 @@ public sealed class LocalEmbeddingGeneratorTests
     [InlineData(0)]
     [InlineData(-1)]
     public void Dimensions_below_one_are_refused(int dimensions) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => new LocalEmbeddingGenerator(dimensions));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new LexicalEmbeddingGenerator(dimensions));
 
     [Fact]
     public async Task An_empty_text_is_refused() =>
         await Assert.ThrowsAsync<ArgumentException>(async () => await EmbedAsync(8, ""));
 
     [Fact]
-    public async Task No_texts_give_no_vectors() => Assert.Empty(await new LocalEmbeddingGenerator(8).GenerateAsync([]));
+    public async Task No_texts_give_no_vectors() => Assert.Empty(await new LexicalEmbeddingGenerator(8).GenerateAsync([]));
 
     [Theory]
     [InlineData("CHECKOUT hangs, after applying a coupon!")]
@@ -129,7 +129,7 @@ public sealed class LocalEmbeddingGeneratorTests
     public async Task A_look_up_in_the_sample_finds_the_same_matter()
     {
         var items = Sample().ToList();
-        var embeddings = await new LocalEmbeddingGenerator(384).GenerateAsync(items.Select(item => item.Text));
+        var embeddings = await new LexicalEmbeddingGenerator(384).GenerateAsync(items.Select(item => item.Text));
         var vectors = items.Zip(embeddings).ToDictionary(pair => pair.First.Key, pair => pair.Second.Vector.ToArray());
 
         var missed = SameMatter.Where(group => !group.Contains(Nearest(group[0], vectors))).Select(group => group[0]).ToList();
@@ -140,26 +140,26 @@ public sealed class LocalEmbeddingGeneratorTests
     [Fact]
     public async Task Usage_and_model_are_filled_in()
     {
-        var embeddings = await new LocalEmbeddingGenerator(8).GenerateAsync([Text, "!!!"]);
+        var embeddings = await new LexicalEmbeddingGenerator(8).GenerateAsync([Text, "!!!"]);
 
         Assert.Equal(6 + 1, embeddings.Usage?.InputTokenCount);
-        Assert.All(embeddings, embedding => Assert.Equal("local-lexical-1", embedding.ModelId));
+        Assert.All(embeddings, embedding => Assert.Equal("lexical-1", embedding.ModelId));
     }
 
     [Fact]
     public void Services_are_the_metadata_and_the_generator_itself()
     {
-        using var generator = new LocalEmbeddingGenerator(384);
+        using var generator = new LexicalEmbeddingGenerator(384);
 
         var metadata = generator.GetService<EmbeddingGeneratorMetadata>();
-        Assert.Equal((LocalEmbeddingGenerator.Model, 384), (metadata?.DefaultModelId, metadata?.DefaultModelDimensions));
-        Assert.Same(generator, generator.GetService<LocalEmbeddingGenerator>());
+        Assert.Equal(("lexical-1", 384), (metadata?.DefaultModelId, metadata?.DefaultModelDimensions));
+        Assert.Same(generator, generator.GetService<LexicalEmbeddingGenerator>());
         Assert.Null(generator.GetService<string>());
         Assert.Null(generator.GetService(typeof(EmbeddingGeneratorMetadata), "key"));
     }
 
     private static async Task<float[]> EmbedAsync(int dimensions, string text) =>
-        (await new LocalEmbeddingGenerator(dimensions).GenerateAsync([text]))[0].Vector.ToArray();
+        (await new LexicalEmbeddingGenerator(dimensions).GenerateAsync([text]))[0].Vector.ToArray();
 
     private static double Similarity(float[] one, float[] other) => one.Zip(other, (a, b) => (double)a * b).Sum();
 
@@ -168,7 +168,7 @@ public sealed class LocalEmbeddingGeneratorTests
 
     private static IEnumerable<(string Key, string Text)> Sample()
     {
-        using var stream = typeof(LocalEmbeddingGenerator).Assembly.GetManifestResourceStream("sample-workspace.jsonl")!;
+        using var stream = typeof(LexicalEmbeddingGenerator).Assembly.GetManifestResourceStream("sample-workspace.jsonl")!;
         using var reader = new StreamReader(stream);
         while (reader.ReadLine() is { } line)
         {

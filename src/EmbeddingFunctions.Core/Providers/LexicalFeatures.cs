@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Providers;
 /// Adds a text's words, pairs of neighbouring words and runs of 3 to 5 characters to a vector, each at the place and with the sign
 /// that its hash gives. One text at a time.
 /// </summary>
-internal sealed class LocalFeatures
+internal sealed class LexicalFeatures
 {
     private const float WordWeight = 1f;
     private const float PairWeight = 0.5f;
