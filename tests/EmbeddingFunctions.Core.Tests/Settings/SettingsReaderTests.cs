@@ -225,7 +225,7 @@ public sealed class SettingsReaderTests
     }
 
     [Fact]
-    public void Vectors_of_the_local_provider_go_by_its_own_name_whatever_the_model()
+    public void Vectors_that_are_made_in_the_process_go_by_their_own_model_whatever_is_set()
     {
         var corpus = new Corpus { Name = "notes", Dimensions = 16, Tables = [], Model = "the-corpus-s-own" };
 
