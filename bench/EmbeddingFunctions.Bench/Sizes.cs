@@ -9,7 +9,8 @@ namespace EmbeddingFunctions.Bench;
 /// <param name="LocalTexts">Long texts for the local model; ten times as many short ones.</param>
 /// <param name="Steady">How long the use of a limit is counted.</param>
 /// <param name="Runs">Medians are of so many runs.</param>
-internal sealed record Sizes(int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int LocalTexts, TimeSpan Steady, int Runs)
+internal sealed record Sizes(
+    int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int LocalTexts, TimeSpan Steady, int Runs)
 {
     public static readonly Sizes Full = new(20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, 400, TimeSpan.FromSeconds(60), 3);
 

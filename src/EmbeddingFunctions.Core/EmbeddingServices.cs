@@ -46,8 +46,9 @@ public static class EmbeddingServices
             .AddReports()
             .AddHttp();
 
-    private static IServiceCollection AddLocalModel(this IServiceCollection services, EmbeddingSettings settings, Func<ILocalModel>? model) =>
-        settings is not { Provider: ProviderChoice.Local, IsEnabled: true } ? services
+    private static IServiceCollection AddLocalModel(
+        this IServiceCollection services, EmbeddingSettings settings, Func<ILocalModel>? model) =>
+        settings.Provider != ProviderChoice.Local || (model is null && !settings.IsEnabled) ? services
         : model is null ? throw new SettingsException([settings.NoLocalModel])
         : services.AddSingleton(_ => model()).AddSingleton<ITextWindow>(s => s.GetRequiredService<ILocalModel>());
 
@@ -68,7 +69,9 @@ public static class EmbeddingServices
                 ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()), s.GetRequiredService<RateLimits>(), s.GetRequiredService<IReadOnlyList<IFlowStore>>(),
                 s.GetRequiredService<TimeProvider>()))
             .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
-            .AddSingleton(s => Provider(s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<ProviderGate>(), s.GetRequiredService<TimeProvider>()));
+            .AddSingleton(s => Provider(
+                s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<ProviderGate>(),
+                s.GetRequiredService<TimeProvider>()));
 
     // The best first; this process's own memory is never away.
     private static IReadOnlyList<IFlowStore> FlowStores(IServiceProvider services)
@@ -79,7 +82,8 @@ public static class EmbeddingServices
     }
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.
-    private static IEmbeddingGenerator<string, Embedding<float>> Provider(EmbeddingSettings settings, ILocalModel? localModel, ProviderGate gate, TimeProvider time)
+    private static IEmbeddingGenerator<string, Embedding<float>> Provider(
+        EmbeddingSettings settings, ILocalModel? localModel, ProviderGate gate, TimeProvider time)
     {
         if (!settings.IsEnabled)
         {
@@ -125,7 +129,8 @@ public static class EmbeddingServices
             .AddSingleton<TextEmbedder>()
             .AddSingleton(s => new PaidOnce(
                 s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
-                s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null, s.GetRequiredService<TimeProvider>()))
+                s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null,
+                s.GetRequiredService<TimeProvider>()))
             .AddSingleton<BatchEmbedder>()
             .AddSingleton<QueueIntake>()
             .AddSingleton(s => new QueueRows(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>()))

@@ -17,7 +17,8 @@ public sealed class MiniLmModel : ILocalModel
     // A piece is a byte at least.
     private const int SurelyRead = WordPieces.Window - 2;
 
-    private readonly EmbeddingGeneratorMetadata _metadata = new("local", null, EmbeddingSettings.LocalModel, EmbeddingSettings.LocalDimensions);
+    private readonly EmbeddingGeneratorMetadata _metadata =
+        new("local", null, EmbeddingSettings.LocalModel, EmbeddingSettings.LocalDimensions);
     private readonly Lazy<WordPieces> _pieces = new();
     private readonly Lazy<Network> _network = new(Load);
     private readonly SemaphoreSlim _cores = new(Environment.ProcessorCount);
@@ -25,7 +26,7 @@ public sealed class MiniLmModel : ILocalModel
     public string Cut(string text) =>
         System.Text.Encoding.UTF8.GetByteCount(text) <= SurelyRead ? text : text[.._pieces.Value.Read(text).End];
 
-    /// <summary>Vectors of length 1, filled up with zeros where more than 384 dimensions are asked for. Usage counts the model's word pieces.</summary>
+    /// <summary>Vectors of length 1, filled up with zeros beyond 384 dimensions. Usage counts the model's word pieces.</summary>
     /// <exception cref="ArgumentException">A text is empty.</exception>
     /// <exception cref="ProviderException">Fewer than 384 dimensions are asked for, or the model cannot run on this machine.</exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
@@ -114,10 +115,13 @@ public sealed class MiniLmModel : ILocalModel
         {
             return new Network();
         }
-        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException or OnnxRuntimeException)
+        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException
+            or BadImageFormatException or FileNotFoundException or OnnxRuntimeException)
         {
             var reason = (e.InnerException ?? e).Message;
-            throw new ProviderException(ProviderFault.Configuration, $"the local model cannot run on this machine ({reason}): set OPENAI_API_KEY, or EMBEDDING_PROVIDER=lexical", e);
+            throw new ProviderException(
+                ProviderFault.Configuration,
+                $"the local model cannot run on this machine ({reason}): set OPENAI_API_KEY, or EMBEDDING_PROVIDER=lexical", e);
         }
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace EmbeddingFunctions.Local;
 
-/// <summary>The model itself: from word pieces to unit vectors. May be used by many threads at once; each run keeps one core busy.</summary>
+/// <summary>The model itself: from word pieces to unit vectors. Many threads may use it at once; a run keeps one core busy.</summary>
 internal sealed class Network : IDisposable
 {
     public const int Dimensions = 384;

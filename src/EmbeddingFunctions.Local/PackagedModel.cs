@@ -19,6 +19,7 @@ internal static class PackagedModel
     /// <returns>The word pieces, one a line.</returns>
     public static Stream Vocabulary() => Open("vocab.txt");
 
-    private static Stream Open(string file) => Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, $"{Package}.dll")).GetManifestResourceStream($"{Package}.Resources.{file}")
+    private static Stream Open(string file) =>
+        Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, $"{Package}.dll")).GetManifestResourceStream($"{Package}.Resources.{file}")
         ?? throw new FileNotFoundException($"The package {Package} does not hold {file}.");
 }

@@ -13,7 +13,8 @@ public sealed partial class DemoTests
         var program = new Program(folder.Path).Set("EMBEDDING_PROVIDER", "");
         await using (var running = program.Start("demo"))
         {
-            var first = (await running.Ended(TimeSpan.FromMinutes(2))).Exits(0).Says("Provider: local, all-MiniLM-L6-v2 (neither a key nor a base URL is set)");
+            var first = (await running.Ended(TimeSpan.FromMinutes(2))).Exits(0)
+                .Says("Provider: local, all-MiniLM-L6-v2 (neither a key nor a base URL is set)");
             Assert.Contains("Result:             Done", first.Out, StringComparison.Ordinal);
             Assert.Equal(3, CoveredPattern().Count(first.Out));
             Assert.Equal(9, SimilarPattern().Count(first.Out) - 3);

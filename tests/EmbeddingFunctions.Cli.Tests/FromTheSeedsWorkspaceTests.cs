@@ -120,7 +120,8 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
     [Fact]
     public async Task Keys_by_their_old_names_are_not_read_and_it_says_which_to_set()
     {
-        var program = new Program(Path.GetTempPath()).Set("DATABASE_URL", Database.ConnectionString).Set("EMBEDDING_API_BASE_URL", Fake.BaseUrl).Set("EMBEDDING_PROVIDER", "")
+        var program = new Program(Path.GetTempPath()).Set("DATABASE_URL", Database.ConnectionString).Set("EMBEDDING_API_BASE_URL", Fake.BaseUrl)
+            .Set("EMBEDDING_PROVIDER", "")
             .Set("EMBEDDING_SCHEDULER_INTERVAL_MINUTES", "360");
         foreach (var name in new[] { "VITE_OPENAI_API_KEY", "VITE_SUPABASE_URL", "VITE_SUPABASE_ANON_KEY", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY" })
         {

@@ -27,6 +27,15 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void The_local_model_is_carried_by_the_command_line_alone()
+    {
+        var carriers = Directory.GetFiles(Directory.GetParent(Core())!.FullName, "*.csproj", SearchOption.AllDirectories)
+            .Where(project => File.ReadAllText(project).Contains("EmbeddingFunctions.Local.csproj", StringComparison.Ordinal))
+            .Select(Path.GetFileName);
+        Assert.Equal(["EmbeddingFunctions.Cli.csproj"], carriers);
+    }
+
+    [Fact]
     public void One_class_reads_the_settings()
     {
         var source = Directory.GetParent(Core())!.FullName;

@@ -6,7 +6,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Local.Tests;
 
-/// <summary>What the demo shows: the nearest item is about the same matter and shares no content word with the one that was looked up.</summary>
+/// <summary>The demo's look-ups: the nearest item is about the same matter and shares no content word with the one looked up.</summary>
 [Collection(SharedModel.Collection)]
 public sealed partial class DemoLookUpsTests(SharedModel shared) : IAsyncLifetime
 {
@@ -15,8 +15,8 @@ public sealed partial class DemoLookUpsTests(SharedModel shared) : IAsyncLifetim
         .. """
            a about after again all also am an and any are as at be because been before being both but by can cannot could did do does doing
            down during each few for from further had has have having he her here hers him his how i if in into is it its itself just me more
-           most my no nor not now of off on once only or other our ours out over own s same she should so some such t than that the their them
-           then there these they this those through to too under until up us very was we were what when where which while who whom why will
+           most my no nor not now of off on once only or other our ours out over own s same she should so some such t than that the their
+           them then there these they this those through to too under until up us very was we were what when where which while who whom why will
            with would you your yours
            """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries),
     ];
@@ -48,7 +48,10 @@ public sealed partial class DemoLookUpsTests(SharedModel shared) : IAsyncLifetim
             found.Add(similar[1].Title);
         }
 
-        Assert.Equal(["My cart is emptied when I sign in", "Dark mode: several texts are unreadable", "5.2.0 closes immediately at startup on Pixel 6"], found);
+        Assert.Equal(
+            ["My cart is emptied when I sign in", "Dark mode: several texts are unreadable",
+                "5.2.0 closes immediately at startup on Pixel 6"],
+            found);
     }
 
     // Words of title and body; of two forms of a word, as upload and uploads, one is made.
@@ -60,7 +63,8 @@ public sealed partial class DemoLookUpsTests(SharedModel shared) : IAsyncLifetim
     {
         using var reader = new StreamReader(SampleWorkspace.Open());
         return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)
-            .ToDictionary(item => item.GetProperty("title").GetString()!, item => $"{item.GetProperty("title")} {item.GetProperty("body")}");
+            .Select(item => (Title: $"{item.GetProperty("title")}", Body: $"{item.GetProperty("body")}"))
+            .ToDictionary(item => item.Title, item => $"{item.Title} {item.Body}");
     }
 
     [GeneratedRegex("[a-z0-9]+")]

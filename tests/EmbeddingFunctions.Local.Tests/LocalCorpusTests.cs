@@ -30,8 +30,10 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
 
         await product.MigrateAndRun();
 
-        Assert.Equal([null, " and more".Length, null], (await _database.Rows("SELECT embedding_truncated FROM notes ORDER BY id")).Select(row => row[0]));
-        Assert.Equal(1, await _database.Ask<double>("SELECT 1 - (a.embedding <=> b.embedding) FROM notes a, notes b WHERE a.id = 1 AND b.id = 2"), 1e-6);
+        var leftOut = (await _database.Rows("SELECT embedding_truncated FROM notes ORDER BY id")).Select(row => row[0]);
+        Assert.Equal([null, " and more".Length, null], leftOut);
+        var distance = await _database.Ask<double>("SELECT a.embedding <=> b.embedding FROM notes a, notes b WHERE a.id = 1 AND b.id = 2");
+        Assert.Equal(0, distance, 1e-6);
     }
 
     [Fact]
@@ -69,7 +71,8 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
 
         await product.MigrateAndRun();
 
-        var vector = (await _database.Ask<string>("SELECT embedding::text FROM notes"))!.Trim('[', ']').Split(',').Select(float.Parse).ToArray();
+        var written = await _database.Ask<string>("SELECT embedding::text FROM notes");
+        var vector = written!.Trim('[', ']').Split(',').Select(float.Parse).ToArray();
         var own = await shared.Embed("Order confirmation e-mail arrives hours late");
         Assert.All(vector[384..], value => Assert.Equal(0, value));
         Assert.True(SharedModel.Cosine(own, vector[..384]) >= 0.9999);
@@ -81,12 +84,15 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
         await using var product = Notes(dimensions: 256);
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => product.Migrate());
-        var finding = Assert.Single(await product.Get<Doctor>().Examine([product.Corpus], default), finding => finding.Subject == "corpus notes");
+        var findings = await product.Get<Doctor>().Examine([product.Corpus], default);
+        var finding = Assert.Single(findings, finding => finding.Subject == "corpus notes");
         var file = CorpusFile.Examine(product.Get<EmbeddingSettings>().CorporaFile);
         var fault = Assert.Single((await product.Get<DeclaredCorpora>().Check(file, null, default)).Faults);
 
-        const string Told = "the local model all-MiniLM-L6-v2 makes 384 dimensions, which do not fit into 256: declare 384 or more, or set EMBEDDING_PROVIDER=lexical";
-        Assert.All(new[] { error.Message, finding.Message, fault.Message }, message => Assert.Contains(Told, message, StringComparison.Ordinal));
+        const string Told = "the local model all-MiniLM-L6-v2 makes 384 dimensions, which do not fit into 256: "
+            + "declare 384 or more, or set EMBEDDING_PROVIDER=lexical";
+        string[] messages = [error.Message, finding.Message, fault.Message];
+        Assert.All(messages, message => Assert.Contains(Told, message, StringComparison.Ordinal));
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname LIKE 'embedding%'"));
     }
 
@@ -113,14 +119,22 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
         var error = Assert.Throws<SettingsException>(() => new ServiceCollection().AddEmbeddings(settings, _database.Source));
         new ServiceCollection().AddEmbeddings(settings with { IsEnabled = false }, _database.Source);
 
-        Assert.Contains("The provider is local (neither a key nor a base URL is set), but this host does not carry the local model", error.Message, StringComparison.Ordinal);
-        Assert.Contains("set OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or EMBEDDING_PROVIDER=lexical", error.Message, StringComparison.Ordinal);
+        const string Told = "The provider is local (neither a key nor a base URL is set), but this host does not carry the local model";
+        Assert.Contains(Told, error.Message, StringComparison.Ordinal);
+        Assert.Contains("set OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or EMBEDDING_PROVIDER=lexical", error.Message,
+            StringComparison.Ordinal);
     }
 
-    private LocalProduct Notes(int dimensions = 384, string longText = "truncate", object? chunks = null, ProviderChoice provider = ProviderChoice.Local) => new(
-        _database, shared.Model,
-        chunks is null
-            ? new { name = "notes", dimensions, maxCharacters = 100_000, tables = new[] { new { kind = "note", table = "notes", text = "{body}", longText } } }
-            : new { name = "notes", dimensions, maxCharacters = 100_000, tables = new[] { new { kind = "note", table = "notes", text = "{body}", longText, chunks } } },
-        provider);
+    private LocalProduct Notes(
+        int dimensions = 384, string longText = "truncate", object? chunks = null, ProviderChoice provider = ProviderChoice.Local)
+    {
+        var table = new Dictionary<string, object> { ["kind"] = "note", ["table"] = "notes", ["text"] = "{body}", ["longText"] = longText };
+        if (chunks is not null)
+        {
+            table["chunks"] = chunks;
+        }
+
+        var declaration = new { name = "notes", dimensions, maxCharacters = 100_000, tables = new[] { table } };
+        return new LocalProduct(_database, shared.Model, declaration, provider);
+    }
 }

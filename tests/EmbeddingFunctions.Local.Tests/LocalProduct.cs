@@ -18,7 +18,8 @@ internal sealed class LocalProduct : IAsyncDisposable
 
     /// <param name="declaration">One corpus, as the corpora file has it; null: the shipped ones.</param>
     /// <param name="model">Only borrowed: disposing of the product leaves it.</param>
-    public LocalProduct(TestDatabase database, MiniLmModel model, object? declaration = null, ProviderChoice provider = ProviderChoice.Local)
+    public LocalProduct(
+        TestDatabase database, MiniLmModel model, object? declaration = null, ProviderChoice provider = ProviderChoice.Local)
     {
         if (declaration is not null)
         {
@@ -36,7 +37,8 @@ internal sealed class LocalProduct : IAsyncDisposable
 
     public Task Migrate(bool withSampleTables = false) => Get<Migrator>().Migrate(Corpus, withSampleTables, null, CancellationToken.None);
 
-    public Task<RunOutcome> Run() => Get<InProcessEngine>().Run(new RunRequest(Corpus.Name, [], Concurrency: 2), null, CancellationToken.None);
+    public Task<RunOutcome> Run() =>
+        Get<InProcessEngine>().Run(new RunRequest(Corpus.Name, [], Concurrency: 2), null, CancellationToken.None);
 
     public async Task MigrateAndRun()
     {
@@ -58,7 +60,8 @@ internal sealed class LocalProduct : IAsyncDisposable
     {
         public string Cut(string text) => model.Cut(text);
 
-        public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<string> values, EmbeddingGenerationOptions? options, CancellationToken cancellation) =>
+        public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
+            IEnumerable<string> values, EmbeddingGenerationOptions? options, CancellationToken cancellation) =>
             model.GenerateAsync(values, options, cancellation);
 
         public object? GetService(Type serviceType, object? serviceKey) => model.GetService(serviceType, serviceKey);

@@ -44,7 +44,8 @@ public sealed class MiniLmModelTests(SharedModel shared)
     [Fact]
     public async Task A_text_has_the_same_vector_alone_and_in_any_batch()
     {
-        var texts = Enumerable.Range(0, 70).Select(n => string.Join(' ', Enumerable.Repeat($"word {n}", 1 + (n * n % 130)))).Append(Late).ToList();
+        var texts = Enumerable.Range(0, 70)
+            .Select(n => string.Join(' ', Enumerable.Repeat($"word {n}", 1 + (n * n % 130)))).Append(Late).ToList();
 
         var together = await shared.Embed(texts);
         var reversed = await shared.Embed(Enumerable.Reverse(texts));
@@ -92,7 +93,8 @@ public sealed class MiniLmModelTests(SharedModel shared)
     }
 
     [Fact]
-    public async Task An_empty_text_is_a_mistake_of_the_caller() => await Assert.ThrowsAsync<ArgumentException>(() => shared.Embed(["a", ""]));
+    public async Task An_empty_text_is_a_mistake_of_the_caller() =>
+        await Assert.ThrowsAsync<ArgumentException>(() => shared.Embed(["a", ""]));
 
     [Fact]
     public async Task No_texts_give_no_vectors() => Assert.Empty(await shared.Embed([]));

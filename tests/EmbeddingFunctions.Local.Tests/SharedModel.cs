@@ -12,7 +12,8 @@ public sealed class SharedModel : IDisposable
     public async Task<float[]> Embed(string text) => (await Embed([text]))[0];
 
     public async Task<IReadOnlyList<float[]>> Embed(IEnumerable<string> texts, int? dimensions = null) =>
-        (await Model.GenerateAsync(texts, new EmbeddingGenerationOptions { Dimensions = dimensions })).Select(embedding => embedding.Vector.ToArray()).ToList();
+        (await Model.GenerateAsync(texts, new EmbeddingGenerationOptions { Dimensions = dimensions }))
+            .Select(embedding => embedding.Vector.ToArray()).ToList();
 
     public static double Cosine(float[] a, float[] b) => a.Zip(b, (x, y) => (double)x * y).Sum() / (Length(a) * Length(b));
 

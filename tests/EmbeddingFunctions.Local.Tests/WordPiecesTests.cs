@@ -17,11 +17,11 @@ public sealed class WordPiecesTests
     [InlineData("[SEP]", "[ sep ]")]
     [InlineData("line\r\n\tbreak", "line break")]
     public void Texts_are_split_as_the_model_was_trained(string text, string pieces) =>
-        Assert.Equal($"[CLS] {pieces} [SEP]", string.Join(' ', _pieces.Read(text).Pieces.Select(piece => _vocabulary[piece])));
+        Assert.Equal($"[CLS] {pieces} [SEP]", Names(_pieces.Read(text).Pieces));
 
     [Fact]
     public void A_word_of_more_than_a_hundred_letters_is_one_unknown_piece() =>
-        Assert.Equal("[CLS] [UNK] [SEP]", string.Join(' ', _pieces.Read(new string('a', 100_000)).Pieces.Select(piece => _vocabulary[piece])));
+        Assert.Equal("[CLS] [UNK] [SEP]", Names(_pieces.Read(new string('a', 100_000)).Pieces));
 
     [Fact]
     public void A_text_is_read_up_to_the_window_and_ends_with_its_last_word()
@@ -66,6 +66,8 @@ public sealed class WordPiecesTests
         Assert.Same(longest, model.Cut(longest));
         Assert.Equal(longest, model.Cut($"{longest} and more"));
     }
+
+    private static string Names(int[] pieces) => string.Join(' ', pieces.Select(piece => _vocabulary[piece]));
 
     private static string[] Vocabulary()
     {

@@ -3,7 +3,7 @@ using EmbeddingFunctions.Imports;
 
 namespace EmbeddingFunctions.Bench.Data;
 
-/// <summary>Texts of the sample workspace's own sentences, all different, the same in every run: as many word pieces as real ones have.</summary>
+/// <summary>Texts of the sample workspace's sentences, all different, the same in every run: as many word pieces as real ones.</summary>
 internal static class Prose
 {
     private static readonly string[] _words = ReadWords();
@@ -21,6 +21,7 @@ internal static class Prose
         using var reader = new StreamReader(SampleWorkspace.Open());
         return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => JsonDocument.Parse(line).RootElement)
-            .SelectMany(item => $"{item.GetProperty("title")} {item.GetProperty("body")}".Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToArray();
+            .Select(item => $"{item.GetProperty("title")} {item.GetProperty("body")}")
+            .SelectMany(text => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToArray();
     }
 }

@@ -36,7 +36,8 @@ internal sealed record ItemText(string Hash, IReadOnlyList<string> Parts, IReadO
         return Single(text, table.Rule) with
         {
             Problem = read.Length < text.Length
-                ? $"the text is too long: the model reads its first {NormalizedText.Characters(read):N0} characters and not the {LeftOutOf(text, read):N0} after them; shorten it, or declare its longText as truncate or chunk"
+                ? $"the text is too long: the model reads its first {NormalizedText.Characters(read):N0} characters and not the "
+                    + $"{LeftOutOf(text, read):N0} after them; shorten it, or declare its longText as truncate or chunk"
                 : tokens <= TokenEstimate.MaxInput ? null
                 : $"the text is too long: about {tokens:N0} tokens, of which the model takes {TokenEstimate.MaxInput:N0}; shorten it, or declare its longText as truncate or chunk",
         };
@@ -46,7 +47,8 @@ internal sealed record ItemText(string Hash, IReadOnlyList<string> Parts, IReadO
     {
         var chunks = TextChunks.Of(text, sizes.MaxTokens, sizes.OverlapTokens);
         var parts = chunks.Select(chunk => Read(table, chunk.Text)).ToList();
-        return new ItemText(table.Rule.FingerprintOfParts(text), parts, chunks, chunks.Zip(parts, (chunk, part) => LeftOutOf(chunk.Text, part)).Sum());
+        var leftOut = chunks.Zip(parts, (chunk, part) => LeftOutOf(chunk.Text, part)).Sum();
+        return new ItemText(table.Rule.FingerprintOfParts(text), parts, chunks, leftOut);
     }
 
     private static string Read(BoundTable table, string text) => table.Window?.Cut(text) ?? text;

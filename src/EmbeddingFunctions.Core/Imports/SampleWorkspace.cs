@@ -3,7 +3,7 @@ namespace EmbeddingFunctions.Imports;
 /// <summary>A small hand-written workspace of three repositories, for the demo.</summary>
 public static class SampleWorkspace
 {
-    /// <summary>Titles of items whose nearest other item is about the same matter in other words: the two share none but stop words.</summary>
+    /// <summary>Titles of items whose nearest other item is about the same matter and shares no word with them but stop words.</summary>
     public static IReadOnlyList<string> Questions { get; } =
     [
         "Basket contents vanish once a visitor logs in",

@@ -3,5 +3,8 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Providers;
 
-/// <summary>A model in this process, called <see cref="Settings.EmbeddingSettings.LocalModel"/>; a host that carries it gives it to <see cref="EmbeddingServices"/>.</summary>
+/// <summary>
+/// A model in this process, called <see cref="Settings.EmbeddingSettings.LocalModel"/>; a host that carries it gives it to
+/// <see cref="EmbeddingServices"/>.
+/// </summary>
 public interface ILocalModel : IEmbeddingGenerator<string, Embedding<float>>, ITextWindow;

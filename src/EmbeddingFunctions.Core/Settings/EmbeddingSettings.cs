@@ -76,7 +76,7 @@ public sealed record EmbeddingSettings
     /// <summary>Which model embeds the corpora that declare none.</summary>
     public string DefaultModel => OwnModel ?? Model;
 
-    /// <summary>Whether the provider is another's server: calls are paid for, limited, and may fail. Otherwise vectors are made in this process.</summary>
+    /// <summary>Whether the provider is a server, whose calls are paid for and limited, and not this process.</summary>
     public bool IsRemote => Provider == ProviderChoice.OpenAi;
 
     /// <summary>The provider for people: the server's name, or what makes the vectors in this process.</summary>
@@ -103,7 +103,7 @@ public sealed record EmbeddingSettings
         _ => null,
     };
 
-    /// <summary>What is told where the host does not carry the local model.</summary>
+    /// <summary>The message where the host does not carry the local model.</summary>
     internal string NoLocalModel => $"The provider is local ({ProviderReason}), but this host does not carry the local model: "
         + "set OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or EMBEDDING_PROVIDER=lexical to try out without a model.";
 

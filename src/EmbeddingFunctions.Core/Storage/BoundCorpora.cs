@@ -8,7 +8,9 @@ using Npgsql;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.</summary>
-internal sealed class BoundCorpora(CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time, ITextWindow? window = null)
+internal sealed class BoundCorpora(
+    CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time,
+    ITextWindow? window = null)
 {
     private const string FindMigrated =
         """

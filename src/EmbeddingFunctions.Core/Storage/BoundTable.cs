@@ -5,7 +5,8 @@ using EmbeddingFunctions.Texts;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.</summary>
-internal sealed class BoundTable(Corpus corpus, CorpusTable table, FoundTable found, string model, ITextWindow? window = null, string row = BoundTable.StandardRow)
+internal sealed class BoundTable(
+    Corpus corpus, CorpusTable table, FoundTable found, string model, ITextWindow? window = null, string row = BoundTable.StandardRow)
 {
     private const string StandardRow = "t.";
 

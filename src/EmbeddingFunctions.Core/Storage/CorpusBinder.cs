@@ -14,7 +14,8 @@ internal static class CorpusBinder
     /// <param name="settings">They choose the model, which is part of the rule.</param>
     /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
     /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
-    public static BoundCorpus Bind(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings, ITextWindow? window = null)
+    public static BoundCorpus Bind(
+        Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings, ITextWindow? window = null)
     {
         var faults = Faults(corpus, tables, settings);
         if (faults.Count > 0)
@@ -30,8 +31,10 @@ internal static class CorpusBinder
     }
 
     /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>
-    public static IReadOnlyList<DeclarationFault> Faults(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings) =>
-        CheckModel(corpus, settings).Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
+    public static IReadOnlyList<DeclarationFault> Faults(
+        Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings) =>
+        CheckModel(corpus, settings)
+            .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
             ).Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
 
     private static IEnumerable<DeclarationFault> CheckModel(Corpus corpus, EmbeddingSettings settings) =>

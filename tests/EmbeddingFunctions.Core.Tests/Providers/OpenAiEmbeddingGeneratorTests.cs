@@ -314,7 +314,8 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
         BaseUrl = new Uri(fake.BaseUrl + "/"),
     };
 
-    private IEmbeddingGenerator<string, Embedding<float>> Generator(TimeSpan longestCall) => ProviderFactory.Create(Settings(_fake), longestCall: longestCall);
+    private IEmbeddingGenerator<string, Embedding<float>> Generator(TimeSpan longestCall) =>
+        ProviderFactory.Create(Settings(_fake), longestCall: longestCall);
 
     private Task<GeneratedEmbeddings<Embedding<float>>> Generate(params string[] texts) => Generate(TimeSpan.FromSeconds(30), texts);
 

@@ -100,7 +100,9 @@ public sealed class MisfitTests : IAsyncLifetime
             ["is_live"] = new("boolean", -1, false, "v"),
         });
 
-        var faults = CorpusBinder.Faults(new() { Name = "notes", Dimensions = 16, Tables = [table] }, new Dictionary<string, FoundTable> { ["notes"] = found }, new() { Provider = ProviderChoice.Lexical, ProviderReason = "test" });
+        var faults = CorpusBinder.Faults(
+            new() { Name = "notes", Dimensions = 16, Tables = [table] }, new Dictionary<string, FoundTable> { ["notes"] = found },
+            new() { Provider = ProviderChoice.Lexical, ProviderReason = "test" });
 
         Assert.Equal(
             ["note: the column notes.is_live is a virtual one, which no index can hold; make it STORED", "note: the column notes.made is a virtual one, which no index can hold; make it STORED"],
