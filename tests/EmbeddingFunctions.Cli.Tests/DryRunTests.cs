@@ -26,7 +26,8 @@ public sealed class DryRunTests : ProgramTest
         Assert.Equal(done.Number("total"), predicted.Number("items"));
         Assert.Equal(Fake.RequestCount, predicted.Number("requests"));
         Assert.Equal(Fake.PaidInputCount, predicted.Number("inputs"));
-        Assert.InRange(predicted.Number("tokens"), done.Number("tokens") / 2, done.Number("tokens") * 2);
+        Assert.Equal(done.Number("tokens"), predicted.Number("tokens"));
+        Assert.True(predicted.Json.GetProperty("areTokensExact").GetBoolean());
         Assert.True(predicted.Json.GetProperty("dollars").GetDecimal() > 0);
     }
 

@@ -20,6 +20,8 @@ public sealed class WorkspaceDataTests : ProgramTest
         Assert.Equal((Items, Items, 0), (first.Number("total"), first.Number("embedded"), first.Number("failed")));
         Assert.Equal(Items, predicted.Number("items"));
         Assert.InRange(Fake.PaidInputCount, predicted.Number("inputs") * 99 / 100, Items);
+        var billed = first.Number("tokens");
+        Assert.InRange(predicted.Number("tokens"), billed * 0.995, billed * 1.005);
         await AssertTrue("issues", "[ISSUE]");
         await AssertTrue("pull_requests", "[PULL_REQUEST]");
         Assert.Equal((0, 0), (await Workspace.Pending(), await Claims()));

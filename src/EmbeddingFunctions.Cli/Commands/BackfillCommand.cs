@@ -95,7 +95,7 @@ internal static class BackfillCommand
             text.WriteLine($"  items     {prediction.Items,12:N0}");
             text.WriteLine($"  inputs    {prediction.Inputs,12:N0}");
             text.WriteLine($"  requests  {prediction.Requests,12:N0}");
-            text.WriteLine($"  tokens    {prediction.Tokens,12:N0}  (estimated)");
+            text.WriteLine($"  tokens    {prediction.Tokens,12:N0}  ({(prediction.AreTokensExact ? "as the model counts them" : "estimated")})");
             text.WriteLine($"  dollars   {RunFigures.Money(prediction.Dollars),12}");
             text.WriteLine($"  minutes   {prediction.Minutes,12:N1}  (at the configured limits)");
         });

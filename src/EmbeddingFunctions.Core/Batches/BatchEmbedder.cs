@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
@@ -12,7 +13,7 @@ internal sealed class BatchEmbedder(
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
 
-    /// <exception cref="Corpora.CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
     {
@@ -63,7 +64,7 @@ internal sealed class BatchEmbedder(
     {
         var gate = BatchGate.Sort(claim);
         var meter = new RequestMeter();
-        var texts = new EmbeddedTexts(gate.Texts, gate.Fingerprints);
+        var texts = new EmbeddedTexts(gate.Texts, gate.Fingerprints, mayShorten: claim.Table.LongText == LongText.Truncate);
         var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);
         var (outcomes, failures) = gate.Settle(texts);
         // What is given back was not claimed: it does not count towards a run's limit.

@@ -9,7 +9,7 @@ internal sealed class BatchGate
     private readonly List<ItemOutcome> _settled = [];
     private readonly List<ItemFailure> _failed = [];
     private readonly List<(ClaimedItem Item, ItemText Text, IReadOnlyList<int> Places)> _waiting = [];
-    private readonly List<string> _texts = [];
+    private readonly List<InputText> _texts = [];
     private readonly List<string> _fingerprints = [];
 
     private BatchGate()
@@ -17,7 +17,7 @@ internal sealed class BatchGate
     }
 
     /// <summary>The texts to embed, no two alike.</summary>
-    public IReadOnlyList<string> Texts => _texts;
+    public IReadOnlyList<InputText> Texts => _texts;
 
     public IReadOnlyList<string> Fingerprints => _fingerprints;
 
@@ -42,7 +42,7 @@ internal sealed class BatchGate
             var vectors = places.Select(place => texts.Vectors[place]).OfType<ReadOnlyMemory<float>>().ToList();
             if (vectors.Count == places.Count)
             {
-                outcomes.Add(Embedded(item, text, vectors));
+                outcomes.Add(Embedded(item, text, vectors, places.Sum(texts.LeftOut)));
             }
             else if (places.Select((place, i) => Reason(texts.Failures[place], i, places.Count)).OfType<string>().FirstOrDefault() is { } reason)
             {
@@ -56,15 +56,15 @@ internal sealed class BatchGate
     /// <summary>How many items got their vector from the cache.</summary>
     public int Cached(EmbeddedTexts texts) => _waiting.Count(waiting => waiting.Places.All(place => texts.AreCached[place]));
 
-    /// <summary>What the texts with a vector from the cache would have cost, by estimate.</summary>
+    /// <summary>What the texts with a vector from the cache would have cost, by estimate where they were not counted.</summary>
     public long SavedTokens(EmbeddedTexts texts) =>
-        _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place]).Sum(place => (long)TokenEstimate.Of(_texts[place]));
+        _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place]).Sum(place => (long)texts.Sent(place).ExpectedTokens);
 
-    private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors)
+    private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors, int leftOut)
     {
         var chunks = text.Chunks.Zip(vectors, (chunk, vector) => new EmbeddedChunk(chunk, vector)).ToList();
         var vector = chunks.Count == 0 ? vectors[0] : EmbeddedChunk.Mean(chunks);
-        return new ItemOutcome(item, Outcome.Embedded, text.Hash, vector, text.LeftOut) { Chunks = chunks };
+        return new ItemOutcome(item, Outcome.Embedded, text.Hash, vector, text.LeftOut + leftOut) { Chunks = chunks };
     }
 
     private static string? Reason(string? failure, int chunk, int chunks) =>
@@ -99,11 +99,11 @@ internal sealed class BatchGate
         }
         else
         {
-            _waiting.Add((item, text, text.Parts.Select(part => Place(part, rule.Fingerprint(part), known)).ToList()));
+            _waiting.Add((item, text, text.Parts.Select(part => Place(part, rule.Fingerprint(part.Text), known)).ToList()));
         }
     }
 
-    private int Place(string text, string fingerprint, Dictionary<string, int> known)
+    private int Place(InputText text, string fingerprint, Dictionary<string, int> known)
     {
         if (!known.TryGetValue(fingerprint, out var place))
         {

@@ -1,11 +1,18 @@
+using EmbeddingFunctions.Texts;
+
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>A batch's texts and what became of each so far: a vector, a failure, or nothing yet. What was paid for stays, whatever comes after.</summary>
 /// <param name="texts">No two alike.</param>
 /// <param name="fingerprints">Of the texts.</param>
-internal sealed class EmbeddedTexts(IReadOnlyList<string> texts, IReadOnlyList<string> fingerprints)
+/// <param name="mayShorten">Whether a text that the provider finds too long may be cut.</param>
+internal sealed class EmbeddedTexts(IReadOnlyList<InputText> texts, IReadOnlyList<string> fingerprints, bool mayShorten = false)
 {
-    public IReadOnlyList<string> Texts => texts;
+    private readonly (InputText Input, string Fingerprint)?[] _shortened = new (InputText, string)?[texts.Count];
+
+    public IReadOnlyList<InputText> Texts => texts;
+
+    public bool MayShorten => mayShorten;
 
     public IReadOnlyList<string> Fingerprints => fingerprints;
 
@@ -27,7 +34,7 @@ internal sealed class EmbeddedTexts(IReadOnlyList<string> texts, IReadOnlyList<s
     public (EmbeddedTexts Texts, IReadOnlyList<int> Places) Part(IReadOnlySet<string> chosen)
     {
         var places = Enumerable.Range(0, texts.Count).Where(i => IsUndecided(i) && chosen.Contains(fingerprints[i])).ToList();
-        return (new EmbeddedTexts(places.Select(i => texts[i]).ToList(), places.Select(i => fingerprints[i]).ToList()), places);
+        return (new EmbeddedTexts(places.Select(i => texts[i]).ToList(), places.Select(i => fingerprints[i]).ToList(), mayShorten), places);
     }
 
     /// <summary>Takes over what became of a part.</summary>
@@ -35,9 +42,22 @@ internal sealed class EmbeddedTexts(IReadOnlyList<string> texts, IReadOnlyList<s
     {
         for (var i = 0; i < places.Count; i++)
         {
-            (Vectors[places[i]], Failures[places[i]]) = (part.Vectors[i], part.Failures[i]);
+            (Vectors[places[i]], Failures[places[i]], AreCached[places[i]]) = (part.Vectors[i], part.Failures[i], part.AreCached[i]);
+            _shortened[places[i]] = part._shortened[i];
         }
     }
+
+    /// <summary>Lets only the beginning of a text be sent.</summary>
+    public void Shorten(int i, InputText beginning, string fingerprint) => _shortened[i] = (beginning, fingerprint);
+
+    /// <summary>What is sent of a text.</summary>
+    public InputText Sent(int i) => _shortened[i]?.Input ?? texts[i];
+
+    /// <summary>Of what is sent of a text: by this its vector is cached.</summary>
+    public string SentFingerprint(int i) => _shortened[i]?.Fingerprint ?? fingerprints[i];
+
+    /// <returns>How many characters of a text the provider had no room for.</returns>
+    public int LeftOut(int i) => NormalizedText.Characters(texts[i].Text) - NormalizedText.Characters(Sent(i).Text);
 
     private bool IsUndecided(int i) => Vectors[i] is null && Failures[i] is null;
 }

@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="Chunks">Of each part where it stands, if the text is embedded in chunks.</param>
 /// <param name="LeftOut">How many characters are in no part, because they were cut off or the model reads no further.</param>
 /// <param name="Problem">Why it is not to be sent.</param>
-internal sealed record ItemText(string Hash, IReadOnlyList<string> Parts, IReadOnlyList<TextChunk> Chunks, int LeftOut = 0, string? Problem = null)
+internal sealed record ItemText(string Hash, IReadOnlyList<InputText> Parts, IReadOnlyList<TextChunk> Chunks, int LeftOut = 0, string? Problem = null)
 {
     public static ItemText Of(IReadOnlyList<string?> values, BoundTable table)
     {
@@ -26,34 +26,41 @@ internal sealed record ItemText(string Hash, IReadOnlyList<string> Parts, IReadO
 
     private static ItemText Cut(string whole, BoundTable table)
     {
-        var text = Read(table, TokenEstimate.CutToInput(NormalizedText.Of(whole, table.MaxCharacters)));
-        return Single(text, table.Rule) with { LeftOut = text.Length == 0 ? 0 : LeftOutOf(whole, text) };
+        var input = Read(table, table.Tokens.Cut(NormalizedText.Of(whole, table.MaxCharacters)));
+        return Single(input, table) with { LeftOut = input.Text.Length == 0 ? 0 : LeftOutOf(whole, input) };
     }
 
     private static ItemText Whole(string text, BoundTable table)
     {
-        var (tokens, read) = (TokenEstimate.Of(text), Read(table, text));
-        return Single(text, table.Rule) with
-        {
-            Problem = read.Length < text.Length
-                ? $"the text is too long: the model reads its first {NormalizedText.Characters(read):N0} characters and not the "
-                    + $"{LeftOutOf(text, read):N0} after them; shorten it, or declare its longText as truncate or chunk"
-                : tokens <= TokenEstimate.MaxInput ? null
-                : $"the text is too long: about {tokens:N0} tokens, of which the model takes {TokenEstimate.MaxInput:N0}; shorten it, or declare its longText as truncate or chunk",
-        };
+        var input = new InputText(text, table.Tokens);
+        return Single(input, table) with { Problem = ProblemOf(input, Read(table, input), table.Tokens) };
+    }
+
+    private static string? ProblemOf(InputText input, InputText read, TokenCounter counter)
+    {
+        const string Advice = "shorten it, or declare its longText as truncate or chunk";
+        return read != input
+                ? $"the text is too long: the model reads its first {NormalizedText.Characters(read.Text):N0} characters and not the "
+                    + $"{LeftOutOf(input.Text, read):N0} after them; {Advice}"
+            : !input.IsAtMost(TokenCounter.MaxInput)
+                ? $"the text is too long: {input.Tokens:N0} tokens{(counter.IsExact ? "" : " by estimate")}, of which the model takes "
+                    + $"{TokenCounter.MaxInput:N0}; {Advice}"
+            : null;
     }
 
     private static ItemText InChunks(string text, Chunks sizes, BoundTable table)
     {
-        var chunks = TextChunks.Of(text, sizes.MaxTokens, sizes.OverlapTokens);
-        var parts = chunks.Select(chunk => Read(table, chunk.Text)).ToList();
+        var chunks = TextChunks.Of(text, table.Tokens, sizes.MaxTokens, sizes.OverlapTokens);
+        var parts = chunks.Select(chunk => Read(table, chunk.Input)).ToList();
         var leftOut = chunks.Zip(parts, (chunk, part) => LeftOutOf(chunk.Text, part)).Sum();
         return new ItemText(table.Rule.FingerprintOfParts(text), parts, chunks, leftOut);
     }
 
-    private static string Read(BoundTable table, string text) => table.Window?.Cut(text) ?? text;
+    private static InputText Read(BoundTable table, InputText input) =>
+        table.Window?.Cut(input.Text) is { } read && read.Length < input.Text.Length ? new InputText(read, table.Tokens) : input;
 
-    private static int LeftOutOf(string text, string read) => NormalizedText.Characters(text) - NormalizedText.Characters(read);
+    private static int LeftOutOf(string text, InputText read) => NormalizedText.Characters(text) - NormalizedText.Characters(read.Text);
 
-    private static ItemText Single(string text, EmbeddingRule rule) => new(rule.Fingerprint(text), text.Length == 0 ? [] : [text], []);
+    private static ItemText Single(InputText input, BoundTable table) =>
+        new(table.Rule.Fingerprint(input.Text), input.Text.Length == 0 ? [] : [input], []);
 }

@@ -31,7 +31,7 @@ internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, Single
             // Marked before looking: what another batch has paid for in between is then found in the cache.
             var own = flights is null || time.GetElapsedTime(begun) > _patience ? left.ToHashSet() : await flights.Take(left, claim.Token, cancellation);
             await TakeCached(texts, left, claim.Table.Rule, since, cancellation);
-            await EmbedOwn(texts, own, claim.Table.Rule, meter, cancellation);
+            await EmbedOwn(texts, own, claim.Table.Rule, meter, since, cancellation);
             if (own.Count < left.Count && texts.Undecided().Count > 0)
             {
                 await Task.Delay(_lookAgain, time, cancellation);
@@ -51,12 +51,13 @@ internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, Single
         }
     }
 
-    private async Task EmbedOwn(EmbeddedTexts texts, IReadOnlySet<string> own, EmbeddingRule rule, RequestMeter meter, CancellationToken cancellation)
+    private async Task EmbedOwn(
+        EmbeddedTexts texts, IReadOnlySet<string> own, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {
         var (part, places) = texts.Part(own);
         try
         {
-            await embedder.Embed(part, rule, meter, cancellation);
+            await embedder.Embed(part, rule, meter, since, cancellation);
         }
         finally
         {

@@ -13,32 +13,38 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
     // A provider that is well has a vector for this.
     private const string Harmless = "ok";
 
+    // A refusal tells how much is too much on the whole; the end that is cut off may be denser than the rest.
+    private const double Margin = 0.98;
+    private const int MostShortenings = 4;
+
     /// <summary>Fills in what becomes of each text, in order; a fault or a cancellation leaves in place what there is by then.</summary>
     /// <param name="texts">To be filled in.</param>
     /// <param name="rule">Names model and dimensions.</param>
     /// <param name="meter">Counts what is sent and paid.</param>
+    /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends the calls.</param>
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
-    public Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, CancellationToken cancellation) =>
-        EmbedAll(texts, 0, texts.Texts.Count, meter.Options(rule.Model, rule.Dimensions), cancellation);
+    public Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
+        EmbedAll(new Job(texts, rule, meter, since, cancellation), 0, texts.Texts.Count);
 
-    private async Task EmbedAll(EmbeddedTexts texts, int first, int end, EmbeddingGenerationOptions options, CancellationToken cancellation)
+    private async Task EmbedAll(Job job, int first, int end)
     {
         while (first < end)
         {
-            var next = packer.Next(texts.Texts, first, end);
-            await EmbedPart(texts, first, next, options, cancellation);
+            var next = packer.Next(job.Texts.Texts, first, end);
+            await EmbedPart(job, first, next);
             first = next;
         }
     }
 
-    private async Task EmbedPart(EmbeddedTexts texts, int first, int end, EmbeddingGenerationOptions options, CancellationToken cancellation)
+    private async Task EmbedPart(Job job, int first, int end, int shortenings = 0)
     {
-        var part = texts.Texts.Skip(first).Take(end - first).ToList();
+        var texts = job.Texts;
+        var part = Enumerable.Range(first, end - first).Select(texts.Sent).ToList();
         try
         {
             crash.Reach(CrashPoint.BeforeCall);
-            var reply = await generator.GenerateAsync(part, options, cancellation);
+            var reply = await generator.GenerateAsync(part.Select(input => input.Text).ToList(), job.Options(part.Sum(input => input.ExpectedTokens)), job.Cancellation);
             texts.IsProviderWell = true;
             for (var i = 0; i < part.Count; i++)
             {
@@ -47,19 +53,23 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
 
             crash.Reach(CrashPoint.AfterResponseBeforeCache);
             // Before any row is written: what is paid for now outlives this process and the rows' own troubles.
-            await cache.Store(part.Select((_, i) => KeyValuePair.Create(texts.Fingerprints[first + i], reply[i].Vector)).ToList());
+            await cache.Store(part.Select((_, i) => KeyValuePair.Create(texts.SentFingerprint(first + i), reply[i].Vector)).ToList());
             crash.Reach(CrashPoint.AfterCacheBeforeWrite);
         }
         catch (ProviderException e) when (part.Count > 1 && e.Fault == ProviderFault.TooManyTokens)
         {
             packer.Learn(part, e.MaxTokensPerRequest);
-            await EmbedAll(texts, first, end, options, cancellation);
+            await EmbedAll(job, first, end);
+        }
+        catch (ProviderException e) when (part.Count == 1 && texts.MayShorten && shortenings < MostShortenings && Beginning(part[0], e) is { Text.Length: > 0 } beginning)
+        {
+            await EmbedBeginning(job, first, beginning, shortenings + 1);
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
             if (e.Fault == ProviderFault.Reply && (part.Count == 1 || !texts.IsProviderWell))
             {
-                await DemandWell(e, options, cancellation);
+                await DemandWell(job, e);
                 texts.IsProviderWell = true;
             }
 
@@ -70,21 +80,43 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
             }
 
             var half = first + (part.Count / 2);
-            await EmbedPart(texts, first, half, options, cancellation);
-            await EmbedPart(texts, half, end, options, cancellation);
+            await EmbedPart(job, first, half);
+            await EmbedPart(job, half, end);
         }
     }
 
+    // Where the model's tokenizer is not known, only the provider can tell that a text is too long.
+    private static InputText? Beginning(InputText refused, ProviderException e) =>
+        e.Overrun is { } overrun ? refused.Beginning((int)(refused.Text.Length * Margin * overrun.MaxTokens / overrun.Tokens)) : null;
+
+    private async Task EmbedBeginning(Job job, int i, InputText beginning, int shortenings)
+    {
+        var (texts, fingerprint) = (job.Texts, job.Rule.Fingerprint(beginning.Text));
+        texts.Shorten(i, beginning, fingerprint);
+        if ((await cache.Find([fingerprint], job.Rule.Dimensions, job.Since, job.Cancellation)).TryGetValue(fingerprint, out var vector))
+        {
+            (texts.Vectors[i], texts.AreCached[i]) = (vector, true);
+            return;
+        }
+
+        await EmbedPart(job, i, i + 1, shortenings);
+    }
+
     // A refusal says that a text is at fault. A reply that is none says so only if another text is answered well.
-    private async Task DemandWell(ProviderException fault, EmbeddingGenerationOptions options, CancellationToken cancellation)
+    private async Task DemandWell(Job job, ProviderException fault)
     {
         try
         {
-            await generator.GenerateAsync([Harmless], options, cancellation);
+            await generator.GenerateAsync([Harmless], job.Options(tokens: 1), job.Cancellation);
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
             throw new ProviderException(ProviderFault.Passing, fault.Message, fault) { RetryAfter = ProviderGate.StandardPause };
         }
+    }
+
+    private sealed record Job(EmbeddedTexts Texts, EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
+    {
+        public EmbeddingGenerationOptions Options(int tokens) => Meter.Options(Rule.Model, Rule.Dimensions, tokens);
     }
 }

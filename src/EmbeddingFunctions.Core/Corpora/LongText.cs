@@ -19,9 +19,9 @@ public sealed record Chunks
     /// <summary>The table's name, in the schema of the table that it is of; a migration makes it.</summary>
     public required string Table { get; init; }
 
-    /// <summary>Of a chunk, as estimated.</summary>
+    /// <summary>Of a chunk.</summary>
     public int MaxTokens { get; init; } = 800;
 
-    /// <summary>At most so much of a chunk's end is the beginning of the next.</summary>
+    /// <summary>The most of a chunk's end that the next begins with.</summary>
     public int OverlapTokens { get; init; } = 80;
 }

@@ -120,7 +120,7 @@ internal sealed record FlowState
 
 /// <param name="Key">A name for the key that says nothing of the key.</param>
 /// <param name="Limits">As the asking process was set up.</param>
-/// <param name="Tokens">An estimate.</param>
+/// <param name="Tokens">As counted or estimated.</param>
 /// <param name="IsForPerson">Whether somebody waits for the answer.</param>
 /// <param name="Owed">Tokens by which earlier estimates were too low.</param>
 /// <param name="Probe">The permission to find out how the provider is, if it was given.</param>

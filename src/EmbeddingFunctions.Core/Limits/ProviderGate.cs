@@ -245,6 +245,6 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
 }
 
 /// <param name="Model">The provider's model.</param>
-/// <param name="Tokens">An estimate.</param>
+/// <param name="Tokens">As counted or estimated.</param>
 /// <param name="IsForPerson">Whether somebody waits for the answer.</param>
 internal sealed record GateRequest(string Model, int Tokens, bool IsForPerson = false);

@@ -6,6 +6,7 @@ namespace EmbeddingFunctions.Limits;
 internal sealed class RequestMeter
 {
     private const string Name = "meter";
+    private const string TokensName = "tokens";
 
     public int Requests { get; private set; }
 
@@ -14,8 +15,15 @@ internal sealed class RequestMeter
     public static RequestMeter? Of(EmbeddingGenerationOptions? options) =>
         options?.AdditionalProperties?.TryGetValue(Name, out RequestMeter? meter) == true ? meter : null;
 
-    public EmbeddingGenerationOptions Options(string model, int dimensions) =>
-        new() { ModelId = model, Dimensions = dimensions, AdditionalProperties = new() { [Name] = this } };
+    /// <returns>The tokens of a request's texts, if the caller knows them.</returns>
+    public static int? TokensOf(EmbeddingGenerationOptions? options) =>
+        options?.AdditionalProperties?.TryGetValue(TokensName, out int tokens) == true ? tokens : null;
+
+    /// <param name="model">The provider's name of it.</param>
+    /// <param name="dimensions">Of the vectors.</param>
+    /// <param name="tokens">Of the request's texts, as counted or estimated; null: not known.</param>
+    public EmbeddingGenerationOptions Options(string model, int dimensions, int? tokens = null) =>
+        new() { ModelId = model, Dimensions = dimensions, AdditionalProperties = new() { [Name] = this, [TokensName] = tokens } };
 
     public void Sent() => Requests++;
 

@@ -15,7 +15,8 @@ internal sealed class ThrottledEmbeddingGenerator(
         var inputs = values as IReadOnlyList<string> ?? values.ToList();
         var meter = RequestMeter.Of(options);
         // What no batch counts, a person waits for.
-        var request = new GateRequest(options?.ModelId ?? standardModel, inputs.Sum(TokenEstimate.Of), IsForPerson: meter is null);
+        var tokens = RequestMeter.TokensOf(options) ?? inputs.Sum(input => TokenEstimate.Of(input));
+        var request = new GateRequest(options?.ModelId ?? standardModel, tokens, IsForPerson: meter is null);
         await inFlight.Enter(cancellationToken);
         try
         {

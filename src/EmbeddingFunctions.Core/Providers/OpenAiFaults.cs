@@ -38,12 +38,14 @@ internal static partial class OpenAiFaults
             IsOverload = refusal.Status is 503 or 529 || error.Names(_overloadCodes),
             Limits = ProviderLimits.Read(refusal.GetRawResponse()?.Headers),
             MaxTokensPerRequest = error.IsTooManyTokens ? MaxTokens(error.Message) : null,
+            Overrun = error.Overrun,
         };
     }
 
     private static ProviderFault Classify(int status, ErrorBody error) => status switch
     {
         400 or 413 when error.IsTooManyTokens => ProviderFault.TooManyTokens,
+        413 when error.Overrun is not null => ProviderFault.Item,
         413 => ProviderFault.TooManyTokens,
         400 when error.IsAboutParameters => ProviderFault.Configuration,
         400 => ProviderFault.Item,
@@ -100,6 +102,10 @@ internal static partial class OpenAiFaults
     [GeneratedRegex("max (?:of )?([0-9]+) tokens")]
     private static partial Regex MaxTokensPattern();
 
+    // As OpenAI and vLLM say it, and as Hugging Face's server for embeddings does.
+    [GeneratedRegex("context length is (?<max>[0-9]+) tokens[.,]? however,? you requested (?<tokens>[0-9]+) tokens|less than (?<max>[0-9]+) tokens\\. Given: (?<tokens>[0-9]+)", RegexOptions.IgnoreCase)]
+    private static partial Regex OverrunPattern();
+
     // OpenAI's own refusals of these come without a param. Narrow, because a refusal may repeat a text.
     [GeneratedRegex("'(?:dimensions|encoding_format|model)'|(?:specifying|output) dimensions|model parameter", RegexOptions.IgnoreCase)]
     private static partial Regex ParametersPattern();
@@ -111,6 +117,11 @@ internal static partial class OpenAiFaults
         public bool IsTooManyTokens => Code == "max_tokens_per_request" || Type == "max_tokens_per_request";
 
         public bool IsAboutParameters => Parameter is not null ? _requestParameters.Contains(Parameter) : Message is not null && ParametersPattern().IsMatch(Message);
+
+        /// <summary>Null, if it is about something else or the figures make no sense.</summary>
+        public TokenOverrun? Overrun => Message is not null && OverrunPattern().Match(Message) is { Success: true } match
+            && int.TryParse(match.Groups["tokens"].Value, out var tokens) && int.TryParse(match.Groups["max"].Value, out var max) && tokens > max
+            ? new TokenOverrun(tokens, max) : null;
 
         public bool Names(HashSet<string> codes) => (Code is not null && codes.Contains(Code)) || (Type is not null && codes.Contains(Type));
 

@@ -11,6 +11,9 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
     /// <summary>For <see cref="ProviderFault.TooManyTokens"/>: what it said a request may hold.</summary>
     public int? MaxTokensPerRequest { get; init; }
 
+    /// <summary>For <see cref="ProviderFault.Item"/>: by how much an input was too long, if it was and the provider said so.</summary>
+    internal TokenOverrun? Overrun { get; init; }
+
     /// <summary>Whether no answer came in time: the work may have been done, and paid for, all the same.</summary>
     public bool IsTimeout { get; init; }
 
@@ -26,6 +29,10 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
     /// <summary>What a reply that cannot be used cost nevertheless.</summary>
     public int PaidTokens { get; init; }
 }
+
+/// <param name="Tokens">What an input has, by the provider's count.</param>
+/// <param name="MaxTokens">What it may have.</param>
+internal readonly record struct TokenOverrun(int Tokens, int MaxTokens);
 
 public enum ProviderFault
 {

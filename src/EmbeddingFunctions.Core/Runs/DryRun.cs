@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Storage;
@@ -27,7 +28,8 @@ public sealed class DryRun
         var corpus = await _corpora.Get(request.Corpus, cancellation);
         await _scope.Check(corpus, request, cancellation);
         var forceBefore = await _scope.ForceBefore(request, cancellation);
-        var packer = new RequestPacker(maxInputs: _settings.InputsPerRequest);
+        var limits = new RateLimits(_settings.RequestsPerMinute, _settings.TokensPerMinute);
+        var packer = new RequestPacker(limits.EvenRequest, _settings.InputsPerRequest);
         var paid = new HashSet<string>();
         var (items, inputs, requests, tokens) = (0, 0, 0, 0L);
         foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
@@ -45,25 +47,26 @@ public sealed class DryRun
             {
                 var sent = await Unpaid(batch, table.Rule, forceBefore, cancellation);
                 inputs += sent.Count;
-                requests += packer.Requests(sent);
-                tokens += sent.Sum(text => (long)text);
+                requests += packer.Requests(sent.Select(text => text.RequestTokens).ToList());
+                tokens += sent.Sum(text => (long)text.Tokens);
             }
         }
 
         var isFree = !_settings.IsRemote;
         var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
-        return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2));
+        return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2), TokenCounter.Of(corpus.Model).IsExact);
     }
 
     // What an earlier batch pays for is not asked for again.
     private static List<AskedText> Asked(BatchGate gate, HashSet<string> paid) =>
-        gate.Texts.Zip(gate.Fingerprints).Where(text => paid.Add(text.Second)).Select(text => new AskedText(text.Second, TokenEstimate.Of(text.First))).ToList();
+        gate.Texts.Zip(gate.Fingerprints).Where(text => paid.Add(text.Second))
+            .Select(text => new AskedText(text.Second, text.First.Tokens, text.First.RequestTokens)).ToList();
 
-    /// <returns>The tokens of each text that is not in the cache.</returns>
-    private async Task<List<int>> Unpaid(List<AskedText> asked, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
+    /// <returns>The texts that are not in the cache.</returns>
+    private async Task<List<AskedText>> Unpaid(List<AskedText> asked, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
     {
         var cached = asked.Count == 0 ? null : await _cache.Find(asked.Select(text => text.Fingerprint).ToList(), rule.Dimensions, since, cancellation);
-        return asked.Where(text => !cached!.ContainsKey(text.Fingerprint)).Select(text => text.Tokens).ToList();
+        return asked.Where(text => !cached!.ContainsKey(text.Fingerprint)).ToList();
     }
 
     private async IAsyncEnumerable<List<ClaimedItem>> Batches(
@@ -123,10 +126,11 @@ public sealed class DryRun
         return new ClaimedItem(reader.GetString(0), [], Enumerable.Range(FirstText, columns).Select(Text).ToList(), Text(2), reader.GetBoolean(3), 1, null, false);
     }
 
-    private readonly record struct AskedText(string Fingerprint, int Tokens);
+    private readonly record struct AskedText(string Fingerprint, int Tokens, int RequestTokens);
 }
 
 /// <param name="Items">Items in scope, those that need no call included.</param>
 /// <param name="Inputs">Texts that would be sent.</param>
 /// <param name="Minutes">At the configured limits, the provider's own time not counted.</param>
-public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double Minutes);
+/// <param name="AreTokensExact">Counted as the model counts them; else they are estimated.</param>
+public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double Minutes, bool AreTokensExact);

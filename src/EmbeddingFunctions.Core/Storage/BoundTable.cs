@@ -57,7 +57,10 @@ internal sealed class BoundTable(
 
     public IEnumerable<string> FilterColumns => table.Filter.Select(filter => filter.Column).Distinct();
 
-    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table));
+    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table, model));
+
+    /// <summary>Counts the model's tokens.</summary>
+    public TokenCounter Tokens { get; } = TokenCounter.Of(model);
 
     public LongText LongText => table.LongText;
 
@@ -193,12 +196,17 @@ internal sealed class BoundTable(
     public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
 
     // What a vector under this rule is of, where a text is long.
-    private static string Describe(Corpus corpus, CorpusTable table) => (table.Queue == QueuedText.Content ? "queue " : "") + table.LongText switch
+    private static string Describe(Corpus corpus, CorpusTable table, string model)
     {
-        LongText.Truncate => $"truncate {corpus.MaxCharacters}",
-        LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",
-        _ => "fail",
-    };
+        var queued = table.Queue == QueuedText.Content ? "queue " : "";
+        var longText = table.LongText switch
+        {
+            LongText.Truncate => $"truncate {corpus.MaxCharacters}",
+            LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",
+            _ => "fail",
+        };
+        return $"{queued}{longText} {TokenCounter.Of(model).Name}";
+    }
 
     public static string Condition(string row, FoundTable table, ColumnFilter filter)
     {

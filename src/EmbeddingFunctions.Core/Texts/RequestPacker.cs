@@ -1,8 +1,8 @@
 namespace EmbeddingFunctions.Texts;
 
-/// <summary>Splits texts into requests that the provider takes: at most 2,048 inputs and 300,000 tokens by its own estimate.</summary>
-/// <param name="tokensPerMinute">A request larger than what a minute allows would be refused for ever.</param>
-/// <param name="maxInputs">Fewer inputs than the provider takes, where somebody wants smaller requests.</param>
+/// <summary>Splits texts into requests that the provider takes: at most 2,048 inputs and 300,000 tokens.</summary>
+/// <param name="tokensPerMinute">A request larger than what a minute allows would always be refused.</param>
+/// <param name="maxInputs">Fewer inputs than the provider takes, where smaller requests are wanted.</param>
 internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxInputs = RequestPacker.MaxInputs)
 {
     /// <summary>The most inputs of one request.</summary>
@@ -10,7 +10,7 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
 
     private const int MaxTokens = 300_000;
 
-    // Ten percent are left free, because the provider's estimate is not ours.
+    // Ten percent are left free, because the provider's count may differ from ours.
     private const double Headroom = 0.9;
 
     private int _maxTokens = (int)(Math.Min(MaxTokens, tokensPerMinute) * Headroom);
@@ -18,17 +18,22 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     /// <summary>The limit has changed before (it was 600,000): a refusal counts from then on.</summary>
     /// <param name="refused">The texts that were too many together; afterwards they no longer fit into one request.</param>
     /// <param name="maxTokens">What the provider said that it takes; if it did not say, half of what was refused is tried.</param>
-    public void Learn(IEnumerable<string> refused, int? maxTokens)
+    public void Learn(IEnumerable<InputText> refused, int? maxTokens)
     {
-        var estimate = refused.Sum(TokenEstimate.Of);
-        var ceiling = maxTokens is { } told ? (int)(Math.Min(told, estimate) * Headroom) : estimate / 2;
+        var tokens = refused.Sum(text => text.RequestTokens);
+        var ceiling = maxTokens is { } told ? (int)(Math.Min(told, tokens) * Headroom) : tokens / 2;
         _maxTokens = Math.Min(_maxTokens, Math.Max(1, ceiling));
     }
 
     /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before <paramref name="end"/>.</returns>
-    public int Next(IReadOnlyList<string> texts, int first, int end) => Next(i => TokenEstimate.Of(texts[i]), first, end);
+    public int Next(IReadOnlyList<InputText> texts, int first, int end)
+    {
+        // Where even the most that they may have is little enough, nothing has to be counted.
+        var most = Next(i => texts[i].MostRequestTokens, first, end);
+        return most - first == Math.Min(maxInputs, end - first) ? most : Next(i => texts[i].RequestTokens, first, end);
+    }
 
-    /// <param name="tokens">Of each text, by estimate.</param>
+    /// <param name="tokens">The <see cref="InputText.RequestTokens"/> of each text.</param>
     /// <returns>How many requests they are, in order.</returns>
     public int Requests(IReadOnlyList<int> tokens)
     {
@@ -41,12 +46,12 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
         return requests;
     }
 
-    private int Next(Func<int, int> estimate, int first, int end)
+    private int Next(Func<int, int> tokensOf, int first, int end)
     {
         var next = first;
         for (var tokens = 0; next < end && next - first < maxInputs; next++)
         {
-            tokens += estimate(next);
+            tokens += tokensOf(next);
             if (next > first && tokens > _maxTokens)
             {
                 break;

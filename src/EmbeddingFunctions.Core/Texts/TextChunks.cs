@@ -3,32 +3,33 @@ using System.Buffers;
 namespace EmbeddingFunctions.Texts;
 
 /// <summary>
-/// Cuts a text into chunks of at most so many tokens: between paragraphs where it can, else between sentences, words, or at last characters,
-/// each chunk but the first beginning with the end of the one before. No chunk is shorter than half of what it may hold for a better border's sake.
+/// Cuts a text into chunks of a limited number of tokens: between paragraphs where it can, else between sentences, words, or at last
+/// characters, each chunk but the first beginning with the end of the one before. For a better border no chunk loses more than half of what it may hold.
+/// Each chunk costs the counting of a few chunks, however long the text is.
 /// </summary>
 internal sealed class TextChunks
 {
-    // Every character is a byte or more, and a token is at most four bytes to the estimate.
-    private const int CharactersPerToken = 4;
-
     private static readonly SearchValues<char> _sentenceEnds = SearchValues.Create(".!?:;。！？\n");
 
     private readonly List<TextChunk> _chunks = [];
     private readonly string _text;
+    private readonly TokenCounter _counter;
     private readonly int _maxTokens;
     private readonly int _overlapTokens;
-    private int _counted;
+    private int _passed;
     private int _characters;
 
-    private TextChunks(string text, int maxTokens, int overlapTokens) => (_text, _maxTokens, _overlapTokens) = (text, maxTokens, overlapTokens);
+    private TextChunks(string text, TokenCounter counter, int maxTokens, int overlapTokens) =>
+        (_text, _counter, _maxTokens, _overlapTokens) = (text, counter, maxTokens, overlapTokens);
 
     /// <param name="text">Normalised.</param>
+    /// <param name="counter">The model's.</param>
     /// <param name="maxTokens">Of a chunk.</param>
     /// <param name="overlapTokens">At most half of <paramref name="maxTokens"/>.</param>
     /// <returns>Chunks that together hold every word; one if the text is short, none if it is empty.</returns>
-    public static IReadOnlyList<TextChunk> Of(string text, int maxTokens, int overlapTokens)
+    public static IReadOnlyList<TextChunk> Of(string text, TokenCounter counter, int maxTokens, int overlapTokens)
     {
-        var chunks = new TextChunks(text, maxTokens, overlapTokens);
+        var chunks = new TextChunks(text, counter, maxTokens, overlapTokens);
         chunks.Cut();
         return chunks._chunks;
     }
@@ -37,8 +38,8 @@ internal sealed class TextChunks
     {
         for (var (start, covered) = (0, 0); covered < _text.Length;)
         {
-            var end = End(start, covered);
-            Add(start, end);
+            var (input, end) = Next(start, covered);
+            Add(input, start);
             covered = end;
             while (covered < _text.Length && char.IsWhiteSpace(_text[covered]))
             {
@@ -49,31 +50,38 @@ internal sealed class TextChunks
         }
     }
 
-    private void Add(int start, int end)
+    private void Add(InputText input, int start)
     {
-        var text = _text[start..end].TrimEnd();
-        var first = Characters(start);
-        _chunks.Add(new TextChunk(text, first, first + NormalizedText.Characters(text), TokenEstimate.Of(text)));
+        _characters += NormalizedText.Characters(_text.AsSpan(_passed, start - _passed));
+        _passed = start;
+        _chunks.Add(new TextChunk(input, _characters, _characters + NormalizedText.Characters(input.Text)));
     }
 
-    // Chunks begin one behind the other, so that the text is counted once.
-    private int Characters(int index)
+    // A word that is cut may have a token more than it had as a part of the text.
+    private (InputText Input, int End) Next(int start, int covered)
     {
-        _characters += NormalizedText.Characters(_text.AsSpan(_counted, index - _counted));
-        _counted = index;
-        return _characters;
+        for (var aim = _maxTokens; ; aim--)
+        {
+            var end = End(start, covered, aim);
+            var input = new InputText(_text[start..end].TrimEnd(), _counter);
+            if (input.Tokens <= _maxTokens)
+            {
+                return (input, end);
+            }
+        }
     }
 
-    private int End(int start, int covered)
+    private int End(int start, int covered, int maxTokens)
     {
-        var longest = Longest(start, _maxTokens);
+        var longest = start + _counter.Reach(_text.AsSpan(start), maxTokens, out _);
         if (longest == _text.Length)
         {
             return longest;
         }
 
         var least = Math.Max(covered, start + ((longest - start) / 2));
-        return Border(least, longest, IsParagraph) ?? Border(least, longest, IsSentence) ?? Border(Math.Max(covered, start), longest, IsWord) ?? longest;
+        return Border(least, longest, IsParagraph) ?? Border(least, longest, IsSentence)
+            ?? Border(Math.Max(covered, start), longest, IsWord) ?? longest;
     }
 
     // The last border behind the least and not behind the longest.
@@ -96,36 +104,22 @@ internal sealed class TextChunks
 
     private bool IsWord(int i) => char.IsWhiteSpace(_text[i]);
 
-    // As far as so many tokens reach, ending between characters.
-    private int Longest(int start, int tokens)
-    {
-        var (low, high) = (start, (int)Math.Min(_text.Length, start + ((long)tokens * CharactersPerToken)));
-        while (low < high)
-        {
-            var middle = (low + high + 1) / 2;
-            (low, high) = TokenEstimate.Of(_text[start..middle]) <= tokens ? (middle, high) : (low, middle - 1);
-        }
-
-        return IsInsidePair(low) ? low - 1 : low;
-    }
-
-    private bool IsInsidePair(int i) => i > 0 && i < _text.Length && char.IsSurrogatePair(_text[i - 1], _text[i]);
-
-    // Where the next chunk begins: at a word that is at most so many tokens before what is covered, or there.
+    // Where the next chunk begins: at a word that is no more tokens before what is covered than the overlap may have, or there.
     private int Overlap(int start, int covered)
     {
-        var (low, high) = ((int)Math.Max(start + 1, covered - ((long)_overlapTokens * CharactersPerToken)), covered);
-        while (low < high)
+        var chunk = _text.AsSpan(start, covered - start);
+        var own = Math.Max(1, _counter.Count(chunk) - _overlapTokens);
+        for (var next = start + Math.Max(1, _counter.Reach(chunk, own, out _)); ; next++)
         {
-            var middle = (low + high) / 2;
-            (low, high) = TokenEstimate.Of(_text[middle..covered]) <= _overlapTokens ? (low, middle) : (middle + 1, high);
-        }
+            while (next < covered && !(char.IsWhiteSpace(_text[next - 1]) && !char.IsWhiteSpace(_text[next])))
+            {
+                next++;
+            }
 
-        while (low < covered && !(char.IsWhiteSpace(_text[low - 1]) && !char.IsWhiteSpace(_text[low])))
-        {
-            low++;
+            if (next == covered || _counter.Count(_text.AsSpan(next, covered - next)) <= _overlapTokens)
+            {
+                return next;
+            }
         }
-
-        return low;
     }
 }

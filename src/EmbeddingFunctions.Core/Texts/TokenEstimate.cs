@@ -3,48 +3,55 @@ using System.Text;
 namespace EmbeddingFunctions.Texts;
 
 /// <summary>
-/// How many tokens a text has, without the model's own tokeniser: for packing requests, budgets and prices.
-/// It leans to the high side: about 4 letters a token in a word, 3 digits, 1 mark or other letter, and
+/// How many tokens a text has by a guess at the model's tokenizer. It leans to the high side for the languages of Europe and East Asia,
+/// and is far too low for many scripts and for random letters: about 4 letters a token in a word, 3 digits, 1 mark or other letter, and
 /// 2 or 3 tokens for an East Asian character or an emoji.
 /// </summary>
-internal static class TokenEstimate
+internal sealed class TokenEstimate : TokenCounter
 {
-    /// <summary>The most tokens of one input: OpenAI's texts say both 8,191 and 8,192.</summary>
-    public const int MaxInput = 8_191;
+    public static readonly TokenEstimate Counter = new();
 
     private const int LettersPerToken = 4;
     private const int DigitsPerToken = 3;
     private const int FirstEastAsian = 0x2E80;
     private const int FirstBeyondBmp = 0x10000;
 
-    /// <returns>The estimate, never below the provider's own quick one of a quarter token for a UTF-8 byte.</returns>
-    public static int Of(string text)
+    // Every character is a byte or more, and a token at most four bytes.
+    private const int CharactersPerToken = 4;
+
+    private TokenEstimate()
     {
-        var (tokens, bytes) = Count(text);
-        return Math.Max(Math.Max(tokens, (bytes + 3) / 4), text.Length == 0 ? 0 : 1);
     }
 
-    /// <returns>The text, cut on a character's border to what one input may hold.</returns>
-    public static string CutToInput(string text)
-    {
-        // Byte-level tokenisers never make more tokens than bytes, so short texts need no counting.
-        if (Encoding.UTF8.GetByteCount(text) <= MaxInput || Of(text) <= MaxInput)
-        {
-            return text;
-        }
+    public override string Name => "estimate";
 
-        var (low, high) = (0, text.Length);
+    public override bool IsExact => false;
+
+    /// <returns>The estimate, never below the provider's own quick one of a quarter token for a UTF-8 byte.</returns>
+    public static int Of(ReadOnlySpan<char> text)
+    {
+        var (tokens, bytes) = Tally(text);
+        return Math.Max(Math.Max(tokens, (bytes + 3) / 4), text.IsEmpty ? 0 : 1);
+    }
+
+    public override int Count(ReadOnlySpan<char> text) => Of(text);
+
+    public override int Reach(ReadOnlySpan<char> text, int maxTokens, out int tokens)
+    {
+        var (low, high) = (0, (int)Math.Min(text.Length, (long)maxTokens * CharactersPerToken));
         while (low < high)
         {
             var middle = (low + high + 1) / 2;
-            (low, high) = Of(NormalizedText.Cut(text, middle)) <= MaxInput ? (middle, high) : (low, middle - 1);
+            (low, high) = Of(text[..middle]) <= maxTokens ? (middle, high) : (low, middle - 1);
         }
 
-        return NormalizedText.Cut(text, low).TrimEnd();
+        var end = low > 0 && low < text.Length && char.IsSurrogatePair(text[low - 1], text[low]) ? low - 1 : low;
+        tokens = Of(text[..end]);
+        return end;
     }
 
     // Most texts are ASCII, and this is the one loop over every character of them.
-    private static (int Tokens, int Bytes) Count(string text)
+    private static (int Tokens, int Bytes) Tally(ReadOnlySpan<char> text)
     {
         var (tokens, bytes, letters, digits) = (0, 0, 0, 0);
         for (var i = 0; i < text.Length; i++)
@@ -72,7 +79,7 @@ internal static class TokenEstimate
                 continue;
             }
 
-            Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var length);
+            Rune.DecodeFromUtf16(text[i..], out var rune, out var length);
             i += length - 1;
             bytes += rune.Utf8SequenceLength - 1;
             tokens += TokensOf(rune);

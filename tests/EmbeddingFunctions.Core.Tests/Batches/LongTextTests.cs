@@ -74,14 +74,14 @@ public sealed class LongTextTests : IAsyncLifetime
     public async Task A_text_that_is_too_long_fails_without_a_request_until_it_is_edited()
     {
         var engine = await Engine("fail");
-        await Note(1, new string('a', 4 * TokenEstimate.MaxInput));
-        await Note(2, new string('b', (4 * TokenEstimate.MaxInput) + 1));
+        await Note(1, string.Concat(Enumerable.Repeat(" one", TokenCounter.MaxInput)));
+        await Note(2, string.Concat(Enumerable.Repeat(" two", TokenCounter.MaxInput + 1)));
 
         var run = await Run(engine);
 
         Assert.Equal((1, 1, 1), (run.Counts.Embedded, run.Counts.Failed, _fake.PaidInputCount));
         var (reason, isDead) = await Failure();
-        Assert.StartsWith("the text is too long: about 8,192 tokens, of which the model takes 8,191;", reason, StringComparison.Ordinal);
+        Assert.StartsWith("the text is too long: 8,192 tokens, of which the model takes 8,191;", reason, StringComparison.Ordinal);
         Assert.True(isDead);
         Assert.Equal(0, (await Run(engine)).ItemsTotal);
         await Note(2, "short");
@@ -224,7 +224,7 @@ public sealed class LongTextTests : IAsyncLifetime
 
         await Run(await Engine("chunk", new { table = "note_chunks", maxTokens = 60, overlapTokens = 0 }));
 
-        Assert.Equal(TextChunks.Of(Long("a"), 60, 0).Select(chunk => chunk.Text), (await Chunks(1)).Select(chunk => chunk.Content));
+        Assert.Equal(TextChunks.Of(Long("a"), Cl100kTokens.Counter, 60, 0).Select(chunk => chunk.Text), (await Chunks(1)).Select(chunk => chunk.Content));
     }
 
     [Fact]
@@ -297,7 +297,7 @@ public sealed class LongTextTests : IAsyncLifetime
     {
         foreach (var row in await _database.Rows("SELECT id, title, embedding::real[] FROM notes WHERE embedding IS NOT NULL"))
         {
-            var expected = TextChunks.Of((string)row[1]!, 50, 10);
+            var expected = TextChunks.Of((string)row[1]!, Cl100kTokens.Counter, 50, 10);
             var found = await Chunks((long)row[0]!);
             Assert.Equal(expected.Select(chunk => chunk.Text), found.Select(chunk => chunk.Content));
             Assert.All(found, chunk => AssertSame(FakeVector.Of(chunk.Content, Model, Dimensions), chunk.Vector));

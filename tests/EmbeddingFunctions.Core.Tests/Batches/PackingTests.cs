@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Core.Tests.Texts;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
@@ -94,6 +95,24 @@ public sealed class PackingTests : IAsyncLifetime
         Assert.Contains("maximum context length is 8192 tokens", texts.Failures[19], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Norwegian")]
+    [InlineData("Georgian")]
+    [InlineData("Amharic")]
+    [InlineData("Burmese")]
+    [InlineData("Polytonic Greek")]
+    [InlineData("base64")]
+    public async Task A_long_text_of_any_script_is_cut_to_what_the_provider_takes(string script)
+    {
+        await using var fake = await FakeOpenAi.StartAsync(new() { MaxInputTokens = TokenCounter.MaxInput });
+        var text = script == "base64" ? Scripts.Base64(60_000) : Scripts.Of(script, 60_000);
+
+        var texts = await Embed([Cl100kTokens.Counter.Cut(text).Text], fake);
+
+        Assert.Null(texts.Failures[0]);
+        Assert.InRange(fake.Requests.Single().Tokens, TokenCounter.MaxInput - 4, TokenCounter.MaxInput);
+    }
+
     private async Task<EmbeddedTexts> Embed(string[] inputs, FakeOpenAi? fake = null)
     {
         fake ??= _fake;
@@ -105,8 +124,8 @@ public sealed class PackingTests : IAsyncLifetime
             BaseUrl = new Uri(fake.BaseUrl + "/"),
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
-        var texts = new EmbeddedTexts(inputs, inputs);
-        await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings)).Embed(texts, _rule, new RequestMeter(), CancellationToken.None);
+        var texts = new EmbeddedTexts([.. inputs.Select(input => new InputText(input, Cl100kTokens.Counter))], inputs);
+        await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings)).Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
         for (var i = 0; i < inputs.Length; i++)
         {
             Assert.Equal(texts.Failures[i] is null ? FakeVector.Of(inputs[i], _rule.Model, 2) : null, texts.Vectors[i]?.ToArray());

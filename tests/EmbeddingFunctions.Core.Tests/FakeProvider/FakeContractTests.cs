@@ -30,11 +30,11 @@ public sealed class FakeContractTests : FakeTest
     }
 
     [Fact]
-    public async Task Usage_is_a_token_for_every_four_bytes_begun()
+    public async Task Usage_is_counted_as_OpenAIs_models_count_it()
     {
-        var reply = await Client.EmbedAsync("a", "abcd", "abcde", "éé");
-        Assert.Equal(5, reply.Json.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
-        Assert.Equal(5, reply.Json.GetProperty("usage").GetProperty("total_tokens").GetInt32());
+        var reply = await Client.EmbedAsync("a", "hello world", "<|endoftext|>");
+        Assert.Equal(10, reply.Json.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
+        Assert.Equal(10, reply.Json.GetProperty("usage").GetProperty("total_tokens").GetInt32());
     }
 
     [Theory]
@@ -58,11 +58,11 @@ public sealed class FakeContractTests : FakeTest
     public async Task An_empty_or_missing_input_is_invalid(string body) => AssertInvalidInput(await Client.SendTextAsync(body));
 
     [Theory]
-    [InlineData(8192 * 4, 200)]
-    [InlineData((8192 * 4) + 1, 400)]
-    public async Task An_input_has_8192_tokens_at_most(int bytes, int status)
+    [InlineData(8192, 200)]
+    [InlineData(8193, 400)]
+    public async Task An_input_has_8192_tokens_at_most(int tokens, int status)
     {
-        var reply = await Client.EmbedAsync("short", new string('x', bytes));
+        var reply = await Client.EmbedAsync("short", string.Join(' ', Enumerable.Repeat("word", tokens)));
         Assert.Equal(status, reply.Status);
         if (status == 200)
             return;

@@ -63,12 +63,12 @@ public sealed class FakeLimitTests
     {
         await using var fake = await StartAsync(new() { TokensPerMinute = 10 });
         var client = new FakeClient(fake);
-        var first = await client.EmbedAsync(new string('x', 32));
+        var first = await client.EmbedAsync(OfTokens(8));
         Assert.Equal(("10", "2", "1m0s"), Headers(first, "tokens"));
-        var refused = await client.EmbedAsync(new string('x', 12));
+        var refused = await client.EmbedAsync(OfTokens(3));
         Assert.Equal((429, "tokens"), (refused.Status, refused.Type));
         Assert.Contains("Limit 10, Used 8, Requested 3.", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(200, (await client.EmbedAsync(new string('x', 8))).Status);
+        Assert.Equal(200, (await client.EmbedAsync(OfTokens(2))).Status);
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class FakeLimitTests
     {
         await using var fake = await StartAsync(new() { TokensPerMinute = 10 });
         var client = new FakeClient(fake);
-        var reply = await client.EmbedAsync(new string('x', 44));
+        var reply = await client.EmbedAsync(OfTokens(11));
         Assert.StartsWith("Request too large for", reply.Message, StringComparison.Ordinal);
         Assert.Null(reply.Header("Retry-After"));
     }
@@ -109,4 +109,6 @@ public sealed class FakeLimitTests
 
     private static (string?, string?, string?) Headers(FakeReply reply, string unit) =>
         (reply.Header($"x-ratelimit-limit-{unit}"), reply.Header($"x-ratelimit-remaining-{unit}"), reply.Header($"x-ratelimit-reset-{unit}"));
+
+    private static string OfTokens(int tokens) => string.Join(' ', Enumerable.Repeat("word", tokens));
 }

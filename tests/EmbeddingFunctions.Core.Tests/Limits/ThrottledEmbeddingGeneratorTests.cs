@@ -30,6 +30,7 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
             TokensPerMinute = tokensPerMinute,
             EnforcePerSecond = true,
             TimeProvider = _clock,
+            CountTokens = FakeTokens.Estimate,
         });
         var settings = new EmbeddingSettings
         {
@@ -85,6 +86,17 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
         await generator.GenerateAsync(["12345678", "1"], meter.Options("m", 1));
 
         Assert.Equal((1, 4), (meter.Requests, meter.Tokens));
+    }
+
+    [Fact]
+    public async Task Tokens_that_were_counted_before_are_what_the_budget_is_asked_for()
+    {
+        var meter = new RequestMeter();
+        using var generator = Stack(new ScriptedGenerator(_clock));
+
+        await generator.GenerateAsync(["12345678", "1"], meter.Options("m", 1, tokens: 77));
+
+        Assert.Equal((1, 77), (meter.Requests, meter.Tokens));
     }
 
     [Fact]

@@ -244,7 +244,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate("12345678", "1"));
 
-        Assert.Equal(3, fault.PaidTokens);
+        Assert.Equal(4, fault.PaidTokens);
     }
 
     [Fact]

@@ -73,14 +73,14 @@ public sealed class DocumentsDataTests
     /// <summary>The oracle: a vector is a function of its text.</summary>
     private static string? Wrong(string longText, string text, float[]? vector, int? truncated, List<(string Content, int Start, int End, float[] Vector)>? chunks)
     {
-        if (longText == "fail" && TokenEstimate.Of(text) > TokenEstimate.MaxInput)
+        if (longText == "fail" && FakeTokens.Count(text) > TokenCounter.MaxInput)
         {
             return vector is null ? null : "it is too long and has a vector";
         }
 
         if (chunks is null)
         {
-            var sent = longText == "fail" ? text : TokenEstimate.CutToInput(NormalizedText.Of(text, MaxCharacters));
+            var sent = longText == "fail" ? text : Cl100kTokens.Counter.Cut(NormalizedText.Of(text, MaxCharacters)).Text;
             var leftOut = Length(text) - Length(sent);
             return !IsSame(FakeVector.Of(sent, Model, Dimensions), vector) ? "its vector is of another text"
                 : (truncated ?? 0) != leftOut ? $"{leftOut} characters were left out, not {truncated}"
@@ -92,7 +92,7 @@ public sealed class DocumentsDataTests
             : chunks[0].Start != 0 || chunks[^1].End != runes.Length ? "its chunks do not cover it"
             : chunks.Zip(chunks.Skip(1)).Any(pair => pair.Second.Start > pair.First.End && runes[pair.First.End..pair.Second.Start].Any(rune => !System.Text.Rune.IsWhiteSpace(rune))) ? "there is a gap between its chunks"
             : chunks.Exists(chunk => string.Concat(runes[chunk.Start..chunk.End]) != chunk.Content) ? "a chunk stands elsewhere"
-            : chunks.Exists(chunk => TokenEstimate.Of(chunk.Content) > 800) ? "a chunk is too long"
+            : chunks.Exists(chunk => FakeTokens.Count(chunk.Content) > 800) ? "a chunk is too long"
             : chunks.Exists(chunk => !IsSame(FakeVector.Of(chunk.Content, Model, Dimensions), chunk.Vector)) ? "a chunk's vector is of another text"
             : !IsSame(Mean(chunks), vector) ? "its vector is not its chunks' mean"
             : null;

@@ -14,7 +14,7 @@ public sealed class RequestPackerTests
     [InlineData(2_049, new[] { 2_048, 1 })]
     [InlineData(4_097, new[] { 2_048, 2_048, 1 })]
     public void A_request_holds_2048_inputs_at_most(int inputs, int[] expected) =>
-        Assert.Equal(expected, Sizes(new RequestPacker(), [.. Enumerable.Repeat("a", inputs)]));
+        Assert.Equal(expected, Sizes(new RequestPacker(), [.. Enumerable.Range(0, inputs).Select(_ => OfTokens(1))]));
 
     [Theory]
     [InlineData(MaxTokens - 1, new[] { 2 })]
@@ -66,15 +66,44 @@ public sealed class RequestPackerTests
         foreach (var refused in new[] { 2, 3, 5, 100, 260_000 })
         {
             var packer = new RequestPacker();
-            string[] texts = [OfTokens(refused - 1), OfTokens(1)];
+            InputText[] texts = [OfTokens(refused - 1), OfTokens(1)];
             packer.Learn(texts, told);
             Assert.Equal([1, 1], Sizes(packer, texts));
         }
     }
 
-    private static string OfTokens(int tokens) => new('a', tokens * 4);
+    [Fact]
+    public void Texts_are_counted_only_where_their_bytes_do_not_decide()
+    {
+        var counted = 0;
+        InputText[] Texts(int characters) => [.. Enumerable.Range(0, 20).Select(_ => new InputText(new string('a', characters), new SpyCounter(() => counted++)))];
+        var packer = new RequestPacker();
 
-    private static int[] Sizes(RequestPacker packer, string[] texts)
+        Assert.Equal(20, packer.Next(Texts(MaxTokens / 20), 0, 20));
+        Assert.Equal(0, counted);
+        Assert.Equal(20, packer.Next(Texts((MaxTokens / 20) + 1), 0, 20));
+        Assert.Equal(20, counted);
+    }
+
+    // Four to a token, and a byte each.
+    private static InputText OfTokens(int tokens) => new(new string('a', tokens * 4), TokenEstimate.Counter);
+
+    private sealed class SpyCounter(Action onCount) : TokenCounter
+    {
+        public override string Name => "spy";
+
+        public override bool IsExact => true;
+
+        public override int Count(ReadOnlySpan<char> text)
+        {
+            onCount();
+            return text.Length / 4;
+        }
+
+        public override int Reach(ReadOnlySpan<char> text, int maxTokens, out int tokens) => throw new NotSupportedException();
+    }
+
+    private static int[] Sizes(RequestPacker packer, InputText[] texts)
     {
         var sizes = new List<int>();
         for (var first = 0; first < texts.Length; first += sizes[^1])
@@ -82,7 +111,7 @@ public sealed class RequestPackerTests
             sizes.Add(packer.Next(texts, first, texts.Length) - first);
         }
 
-        Assert.Equal(sizes.Count, packer.Requests(texts.Select(TokenEstimate.Of).ToList()));
+        Assert.Equal(sizes.Count, packer.Requests(texts.Select(text => text.RequestTokens).ToList()));
         return [.. sizes];
     }
 }

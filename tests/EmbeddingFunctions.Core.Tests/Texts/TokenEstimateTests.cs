@@ -34,11 +34,11 @@ public sealed class TokenEstimateTests
     [InlineData(1)]
     public void An_input_is_cut_to_8191_tokens(int over)
     {
-        var text = string.Concat(Enumerable.Repeat("a ", TokenEstimate.MaxInput + over)).Trim();
+        var text = string.Concat(Enumerable.Repeat("a ", TokenCounter.MaxInput + over)).Trim();
 
-        var cut = TokenEstimate.CutToInput(text);
+        var cut = TokenEstimate.Counter.Cut(text).Text;
 
-        Assert.Equal(Math.Min(TokenEstimate.MaxInput, TokenEstimate.MaxInput + over), TokenEstimate.Of(cut));
+        Assert.Equal(Math.Min(TokenCounter.MaxInput, TokenCounter.MaxInput + over), TokenEstimate.Of(cut));
         Assert.StartsWith(cut, text, StringComparison.Ordinal);
         Assert.Equal(over <= 0, cut == text);
     }
@@ -52,9 +52,9 @@ public sealed class TokenEstimateTests
     {
         var text = string.Concat(Enumerable.Repeat(part, 20_000));
 
-        var cut = TokenEstimate.CutToInput(text);
+        var cut = TokenEstimate.Counter.Cut(text).Text;
 
-        Assert.InRange(TokenEstimate.Of(cut), TokenEstimate.MaxInput - 10, TokenEstimate.MaxInput);
+        Assert.InRange(TokenEstimate.Of(cut), TokenCounter.MaxInput - 10, TokenCounter.MaxInput);
         Assert.StartsWith(cut, text, StringComparison.Ordinal);
         Assert.Equal(cut, Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(cut)));
     }

@@ -30,7 +30,7 @@ internal static class Contract
 
     private static Refusal? CheckTokens(EmbeddingsRequest request, FakeOpenAiOptions options)
     {
-        var longest = request.Texts.Max(options.CountTokens);
+        var longest = request.TokensOfTexts.Max();
         if (longest > options.MaxInputTokens)
             return Refusals.TooLong(longest, options.MaxInputTokens);
         var estimate = request.Texts.Sum(FakeTokens.Estimate);

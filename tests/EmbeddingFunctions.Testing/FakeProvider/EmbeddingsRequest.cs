@@ -18,7 +18,9 @@ internal sealed class EmbeddingsRequest
 
     public IReadOnlyList<TextHash> Hashes { get; private set; } = [];
 
-    public int Tokens { get; private set; }
+    public IReadOnlyList<int> TokensOfTexts { get; private set; } = [];
+
+    public int Tokens => TokensOfTexts.Sum();
 
     /// <summary>As sent; null if not sent.</summary>
     public int? Dimensions { get; private set; }
@@ -63,7 +65,7 @@ internal sealed class EmbeddingsRequest
         {
             Texts = texts;
             Hashes = [.. texts.Select(TextHash.Of)];
-            Tokens = texts.Sum(options.CountTokens);
+            TokensOfTexts = [.. texts.Select(options.CountTokens)];
         }
         else
         {

@@ -27,7 +27,7 @@ public sealed record FakeOpenAiOptions
     /// <summary>Tokens allowed in one request, by the endpoint's estimate of a quarter token a UTF-8 byte.</summary>
     public int MaxRequestTokens { get; init; } = 300_000;
 
-    /// <summary>The stand-in for the tokeniser; the default is <see cref="FakeTokens.Count"/>.</summary>
+    /// <summary>The tokenizer.</summary>
     public Func<string, int> CountTokens { get; init; } = FakeTokens.Count;
 
     /// <summary>Requests allowed in any 60 seconds; null for no limit.</summary>

@@ -4,7 +4,7 @@ namespace EmbeddingFunctions.Testing;
 
 /// <summary>
 /// The fake as a program: <c>[--port N] [--latency-ms N] [--rpm N] [--tpm N]</c>. Prints <c>{"baseUrl":"..."}</c> on one line
-/// when it listens, keeps no texts, and ends when standard input closes.
+/// when it listens, keeps no texts, bills its estimate of tokens, which costs no time, and ends when standard input closes.
 /// </summary>
 internal static class FakeProcess
 {
@@ -26,7 +26,7 @@ internal static class FakeProcess
 
     private static FakeOpenAiOptions? Parse(string[] args)
     {
-        var options = new FakeOpenAiOptions { KeepTexts = false };
+        var options = new FakeOpenAiOptions { KeepTexts = false, CountTokens = FakeTokens.Estimate };
         foreach (var pair in args.Chunk(2))
         {
             if (pair.Length < 2 || !int.TryParse(pair[1], out var value) || value < 0)

@@ -42,7 +42,7 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
     /// <summary>The text that is embedded of an item; empty if it has none.</summary>
     private static string TextOf(string label, string? title, string? body) => NormalizedText.IsBlank(title) && NormalizedText.IsBlank(body)
         ? ""
-        : TokenEstimate.CutToInput(NormalizedText.Of($"{label} {title} {body}", MaxCharacters));
+        : NormalizedText.Of($"{label} {title} {body}", MaxCharacters);
 
     private async Task<IReadOnlyList<string>> Items(string table, string label)
     {
