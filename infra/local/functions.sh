@@ -16,7 +16,10 @@ without_tools() {
 }
 
 install_tools() {
-  command -v npm >/dev/null || without_tools "Node.js 20 with npm is needed for the Azure Functions Core Tools"
+  local node
+  node=$(command -v npm >/dev/null && node --version 2>/dev/null) || node=v0
+  node=${node#v}
+  [ "${node%%.*}" -ge 22 ] || without_tools "the Azure Functions Core Tools and the storage emulator need Node.js 22 or later with npm"
   mkdir -p "$tools"
   cp "$root/infra/local/functions-tools/package.json" "$tools/"
   [ -x "$tools/node_modules/.bin/func" ] && [ -x "$tools/node_modules/.bin/azurite" ] && return

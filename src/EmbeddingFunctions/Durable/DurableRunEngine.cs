@@ -8,6 +8,12 @@ namespace EmbeddingFunctions.App.Durable;
 /// <summary>Carries a run as an orchestration whose instance has the run's id.</summary>
 internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
 {
+    private static readonly OrchestrationRuntimeStatus[] _any =
+    [
+        OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Suspended, OrchestrationRuntimeStatus.Completed,
+        OrchestrationRuntimeStatus.Failed, OrchestrationRuntimeStatus.Terminated,
+    ];
+
     public RunHost Host => RunHost.Functions;
 
     public async Task Begin(RunInput run, CancellationToken cancellation)
@@ -19,8 +25,8 @@ internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
 
         try
         {
-            await client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(RunOrchestrator), run, new StartOrchestrationOptions(run.RunId.ToString()), cancellation);
+            var once = new StartOrchestrationOptions(run.RunId.ToString()).WithDedupeStatuses(_any);
+            await client.ScheduleNewOrchestrationInstanceAsync(nameof(RunOrchestrator), run, once, cancellation);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

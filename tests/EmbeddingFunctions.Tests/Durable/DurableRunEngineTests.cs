@@ -1,106 +1,106 @@
 using EmbeddingFunctions.App;
-using EmbeddingFunctions.App.Durable;
 using EmbeddingFunctions.Runs;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Moq;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
-/// <summary>Runs as orchestration instances of the same id.</summary>
-public sealed class DurableRunEngineTests
+/// <summary>Runs as orchestration instances of the same id, on the real client.</summary>
+public sealed class DurableRunEngineTests : DurableTest
 {
-    private static readonly RunInput _run = new(Guid.CreateVersion7(), new RunRequest("workspace", []));
-
-    private readonly Mock<DurableTaskClient> _client = new(MockBehavior.Strict, "test");
+    private readonly RunInput _run = new(Guid.CreateVersion7(), new RunRequest("workspace", []));
 
     [Fact]
     public async Task A_run_is_scheduled_under_its_own_id()
     {
-        Finds(null);
-        _client.Setup(c => c.ScheduleNewOrchestrationInstanceAsync(
-                nameof(RunOrchestrator), _run, It.Is<StartOrchestrationOptions>(options => options.InstanceId == _run.RunId.ToString()), default))
-            .ReturnsAsync(_run.RunId.ToString());
+        await Host.Engine.Begin(_run, default);
 
-        await Engine().Begin(_run, default);
-
-        _client.VerifyAll();
-    }
-
-    [Theory]
-    [InlineData(OrchestrationRuntimeStatus.Pending)]
-    [InlineData(OrchestrationRuntimeStatus.Running)]
-    [InlineData(OrchestrationRuntimeStatus.Completed)]
-    public async Task A_run_that_the_engine_knows_is_not_scheduled_again(OrchestrationRuntimeStatus status)
-    {
-        Finds(Instance(status));
-
-        // The mock is strict: any other call fails.
-        await Engine().Begin(_run, default);
+        var instance = await Host.End(_run.RunId);
+        Assert.Equal((nameof(RunOrchestrator), OrchestrationRuntimeStatus.Completed), (instance.Name, instance.RuntimeStatus));
+        Assert.Equal(_run.RunId, instance.ReadInputAs<RunInput>()!.RunId);
     }
 
     [Fact]
-    public async Task Another_host_that_was_quicker_is_no_failure_and_anything_else_is()
+    public async Task A_run_that_the_engine_knows_is_not_scheduled_again_whether_it_waits_or_has_ended()
     {
-        _client.SetupSequence(c => c.GetInstanceAsync(_run.RunId.ToString(), true, default))
-            .ReturnsAsync((OrchestrationMetadata?)null).ReturnsAsync(Instance(OrchestrationRuntimeStatus.Running))
-            .ReturnsAsync((OrchestrationMetadata?)null).ReturnsAsync((OrchestrationMetadata?)null);
-        _client.Setup(c => c.ScheduleNewOrchestrationInstanceAsync(It.IsAny<TaskName>(), It.IsAny<object?>(), It.IsAny<StartOrchestrationOptions?>(), default))
-            .ThrowsAsync(new InvalidOperationException("exists"));
+        await using var idle = await DurableHost.Start(engine: null);
+        await idle.Engine.Begin(_run, default);
+        var scheduled = await idle.Client.GetInstanceAsync(_run.RunId.ToString());
+        await idle.Engine.Begin(_run, default);
+        Assert.Equal(scheduled!.CreatedAt, (await idle.Client.GetInstanceAsync(_run.RunId.ToString()))!.CreatedAt);
 
-        await Engine().Begin(_run, default);
-        await Assert.ThrowsAsync<InvalidOperationException>(() => Engine().Begin(_run, default));
-    }
-
-    [Theory]
-    [InlineData(OrchestrationRuntimeStatus.Pending, null, false)]
-    [InlineData(OrchestrationRuntimeStatus.Running, null, false)]
-    [InlineData(OrchestrationRuntimeStatus.Completed, "The orchestration ended without closing its job.", false)]
-    [InlineData(OrchestrationRuntimeStatus.Failed, "The orchestration failed: no such method", false)]
-    [InlineData(OrchestrationRuntimeStatus.Terminated, "The orchestration was terminated.", true)]
-    public async Task An_instance_that_has_ended_is_told_with_its_reason(OrchestrationRuntimeStatus status, string? reason, bool cancelled)
-    {
-        Finds(Instance(status));
-
-        var carried = await Engine().Look(_run.RunId, default);
-
-        Assert.Equal((reason, cancelled), (carried!.EndedBecause, carried.Cancelled));
+        await Host.Engine.Begin(_run, default);
+        var ended = await Host.End(_run.RunId);
+        await Host.Engine.Begin(_run, default);
+        Assert.Equal(ended.CreatedAt, (await Host.Client.GetInstanceAsync(_run.RunId.ToString()))!.CreatedAt);
     }
 
     [Fact]
-    public async Task What_it_waits_for_is_told_and_an_unknown_run_is_none()
+    public async Task Of_hosts_that_begin_a_run_at_once_one_does_and_the_others_do_not_fail()
     {
-        Finds(Instance(OrchestrationRuntimeStatus.Running, "\"waiting for the provider\""));
-        Assert.Equal("waiting for the provider", (await Engine().Look(_run.RunId, default))!.Note);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Host.Engine.Begin(_run, default)));
+        await Host.End(_run.RunId);
 
-        Finds(null);
-        Assert.Null(await Engine().Look(_run.RunId, default));
+        Assert.Equal(1, Host.Backend.Started);
     }
 
     [Fact]
-    public async Task Only_a_run_that_goes_on_is_woken_to_be_cancelled()
+    public async Task An_engine_that_cannot_be_reached_is_a_failure()
     {
-        Finds(null);
-        await Engine().Cancel(_run.RunId, default);
-        Finds(Instance(OrchestrationRuntimeStatus.Completed));
-        await Engine().Cancel(_run.RunId, default);
+        var gone = await DurableHost.Start(engine: null);
+        var engine = gone.Engine;
+        await gone.DisposeAsync();
 
-        Finds(Instance(OrchestrationRuntimeStatus.Running));
-        _client.Setup(c => c.RaiseEventAsync(_run.RunId.ToString(), DurableRunContext.CancelEvent, It.IsAny<object?>(), default)).Returns(Task.CompletedTask);
-        await Engine().Cancel(_run.RunId, default);
-
-        _client.Verify(c => c.RaiseEventAsync(It.IsAny<string>(), It.IsAny<string>(), It.IsAny<object?>(), default), Times.Once);
+        await Assert.ThrowsAnyAsync<Exception>(() => engine.Begin(_run, default));
     }
 
-    private DurableRunEngine Engine() => new(_client.Object);
-
-    private void Finds(OrchestrationMetadata? instance) =>
-        _client.Setup(c => c.GetInstanceAsync(_run.RunId.ToString(), true, default)).ReturnsAsync(instance);
-
-    private static OrchestrationMetadata Instance(OrchestrationRuntimeStatus status, string? note = null) => new(nameof(RunOrchestrator), _run.RunId.ToString())
+    [Fact]
+    public async Task A_run_that_waits_or_goes_on_has_not_ended_and_an_unknown_one_is_none()
     {
-        RuntimeStatus = status,
-        SerializedCustomStatus = note,
-        FailureDetails = new TaskFailedException("x", 1, new InvalidOperationException("no such method")).FailureDetails,
-    };
+        Host.Backend.HoldsTimers = true;
+        await Database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')");
+
+        Assert.Null(await Host.Engine.Look(_run.RunId, default));
+        await Host.Engine.Begin(_run, default);
+        await Until(async () => (await Host.Engine.Look(_run.RunId, default))!.Note?.StartsWith("waiting for a start slot", StringComparison.Ordinal) == true);
+
+        Assert.Null((await Host.Engine.Look(_run.RunId, default))!.EndedBecause);
+    }
+
+    [Fact]
+    public async Task A_run_that_was_terminated_or_suspended_from_outside_says_so()
+    {
+        Host.Backend.HoldsTimers = true;
+        await Database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')");
+        await Host.Engine.Begin(_run, default);
+        await Host.Client.WaitForInstanceStartAsync(_run.RunId.ToString());
+
+        await Host.Client.SuspendInstanceAsync(_run.RunId.ToString(), "while the database is moved");
+        await Until(async () => (await Host.Engine.Look(_run.RunId, default))!.Note == "the orchestration is suspended");
+        await Host.Client.ResumeInstanceAsync(_run.RunId.ToString());
+        await Host.Client.TerminateInstanceAsync(_run.RunId.ToString(), "wrong corpus");
+        await Host.End(_run.RunId);
+
+        Assert.Equal(new CarriedRun("The orchestration was terminated.", Cancelled: true), await Host.Engine.Look(_run.RunId, default));
+    }
+
+    [Fact]
+    public async Task A_run_that_has_ended_is_told_as_ended()
+    {
+        await Host.Engine.Begin(_run, default);
+        await Host.End(_run.RunId);
+
+        Assert.Equal(new CarriedRun("The orchestration ended without closing its job."), await Host.Engine.Look(_run.RunId, default));
+    }
+
+    [Fact]
+    public async Task Cancelling_a_run_that_has_ended_or_is_unknown_does_nothing()
+    {
+        await Host.Engine.Cancel(_run.RunId, default);
+        Assert.Null(await Host.Client.GetInstanceAsync(_run.RunId.ToString()));
+
+        await Host.Engine.Begin(_run, default);
+        await Host.End(_run.RunId);
+        await Host.Engine.Cancel(_run.RunId, default);
+        Assert.Equal(OrchestrationRuntimeStatus.Completed, (await Host.Client.GetInstanceAsync(_run.RunId.ToString()))!.RuntimeStatus);
+    }
 }

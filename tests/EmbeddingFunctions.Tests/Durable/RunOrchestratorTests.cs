@@ -1,164 +1,195 @@
-using EmbeddingFunctions.App;
-using EmbeddingFunctions.App.Durable;
-using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
-using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
-/// <summary>The app's orchestrator on a mocked durable context, with the app's activities on a real database.</summary>
-public sealed class RunOrchestratorTests : IAsyncLifetime
+/// <summary>Runs on the real durable worker and client, with the app's activities on a real database.</summary>
+public sealed class RunOrchestratorTests : DurableTest
 {
-    private FakeOpenAi _fake = null!;
-    private TestDatabase _database = null!;
-    private TestWorkspace _workspace = null!;
-    private TestEngine _engine = null!;
+    // Until one call has succeeded the others wait for it.
+    private static readonly Requests _afterTheFirst = Requests.Where(request => request.Number > 1);
 
-    public async Task InitializeAsync()
+    [Fact]
+    public async Task Ten_thousand_items_are_embedded_once_in_several_histories_of_less_than_400_kilobytes()
     {
-        _fake = await FakeOpenAi.StartAsync();
-        _database = await TestDatabase.Migrated();
-        _workspace = new TestWorkspace(_database);
-        _engine = new TestEngine(_database, _fake);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _engine.DisposeAsync();
-        await _database.DisposeAsync();
-        await _fake.DisposeAsync();
-    }
-
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public async Task Replayed_after_every_step_in_any_order_it_takes_the_same_steps_and_embeds_all_once(int seed)
-    {
-        foreach (var name in new[] { "acme/one", "acme/two", "acme/three" })
+        const int MaxBytes = 400_000;
+        for (var i = 0; i < 5; i++)
         {
-            await _workspace.Items(await _workspace.Repository(name), 45, words: name);
+            await Workspace.Items(await Workspace.Repository($"acme/{i}"), 2_000, words: $"item of {i}");
         }
 
-        var history = new DurableHistory(Steps(), seed);
-        var outcome = await history.Run(Input(new("workspace", [], Concurrency: 4, PageSize: 40, BatchSize: 10) { PagesPerExecution = 2 }));
+        var run = await Ask();
+        var end = (await Host.End(run)).ReadOutputAs<RunOutcome>()!;
 
-        Assert.Equal((RunStatus.Completed, 135, 135), (outcome.Status, outcome.ItemsTotal, outcome.Counts.Embedded));
-        Assert.Equal((135L, 0L, 0), (_fake.PaidInputCount, _fake.DuplicatePaidInputs, (await _workspace.Stale()).Count));
-        Assert.True(history.Generations > 1, "It must have begun a new history.");
-        Assert.True(history.Replays > history.Activities, "It must have been replayed after every step.");
+        Assert.Equal((RunStatus.Completed, 10_000, 10_000), (end.Status, end.ItemsTotal, end.Counts.Embedded));
+        Assert.Equal((10_000L, 0L, 10_000L, 0L), (Fake.PaidInputCount, Fake.DuplicatePaidInputs, await Workspace.Embedded(), await Workspace.Pending()));
+        Assert.Equal(("completed", null), await Job(run));
+        Assert.InRange(Host.Backend.Generations, 3, 6);
+        Assert.InRange(Host.Backend.LargestHistory, 50_000, MaxBytes);
     }
 
     [Fact]
-    public async Task Ten_thousand_items_put_less_than_300_kilobytes_into_a_generation_of_its_history()
+    public async Task A_doubled_tick_starts_one_run()
     {
-        const int MaxBytes = 300_000;
-        var pending = 10_000;
-        var history = new DurableHistory(Steps(), seed: 1)
-        {
-            Instead = (_, input) => input switch
-            {
-                PlanPage plan => new PlannedPage(Page(Math.Min(pending, plan.Items)), Partition),
-                EmbedBatch batch => Take(batch),
-                CloseRun close => new RunOutcome(close.Run.RunId, RunStatus.Completed, 10_000, close.Run.Counts, null, 1),
-                _ => null,
-            },
-        };
-        var outcome = await history.Run(Input(new("workspace", [], Concurrency: 10)));
+        await Workspace.Items(await Workspace.Repository(), 45);
 
-        Assert.Equal((10_000, 0), (outcome.Counts.Embedded, pending));
-        Assert.InRange(history.LargestGeneration, 50_000, MaxBytes);
-        Assert.InRange(history.Generations, 2, 4);
+        await Task.WhenAll(Desk.Tick(Host.Engine, default), Desk.Tick(Host.Engine, default));
+        await Desk.Tick(Host.Engine, default);
+        var run = Assert.Single(await Host.Instances());
+        await Host.End(run);
 
-        EmbeddedBatch Take(EmbedBatch batch)
-        {
-            pending -= batch.Count;
-            return new EmbeddedBatch(new BatchCounts { Claimed = batch.Count, Embedded = batch.Count, Requests = 1, Tokens = 8_000 });
-        }
+        Assert.Equal(("completed", null), await Job(run));
+        Assert.Equal((45L, 0L, 1L), (Fake.PaidInputCount, await Workspace.Pending(), await Database.Ask<long>("SELECT count(*) FROM embedding_jobs")));
+    }
+
+    [Fact]
+    public async Task The_same_event_twice_is_one_run_while_it_goes_on_and_after_it_has_ended()
+    {
+        await Workspace.Items(await Workspace.Repository(), 45);
+
+        var asked = await Task.WhenAll(AskFor("push-1"), AskFor("push-1"));
+        await Host.End(asked[0].Id);
+        var again = await AskFor("push-1");
+
+        Assert.Equal((asked[0].Id, asked[0].Id, false), (asked[1].Id, again.Id, again.IsNew));
+        Assert.Equal(asked[0].Id, Assert.Single(await Host.Instances()));
+        Assert.Equal(45, Fake.PaidInputCount);
     }
 
     [Fact]
     public async Task Cancelled_it_begins_no_more_batches_and_closes_its_job()
     {
-        await _workspace.Items(await _workspace.Repository(), 200);
-        var batches = 0;
-        var history = new DurableHistory(Steps(), seed: 1) { CancelAfter = step => step == nameof(RunActivities.EmbedBatch) && ++batches == 3 };
-
-        var outcome = await history.Run(Input(new("workspace", [], Concurrency: 4)));
-
-        Assert.Equal(RunStatus.Cancelled, outcome.Status);
-        // The two that were in flight have ended.
-        Assert.Equal((100, 100L), (outcome.Counts.Embedded, await _workspace.Embedded()));
-        Assert.Equal("cancelled", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_claims"));
-    }
-
-    [Fact]
-    public async Task Cancelled_while_it_waits_it_does_not_wait_on()
-    {
-        var history = new DurableHistory(Steps(), seed: 1)
+        await Workspace.Items(await Workspace.Repository(), 200);
+        Guid run;
+        using (Fake.Hold(_afterTheFirst))
         {
-            Instead = (name, _) => name == nameof(RunActivities.StartRun) ? DateTimeOffset.UnixEpoch.AddYears(100) : null,
-            CancelAfter = step => step == nameof(RunActivities.StartRun),
-        };
-
-        var outcome = await history.Run(Input(new("workspace", [])));
-
-        Assert.Equal(RunStatus.Cancelled, outcome.Status);
-    }
-
-    [Fact]
-    public async Task What_it_waits_for_is_its_status_and_a_provider_s_pause_is_a_timer()
-    {
-        await _workspace.Items(await _workspace.Repository(), 20);
-        var paused = false;
-        var history = new DurableHistory(Steps(), seed: 1)
-        {
-            Instead = (name, _) => name != nameof(RunActivities.EmbedBatch) || paused ? null : Pause(),
-        };
-
-        var outcome = await history.Run(Input(new("workspace", [])));
-
-        Assert.Equal((RunStatus.Completed, 20), (outcome.Status, outcome.Counts.Embedded));
-        Assert.Null(history.Status);
-        Assert.True(paused);
-
-        EmbeddedBatch Pause()
-        {
-            paused = true;
-            return new EmbeddedBatch(new(), DateTimeOffset.UtcNow.AddHours(1), "too many requests");
+            run = await Ask();
+            await Fake.WaitForRequestsAsync(3);
+            Assert.True(await Desk.Cancel(Host.Engine, run, default));
         }
+
+        var end = (await Host.End(run)).ReadOutputAs<RunOutcome>()!;
+
+        // The first, and the two batches that were in flight.
+        Assert.Equal((RunStatus.Cancelled, 60, 60L), (end.Status, end.Counts.Embedded, await Workspace.Embedded()));
+        Assert.Equal(("cancelled", "It was cancelled."), await Job(run));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_claims"));
     }
 
     [Fact]
-    public void A_failed_activity_is_tried_three_times_unless_it_will_never_work()
+    public async Task Cancelled_while_it_waits_for_its_start_slot_it_waits_no_longer()
     {
-        var policy = Retry.Activity.Retry!.Policy!;
+        Host.Backend.HoldsTimers = true;
+        await Database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')");
 
-        Assert.Equal((3, TimeSpan.FromSeconds(10), 3d), (policy.MaxNumberOfAttempts, policy.FirstRetryInterval, policy.BackoffCoefficient));
-        Assert.True(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new PassingFailureException("away")).FailureDetails));
-        Assert.True(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new InvalidOperationException("the host stopped")).FailureDetails));
-        Assert.False(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new ActivityFailedException("no such table")).FailureDetails));
+        var run = await Ask();
+        await Until(async () => await Desk.Note(Host.Engine, run, default) is { } note && note.StartsWith("waiting for a start slot", StringComparison.Ordinal));
+        await Desk.Cancel(Host.Engine, run, default);
+        await Host.End(run);
+
+        Assert.Equal(("cancelled", "It was cancelled."), await Job(run));
     }
 
     [Fact]
-    public async Task An_activity_tells_what_passes_from_what_will_never_work_in_few_words_and_without_secrets()
+    public async Task An_activity_that_fails_once_is_tried_again_after_ten_seconds()
     {
-        await using var away = new TestEngine(Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2"), _fake);
-        var passing = await Assert.ThrowsAsync<PassingFailureException>(() => away.Get<RunActivities>().Do(RunActivities.OpenRun, Input(new("workspace", [])), default));
-        var final = await Assert.ThrowsAsync<ActivityFailedException>(() => Steps().StartRun(Input(new("laws " + new string('x', 9_000), [])), default));
+        await Workspace.Items(await Workspace.Repository(), 45);
+        await Fail("UPDATE ON embedding_jobs", "new.status = 'processing' AND nextval('tries') = 1", "admin_shutdown");
 
-        Assert.All(new Exception[] { passing, final }, e => Assert.InRange(e.Message.Length, 1, 500));
-        Assert.Null(final.InnerException);
+        var run = await Ask();
+        await Host.End(run);
+
+        Assert.Equal(("completed", null), await Job(run));
+        Assert.Equal((45L, 0L), (await Workspace.Embedded(), Fake.DuplicatePaidInputs));
+        var retry = Assert.Single(Host.Backend.Timers);
+        Assert.InRange(retry - DateTime.UtcNow, TimeSpan.FromSeconds(-50), TimeSpan.FromSeconds(10));
     }
 
-    private const string Partition = "00000000-0000-0000-0000-00000000000a";
+    [Fact]
+    public async Task An_activity_that_fails_for_good_ends_the_run_with_the_reason_and_is_not_tried_again()
+    {
+        await Workspace.Items(await Workspace.Repository(), 45);
+        await Fail("INSERT ON embedding_batches", "true", "undefined_file");
 
-    private static List<PlannedBatch> Page(int items) =>
-        Enumerable.Range(0, (items + 19) / 20).Take(10).Select(i => new PlannedBatch("issue", $"{Partition[..^1]}{i}", Math.Min(20, items - (i * 20)))).ToList();
+        var run = await Ask();
+        await Host.End(run);
 
-    private RunSteps Steps() => new(_engine.Get<RunActivities>());
+        Assert.Equal(("failed", "58P01: it was asked to fail"), await Job(run));
+        Assert.Empty(Host.Backend.Timers);
+        Assert.Equal(45, await Workspace.Pending());
+    }
 
-    private static RunInput Input(RunRequest request) => new(Guid.CreateVersion7(), request);
+    [Fact]
+    public async Task A_run_that_cannot_even_be_closed_is_closed_by_the_next_look_with_the_reason()
+    {
+        await Workspace.Items(await Workspace.Repository(), 45);
+        await Database.Execute("ALTER TABLE embedding_batches RENAME TO hidden");
+        var run = await Ask();
+        var ended = await Host.End(run);
+        Assert.Equal(OrchestrationRuntimeStatus.Failed, ended.RuntimeStatus);
+        await Database.Execute("ALTER TABLE hidden RENAME TO embedding_batches");
+
+        await Desk.Note(Host.Engine, run, default);
+
+        var (status, error) = await Job(run);
+        Assert.Equal("failed", status);
+        Assert.Contains("relation \"embedding_batches\" does not exist", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_host_that_is_lost_in_mid_run_loses_nothing()
+    {
+        await Workspace.Items(await Workspace.Repository("acme/one"), 100, words: "one");
+        await Workspace.Items(await Workspace.Repository("acme/two"), 100, words: "two");
+        Guid run;
+        using (Fake.Hold(_afterTheFirst))
+        {
+            run = await Ask();
+            await Fake.WaitForRequestsAsync(4);
+            await Host.Restart();
+        }
+
+        await Host.End(run);
+
+        Assert.Equal(("completed", null), await Job(run));
+        Assert.Equal((200L, 0L), (await Workspace.Embedded(), await Workspace.Pending()));
+        Assert.InRange(Fake.DuplicatePaidInputs, 0, 80);
+        Assert.Equal(200, await Database.Ask<long>("SELECT sum(embedded) FROM embedding_batches"));
+    }
+
+    [Fact]
+    public async Task A_wait_that_the_provider_asked_for_is_a_timer_and_its_reason_the_run_s_status()
+    {
+        await Workspace.Items(await Workspace.Repository(), 20);
+        Host.Backend.HoldsTimers = true;
+        using var refusal = Fake.Script(Requests.Next(1), Fault.RateLimited(TimeSpan.FromMinutes(2)));
+
+        var asked = DateTime.UtcNow;
+        var run = await Ask();
+        await Until(async () => await Desk.Note(Host.Engine, run, default) is { } note && note.StartsWith("waiting for the provider: ", StringComparison.Ordinal));
+        Assert.InRange(Assert.Single(Host.Backend.Timers) - asked, TimeSpan.FromSeconds(100), TimeSpan.FromSeconds(180));
+
+        await Engine.Get<ProviderCheck>().Resume(Engine.Get<CorpusSet>().Get("workspace"), default);
+        Host.Backend.HoldsTimers = false;
+        Host.Backend.FireTimers();
+        await Host.End(run);
+
+        Assert.Equal(("completed", null), await Job(run));
+        Assert.Equal(20, await Workspace.Embedded());
+        Assert.Single(Fake.Requests, request => request.Status == 429);
+    }
+
+    private async Task<AskedRun> AskFor(string eventId) => (await Desk.Ask(Host.Engine, new RunRequest("workspace", []), eventId, default))!;
+
+    /// <summary>Makes the database refuse a statement while a condition holds.</summary>
+    private Task Fail(string statement, string condition, string error) => Database.Execute(
+        $"""
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF {condition} THEN RAISE {error} USING MESSAGE = 'it was asked to fail'; END IF; RETURN new; END $$;
+        CREATE TRIGGER fail BEFORE {statement} FOR EACH ROW EXECUTE FUNCTION fail();
+        """);
 }

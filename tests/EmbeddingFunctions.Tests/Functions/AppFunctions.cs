@@ -1,26 +1,40 @@
 using System.Reflection;
+using System.Text.Json.Nodes;
 using EmbeddingFunctions.App;
-using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage;
-using Microsoft.Azure.Functions.Worker;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Tests.Functions;
 
-/// <summary>The app's functions, found as the host finds them.</summary>
+/// <summary>The app as it is published, and its functions as the host finds them there: in the metadata that the SDK writes.</summary>
 internal static class AppFunctions
 {
-    public static IReadOnlyDictionary<string, MethodInfo> All { get; } = typeof(RunOrchestrator).Assembly.GetTypes()
-        .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
-        .Where(method => method.IsDefined(typeof(FunctionAttribute)))
-        .ToDictionary(method => method.GetCustomAttribute<FunctionAttribute>()!.Name);
+    public static string Folder { get; } = typeof(AppFunctions).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "App").Value!;
 
-    /// <summary>What the app registers, on a database that is never asked.</summary>
-    public static ServiceProvider Services()
+    public static IReadOnlyDictionary<string, AppFunction> All { get; } = Read("functions.metadata").AsArray()
+        .Select(function => new AppFunction(function!)).ToDictionary(function => function.Name);
+
+    public static JsonNode Read(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, file)))!;
+}
+
+/// <summary>One function of the metadata.</summary>
+internal sealed class AppFunction(JsonNode metadata)
+{
+    public string Name { get; } = (string)metadata["name"]!;
+
+    public JsonArray Bindings { get; } = metadata["bindings"]!.AsArray();
+
+    /// <summary>The binding that starts it.</summary>
+    public JsonNode Trigger => Bindings.Single(binding => ((string)binding!["type"]!).EndsWith("Trigger", StringComparison.Ordinal))!;
+
+    public string TriggerType => (string)Trigger["type"]!;
+
+    /// <summary>What the host calls.</summary>
+    public MethodInfo Method
     {
-        var settings = new EmbeddingSettings { Provider = ProviderChoice.Lexical, ProviderReason = "test" };
-        return new ServiceCollection().AddEmbeddings(settings, Database.Open("Host=127.0.0.1;Port=1")).BuildServiceProvider();
+        get
+        {
+            var entry = (string)metadata["entryPoint"]!;
+            var dot = entry.LastIndexOf('.');
+            return typeof(RunOrchestrator).Assembly.GetType(entry[..dot], throwOnError: true)!.GetMethod(entry[(dot + 1)..])!;
+        }
     }
-
-    public static object Create(MethodInfo function, IServiceProvider services) => ActivatorUtilities.CreateInstance(services, function.DeclaringType!);
 }

@@ -1,54 +1,59 @@
 using System.Reflection;
 using EmbeddingFunctions.App;
 using EmbeddingFunctions.Runs;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Azure.Functions.Worker;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Tests.Functions;
 
-/// <summary>What the host finds in the app: names, triggers, routes, methods, levels.</summary>
+/// <summary>What the host finds in the published app: names, triggers, routes, methods, levels, the schedule's setting.</summary>
 public sealed class FunctionTests
 {
-    private static readonly IReadOnlyDictionary<string, MethodInfo> _functions = AppFunctions.All;
+    private static readonly IReadOnlyDictionary<string, AppFunction> _functions = AppFunctions.All;
+
+    [Theory]
+    [InlineData("ComputeRequested", "post", "embeddings/compute", "Function")]
+    [InlineData("GetRun", "get", "embeddings/runs/{runId}", "Function")]
+    [InlineData("ListRuns", "get", "embeddings/runs", "Function")]
+    [InlineData("CancelRun", "post", "embeddings/runs/{runId}/cancel", "Function")]
+    [InlineData("GetStatus", "get", "embeddings/status", "Function")]
+    [InlineData("GetHealth", "get", "embeddings/health", "Anonymous")]
+    public void An_HTTP_function_has_one_method_its_route_and_its_level(string name, string method, string route, string level)
+    {
+        var trigger = _functions[name].Trigger;
+
+        Assert.Equal(("httpTrigger", route, level), ((string)trigger["type"]!, (string)trigger["route"]!, (string)trigger["authLevel"]!));
+        Assert.Equal(method, (string)Assert.Single(trigger["methods"]!.AsArray())!);
+        Assert.Contains(_functions[name].Bindings, binding => (string)binding!["type"]! == "http" && (string)binding["direction"]! == "Out");
+    }
 
     [Fact]
     public void The_app_has_these_functions_and_no_others() => Assert.Equal(
-        [
-            "CancelRun", "CloseRun", "ComputeRequested", "EmbedBatch", "EmbeddingsTimer", "GetHealth", "GetRun", "GetStatus", "ListRuns",
-            "OpenRun", "PlanPage", "RunOrchestrator", "StartRun",
-        ],
-        _functions.Keys.Order(StringComparer.Ordinal));
+        new Dictionary<string, string[]>
+        {
+            ["httpTrigger"] = ["CancelRun", "ComputeRequested", "GetHealth", "GetRun", "GetStatus", "ListRuns"],
+            ["timerTrigger"] = ["EmbeddingsTimer"],
+            ["orchestrationTrigger"] = ["RunOrchestrator"],
+            ["activityTrigger"] = ["CloseRun", "EmbedBatch", "OpenRun", "PlanPage", "StartRun"],
+        },
+        _functions.Values.GroupBy(function => function.TriggerType)
+            .ToDictionary(group => group.Key, group => group.Select(function => function.Name).Order(StringComparer.Ordinal).ToArray()));
 
-    [Theory]
-    [InlineData("ComputeRequested", "post", "embeddings/compute", AuthorizationLevel.Function)]
-    [InlineData("GetRun", "get", "embeddings/runs/{runId}", AuthorizationLevel.Function)]
-    [InlineData("ListRuns", "get", "embeddings/runs", AuthorizationLevel.Function)]
-    [InlineData("CancelRun", "post", "embeddings/runs/{runId}/cancel", AuthorizationLevel.Function)]
-    [InlineData("GetStatus", "get", "embeddings/status", AuthorizationLevel.Function)]
-    [InlineData("GetHealth", "get", "embeddings/health", AuthorizationLevel.Anonymous)]
-    public void An_HTTP_function_has_one_method_its_route_and_its_level(string name, string method, string route, AuthorizationLevel level)
+    [Fact]
+    public void The_timer_s_schedule_is_a_setting_and_it_starts_runs_on_the_durable_client()
     {
-        var trigger = Trigger<HttpTriggerAttribute>(name);
+        var timer = _functions["EmbeddingsTimer"];
 
-        Assert.Equal((route, level), (trigger.Route, trigger.AuthLevel));
-        Assert.Equal(method, Assert.Single(trigger.Methods!));
-        Assert.Equal(typeof(Task<IResult>), _functions[name].ReturnType);
+        Assert.Equal("%EMBEDDINGS_SCHEDULE%", (string)timer.Trigger["schedule"]!);
+        Assert.Null(timer.Trigger["runOnStartup"]);
+        Assert.Contains(timer.Bindings, binding => (string)binding!["type"]! == "durableClient");
     }
 
     [Fact]
-    public void The_timer_s_schedule_is_a_setting()
-    {
-        var trigger = Trigger<TimerTriggerAttribute>("EmbeddingsTimer");
-
-        Assert.Equal(("%EMBEDDINGS_SCHEDULE%", false), (trigger.Schedule, trigger.RunOnStartup));
-    }
-
-    [Fact]
-    public void There_is_one_orchestration_and_the_engine_starts_it_by_its_name()
-    {
-        Assert.Equal(nameof(RunOrchestrator), Assert.Single(With<OrchestrationTriggerAttribute>()));
-        Assert.True(_functions[nameof(RunOrchestrator)].IsStatic, "An orchestrator keeps nothing.");
-    }
+    public void The_engine_starts_the_orchestration_by_its_name_and_it_keeps_nothing() =>
+        Assert.True(_functions[nameof(RunOrchestrator)].Method.IsStatic, "An orchestrator keeps nothing.");
 
     [Fact]
     public void There_is_an_activity_of_each_name_that_the_orchestration_calls_with_its_types()
@@ -57,22 +62,35 @@ public sealed class FunctionTests
             .Where(field => field.FieldType.IsGenericType && field.FieldType.GetGenericTypeDefinition() == typeof(RunActivity<,>))
             .ToDictionary(field => (string)((dynamic)field.GetValue(null)!).Name, field => field.FieldType.GetGenericArguments());
 
-        Assert.Equal(called.Keys.Order(), With<ActivityTriggerAttribute>().Order());
+        Assert.Equal(called.Keys.Order(), _functions.Values.Where(function => function.TriggerType == "activityTrigger").Select(function => function.Name).Order());
         Assert.All(called, activity => Assert.Equal(
             (activity.Value[0], typeof(Task<>).MakeGenericType(activity.Value[1])),
-            (_functions[activity.Key].GetParameters()[0].ParameterType, _functions[activity.Key].ReturnType)));
+            (_functions[activity.Key].Method.GetParameters()[0].ParameterType, _functions[activity.Key].Method.ReturnType)));
     }
 
     [Fact]
     public void A_function_s_classes_can_be_made_from_what_AddEmbeddings_registers()
     {
-        using var engine = AppFunctions.Services();
-        Assert.All(_functions.Values.Where(function => !function.IsStatic), function => Assert.NotNull(AppFunctions.Create(function, engine)));
+        var settings = SettingsReader.Read(new ConfigurationBuilder().Build());
+        using var services = new ServiceCollection().AddEmbeddings(settings, Database.Open("Host=127.0.0.1;Port=1")).BuildServiceProvider();
+
+        Assert.All(
+            _functions.Values.Where(function => !function.Method.IsStatic),
+            function => Assert.NotNull(ActivatorUtilities.CreateInstance(services, function.Method.DeclaringType!)));
     }
 
-    private static T Trigger<T>(string function) where T : Attribute =>
-        Assert.Single(_functions[function].GetParameters().Select(parameter => parameter.GetCustomAttribute<T>()).OfType<T>());
+    [Fact]
+    public void The_host_finds_how_to_start_the_worker_which_extensions_to_load_and_its_own_settings()
+    {
+        var worker = AppFunctions.Read("worker.config.json")["description"]!;
+        Assert.Equal(("dotnet-isolated", "EmbeddingFunctions.dll"), ((string)worker["language"]!, (string)worker["defaultWorkerPath"]!));
+        Assert.True(File.Exists(Path.Combine(AppFunctions.Folder, (string)worker["defaultWorkerPath"]!)));
 
-    private static IEnumerable<string> With<T>() where T : Attribute =>
-        _functions.Where(function => function.Value.GetParameters().Any(parameter => parameter.IsDefined(typeof(T)))).Select(function => function.Key);
+        var extensions = AppFunctions.Read("extensions.json")["extensions"]!.AsArray();
+        Assert.Contains(extensions, extension => (string)extension!["name"]! == "DurableTask");
+        Assert.All(extensions, extension => Assert.True(File.Exists(Path.Combine(AppFunctions.Folder, (string)extension!["hintPath"]!))));
+
+        Assert.Equal("EmbeddingFunctions", (string)AppFunctions.Read("host.json")["extensions"]!["durableTask"]!["hubName"]!);
+        Assert.False(File.Exists(Path.Combine(AppFunctions.Folder, "local.settings.json")), "It holds secrets of whoever builds.");
+    }
 }

@@ -1,14 +1,14 @@
 using System.Reflection;
 using EmbeddingFunctions.Testing;
+using EmbeddingFunctions.Tests.Durable;
 using EmbeddingFunctions.Tests.Functions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.TestHost;
-using Microsoft.Azure.Functions.Worker;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Moq;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Tests.Http;
@@ -16,49 +16,46 @@ namespace EmbeddingFunctions.Tests.Http;
 /// <summary>The app's HTTP functions behind real HTTP: routed by what their triggers say, made by injection, called with a real context.</summary>
 internal sealed class FunctionsHost : IAsyncDisposable
 {
-    private readonly Dictionary<string, OrchestrationMetadata> _instances = [];
     private readonly TestEngine _engine;
+    private readonly DurableHost _durable;
     private readonly WebApplication _web;
 
-    private FunctionsHost(TestEngine engine)
+    private FunctionsHost(TestEngine engine, DurableHost durable)
     {
-        _engine = engine;
+        (_engine, _durable) = (engine, durable);
         var builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
         builder.WebHost.UseTestServer();
         _web = builder.Build();
-        foreach (var function in AppFunctions.All.Values)
+        foreach (var function in AppFunctions.All.Values.Where(function => function.TriggerType == "httpTrigger"))
         {
-            if (Trigger(function) is { } trigger)
-            {
-                _web.MapMethods($"/api/{trigger.Route}", trigger.Methods!.Select(method => method.ToUpperInvariant()), context => Call(function, context));
-            }
+            var methods = function.Trigger["methods"]!.AsArray().Select(method => ((string)method!).ToUpperInvariant());
+            _web.MapMethods($"/api/{function.Trigger["route"]}", methods, context => Call(function.Method, context));
         }
     }
 
-    /// <summary>The runs that were begun, by instance id.</summary>
-    public IEnumerable<string> Begun => _instances.Keys;
-
     public static async Task<FunctionsHost> Start(NpgsqlDataSource database, FakeOpenAi fake)
     {
-        var host = new FunctionsHost(new TestEngine(database, fake));
+        var host = new FunctionsHost(new TestEngine(database, fake), await DurableHost.Start(engine: null));
         await host._web.StartAsync();
         return host;
     }
 
     public HttpClient Client() => _web.GetTestClient();
 
+    /// <summary>The runs that were scheduled; none begins.</summary>
+    public Task<IReadOnlyList<Guid>> Begun() => _durable.Instances();
+
     public async ValueTask DisposeAsync()
     {
         await _web.DisposeAsync();
+        await _durable.DisposeAsync();
         await _engine.DisposeAsync();
     }
 
-    private static HttpTriggerAttribute? Trigger(MethodInfo function) =>
-        function.GetParameters().Select(parameter => parameter.GetCustomAttribute<HttpTriggerAttribute>()).OfType<HttpTriggerAttribute>().SingleOrDefault();
-
     private async Task Call(MethodInfo function, HttpContext context)
     {
-        var instance = AppFunctions.Create(function, _engine.Get<IServiceProvider>());
+        var instance = ActivatorUtilities.CreateInstance(_engine.Get<IServiceProvider>(), function.DeclaringType!);
         var arguments = function.GetParameters().Select(parameter => Argument(parameter, context)).ToArray();
         var result = await (Task<IResult>)function.Invoke(instance, arguments)!;
         await result.ExecuteAsync(context);
@@ -67,23 +64,6 @@ internal sealed class FunctionsHost : IAsyncDisposable
     private object? Argument(ParameterInfo parameter, HttpContext context) =>
         parameter.ParameterType == typeof(HttpRequest) ? context.Request
         : parameter.ParameterType == typeof(CancellationToken) ? context.RequestAborted
-        : parameter.ParameterType == typeof(DurableTaskClient) ? Durable()
+        : parameter.ParameterType == typeof(DurableTaskClient) ? _durable.Client
         : context.GetRouteValue(parameter.Name!);
-
-    // Schedules and remembers, and runs nothing.
-    private DurableTaskClient Durable()
-    {
-        var client = new Mock<DurableTaskClient>(MockBehavior.Strict, "test");
-        client.Setup(c => c.GetInstanceAsync(It.IsAny<string>(), It.IsAny<bool>(), It.IsAny<CancellationToken>()))
-            .ReturnsAsync((string id, bool _, CancellationToken _) => _instances.GetValueOrDefault(id));
-        client.Setup(c => c.ScheduleNewOrchestrationInstanceAsync(
-                It.IsAny<TaskName>(), It.IsAny<object?>(), It.IsAny<StartOrchestrationOptions?>(), It.IsAny<CancellationToken>()))
-            .ReturnsAsync((TaskName name, object? _, StartOrchestrationOptions? options, CancellationToken _) =>
-            {
-                _instances.Add(options!.InstanceId!, new OrchestrationMetadata(name.Name, options.InstanceId!) { RuntimeStatus = OrchestrationRuntimeStatus.Pending });
-                return options.InstanceId!;
-            });
-        client.Setup(c => c.RaiseEventAsync(It.IsAny<string>(), It.IsAny<string>(), It.IsAny<object?>(), It.IsAny<CancellationToken>())).Returns(Task.CompletedTask);
-        return client.Object;
-    }
 }

@@ -107,7 +107,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
             Assert.Equal(request.Status >= 400 ? "application/problem+json" : "application/json; charset=utf-8", fromFunctions.ContentType);
         }
 
-        Assert.Equal(5, functions.Begun.Count());
+        Assert.Equal(5, (await functions.Begun()).Count);
     }
 
     [Fact]
@@ -119,10 +119,10 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
         using var request = new HttpRequestMessage(HttpMethod.Post, Compute) { Content = content, Headers = { { "Idempotency-Key", "k-1" } } };
         using var response = await client.SendAsync(request);
 
-        var id = Assert.Single(functions.Begun);
+        var id = Assert.Single(await functions.Begun());
         Assert.Equal($"/api/embeddings/runs/{id}", response.Headers.Location?.ToString());
         var row = Assert.Single(await _forFunctions.Rows(
-            "SELECT corpus, partition, kinds, item_limit, force_before IS NOT NULL, host, event_id, status FROM embedding_jobs WHERE id = $1::uuid", Guid.Parse(id)));
+            "SELECT corpus, partition, kinds, item_limit, force_before IS NOT NULL, host, event_id, status FROM embedding_jobs WHERE id = $1", id));
         Assert.Equal(["workspace", Repository, 9, true, "functions", "k-1", "pending"], row.Where(value => value is not string[]));
         Assert.Equal("issue", Assert.Single((string[])row[2]!));
     }

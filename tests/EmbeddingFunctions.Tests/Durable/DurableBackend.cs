@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Text;
+using DurableTask.Core;
+using DurableTask.Core.History;
+using DurableTask.Core.Serializing;
+using Microsoft.DurableTask.Testing.Sidecar;
+
+namespace EmbeddingFunctions.Tests.Durable;
+
+/// <summary>
+/// The SDK's in-memory task hub as storage that outlives its host: it hands out again the work that a lost host had taken, fires timers at once
+/// or when told to, and counts.
+/// </summary>
+internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrationService, IOrchestrationServiceClient
+{
+    private readonly ConcurrentDictionary<TaskActivityWorkItem, bool> _activities = [];
+    private readonly ConcurrentDictionary<TaskOrchestrationWorkItem, bool> _orchestrations = [];
+    private readonly ConcurrentDictionary<string, bool> _generations = [];
+    private readonly ConcurrentQueue<TaskMessage> _heldTimers = [];
+    private readonly ConcurrentQueue<DateTime> _timers = [];
+    private int _activityCount;
+    private int _started;
+
+    // As in host.json: the SDK's own is the number of processors, and it looks for a free place every half second only.
+    int IOrchestrationService.MaxConcurrentTaskActivityWorkItems => 24;
+
+    /// <summary>Whether timers fire only when <see cref="FireTimers"/> is called.</summary>
+    public bool HoldsTimers { get; set; }
+
+    /// <summary>When the timers asked for so far were to fire, UTC.</summary>
+    public IReadOnlyCollection<DateTime> Timers => _timers;
+
+    /// <summary>Histories begun, all instances together.</summary>
+    public int Generations => _generations.Count;
+
+    /// <summary>Orchestrations that were accepted.</summary>
+    public int Started => _started;
+
+    /// <summary>Activities handed out, all instances together.</summary>
+    public int Activities => _activityCount;
+
+    /// <summary>Bytes of the largest history of one generation, as JSON.</summary>
+    public int LargestHistory { get; private set; }
+
+    public void FireTimers()
+    {
+        while (_heldTimers.TryDequeue(out var timer))
+        {
+            _ = SendTaskOrchestrationMessageAsync(Due(timer));
+        }
+    }
+
+    /// <summary>Makes the work that a lost host had taken available again, as the queues' visibility time-outs do.</summary>
+    public async Task TakeBack()
+    {
+        foreach (var activity in _activities.Keys)
+        {
+            await ((IOrchestrationService)this).AbandonTaskActivityWorkItemAsync(activity);
+        }
+
+        foreach (var orchestration in _orchestrations.Keys)
+        {
+            await AbandonTaskOrchestrationWorkItemAsync(orchestration);
+            await ((IOrchestrationService)this).ReleaseTaskOrchestrationWorkItemAsync(orchestration);
+        }
+    }
+
+    Task IOrchestrationServiceClient.CreateTaskOrchestrationAsync(TaskMessage creationMessage, OrchestrationStatus[] dedupeStatuses)
+    {
+        var created = CreateTaskOrchestrationAsync(creationMessage, dedupeStatuses);
+        Interlocked.Increment(ref _started);
+        return created;
+    }
+
+    async Task<TaskActivityWorkItem> IOrchestrationService.LockNextTaskActivityWorkItem(TimeSpan receiveTimeout, CancellationToken cancellationToken)
+    {
+        var activity = await LockNextTaskActivityWorkItem(receiveTimeout, cancellationToken);
+        Interlocked.Increment(ref _activityCount);
+        _activities[activity] = true;
+        return activity;
+    }
+
+    Task IOrchestrationService.CompleteTaskActivityWorkItemAsync(TaskActivityWorkItem workItem, TaskMessage responseMessage)
+    {
+        _activities.TryRemove(workItem, out _);
+        return CompleteTaskActivityWorkItemAsync(workItem, responseMessage);
+    }
+
+    Task IOrchestrationService.AbandonTaskActivityWorkItemAsync(TaskActivityWorkItem workItem)
+    {
+        _activities.TryRemove(workItem, out _);
+        return AbandonTaskActivityWorkItemAsync(workItem);
+    }
+
+    async Task<TaskOrchestrationWorkItem> IOrchestrationService.LockNextTaskOrchestrationWorkItemAsync(TimeSpan receiveTimeout, CancellationToken cancellationToken)
+    {
+        var orchestration = await LockNextTaskOrchestrationWorkItemAsync(receiveTimeout, cancellationToken);
+        _orchestrations[orchestration] = true;
+        return orchestration;
+    }
+
+    Task IOrchestrationService.ReleaseTaskOrchestrationWorkItemAsync(TaskOrchestrationWorkItem workItem)
+    {
+        _orchestrations.TryRemove(workItem, out _);
+        return ReleaseTaskOrchestrationWorkItemAsync(workItem);
+    }
+
+    Task IOrchestrationService.CompleteTaskOrchestrationWorkItemAsync(
+        TaskOrchestrationWorkItem workItem, OrchestrationRuntimeState newOrchestrationRuntimeState, IList<TaskMessage> outboundMessages,
+        IList<TaskMessage> orchestratorMessages, IList<TaskMessage> timerMessages, TaskMessage continuedAsNewMessage, OrchestrationState orchestrationState)
+    {
+        foreach (var timer in timerMessages)
+        {
+            _timers.Enqueue(((TimerFiredEvent)timer.Event).FireAt);
+            if (HoldsTimers)
+            {
+                _heldTimers.Enqueue(timer);
+            }
+        }
+
+        _generations[newOrchestrationRuntimeState.OrchestrationInstance!.ExecutionId] = true;
+        LargestHistory = Math.Max(LargestHistory, Size(newOrchestrationRuntimeState));
+        return CompleteTaskOrchestrationWorkItemAsync(
+            workItem, newOrchestrationRuntimeState, outboundMessages, orchestratorMessages,
+            HoldsTimers ? [] : timerMessages.Select(Due).ToList(), continuedAsNewMessage, orchestrationState);
+    }
+
+    private static TaskMessage Due(TaskMessage timer)
+    {
+        ((TimerFiredEvent)timer.Event).FireAt = DateTime.UtcNow;
+        return timer;
+    }
+
+    private static int Size(OrchestrationRuntimeState history) =>
+        Encoding.UTF8.GetByteCount(JsonDataConverter.Default.Serialize(history.Events));
+}

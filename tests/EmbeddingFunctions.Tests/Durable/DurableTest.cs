@@ -1,0 +1,56 @@
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Tests.Durable;
+
+/// <summary>A database, a fake provider, and a durable host between them.</summary>
+public abstract class DurableTest : IAsyncLifetime
+{
+    private protected FakeOpenAi Fake { get; private set; } = null!;
+
+    private protected TestDatabase Database { get; private set; } = null!;
+
+    private protected TestWorkspace Workspace { get; private set; } = null!;
+
+    private protected TestEngine Engine { get; private set; } = null!;
+
+    private protected DurableHost Host { get; private set; } = null!;
+
+    private protected RunDesk Desk => Engine.Get<RunDesk>();
+
+    public async Task InitializeAsync()
+    {
+        Fake = await FakeOpenAi.StartAsync();
+        Database = await TestDatabase.Migrated();
+        Workspace = new TestWorkspace(Database);
+        Engine = new TestEngine(Database, Fake);
+        Host = await DurableHost.Start(Engine);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Host.DisposeAsync();
+        await Engine.DisposeAsync();
+        await Database.DisposeAsync();
+        await Fake.DisposeAsync();
+    }
+
+    /// <summary>Asks for a run as an HTTP event does.</summary>
+    private protected async Task<Guid> Ask(RunRequest? request = null) =>
+        (await Desk.Ask(Host.Engine, request ?? new RunRequest("workspace", []), eventId: null, default))!.Id;
+
+    private protected async Task<(string Status, string? Error)> Job(Guid run)
+    {
+        var row = Assert.Single(await Database.Rows("SELECT status, error_message FROM embedding_jobs WHERE id = $1", run));
+        return ((string)row[0]!, (string?)row[1]);
+    }
+
+    private protected static async Task Until(Func<Task<bool>> holds)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (!await holds())
+        {
+            await Task.Delay(20, patience.Token);
+        }
+    }
+}
