@@ -24,9 +24,44 @@ public sealed class SimilarItems
     public async Task<IReadOnlyList<SimilarItem>> ToTitle(string corpus, string title, int limit, CancellationToken cancellation)
     {
         var bound = await _corpora.Get(corpus, cancellation);
+        return await Find(bound, title, cancellation) is { } item ? await Nearest(bound, item, limit, cancellation) : [];
+    }
+
+    private async Task<FoundItem?> Find(BoundCorpus bound, string title, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(FindQuery(bound));
+        command.Parameters.Add(new() { Value = title });
+        try
+        {
+            return await Read(command, cancellation);
+        }
+        catch (InvalidCastException)
+        {
+            // The extension was created after this process had looked at the types of the database.
+            await _database.ReloadTypesAsync(cancellation);
+            return await Read(command, cancellation);
+        }
+    }
+
+    private static async Task<FoundItem?> Read(NpgsqlCommand command, CancellationToken cancellation)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation)
+            ? new FoundItem(reader.GetString(0), reader.GetString(1), reader.GetValue(2))
+            : null;
+    }
+
+    private async Task<IReadOnlyList<SimilarItem>> Nearest(BoundCorpus bound, FoundItem item, int limit, CancellationToken cancellation)
+    {
         await using var search = _database.CreateBatch();
         search.BatchCommands.Add(new NpgsqlBatchCommand(SearchOn) { Parameters = { new() { Value = limit + 1 } } });
-        search.BatchCommands.Add(new NpgsqlBatchCommand(Query(bound)) { Parameters = { new() { Value = title }, new() { Value = limit + 1 } } });
+        search.BatchCommands.Add(new NpgsqlBatchCommand(NearestQuery(bound))
+        {
+            Parameters =
+            {
+                new() { Value = item.Vector }, new() { Value = limit + 1 }, new() { Value = item.Kind }, new() { Value = item.Id },
+            },
+        });
         await using var reader = await search.ExecuteReaderAsync(cancellation);
         await reader.NextResultAsync(cancellation);
         var items = new List<SimilarItem>();
@@ -38,36 +73,39 @@ public sealed class SimilarItems
         return items;
     }
 
-    internal static string Query(BoundCorpus bound)
-    {
-        // A branch a table, each with its own order and limit, so that each can use its own index. A vector made under another
-        // rule, or of a text that was edited since, is comparable with nothing.
-        var found = bound.Tables.Select(table =>
+    private static string FindQuery(BoundCorpus bound) =>
+        $"""
+        SELECT kind, id, embedding
+        FROM   ({string.Join(" UNION ALL ", bound.Tables.Select(table =>
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.Vector} AS embedding
              FROM   {table.Table} t
              WHERE  {table.TextColumns.First()} = $1 AND {Current(table)} LIMIT 1)
-            """);
-        var near = bound.Tables.Select(table =>
+            """))}) found
+        LIMIT  1
+        """;
+
+    // A branch for each table, with its own order and limit, so that each can use its own index.
+    internal static string NearestQuery(BoundCorpus bound) =>
+        $"""
+        SELECT kind, id, title, similarity
+        FROM   ({string.Join(" UNION ALL ", bound.Tables.Select(table =>
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
-                    1 - ({table.Vector} <=> (SELECT embedding FROM wanted)) AS similarity
+                    1 - ({table.Vector} <=> $1) AS similarity
              FROM   {table.Table} t
              WHERE  {Current(table)}
-             ORDER  BY {table.Vector} <=> (SELECT embedding FROM wanted) LIMIT $2)
-            """);
-        return
-            $"""
-            WITH wanted AS (SELECT * FROM ({string.Join(" UNION ALL ", found)}) found LIMIT 1)
-            SELECT kind, id, title, similarity
-            FROM ({string.Join(" UNION ALL ", near)}) near
-            WHERE EXISTS (SELECT FROM wanted)
-            ORDER BY (kind, id) = (SELECT kind, id FROM wanted) DESC, similarity DESC
-            LIMIT $2
-            """;
-    }
+             ORDER  BY {table.Vector} <=> $1 LIMIT $2)
+            """))}) near
+        ORDER  BY (kind, id) = ($3, $4) DESC, similarity DESC
+        LIMIT  $2
+        """;
 
+    // A vector made under another rule, or of a text that was edited since, can be compared with nothing.
     private static string Current(BoundTable table) => $"{table.Vector} IS NOT NULL AND t.embedding_rule = {Sql.Literal(table.Rule.Id)}{table.Filter}";
+
+    /// <param name="Vector">As the column has it: a <see cref="Pgvector.Vector"/> or a <see cref="Pgvector.HalfVector"/>.</param>
+    private sealed record FoundItem(string Kind, string Id, object Vector);
 }
 
 /// <param name="Similarity">1 minus the cosine distance: 1 is the same direction.</param>

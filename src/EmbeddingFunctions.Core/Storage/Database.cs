@@ -11,7 +11,7 @@ public static class Database
 
     private static readonly TokenRequestContext _entra = new(["https://ossrdbms-aad.database.windows.net/.default"]);
 
-    /// <param name="connectionString">An Npgsql connection string. Of an Azure server without a password, Entra is asked for a token.</param>
+    /// <param name="connectionString">As Npgsql reads it. For an Azure server without a password, Entra is asked for a token.</param>
     public static NpgsqlDataSource Open(string connectionString)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
@@ -24,6 +24,7 @@ public static class Database
         };
         settings.ApplicationName ??= "embeddings";
         var source = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        source.UseVector();
         if (WantsToken(settings))
         {
             // The credential keeps a token until shortly before it expires.

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Search;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Search;
@@ -66,6 +67,46 @@ public sealed class SimilarItemsTests : IAsyncLifetime
         await _database.Execute("UPDATE notes SET embedding_rule = 'another' WHERE id = 2");
 
         Assert.DoesNotContain(await Find("the checkout hangs after a coupon", 5), item => item.Id == "2");
+    }
+
+    [Fact]
+    public async Task A_process_from_before_the_extension_reads_vectors_too()
+    {
+        await using var database = await TestDatabase.Empty();
+        await using var early = Database.Open(database.ConnectionString);
+        await using (var first = early.CreateCommand("SELECT 1"))
+        {
+            await first.ExecuteScalarAsync();
+        }
+
+        await database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'late orders'), (2, 'orders come late')");
+        await using var migrating = new DeclaredCorpus(database.Source, Declarations.Notes());
+        await migrating.MigrateAndRun();
+        await using var reading = new DeclaredCorpus(early, Declarations.Notes());
+
+        Assert.Equal(["1", "2"], (await reading.Get<SimilarItems>().ToTitle("notes", "late orders", 2, default)).Select(item => item.Id));
+    }
+
+    [Fact]
+    public async Task Half_precision_vectors_are_compared_as_such()
+    {
+        await using var database = await TestDatabase.Empty();
+        await database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'late orders'), (2, 'orders come late')");
+        await using var corpus = new DeclaredCorpus(database.Source, new
+        {
+            name = "notes",
+            dimensions = 16,
+            vectorType = "halfvec",
+            tables = new[] { new { kind = "note", table = "notes", text = "{title}" } },
+        });
+        await corpus.MigrateAndRun();
+
+        var items = await corpus.Get<SimilarItems>().ToTitle("notes", "late orders", 2, default);
+
+        Assert.Equal(["1", "2"], items.Select(item => item.Id));
+        Assert.Equal(1, items[0].Similarity, 3);
     }
 
     private Task<IReadOnlyList<SimilarItem>> Find(string title, int limit) => _corpus.Get<SimilarItems>().ToTitle("notes", title, limit, default);

@@ -207,8 +207,14 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
             await settings.ExecuteNonQueryAsync();
         }
 
-        var query = SimilarItems.Query(await _engine.Get<BoundCorpora>().Get("workspace", default));
-        await using var explain = new Npgsql.NpgsqlCommand($"EXPLAIN {query.Replace("$1", "'mine'", StringComparison.Ordinal).Replace("$2", "7", StringComparison.Ordinal)}", connection);
+        var query = SimilarItems.NearestQuery(await _engine.Get<BoundCorpora>().Get("workspace", default));
+        await using var explain = new Npgsql.NpgsqlCommand($"EXPLAIN {query}", connection)
+        {
+            Parameters =
+            {
+                new() { Value = new Pgvector.Vector(new float[384]) }, new() { Value = 7 }, new() { Value = "issue" }, new() { Value = "x" },
+            },
+        };
         await using var reader = await explain.ExecuteReaderAsync();
         var plan = new List<string>();
         while (await reader.ReadAsync())
