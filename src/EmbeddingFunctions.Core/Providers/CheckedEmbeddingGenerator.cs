@@ -26,6 +26,14 @@ internal sealed class CheckedEmbeddingGenerator(IEmbeddingGenerator<string, Embe
             : reply;
     }
 
+    /// <returns>Why a vector cannot be searched, as the end of a sentence; null: it can.</returns>
+    public static string? ProblemOf(ReadOnlySpan<float> vector)
+    {
+        // A sum of squares is not finite as soon as one component is not.
+        var norm = MathF.Sqrt(SumOfSquares(vector));
+        return !float.IsFinite(norm) ? "holds NaN or infinity" : norm < ShortestNorm ? "is zero" : null;
+    }
+
     // All of one wrong width: the model or the declaration is mistaken, unless it has fitted before. Otherwise the reply is broken.
     private (ProviderFault, string)? ProblemOfWidth(GeneratedEmbeddings<Embedding<float>> reply, EmbeddingGenerationOptions? options)
     {
@@ -52,11 +60,9 @@ internal sealed class CheckedEmbeddingGenerator(IEmbeddingGenerator<string, Embe
     {
         foreach (var embedding in reply)
         {
-            // A sum of squares is not finite as soon as one component is not.
-            var norm = MathF.Sqrt(SumOfSquares(embedding.Vector.Span));
-            if (!float.IsFinite(norm) || norm < ShortestNorm)
+            if (ProblemOf(embedding.Vector.Span) is { } problem)
             {
-                return (ProviderFault.Item, $"the provider's vector cannot be used: it {(float.IsFinite(norm) ? "is zero" : "holds NaN or infinity")}");
+                return (ProviderFault.Item, $"the provider's vector cannot be used: it {problem}");
             }
         }
 

@@ -10,11 +10,11 @@ using OpenAI;
 
 namespace EmbeddingFunctions.Providers;
 
-/// <summary>OpenAI's embeddings endpoint, Azure's v1 endpoint, or a server like them, one request a call.</summary>
+/// <summary>OpenAI's embeddings endpoint, a deployment of Azure OpenAI, or a compatible server; one request a call.</summary>
 /// <param name="client">Its own retries switched off.</param>
 /// <param name="standardModel">For calls that name none.</param>
 /// <param name="redaction">Takes the key out of what the server says.</param>
-/// <param name="longestCall">For request and reply together: a reply that drips in for ever ends here.</param>
+/// <param name="longestCall">For request and reply together: a reply that never stops dripping in ends here.</param>
 internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string standardModel, Redaction redaction, TimeSpan longestCall)
     : IEmbeddingGenerator<string, Embedding<float>>
 {
@@ -55,24 +55,33 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         {
             // Whatever broke because the caller left is the caller's leaving, and no fault of the provider.
             cancellation.ThrowIfCancellationRequested();
-            throw Fault(e);
+            throw Fault(e, call.IsCancellationRequested);
         }
     }
 
-    private ProviderException Fault(Exception e) => e switch
+    private ProviderException Fault(Exception e, bool isTimeUp) => e switch
     {
         ClientResultException { Status: not 0 } refusal => OpenAiFaults.From(refusal, redaction),
+        // Not ours: the connection's own time limit.
+        OperationCanceledException { InnerException: TimeoutException } when !isTimeUp =>
+            Unconnected("no connection in time; is the provider's address right?", e, isUnreachable: true),
         OperationCanceledException or TimeoutException => Timeout(e),
         AuthenticationFailedException => new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e) { IsLocal = true },
         _ when e.GetBaseException() is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Malformed("it is too large", e),
         HttpRequestException or IOException or ClientResultException or AggregateException =>
-            new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {e.GetBaseException().Message}{Advice(e)}"), e),
+            Unconnected($"{e.GetBaseException().Message}{(IsUnreachable(e) ? "; is the provider's address right?" : "")}", e, IsUnreachable(e)),
         _ => Malformed($"it cannot be read: {redaction.Clean(e.GetBaseException().Message)}", e),
     };
 
-    // Nobody is there, or not by that name: it may come, and it may be a wrong address.
-    private static string Advice(Exception e) =>
-        e.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound } ? "; is the provider's address right?" : "";
+    private ProviderException Unconnected(string why, Exception e, bool isUnreachable) =>
+        new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {why}"), e) { IsUnreachable = isUnreachable };
+
+    // Nothing listens there, or there is no such name: it may come, and it may be a wrong address.
+    private static bool IsUnreachable(Exception e) => e.GetBaseException() is SocketException
+    {
+        SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData
+            or SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.TimedOut,
+    };
 
     private ProviderException Timeout(Exception e) =>
         new(ProviderFault.Passing, $"the provider did not answer within {longestCall.TotalSeconds:0.#} s", e) { IsTimeout = true };

@@ -5,7 +5,7 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
 {
     public ProviderFault Fault { get; } = fault;
 
-    /// <summary>How long the provider asked to be left alone, 120 s at the most.</summary>
+    /// <summary>How long the provider asked to be left alone, 120 s at most.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>For <see cref="ProviderFault.TooManyTokens"/>: what it said a request may hold.</summary>
@@ -16,6 +16,9 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
 
     /// <summary>Whether no answer came in time: the work may have been done, and paid for, all the same.</summary>
     public bool IsTimeout { get; init; }
+
+    /// <summary>Whether there was no connection: the address may be wrong, or the server down.</summary>
+    public bool IsUnreachable { get; init; }
 
     /// <summary>Whether it has more to do than it can: fewer at a time may pass.</summary>
     public bool IsOverload { get; init; }
@@ -48,6 +51,6 @@ public enum ProviderFault
     /// <summary>The reply does not answer the request: try again, then look for an input that causes it.</summary>
     Reply,
 
-    /// <summary>Key, quota, model or address: nothing will pass before a person acts; no item is to blame.</summary>
+    /// <summary>Key, quota, model or address: no call will pass before a person acts; no item is to blame.</summary>
     Configuration,
 }

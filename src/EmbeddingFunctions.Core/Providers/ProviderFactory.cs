@@ -1,5 +1,7 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
+using Azure.AI.OpenAI;
+using Azure.Core;
 using Azure.Identity;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.AI;
@@ -10,50 +12,57 @@ namespace EmbeddingFunctions.Providers;
 /// <summary>Makes the provider that the settings choose.</summary>
 internal static class ProviderFactory
 {
-    private const string AzureScope = "https://cognitiveservices.azure.com/.default";
+    private static readonly Uri _openAi = new("https://api.openai.com/v1");
 
     // For callers that name none; every corpus does.
     private const int StandardDimensions = 384;
 
     private static readonly TimeSpan _longestCall = TimeSpan.FromSeconds(60);
 
+    private static readonly TimeSpan _longestConnect = TimeSpan.FromSeconds(8);
+
     /// <param name="settings">They name the provider.</param>
     /// <param name="localModel">Used where they name it.</param>
     /// <param name="longestCall">How long one call may take, 60 s unless said otherwise.</param>
+    /// <param name="entra">Gives tokens where Azure is used without a key; null: the machine's own identity.</param>
     public static IEmbeddingGenerator<string, Embedding<float>> Create(
-        EmbeddingSettings settings, ILocalModel? localModel = null, TimeSpan? longestCall = null) => settings.Provider switch
+        EmbeddingSettings settings, ILocalModel? localModel = null, TimeSpan? longestCall = null, TokenCredential? entra = null) =>
+        settings.Provider switch
         {
             ProviderChoice.Local => localModel ?? throw new SettingsException([settings.NoLocalModel]),
             ProviderChoice.Lexical => new LexicalEmbeddingGenerator(StandardDimensions),
-            _ => new OpenAiEmbeddingGenerator(Client(settings), settings.Model, new Redaction(settings), longestCall ?? _longestCall),
+            _ => new OpenAiEmbeddingGenerator(Client(settings, entra), settings.Model, new Redaction(settings), longestCall ?? _longestCall),
         };
 
-    private static OpenAIClient Client(EmbeddingSettings settings)
+    // A server on this machine may need no key, but the client requires one.
+    private static OpenAIClient Client(EmbeddingSettings settings, TokenCredential? entra) => settings switch
     {
-        var options = new OpenAIClientOptions
-        {
-            // The client's own policy repeats refusals within milliseconds, and those of an empty account too.
-            RetryPolicy = new ClientRetryPolicy(maxRetries: 0),
-            // Ours counts the whole call, the client's each read anew.
-            NetworkTimeout = Timeout.InfiniteTimeSpan,
-            Transport = new HttpClientPipelineTransport(Connections()),
-        };
-        if (settings.BaseUrl is not null)
-        {
-            options.Endpoint = settings.BaseUrl;
-        }
+        { IsAzure: true, BaseUrl: { } resource, ApiKey: { } key } =>
+            new AzureOpenAIClient(resource, new ApiKeyCredential(key), Configure(new AzureOpenAIClientOptions())),
+        { IsAzure: true, BaseUrl: { } resource } =>
+            new AzureOpenAIClient(resource, entra ?? new DefaultAzureCredential(), Configure(new AzureOpenAIClientOptions())),
+        _ => new OpenAIClient(
+            new ApiKeyCredential(settings.ApiKey ?? "none"), Configure(new OpenAIClientOptions { Endpoint = settings.BaseUrl ?? _openAi })),
+    };
 
-        // A server on this machine may want no key, but the client wants one.
-#pragma warning disable OPENAI001 // The client's only constructor that takes tokens is still marked as on trial.
-        return settings.UseEntra
-            ? new OpenAIClient(new BearerTokenPolicy(new DefaultAzureCredential(), AzureScope), options)
-            : new OpenAIClient(new ApiKeyCredential(settings.ApiKey ?? "none"), options);
-#pragma warning restore OPENAI001
+    private static T Configure<T>(T options) where T : ClientPipelineOptions
+    {
+        // The client's own policy repeats refusals within milliseconds, and those of an empty account too.
+        options.RetryPolicy = new ClientRetryPolicy(maxRetries: 0);
+        // Our time limit covers the whole call, the client's each read by itself.
+        options.NetworkTimeout = Timeout.InfiniteTimeSpan;
+        options.Transport = new HttpClientPipelineTransport(Connections());
+        return options;
     }
 
     // A redirect would carry the key to wherever it points.
     private static HttpClient Connections() =>
-        new(new ReplyLimit(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) }))
+        new(new ReplyLimit(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            ConnectTimeout = _longestConnect,
+        }))
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };

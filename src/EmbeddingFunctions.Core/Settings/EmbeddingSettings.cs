@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using EmbeddingFunctions.Corpora;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Settings;
 
@@ -38,17 +39,23 @@ public sealed record EmbeddingSettings
     [JsonIgnore]
     public string? ApiKey { get; init; }
 
-    /// <summary>The server's base, up to and with <c>/v1</c>; null: OpenAI's own.</summary>
+    /// <summary>An Azure OpenAI resource, or the base of a compatible server up to and including <c>/v1</c>; null: OpenAI itself.</summary>
     public Uri? BaseUrl { get; init; }
 
+    /// <summary>Whether <see cref="BaseUrl"/> is an Azure OpenAI resource, whose deployments are named like models.</summary>
+    public bool IsAzure { get; init; }
+
     /// <summary>Whether to ask Entra for tokens: an Azure endpoint without a key.</summary>
-    public bool UseEntra { get; init; }
+    public bool UseEntra => IsAzure && ApiKey is null;
 
     public int RequestsPerMinute { get; init; } = 500;
 
     public int TokensPerMinute { get; init; } = 1_000_000;
 
-    /// <summary>At most so many inputs a request: what OpenAI takes.</summary>
+    /// <summary>What is logged; null: what the host shows by itself.</summary>
+    public LogLevel? LogLevel { get; init; }
+
+    /// <summary>The most inputs of one request; the default is what OpenAI accepts.</summary>
     public int InputsPerRequest { get; init; } = Texts.RequestPacker.MaxInputs;
 
     /// <summary>Requests in flight in one process.</summary>

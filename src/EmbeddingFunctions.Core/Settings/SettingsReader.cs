@@ -1,5 +1,7 @@
 using System.Globalization;
+using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Settings;
 
@@ -47,11 +49,13 @@ public static class SettingsReader
             IsEnabled = Flag(configuration, "EMBEDDING_ENABLED", standard: true, errors),
             Model = Text(configuration, "EMBEDDING_MODEL") ?? "text-embedding-3-small",
             ApiKey = apiKey,
-            BaseUrl = azure is null ? openAi : new Uri($"{azure.GetLeftPart(UriPartial.Authority)}/openai/v1/"),
-            UseEntra = azure is not null && apiKey is null,
+            BaseUrl = azure is null ? openAi : new Uri(azure.GetLeftPart(UriPartial.Authority)),
+            IsAzure = azure is not null,
             RequestsPerMinute = Number(configuration, "EMBEDDING_REQUESTS_PER_MINUTE", 500, 10_000_000, errors),
             TokensPerMinute = Number(configuration, "EMBEDDING_TOKENS_PER_MINUTE", 1_000_000, 2_000_000_000, errors),
             Concurrency = Number(configuration, "EMBEDDING_CONCURRENCY", 8, 256, errors),
+            InputsPerRequest = Number(configuration, "EMBEDDING_INPUTS_PER_REQUEST", RequestPacker.MaxInputs, RequestPacker.MaxInputs, errors),
+            LogLevel = Level(configuration, errors),
             Schedule = Times(configuration, errors),
             ServerKey = ServerKey(configuration, errors),
             CorporaFile = Text(configuration, "CORPORA_FILE"),
@@ -113,12 +117,38 @@ public static class SettingsReader
     private static string? Redis(IConfiguration configuration, List<string> errors)
     {
         var value = Text(configuration, "REDIS_URL");
-        if (value is not null && !(Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "redis" or "rediss" && url.Host.Length > 0))
+        if (value is null)
+        {
+            return null;
+        }
+
+        if (!(Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "redis" or "rediss" && url.Host.Length > 0))
         {
             errors.Add("REDIS_URL is not a Redis address: write it like redis://host:6379.");
         }
+        else if (url.Scheme == "redis" && url.UserInfo.Contains(':', StringComparison.Ordinal) && !ServerUrl.IsLoopback(url))
+        {
+            errors.Add($"REDIS_URL would send its password unencrypted to {url.Host}: write it with rediss://, so that TLS is used.");
+        }
 
         return value;
+    }
+
+    private static LogLevel? Level(IConfiguration configuration, List<string> errors)
+    {
+        const string Name = "EMBEDDINGS_LOG_LEVEL";
+        if (Text(configuration, Name) is not { } value)
+        {
+            return null;
+        }
+
+        if (Enum.GetNames<LogLevel>().Contains(value, StringComparer.OrdinalIgnoreCase))
+        {
+            return Enum.Parse<LogLevel>(value, ignoreCase: true);
+        }
+
+        errors.Add($"{Name} is '{value}'; it takes {string.Join(", ", Enum.GetNames<LogLevel>())}.");
+        return null;
     }
 
     private static (ProviderChoice, string) Provider(IConfiguration configuration, string? apiKey, Uri? server, List<string> errors)

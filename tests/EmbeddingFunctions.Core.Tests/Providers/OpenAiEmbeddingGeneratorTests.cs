@@ -290,7 +290,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate("a"));
 
-        Assert.Equal((ProviderFault.Passing, false), (fault.Fault, fault.IsTimeout));
+        Assert.Equal((ProviderFault.Passing, false, true), (fault.Fault, fault.IsTimeout, fault.IsUnreachable));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Settings;
 
@@ -22,11 +23,14 @@ public sealed class SettingsReaderTests
     public void Every_setting_is_read()
     {
         var settings = Read(
-            ("DATABASE_URL", "postgres://ann@db/shop"), ("REDIS_URL", "redis://:secret@cache:6380/1"), ("OPENAI_API_KEY", Key), ("OPENAI_BASE_URL", "https://llm.example/v1"),
+            ("DATABASE_URL", "postgres://ann@db/shop"), ("REDIS_URL", "rediss://:secret@cache:6380/1"),
+            ("OPENAI_API_KEY", Key), ("OPENAI_BASE_URL", "https://llm.example/v1"),
             ("EMBEDDING_PROVIDER", "openai"), ("EMBEDDING_MODEL", "text-embedding-3-large"), ("EMBEDDING_REQUESTS_PER_MINUTE", "10"),
             ("EMBEDDING_TOKENS_PER_MINUTE", "20"), ("EMBEDDING_CONCURRENCY", "3"), ("CORPORA_FILE", "my.json"));
 
-        Assert.Equal(("Host=db;Username=ann;Database=shop", "redis://:secret@cache:6380/1", Key), (settings.Database, settings.RedisUrl, settings.ApiKey));
+        Assert.Equal(
+            ("Host=db;Username=ann;Database=shop", "rediss://:secret@cache:6380/1", Key),
+            (settings.Database, settings.RedisUrl, settings.ApiKey));
         Assert.Equal(new Uri("https://llm.example/v1/"), settings.BaseUrl);
         Assert.Equal((ProviderChoice.OpenAi, "text-embedding-3-large", 10, 20, 3, "my.json"),
             (settings.Provider, settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency, settings.CorporaFile));
@@ -70,11 +74,13 @@ public sealed class SettingsReaderTests
     [Theory]
     [InlineData("https://me.openai.azure.com", Key, false)]
     [InlineData("https://me.openai.azure.com/openai/v1/", null, true)]
-    public void An_azure_endpoint_is_its_v1_address_by_key_or_by_entra(string endpoint, string? key, bool useEntra)
+    public void An_azure_endpoint_is_its_resource_by_key_or_by_entra(string endpoint, string? key, bool useEntra)
     {
         var settings = Read(("AZURE_OPENAI_ENDPOINT", endpoint), ("OPENAI_API_KEY", key));
 
-        Assert.Equal((ProviderChoice.OpenAi, new Uri("https://me.openai.azure.com/openai/v1/"), useEntra), (settings.Provider, settings.BaseUrl, settings.UseEntra));
+        Assert.Equal(
+            (ProviderChoice.OpenAi, true, new Uri("https://me.openai.azure.com"), useEntra),
+            (settings.Provider, settings.IsAzure, settings.BaseUrl, settings.UseEntra));
     }
 
     [Theory]
@@ -199,6 +205,40 @@ public sealed class SettingsReaderTests
         Assert.Equal(["REDIS_URL is not a Redis address: write it like redis://host:6379."], Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
     }
 
+    [Theory]
+    [InlineData("redis://:s3cr@cache:6379", false)]
+    [InlineData("redis://ann:s3cr@10.0.0.7:6379", false)]
+    [InlineData("rediss://:s3cr@cache:6380", true)]
+    [InlineData("redis://:s3cr@localhost:6379", true)]
+    [InlineData("redis://:s3cr@127.0.0.1:6379", true)]
+    [InlineData("redis://cache:6379", true)]
+    public void A_password_goes_to_another_machine_over_tls_only(string url, bool isFine)
+    {
+        if (isFine)
+        {
+            Assert.Equal(url, Read(("REDIS_URL", url)).RedisUrl);
+            return;
+        }
+
+        var error = Assert.Single(Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
+        Assert.Equal(
+            $"REDIS_URL would send its password unencrypted to {new Uri(url).Host}: write it with rediss://, so that TLS is used.", error);
+    }
+
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData("debug", LogLevel.Debug)]
+    [InlineData("Warning", LogLevel.Warning)]
+    public void The_log_level_is_a_setting(string? value, LogLevel? level) =>
+        Assert.Equal(level, Read(("EMBEDDINGS_LOG_LEVEL", value)).LogLevel);
+
+    [Theory]
+    [InlineData("loud")]
+    [InlineData("3")]
+    public void A_log_level_that_is_none_is_told_with_those_there_are(string value) => Assert.Equal(
+        [$"EMBEDDINGS_LOG_LEVEL is '{value}'; it takes Trace, Debug, Information, Warning, Error, Critical, None."],
+        Assert.Throws<SettingsException>(() => Read(("EMBEDDINGS_LOG_LEVEL", value))).Errors);
+
     [Fact]
     public void All_that_is_wrong_is_told_in_one_message_that_holds_no_secret()
     {
@@ -238,7 +278,7 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Printed_or_serialized_settings_hold_no_secret()
     {
-        var settings = Read(("OPENAI_API_KEY", Key), ("DATABASE_URL", "postgres://ann:s3cr@db/shop"), ("REDIS_URL", "redis://:s3cr@cache"));
+        var settings = Read(("OPENAI_API_KEY", Key), ("DATABASE_URL", "postgres://ann:s3cr@db/shop"), ("REDIS_URL", "rediss://:s3cr@cache"));
 
         Assert.All([settings.ToString(), JsonSerializer.Serialize(settings)], text =>
         {

@@ -33,7 +33,7 @@ internal sealed class EmbeddingsRequest
     {
         var request = new EmbeddingsRequest
         {
-            PresentedKey = Bearer(http.Request.Headers.Authorization),
+            PresentedKey = http.Request.Headers["api-key"].FirstOrDefault() ?? Bearer(http.Request.Headers.Authorization),
             WorkerId = http.Request.Headers["x-worker-id"].FirstOrDefault(),
         };
         try

@@ -20,7 +20,10 @@ public sealed class FakeOpenAi : IAsyncDisposable
     /// <summary>Such as <c>http://127.0.0.1:1234/v1</c>.</summary>
     public string BaseUrl => $"{_listener.Root}/v1";
 
-    /// <summary>The bearer token demanded; may be changed at any time.</summary>
+    /// <summary>As an Azure OpenAI resource: <c>/openai/deployments/MODEL/embeddings?api-version=…</c>, by <c>api-key</c> or a bearer token.</summary>
+    public string AzureUrl => _listener.Root;
+
+    /// <summary>The key or bearer token demanded; may be changed at any time.</summary>
     public string ApiKey
     {
         get => _services.ApiKey;

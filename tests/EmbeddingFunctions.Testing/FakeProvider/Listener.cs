@@ -55,9 +55,13 @@ internal sealed class Listener(FakeServices services)
     private Task RouteAsync(HttpContext http) => (http.Request.Method, http.Request.Path.Value) switch
     {
         ("POST", "/v1/embeddings") => _endpoint.HandleAsync(http),
+        ("POST", { } path) when IsDeployment(path) && http.Request.Query.ContainsKey("api-version") => _endpoint.HandleAsync(http),
         ("GET", "/audit") => AuditReport.SendAsync(http, services.Audit),
         var (method, path) => RefuseAsync(http, new Refusal(404, $"Invalid URL ({method} {path})")),
     };
+
+    // Azure OpenAI's address of a deployment; the deployments here are named like their models.
+    private bool IsDeployment(string path) => services.Options.Models.Keys.Any(model => path == $"/openai/deployments/{model}/embeddings");
 
     private static async Task RefuseAsync(HttpContext http, Refusal refusal)
     {
