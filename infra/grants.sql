@@ -13,7 +13,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 ON embedding_jobs, embedding_batches, embedding_claims, embedding_start_slots, embedding_cache, embedding_provider_flow, embedding_flights, similarity_cache TO :"role";
 
 -- Only a migration writes these: the app must not change the rule that it is held to.
-GRANT SELECT ON embedding_rules, embedding_failures TO :"role";
+GRANT SELECT ON embedding_rules, embedding_failures, embedding_cache_key TO :"role";
 
 -- Which partitions may embed.
 GRANT SELECT ON workspaces, workspace_repositories TO :"role";

@@ -1,14 +1,55 @@
 using System.Security.Cryptography;
 using System.Text;
 using EmbeddingFunctions.Settings;
+using Npgsql;
 
 namespace EmbeddingFunctions.Caching;
 
-/// <summary>A fingerprint as one provider's: the same model's name may mean another model elsewhere.</summary>
-internal sealed class CacheKey(EmbeddingSettings settings)
+/// <summary>
+/// Names the entries of one provider and one database, and signs them with a secret of that database. A model's name may mean another model
+/// at another provider, and others may write to a Redis: they can neither work out an entry's name nor sign one.
+/// </summary>
+internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource database, byte[]? secret = null)
 {
+    private const string FindSecret = "SELECT key FROM embedding_cache_key";
+
     private readonly byte[] _provider = Encoding.UTF8.GetBytes($"{settings.Provider} {settings.BaseUrl?.Authority}\u001f");
 
-    /// <returns>32 bytes.</returns>
-    public byte[] Of(string fingerprint) => SHA256.HashData([.. _provider, .. Encoding.ASCII.GetBytes(fingerprint)]);
+    private byte[]? _secret = secret;
+
+    private byte[] Secret => _secret ?? throw new InvalidOperationException($"{nameof(Load)} comes first.");
+
+    /// <returns>Whether the database has told its secret; without it there is no cache.</returns>
+    public async ValueTask<bool> Load(CancellationToken cancellation)
+    {
+        if (_secret is not null)
+        {
+            return true;
+        }
+
+        try
+        {
+            await using var command = database.CreateCommand(FindSecret);
+            _secret = await command.ExecuteScalarAsync(cancellation) as byte[];
+        }
+        catch (Exception e) when (e is TimeoutException || (e is NpgsqlException { SqlState: not PostgresErrorCodes.InsufficientPrivilege }))
+        {
+            // If the database is away, the caller's own statements say so.
+        }
+
+        return _secret is not null;
+    }
+
+    /// <returns>An entry's name: 32 bytes.</returns>
+    public byte[] Of(string fingerprint) =>
+        HMACSHA256.HashData(Secret, (byte[])[(byte)'n', .. _provider, .. Encoding.ASCII.GetBytes(fingerprint)]);
+
+    /// <returns>An entry's signature: 32 bytes.</returns>
+    public byte[] Sign(string fingerprint, ReadOnlySpan<byte> body)
+    {
+        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, Secret);
+        hash.AppendData([(byte)'s', .. Encoding.ASCII.GetBytes(fingerprint)]);
+        hash.AppendData(body);
+        return hash.GetHashAndReset();
+    }
 }

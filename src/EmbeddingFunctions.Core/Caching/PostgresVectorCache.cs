@@ -39,6 +39,11 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
         IReadOnlyList<string> fingerprints, int dimensions, DateTimeOffset? since, CancellationToken cancellation)
     {
         var found = new Dictionary<string, ReadOnlyMemory<float>>();
+        if (!await key.Load(cancellation))
+        {
+            return found;
+        }
+
         try
         {
             await using var command = database.CreateCommand(FindEntries);
@@ -47,7 +52,7 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
             while (await reader.ReadAsync(cancellation))
             {
                 var fingerprint = fingerprints[(int)reader.GetInt64(0) - 1];
-                if (CacheEntry.Read(fingerprint, reader.GetFieldValue<byte[]>(1), dimensions, since) is { } vector)
+                if (CacheEntry.Read(key, fingerprint, reader.GetFieldValue<byte[]>(1), dimensions, since) is { } vector)
                 {
                     found[fingerprint] = vector;
                 }
@@ -63,11 +68,19 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
 
     public async Task Store(IReadOnlyList<KeyValuePair<string, ReadOnlyMemory<float>>> vectors)
     {
+        if (!await key.Load(CancellationToken.None))
+        {
+            return;
+        }
+
         try
         {
             await using var command = database.CreateCommand(StoreEntries);
             command.Parameters.Add(new() { Value = vectors.Select(entry => key.Of(entry.Key)).ToArray() });
-            command.Parameters.Add(new() { Value = vectors.Select(entry => CacheEntry.Write(entry.Key, entry.Value.Span, time.GetUtcNow())).ToArray() });
+            command.Parameters.Add(new()
+            {
+                Value = vectors.Select(entry => CacheEntry.Write(key, entry.Key, entry.Value.Span, time.GetUtcNow())).ToArray(),
+            });
             command.Parameters.Add(new() { Value = _kept });
             await command.ExecuteNonQueryAsync();
             if (Interlocked.Increment(ref _stores) % ClearEvery == 1)

@@ -16,7 +16,9 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
     public async Task<IReadOnlyDictionary<string, ReadOnlyMemory<float>>> Find(
         IReadOnlyList<string> fingerprints, int dimensions, DateTimeOffset? since, CancellationToken cancellation)
     {
-        var entries = await redis.Ask(database => database.StringGetAsync(fingerprints.Select(Key).ToArray()), cancellation);
+        var entries = await key.Load(cancellation)
+            ? await redis.Ask(database => database.StringGetAsync(fingerprints.Select(Key).ToArray()), cancellation)
+            : null;
         if (entries is null)
         {
             return await whileAway.Find(fingerprints, dimensions, since, cancellation);
@@ -25,7 +27,7 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
         var found = new Dictionary<string, ReadOnlyMemory<float>>();
         for (var i = 0; i < entries.Length; i++)
         {
-            if ((byte[]?)entries[i] is { } entry && CacheEntry.Read(fingerprints[i], entry, dimensions, since) is { } vector)
+            if ((byte[]?)entries[i] is { } entry && CacheEntry.Read(key, fingerprints[i], entry, dimensions, since) is { } vector)
             {
                 found[fingerprints[i]] = vector;
             }
@@ -47,10 +49,11 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
     public async Task Store(IReadOnlyList<KeyValuePair<string, ReadOnlyMemory<float>>> vectors)
     {
         var now = time.GetUtcNow();
-        var stored = await redis.Ask(async database =>
+        var stored = await key.Load(CancellationToken.None) && await redis.Ask(async database =>
         {
             var batch = database.CreateBatch();
-            var sets = vectors.Select(entry => batch.StringSetAsync(Key(entry.Key), CacheEntry.Write(entry.Key, entry.Value.Span, now), _kept)).ToList();
+            var sets = vectors.Select(entry =>
+                batch.StringSetAsync(Key(entry.Key), CacheEntry.Write(key, entry.Key, entry.Value.Span, now), _kept)).ToList();
             batch.Execute();
             await Task.WhenAll(sets);
             return true;

@@ -51,6 +51,11 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
     /// <returns>The batch's own; all, if the database cannot be asked.</returns>
     public async Task<IReadOnlySet<string>> Take(IReadOnlyList<string> fingerprints, Guid token, CancellationToken cancellation)
     {
+        if (!await key.Load(cancellation))
+        {
+            return fingerprints.ToHashSet();
+        }
+
         var keys = fingerprints.ToDictionary(fingerprint => Convert.ToHexString(key.Of(fingerprint)));
         try
         {

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
@@ -19,17 +17,20 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     }
 
     [Fact]
-    public async Task Two_databases_that_share_a_Redis_pay_once()
+    public async Task Databases_that_share_a_Redis_and_a_secret_pay_once_and_others_by_themselves()
     {
         await using var fake = await FakeOpenAi.StartAsync();
         await using var other = await TestDatabase.Migrated();
+        await using var third = await TestDatabase.Migrated();
+        await third.Execute("UPDATE embedding_cache_key SET key = sha256('of its own')");
+        await using var stranger = new TestEngine(third, fake, settings => settings with { RedisUrl = TestRedis.Url });
         await using var first = new TestEngine(Database, fake, settings => settings with { RedisUrl = TestRedis.Url });
         await using var second = new TestEngine(other, fake, settings => settings with { RedisUrl = TestRedis.Url });
         await TestRedis.Connected(first.Get<RedisConnection>());
         await TestRedis.Connected(second.Get<RedisConnection>());
         // What an earlier run of the tests left in this Redis is of other words.
         var words = $"{Guid.NewGuid()}";
-        foreach (var database in new[] { Database, other })
+        foreach (var database in new[] { Database, other, third })
         {
             var workspace = new TestWorkspace(database);
             await workspace.Items(await workspace.Repository(), 30, words: words);
@@ -37,9 +38,12 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
 
         var paid = await first.Run();
         var cached = await second.Run();
+        await TestRedis.Connected(stranger.Get<RedisConnection>());
+        var paidAgain = await stranger.Run();
 
         Assert.Equal((30, 0, 2), (paid.Counts.Embedded, paid.Counts.Cached, paid.Counts.Requests));
         Assert.Equal((30, 30, 0), (cached.Counts.Embedded, cached.Counts.Cached, cached.Counts.Requests));
+        Assert.Equal((30, 0, 2), (paidAgain.Counts.Embedded, paidAgain.Counts.Cached, paidAgain.Counts.Requests));
         Assert.Empty(await new TestWorkspace(other).Stale());
     }
 
@@ -57,7 +61,7 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     [Fact]
     public async Task A_Redis_that_answers_no_more_costs_a_quarter_of_a_second_once()
     {
-        using var proxy = new Proxy(new Uri(TestRedis.Url));
+        using var proxy = new RedisProxy(new Uri(TestRedis.Url));
         using var redis = await TestRedis.Connect($"redis://127.0.0.1:{proxy.Port}", RedisConnection.Patience);
         var cache = Over(redis);
         proxy.Hang();
@@ -90,63 +94,5 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
         var url = new Uri(TestRedis.Url);
         using var connection = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
         return await command(connection.GetDatabase());
-    }
-
-    /// <summary>A TCP proxy that can stop to pass anything on.</summary>
-    private sealed class Proxy : IDisposable
-    {
-        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-        private volatile bool _hangs;
-
-        public Proxy(Uri target)
-        {
-            _listener.Start();
-            _ = Accept(target);
-        }
-
-        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
-
-        public void Hang() => _hangs = true;
-
-        public void Dispose() => _listener.Dispose();
-
-        private async Task Accept(Uri target)
-        {
-            while (true)
-            {
-                TcpClient from;
-                try
-                {
-                    from = await _listener.AcceptTcpClientAsync();
-                }
-                catch (Exception e) when (e is SocketException or ObjectDisposedException)
-                {
-                    return;
-                }
-
-                var to = new TcpClient(target.Host, target.Port);
-                _ = Pump(from.GetStream(), to.GetStream());
-                _ = Pump(to.GetStream(), from.GetStream());
-            }
-        }
-
-        private async Task Pump(NetworkStream from, NetworkStream to)
-        {
-            var buffer = new byte[8192];
-            try
-            {
-                while (await from.ReadAsync(buffer) is > 0 and var count)
-                {
-                    if (!_hangs)
-                    {
-                        await to.WriteAsync(buffer.AsMemory(0, count));
-                    }
-                }
-            }
-            catch (Exception e) when (e is IOException or ObjectDisposedException)
-            {
-                // One of the two has gone.
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
 {
     private TestDatabase _database = null!;
 
-    private static CacheKey Key => new(new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test" });
+    private CacheKey Key => new(new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test" }, _database.Source);
 
     public async Task InitializeAsync() => _database = await TestDatabase.Migrated();
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
@@ -10,13 +11,14 @@ public abstract class VectorCacheTests : IAsyncLifetime
     private protected TestDatabase Database { get; private set; } = null!;
 
     /// <summary>A key of this test's own, so that tests may share a server.</summary>
-    private protected CacheKey Key { get; } = KeyOf($"http://{Guid.NewGuid():N}.example/v1/");
+    private protected CacheKey Key { get; private set; } = null!;
 
     private protected IVectorCache Cache { get; private set; } = null!;
 
     public async Task InitializeAsync()
     {
         Database = await TestDatabase.Migrated();
+        Key = await KeyOf($"http://{Guid.NewGuid():N}.example/v1/");
         Cache = await Open(Key);
     }
 
@@ -65,6 +67,25 @@ public abstract class VectorCacheTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_entry_that_is_not_signed_by_the_database_is_not_believed()
+    {
+        // The format of before, whose checksum could be worked out by any writer.
+        var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        byte[] body = [1, .. BitConverter.GetBytes(now), .. BitConverter.GetBytes(1f), .. BitConverter.GetBytes(0f)];
+        await Put(Key.Of("a"), [.. body, .. SHA256.HashData([.. "a"u8, .. body]).AsSpan(0, 8)]);
+
+        Assert.Empty(await Find("a"));
+    }
+
+    [Fact]
+    public async Task A_zero_vector_is_never_taken_from_the_cache()
+    {
+        await Cache.Store([new("a", new float[] { 0, 0 })]);
+
+        Assert.Empty(await Find("a"));
+    }
+
+    [Fact]
     public async Task An_entry_is_kept_for_thirty_days()
     {
         await Cache.Store([Entry("a", 1)]);
@@ -76,7 +97,7 @@ public abstract class VectorCacheTests : IAsyncLifetime
     public async Task Another_provider_s_vectors_are_not_found()
     {
         await Cache.Store([Entry("a", 1)]);
-        var other = await Open(KeyOf("http://other.example/v1/"));
+        var other = await Open(await KeyOf("http://other.example/v1/"));
 
         Assert.Empty(await other.Find(["a"], 2, since: null, default));
         (other as IDisposable)?.Dispose();
@@ -95,5 +116,11 @@ public abstract class VectorCacheTests : IAsyncLifetime
 
     private protected static KeyValuePair<string, ReadOnlyMemory<float>> Entry(string fingerprint, float first) => new(fingerprint, new[] { first, 0.5f });
 
-    private static CacheKey KeyOf(string url) => new(new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test", BaseUrl = new Uri(url) });
+    private async Task<CacheKey> KeyOf(string url)
+    {
+        var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test", BaseUrl = new Uri(url) };
+        var key = new CacheKey(settings, Database.Source);
+        Assert.True(await key.Load(default));
+        return key;
+    }
 }
