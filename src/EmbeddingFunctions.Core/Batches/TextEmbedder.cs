@@ -7,7 +7,9 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Embeds texts in as few requests as the provider takes, keeps what is paid for in the cache, and finds the texts it will never take.</summary>
+/// <summary>
+/// Embeds texts in as few requests as the provider accepts, keeps what is paid for in the cache, and finds the texts it will never accept.
+/// </summary>
 internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache, Crash crash)
 {
     // A provider that is well has a vector for this.
@@ -27,24 +29,29 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
     public Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
         EmbedAll(new Job(texts, rule, meter, since, cancellation), 0, texts.Texts.Count);
 
-    private async Task EmbedAll(Job job, int first, int end)
+    /// <returns>The inputs of the largest request that was accepted.</returns>
+    private async Task<int> EmbedAll(Job job, int first, int end)
     {
+        var accepted = 0;
         while (first < end)
         {
             var next = packer.Next(job.Texts.Texts, first, end);
-            await EmbedPart(job, first, next);
+            accepted = Math.Max(accepted, await EmbedPart(job, first, next));
             first = next;
         }
+
+        return accepted;
     }
 
-    private async Task EmbedPart(Job job, int first, int end, int shortenings = 0)
+    private async Task<int> EmbedPart(Job job, int first, int end, int shortenings = 0)
     {
         var texts = job.Texts;
         var part = Enumerable.Range(first, end - first).Select(texts.Sent).ToList();
         try
         {
             crash.Reach(CrashPoint.BeforeCall);
-            var reply = await generator.GenerateAsync(part.Select(input => input.Text).ToList(), job.Options(part.Sum(input => input.ExpectedTokens)), job.Cancellation);
+            var options = job.Options(part.Sum(input => input.ExpectedTokens));
+            var reply = await generator.GenerateAsync(part.Select(input => input.Text).ToList(), options, job.Cancellation);
             texts.IsProviderWell = true;
             for (var i = 0; i < part.Count; i++)
             {
@@ -55,15 +62,17 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
             // Before any row is written: what is paid for now outlives this process and the rows' own troubles.
             await cache.Store(part.Select((_, i) => KeyValuePair.Create(texts.SentFingerprint(first + i), reply[i].Vector)).ToList());
             crash.Reach(CrashPoint.AfterCacheBeforeWrite);
+            return part.Count;
         }
         catch (ProviderException e) when (part.Count > 1 && e.Fault == ProviderFault.TooManyTokens)
         {
             packer.Learn(part, e.MaxTokensPerRequest);
-            await EmbedAll(job, first, end);
+            return await EmbedAll(job, first, end);
         }
-        catch (ProviderException e) when (part.Count == 1 && texts.MayShorten && shortenings < MostShortenings && Beginning(part[0], e) is { Text.Length: > 0 } beginning)
+        catch (ProviderException e) when (
+            part.Count == 1 && texts.MayShorten && shortenings < MostShortenings && Beginning(part[0], e) is { Text.Length: > 0 } beginning)
         {
-            await EmbedBeginning(job, first, beginning, shortenings + 1);
+            return await EmbedBeginning(job, first, beginning, shortenings + 1);
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
@@ -76,12 +85,17 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
             if (part.Count == 1)
             {
                 texts.Failures[first] = e.Message;
-                return;
+                return 0;
             }
 
             var half = first + (part.Count / 2);
-            await EmbedPart(job, first, half);
-            await EmbedPart(job, half, end);
+            var accepted = Math.Max(await EmbedAll(job, first, half), await EmbedAll(job, half, end));
+            if (e.Fault == ProviderFault.Item && texts.Failures.Skip(first).Take(part.Count).All(failure => failure is null))
+            {
+                packer.LearnInputs(accepted);
+            }
+
+            return accepted;
         }
     }
 
@@ -89,17 +103,17 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
     private static InputText? Beginning(InputText refused, ProviderException e) =>
         e.Overrun is { } overrun ? refused.Beginning((int)(refused.Text.Length * Margin * overrun.MaxTokens / overrun.Tokens)) : null;
 
-    private async Task EmbedBeginning(Job job, int i, InputText beginning, int shortenings)
+    private async Task<int> EmbedBeginning(Job job, int i, InputText beginning, int shortenings)
     {
         var (texts, fingerprint) = (job.Texts, job.Rule.Fingerprint(beginning.Text));
         texts.Shorten(i, beginning, fingerprint);
         if ((await cache.Find([fingerprint], job.Rule.Dimensions, job.Since, job.Cancellation)).TryGetValue(fingerprint, out var vector))
         {
             (texts.Vectors[i], texts.AreCached[i]) = (vector, true);
-            return;
+            return 0;
         }
 
-        await EmbedPart(job, i, i + 1, shortenings);
+        return await EmbedPart(job, i, i + 1, shortenings);
     }
 
     // A refusal says that a text is at fault. A reply that is none says so only if another text is answered well.

@@ -1,8 +1,10 @@
 namespace EmbeddingFunctions.Texts;
 
-/// <summary>Splits texts into requests that the provider takes: at most 2,048 inputs and 300,000 tokens.</summary>
-/// <param name="tokensPerMinute">A request larger than what a minute allows would always be refused.</param>
-/// <param name="maxInputs">Fewer inputs than the provider takes, where smaller requests are wanted.</param>
+/// <summary>
+/// Splits texts into requests that the provider accepts: at most 2,048 inputs and 300,000 tokens, less where it has refused that.
+/// </summary>
+/// <param name="tokensPerMinute">A request larger than what a minute allows would never be accepted.</param>
+/// <param name="maxInputs">Fewer inputs than the provider accepts, where smaller requests are wanted.</param>
 internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxInputs = RequestPacker.MaxInputs)
 {
     /// <summary>The most inputs of one request.</summary>
@@ -12,6 +14,8 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
 
     // Ten percent are left free, because the provider's count may differ from ours.
     private const double Headroom = 0.9;
+
+    private int _maxInputs = maxInputs;
 
     private int _maxTokens = (int)(Math.Min(MaxTokens, tokensPerMinute) * Headroom);
 
@@ -25,12 +29,16 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
         _maxTokens = Math.Min(_maxTokens, Math.Max(1, ceiling));
     }
 
+    /// <summary>A request was refused, but all its inputs were accepted in smaller requests: their number was refused.</summary>
+    /// <param name="accepted">The inputs of the largest of these.</param>
+    public void LearnInputs(int accepted) => _maxInputs = Math.Min(_maxInputs, Math.Max(1, accepted));
+
     /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before <paramref name="end"/>.</returns>
     public int Next(IReadOnlyList<InputText> texts, int first, int end)
     {
         // Where even the most that they may have is little enough, nothing has to be counted.
         var most = Next(i => texts[i].MostRequestTokens, first, end);
-        return most - first == Math.Min(maxInputs, end - first) ? most : Next(i => texts[i].RequestTokens, first, end);
+        return most - first == Math.Min(_maxInputs, end - first) ? most : Next(i => texts[i].RequestTokens, first, end);
     }
 
     /// <param name="tokens">The <see cref="InputText.RequestTokens"/> of each text.</param>
@@ -49,7 +57,7 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     private int Next(Func<int, int> tokensOf, int first, int end)
     {
         var next = first;
-        for (var tokens = 0; next < end && next - first < maxInputs; next++)
+        for (var tokens = 0; next < end && next - first < _maxInputs; next++)
         {
             tokens += tokensOf(next);
             if (next > first && tokens > _maxTokens)

@@ -74,6 +74,33 @@ public sealed class PackingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task How_many_inputs_the_provider_accepts_is_remembered()
+    {
+        _fake.Script(
+            Requests.Where(request => request.InputCount > 3),
+            Fault.Status(400, """{"error":{"message":"batch size 20 > maximum allowed batch size 3"}}"""));
+
+        await Embed([.. Enumerable.Range(0, 20).Select(i => $"text number {i:00}")]);
+        var requests = _fake.RequestCount;
+        await Embed([.. Enumerable.Range(20, 20).Select(i => $"text number {i:00}")]);
+
+        Assert.Equal((40, 0), (_fake.PaidInputCount, _fake.DuplicatePaidInputs));
+        Assert.Equal(7, _fake.RequestCount - requests);
+    }
+
+    [Fact]
+    public async Task A_refused_text_makes_no_later_request_smaller()
+    {
+        _fake.Script(Requests.WithInput(text => text == "poison"), Fault.BadInput());
+
+        await Embed([.. Enumerable.Range(0, 19).Select(i => $"text number {i:00}"), "poison"]);
+        var requests = _fake.RequestCount;
+        await Embed([.. Enumerable.Range(20, 20).Select(i => $"text number {i:00}")]);
+
+        Assert.Equal(1, _fake.RequestCount - requests);
+    }
+
+    [Fact]
     public async Task A_single_text_over_the_ceiling_is_its_own_fault()
     {
         _fake.Script(Requests.WithInput(text => text == "huge"), Fault.Status(413, "<html>"));
