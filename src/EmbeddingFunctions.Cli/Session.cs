@@ -3,6 +3,8 @@ using EmbeddingFunctions.Local;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 
 namespace EmbeddingFunctions.Cli;
@@ -16,12 +18,13 @@ internal sealed class Session : IAsyncDisposable
     private readonly NpgsqlDataSource _database;
     private readonly EmbeddedPostgres? _embedded;
 
-    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded, Action<IServiceCollection>? services)
+    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded, LogLevel standardLevel)
     {
         (Settings, _database, _embedded) = (settings, database, embedded);
-        var all = new ServiceCollection().AddEmbeddings(settings, database, () => new MiniLmModel());
-        services?.Invoke(all);
-        _services = all.BuildServiceProvider();
+        _services = new ServiceCollection()
+            .AddLogging(log => AddLog(log, settings.LogLevel ?? standardLevel))
+            .AddEmbeddings(settings, database, () => new MiniLmModel())
+            .BuildServiceProvider();
     }
 
     public EmbeddingSettings Settings { get; }
@@ -31,9 +34,10 @@ internal sealed class Session : IAsyncDisposable
     /// <param name="output">Is told which provider and database it is.</param>
     /// <param name="cancellation">Ends the opening.</param>
     /// <param name="adjust">Puts the command's own options in place of settings.</param>
-    /// <param name="services">Adds what the command needs besides.</param>
+    /// <param name="standardLevel">What is logged where the settings do not say.</param>
     public static async Task<Session> Open(
-        Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null, Action<IServiceCollection>? services = null)
+        Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null,
+        LogLevel standardLevel = LogLevel.Warning)
     {
         var settings = SettingsReader.FromEnvironment();
         var hasDatabase = settings.Database is not null;
@@ -44,7 +48,7 @@ internal sealed class Session : IAsyncDisposable
         var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
         output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({(isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own")})")}.");
-        return new Session(settings, database, embedded, services);
+        return new Session(settings, database, embedded, standardLevel);
     }
 
     /// <summary>The model that embeds a corpus.</summary>
@@ -61,4 +65,11 @@ internal sealed class Session : IAsyncDisposable
             await _embedded.DisposeAsync();
         }
     }
+
+    // Standard output is the answer's.
+    private static void AddLog(ILoggingBuilder log, LogLevel level) => log
+        .SetMinimumLevel(LogLevel.Warning)
+        .AddFilter(nameof(EmbeddingFunctions), level)
+        .AddSimpleConsole(line => (line.SingleLine, line.TimestampFormat, line.UseUtcTimestamp) = (true, "yyyy-MM-dd HH:mm:ssZ ", true))
+        .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
 }

@@ -38,7 +38,7 @@ public static class EmbeddingServices
             .AddSingleton(TimeProvider.System)
             .AddSingleton<Redaction>()
             .AddSingleton<Crash>()
-            .AddLogging()
+            .AddLogging(log => _ = settings.LogLevel is { } level ? log.AddFilter(nameof(EmbeddingFunctions), level) : log)
             .AddStorage(settings)
             .AddProvider()
             .AddCache()
@@ -53,7 +53,10 @@ public static class EmbeddingServices
         : services.AddSingleton(_ => model()).AddSingleton<ITextWindow>(s => s.GetRequiredService<ILocalModel>());
 
     private static IServiceCollection AddStorage(this IServiceCollection services, EmbeddingSettings settings) =>
-        (settings.RedisUrl is { } url ? services.AddSingleton(s => new RedisConnection(url, s.GetRequiredService<TimeProvider>())) : services)
+        (settings.RedisUrl is { } url
+            ? services.AddSingleton(s => new RedisConnection(
+                url, s.GetRequiredService<TimeProvider>(), log: s.GetRequiredService<ILogger<RedisConnection>>()))
+            : services)
             .AddSingleton<Catalogue>()
             .AddSingleton<BoundCorpora>()
             .AddSingleton<WorkNotices>()
@@ -69,8 +72,10 @@ public static class EmbeddingServices
                 ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()), s.GetRequiredService<RateLimits>(), s.GetRequiredService<IReadOnlyList<IFlowStore>>(),
                 s.GetRequiredService<TimeProvider>()))
             .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
+            .AddSingleton<ProviderOutages>()
             .AddSingleton(s => Provider(
                 s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<ProviderGate>(),
+                s.GetRequiredService<ProviderOutages>(),
                 s.GetRequiredService<TimeProvider>()));
 
     // The best first; this process's own memory is never away.
@@ -83,7 +88,7 @@ public static class EmbeddingServices
 
     // Read from the inside out: ask, check the reply, keep the limits, try again.
     private static IEmbeddingGenerator<string, Embedding<float>> Provider(
-        EmbeddingSettings settings, ILocalModel? localModel, ProviderGate gate, TimeProvider time)
+        EmbeddingSettings settings, ILocalModel? localModel, ProviderGate gate, ProviderOutages outages, TimeProvider time)
     {
         if (!settings.IsEnabled)
         {
@@ -98,7 +103,7 @@ public static class EmbeddingServices
 
         var limited = new ThrottledEmbeddingGenerator(
             asked, gate, new InFlight(settings.Concurrency, time), settings.Model);
-        return new RetryingEmbeddingGenerator(limited, gate, settings.Model, time);
+        return new RetryingEmbeddingGenerator(limited, gate, settings.Model, time, outages);
     }
 
     private static IServiceCollection AddCache(this IServiceCollection services) =>
@@ -160,22 +165,25 @@ public static class EmbeddingServices
         services
             .AddSingleton<WorkspaceImport>()
             .AddSingleton<DocumentsImport>()
+            .AddSingleton(s => new RedisCheck(s.GetService<RedisConnection>()))
             .AddSingleton(s => new ProviderCheck(
                 s.GetRequiredService<ProviderGate>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new StatusReport(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(),
-                s.GetRequiredService<ProviderCheck>()))
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>()))
             .AddSingleton(s => new DeclaredCorpora(
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<NpgsqlDataSource>()))
             .AddSingleton(s => new RunHistory(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new Health(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<ProviderCheck>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<ProviderCheck>(),
+                s.GetRequiredService<RedisCheck>()))
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
-                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<Redaction>()));
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<Redaction>()));
 
     private static IServiceCollection AddHttp(this IServiceCollection services) =>
         services.AddSingleton(s => new EmbeddingsApi(

@@ -3,15 +3,20 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions;
 
-/// <summary>What is logged: events of runs and faults of requests, never a text, a vector or a key.</summary>
+/// <summary>What is logged: events of runs, outages and faults of requests; never a text, a vector or a key.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus} begins")]
-    public static partial void RunBegins(this ILogger logger, Guid runId, string corpus);
+    [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus} begins, {Total} items are pending")]
+    public static partial void RunBegins(this ILogger logger, Guid runId, string corpus, int total);
 
-    [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus}: {Status}, {Processed} of {Total} items, {Failed} failed, {Tokens} tokens, {Seconds:0.0} s {Error}")]
+    [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus}: {Processed} of {Total} items so far, {Failed} failed{Note}")]
+    public static partial void RunGoesOn(this ILogger logger, Guid runId, string corpus, int processed, int total, int failed, string note);
+
+    [LoggerMessage(
+        "Run {RunId} of {Corpus}: {Status}, {Processed} of {Total} items, {Failed} failed, {Tokens} tokens, {Seconds:0.0} s{Error}")]
     public static partial void RunEnds(
-        this ILogger logger, Guid runId, string corpus, RunStatus status, int processed, int total, int failed, long tokens, double seconds, string? error);
+        this ILogger logger, LogLevel level, Guid runId, string corpus, RunStatus status, int processed, int total, int failed, long tokens,
+        double seconds, string error);
 
     [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus} is left to the next server, {Processed} items processed so far")]
     public static partial void RunIsLeft(this ILogger logger, Guid runId, string corpus, int processed);
@@ -21,4 +26,22 @@ internal static partial class Log
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} was not served: {Fault} {Reason}")]
     public static partial void RequestFails(this ILogger logger, string method, string path, string fault, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The provider of {Model} fails; it is tried again until it answers: {Reason}")]
+    public static partial void ProviderFails(this ILogger logger, string model, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The provider of {Model} refuses all calls until a person acts: {Reason}")]
+    public static partial void ProviderRefuses(this ILogger logger, string model, string reason);
+
+    [LoggerMessage(LogLevel.Information, "The provider of {Model} answers again after {Seconds:0} s")]
+    public static partial void ProviderAnswersAgain(this ILogger logger, string model, double seconds);
+
+    [LoggerMessage(LogLevel.Warning, "Redis at {Server} is away ({Reason}): " + Status.RedisCheck.Meanwhile)]
+    public static partial void RedisIsAway(this ILogger logger, string server, string reason);
+
+    [LoggerMessage(LogLevel.Information, "Redis at {Server} is back")]
+    public static partial void RedisIsBack(this ILogger logger, string server);
+
+    [LoggerMessage(LogLevel.Warning, "No new login to Redis at {Server}: {Reason}")]
+    public static partial void RedisLoginFails(this ILogger logger, string server, string reason);
 }

@@ -4,7 +4,6 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -37,19 +36,20 @@ internal static class ServeCommand
 
     private static async Task<int> Run(Output output, string url, CancellationToken stopping)
     {
-        await using var session = await Session.Open(output, stopping, services: AddLog);
+        await using var session = await Session.Open(output, stopping, standardLevel: LogLevel.Information);
+        var log = session.Get<ILogger<LocalServer>>();
         await using var server = await Listen(session, url, stopping);
         var engine = session.Get<BackgroundEngine>();
-        output.Note($"Listening on {server.Address}/{Routes.Prefix}/{Routes.Status}; schedule {session.Settings.Schedule} (UTC). Ctrl-C ends it.");
+        log.Listening(server.Address, $"{Routes.Prefix}/{Routes.Status}", session.Settings.Schedule);
         if (!session.Settings.IsEnabled)
         {
-            output.Note($"{EmbeddingSettings.Disabled} Runs wait, what is asked for is refused.");
+            log.Disabled(EmbeddingSettings.Disabled);
         }
 
-        var ticks = new Ticks(session.Get<RunDesk>(), engine, Schedule.TryParse(session.Settings.Schedule)!, session.Get<Redaction>(), output);
-        await Task.WhenAll(ticks.Run(stopping), session.Get<Wakes>().Run(engine, output.Note, stopping));
+        var ticks = new Ticks(session.Get<RunDesk>(), engine, Schedule.TryParse(session.Settings.Schedule)!, session.Get<Redaction>(), log);
+        await Task.WhenAll(ticks.Run(stopping), session.Get<Wakes>().Run(engine, log.Hears, stopping));
         await Task.WhenAll(server.Stop(), engine.Stop());
-        output.Note("Stopped. What was open goes on with the next server.");
+        log.Stopped();
         return ExitCode.Done;
     }
 
@@ -64,11 +64,6 @@ internal static class ServeCommand
             throw new SettingsException([$"{url} cannot be listened on: {e.Message} Give another address with --urls."]);
         }
     }
-
-    private static void AddLog(IServiceCollection services) => services.AddLogging(log => log
-        .AddSimpleConsole(format => (format.SingleLine, format.TimestampFormat, format.UseUtcTimestamp) = (true, "yyyy-MM-dd HH:mm:ssZ ", true))
-        .AddFilter("EmbeddingFunctions", LogLevel.Information)
-        .Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 
     private static bool IsUrl(string text)
     {

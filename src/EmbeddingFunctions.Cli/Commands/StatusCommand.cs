@@ -37,6 +37,8 @@ internal static class StatusCommand
             {
                 Print(one, text);
             }
+
+            PrintRedis(status.Corpora.Count > 0 ? status.Corpora[0].Redis : null, text);
         });
         return ExitCode.Done;
     }
@@ -93,6 +95,15 @@ internal static class StatusCommand
             text.WriteLine();
             var when = provider.Until is { } until ? $"tried again at {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now" : "tried by the next run, or now";
             text.WriteLine($"Provider {provider.State}: {provider.Reason} ({when} by 'embeddings provider resume')");
+        }
+    }
+
+    private static void PrintRedis(RedisStanding? redis, TextWriter text)
+    {
+        if (redis?.Problem is { } problem)
+        {
+            text.WriteLine();
+            text.WriteLine($"Redis at {redis.Server}: {problem}");
         }
     }
 

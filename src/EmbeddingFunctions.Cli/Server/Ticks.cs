@@ -1,11 +1,12 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Server;
 
 /// <summary>Starts what is due, as the Functions timer does, and takes up what other servers left.</summary>
-internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, Redaction redaction, Output output)
+internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, Redaction redaction, ILogger log)
 {
     // A run whose server was killed falls silent after a minute.
     private static readonly TimeSpan _takeUpEvery = TimeSpan.FromSeconds(15);
@@ -33,6 +34,11 @@ internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, 
         try
         {
             await work();
+            if (last.Length > 0)
+            {
+                log.ScheduleGoesOn();
+            }
+
             return "";
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -44,7 +50,7 @@ internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, 
             var reason = redaction.Clean(e.Message);
             if (reason != last)
             {
-                output.Note($"The schedule waits: {reason}");
+                log.ScheduleWaits(reason);
             }
 
             return reason;

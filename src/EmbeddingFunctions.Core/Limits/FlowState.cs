@@ -20,6 +20,9 @@ internal sealed record FlowState
     /// <summary>The provider wants to be left alone, by whatever key.</summary>
     public Closure? Pause { get; init; }
 
+    /// <summary>Whether the model has ever answered: if so, an address at which nothing listens is an outage, else a mistake.</summary>
+    public bool HasAnswered { get; init; }
+
     /// <summary>By a name for the key that says nothing of the key.</summary>
     public ImmutableSortedDictionary<string, KeyState> Keys { get; init; } = ImmutableSortedDictionary<string, KeyState>.Empty;
 
@@ -65,7 +68,9 @@ internal sealed record FlowState
     /// <param name="faults">How many there had been when the call was allowed.</param>
     /// <param name="now">By the clock of where this is kept.</param>
     public FlowState Succeeded(string key, int faults, DateTimeOffset now) =>
-        KeyOf(key) is var known && known.Faults == faults && !known.IsWellForLong(now) ? Pruned(now).With(key, known.Proven(now)) : this;
+        KeyOf(key) is var known && known.Faults == faults && !known.IsWellForLong(now)
+            ? (Pruned(now) with { HasAnswered = true }).With(key, known.Proven(now))
+            : this;
 
     /// <summary>Whoever was to find out how the provider is did not; nothing if another has meanwhile.</summary>
     public FlowState GaveUp(string key, Answer.Try probe) => KeyOf(key) is var known && known.Faults == probe.Faults ? With(key, known.GaveUp()) : this;
@@ -101,10 +106,13 @@ internal sealed record FlowState
         { StopReason: { } reason } => new(model, ProviderStanding.Untried, reason, null),
     };
 
-    /// <summary>But for stops.</summary>
-    public ProviderStanding Standing(string model, DateTimeOffset now) => PauseAt(now) is { } pause
-        ? new(model, ProviderStanding.Waiting, pause.Reason, pause.Until)
-        : new(model, ProviderStanding.Open, null, null);
+    /// <summary>All but stops.</summary>
+    public ProviderStanding Standing(string model, string key, DateTimeOffset now) => (PauseAt(now), KeyOf(key).IsInDoubt) switch
+    {
+        ({ } pause, _) => new(model, ProviderStanding.Waiting, pause.Reason, pause.Until),
+        (null, true) => new(model, ProviderStanding.Failing, Pause?.Reason, null),
+        _ => new(model, ProviderStanding.Open, null, null),
+    };
 
     private static Answer.Paused Paused(Closure pause, DateTimeOffset now) => new(pause.Until - now, pause.Reason);
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EmbeddingFunctions.Limits;
 
 /// <summary>
@@ -30,6 +32,10 @@ internal sealed record KeyState
     public DateTimeOffset ProbeAt { get; init; }
 
     public bool IsWell(DateTimeOffset now) => WellUntil > now;
+
+    /// <summary>The last that is known of it is a fault.</summary>
+    [JsonIgnore]
+    public bool IsInDoubt => Faults > 0 && WellUntil == default;
 
     /// <summary>Saves most calls from saying that they succeeded.</summary>
     public bool IsWellForLong(DateTimeOffset now) => WellUntil > now + (_well * 0.8);

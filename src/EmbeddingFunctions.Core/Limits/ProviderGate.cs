@@ -66,6 +66,13 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
     public Task Pause(string model, TimeSpan wait, ProviderException reason) =>
         LineOf(model).NoteEverywhere((state, now) => state.Paused(account.Key, wait, reason.Message, now));
 
+    /// <summary>Stops all calls: a person has to act.</summary>
+    public Task Stop(string model, ProviderException reason) =>
+        LineOf(model).NoteEverywhere((state, now) => state.Stopped(account.Key, reason.Message, now));
+
+    /// <summary>Whether the model has ever answered anyone who shares this state.</summary>
+    public Task<bool> HasAnswered(string model) => LineOf(model).Judge.Look((state, _) => state.HasAnswered, CancellationToken.None);
+
     /// <summary>What the provider said of its own limits.</summary>
     public async Task Told(string model, ProviderLimits told)
     {
@@ -86,7 +93,8 @@ internal sealed class ProviderGate(ProviderAccount account, RateLimits limits, I
     public async Task<ProviderStanding> Standing(string model, CancellationToken cancellation)
     {
         var line = LineOf(model);
-        var (isWell, standing) = await line.Flow.Look((state, now) => (state.IsWell(account.Key, now), state.Standing(model, now)), cancellation);
+        var (isWell, standing) = await line.Flow.Look(
+            (state, now) => (state.IsWell(account.Key, now), state.Standing(model, account.Key, now)), cancellation);
         return isWell ? standing : await line.Judge.Look((state, now) => state.Stop(model, account.Key, now), cancellation) ?? standing;
     }
 

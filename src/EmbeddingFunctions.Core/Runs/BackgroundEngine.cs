@@ -4,9 +4,14 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Carries runs inside this process, in the background, until it stops; what is open then is left to the next server.</summary>
-public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction, ILogger<BackgroundEngine> log) : IRunEngine, IDisposable
+/// <summary>
+/// Carries runs inside this process, in the background, until it stops, and logs how they go; what is open then is left to the next server.
+/// </summary>
+public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction, TimeProvider time, ILogger<BackgroundEngine> log)
+    : IRunEngine, IDisposable
 {
+    private static readonly TimeSpan _tellEvery = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<Guid, Carried> _carried = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
@@ -19,7 +24,6 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
         {
             if (!_stopping.IsCancellationRequested && !_carried.ContainsKey(run.RunId))
             {
-                log.RunBegins(run.RunId, run.Request.Corpus);
                 var carried = _carried[run.RunId] = new Carried(_stopping.Token);
                 carried.Work = Task.Run(() => Carry(run, carried), CancellationToken.None);
             }
@@ -37,7 +41,7 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
     }
 
     public Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation) =>
-        Task.FromResult(_carried.TryGetValue(runId, out var carried) ? new CarriedRun(Note: carried.Note) : null);
+        Task.FromResult(_carried.TryGetValue(runId, out var carried) ? new CarriedRun(Note: carried.Progress?.Note) : null);
 
     /// <summary>No new batches; those in flight end or are given back within five seconds.</summary>
     public async Task Stop()
@@ -56,16 +60,21 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
 
     private async Task Carry(RunInput run, Carried carried)
     {
+        using var ended = new CancellationTokenSource();
+        var telling = Tell(run, carried, ended.Token);
         try
         {
-            var end = await engine.Carry(run, progress => carried.Note = progress.Note, carried.Unwanted.Token);
+            var end = await engine.Carry(run, progress => Take(run, carried, progress), carried.Unwanted.Token);
             if (end.IsLeft)
             {
                 log.RunIsLeft(run.RunId, run.Request.Corpus, end.Counts.Processed);
                 return;
             }
 
-            log.RunEnds(run.RunId, run.Request.Corpus, end.Status, end.Counts.Processed, end.ItemsTotal, end.Counts.Failed, end.Counts.Tokens, end.Seconds, end.Error);
+            var level = end.Status == RunStatus.Failed ? LogLevel.Error : end.Counts.Failed > 0 ? LogLevel.Warning : LogLevel.Information;
+            log.RunEnds(
+                level, run.RunId, run.Request.Corpus, end.Status, end.Counts.Processed, end.ItemsTotal, end.Counts.Failed, end.Counts.Tokens,
+                end.Seconds, end.Error is { } error ? $": {error}" : "");
         }
         catch (Exception e)
         {
@@ -74,11 +83,44 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
         }
         finally
         {
+            await ended.CancelAsync();
+            await telling;
             lock (_lock)
             {
                 _carried.Remove(run.RunId, out _);
                 carried.Dispose();
             }
+        }
+    }
+
+    private void Take(RunInput run, Carried carried, RunProgress progress)
+    {
+        var isFirst = progress.HasBegun && carried.Progress is not { HasBegun: true };
+        carried.Progress = progress;
+        if (isFirst)
+        {
+            log.RunBegins(run.RunId, run.Request.Corpus, progress.ItemsTotal);
+        }
+    }
+
+    private async Task Tell(RunInput run, Carried carried, CancellationToken ended)
+    {
+        using var timer = new PeriodicTimer(_tellEvery, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ended))
+            {
+                if (carried.Progress is { } progress)
+                {
+                    log.RunGoesOn(
+                        run.RunId, run.Request.Corpus, progress.Counts.Processed, progress.ItemsTotal, progress.Counts.Failed,
+                        progress.Note is { } note ? $"; {note}" : "");
+                }
+            }
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            // The run has ended, which is logged by itself.
         }
     }
 
@@ -88,7 +130,7 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
 
         public Task Work { get; set; } = Task.CompletedTask;
 
-        public string? Note { get; set; }
+        public RunProgress? Progress { get; set; }
 
         public void Dispose() => Unwanted.Dispose();
     }

@@ -49,7 +49,7 @@ public sealed record RunInput(Guid RunId, RunRequest Request)
 }
 
 /// <param name="Note">What the run waits for, if it waits.</param>
-public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Note = null);
+public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Note = null, bool HasBegun = true);
 
 /// <summary>How a run ended, from what is committed.</summary>
 /// <param name="IsLeft">It has not ended: the next server goes on with it.</param>

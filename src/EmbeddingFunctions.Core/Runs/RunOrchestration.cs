@@ -45,9 +45,9 @@ public static class RunOrchestration
 
         if (startsAt > context.Now)
         {
-            context.Report(new RunProgress(input.Counts, 0, $"waiting for a start slot until {startsAt:HH:mm:ss} UTC"));
+            context.Report(new RunProgress(input.Counts, 0, $"waiting for a start slot until {startsAt:HH:mm:ss} UTC", HasBegun: false));
             await context.WaitUntil(startsAt);
-            context.Report(new RunProgress(input.Counts, 0));
+            context.Report(new RunProgress(input.Counts, 0, HasBegun: false));
         }
 
         var opened = await context.Call(RunActivities.OpenRun, input);

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -39,10 +40,10 @@ public sealed class Wakes
     private string LooksInstead => $"edits of {_names} are looked for every {_lookEvery.TotalSeconds:0} seconds";
 
     /// <summary>Until it is stopped; at once over if no corpus declares a trigger.</summary>
-    /// <param name="engine">Who is to carry the runs.</param>
+    /// <param name="engine">Carries the runs.</param>
     /// <param name="tell">Is told whether notifications are heard, when that changes.</param>
     /// <param name="stopping">Ends it.</param>
-    public async Task Run(IRunEngine engine, Action<string> tell, CancellationToken stopping)
+    public async Task Run(IRunEngine engine, Action<LogLevel, string> tell, CancellationToken stopping)
     {
         try
         {
@@ -54,7 +55,7 @@ public sealed class Wakes
         }
     }
 
-    private async Task Hear(Action<string> tell, CancellationToken stopping)
+    private async Task Hear(Action<LogLevel, string> tell, CancellationToken stopping)
     {
         var wait = _soon;
         while (true)
@@ -70,12 +71,13 @@ public sealed class Wakes
                 }
 
                 await _notices.Hear(() => wait = Begin(tell), Ring, stopping);
-                Tell(tell, $"This connection brings no notifications: {LooksInstead}.");
+                Tell(tell, LogLevel.Warning, $"This connection brings no notifications: {LooksInstead}.");
                 await Look(stopping);
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
-                Tell(tell, $"Nothing is heard of triggers, and until it is, {LooksInstead}: {_redaction.Clean(e.Message)}");
+                Tell(
+                    tell, LogLevel.Warning, $"Nothing is heard of triggers, and until it is, {LooksInstead}: {_redaction.Clean(e.Message)}");
                 RingAll();
                 await Task.Delay(wait, stopping);
                 wait = wait * 2 < _lookEvery ? wait * 2 : _lookEvery;
@@ -85,9 +87,9 @@ public sealed class Wakes
 
     /// <summary>What changed while nobody listened is looked for now.</summary>
     /// <returns>How long to wait when the connection breaks.</returns>
-    private TimeSpan Begin(Action<string> tell)
+    private TimeSpan Begin(Action<LogLevel, string> tell)
     {
-        Tell(tell, $"Edits of {_names} wake this host.");
+        Tell(tell, LogLevel.Information, $"Edits of {_names} wake this host.");
         RingAll();
         return _soon;
     }
@@ -149,11 +151,11 @@ public sealed class Wakes
         }
     }
 
-    private void Tell(Action<string> tell, string line)
+    private void Tell(Action<LogLevel, string> tell, LogLevel level, string line)
     {
         if (line != _told)
         {
-            tell(_told = line);
+            tell(level, _told = line);
         }
     }
 }

@@ -9,6 +9,9 @@ public sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnl
 public sealed record CorpusStatus(
     string Corpus, string Model, int Dimensions, ProviderStanding Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
 {
+    /// <summary>Null: none is set.</summary>
+    public RedisStanding? Redis { get; init; }
+
     /// <summary>What was embedded of late, of those kinds of which anything was in the last 90 days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
 }

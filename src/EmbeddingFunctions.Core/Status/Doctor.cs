@@ -17,13 +17,15 @@ public sealed class Doctor
     private readonly BoundCorpora _corpora;
     private readonly Catalogue _catalogue;
     private readonly ProviderCheck _provider;
+    private readonly RedisCheck _redis;
     private readonly EmbeddingSettings _settings;
     private readonly Redaction _redaction;
 
     internal Doctor(
-        NpgsqlDataSource database, BoundCorpora corpora, Catalogue catalogue, ProviderCheck provider,
+        NpgsqlDataSource database, BoundCorpora corpora, Catalogue catalogue, ProviderCheck provider, RedisCheck redis,
         EmbeddingSettings settings, Redaction redaction) =>
-        (_database, _corpora, _catalogue, _provider, _settings, _redaction) = (database, corpora, catalogue, provider, settings, redaction);
+        (_database, _corpora, _catalogue, _provider, _redis, _settings, _redaction) =
+        (database, corpora, catalogue, provider, redis, settings, redaction);
 
     /// <summary>
     /// Checks the database first: without it the corpora are not looked at. Of several declared corpora those that the database was migrated for;
@@ -51,6 +53,13 @@ public sealed class Doctor
         foreach (var corpus in (inUse.Count > 0 ? inUse : corpora.Take(1)).DistinctBy(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)))
         {
             findings.Add(await Try("provider", () => _provider.Ask(corpus, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
+        }
+
+        if (await _redis.Standing(cancellation) is { } redis)
+        {
+            findings.Add(new Finding(
+                "redis", redis.Problem is null, _redaction.Clean($"{redis.Server}{(redis.Problem is { } problem ? $": {problem}" : "")}"),
+                redis.Problem is null ? null : "Check REDIS_URL, and that the server runs and lets you in; or leave it out."));
         }
 
         return findings;

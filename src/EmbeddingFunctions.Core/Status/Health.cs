@@ -1,11 +1,14 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
 
-/// <summary>Whether a host can do its work now: asks the database a little, the provider nothing. Anybody may ask, so it repeats no other's words.</summary>
+/// <summary>
+/// Whether a host can do its work now: it asks the database and Redis a little, the provider nothing. It is open to all, so it repeats no other's words.
+/// </summary>
 public sealed class Health
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
@@ -13,8 +16,10 @@ public sealed class Health
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _bound;
     private readonly ProviderCheck _provider;
+    private readonly RedisCheck _redis;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, ProviderCheck provider) => (_database, _bound, _provider) = (database, bound, provider);
+    internal Health(NpgsqlDataSource database, BoundCorpora bound, ProviderCheck provider, RedisCheck redis) =>
+        (_database, _bound, _provider, _redis) = (database, bound, provider, redis);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -30,8 +35,20 @@ public sealed class Health
             }
         }
 
-        checks.Add(await Try("provider", token => DemandProvider(migrated, token)));
+        checks.Add(await Degraded("provider", token => ExamineProvider(migrated, token)));
+        if (await _redis.Standing(cancellation) is { } redis)
+        {
+            checks.Add(new HealthCheck("redis", true, redis.Problem is null ? null : $"It cannot be used: {RedisCheck.Meanwhile}."));
+        }
+
         return new HealthReport(checks.TrueForAll(check => check.IsHealthy), checks);
+
+        async Task<HealthCheck> Degraded(string name, Func<CancellationToken, Task<string?>> examine)
+        {
+            string? problem = null;
+            var check = await Try(name, async token => problem = await examine(token));
+            return check with { Problem = check.Problem ?? problem };
+        }
 
         async Task<HealthCheck> Try(string name, Func<CancellationToken, Task> check)
         {
@@ -61,12 +78,23 @@ public sealed class Health
         }
     }
 
-    private async Task DemandProvider(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
+    /// <returns>What is wrong with it that it may get over by itself, or null.</returns>
+    private async Task<string?> ExamineProvider(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
     {
+        string? problem = null;
         foreach (var corpus in corpora)
         {
             await _provider.DemandNotStopped(corpus, cancellation);
+            problem ??= (await _provider.Standing(corpus, cancellation)) switch
+            {
+                { State: ProviderStanding.Waiting, Until: { } until } =>
+                    $"It failed or asked for a pause, and is tried again at {until.UtcDateTime:HH:mm:ss} UTC. 'embeddings status' says more.",
+                { State: ProviderStanding.Failing } => "It failed when it was last called. 'embeddings status' says more.",
+                _ => null,
+            };
         }
+
+        return problem;
     }
 
     private async Task Reach(CancellationToken cancellation)
@@ -76,7 +104,12 @@ public sealed class Health
     }
 }
 
-public sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Checks);
+public sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Checks)
+{
+    /// <summary><c>healthy</c>, <c>degraded</c>: it does its work, slower or later than it should, or <c>unhealthy</c>.</summary>
+    public string Status => !IsHealthy ? "unhealthy" : Checks.Any(check => check.Problem is not null) ? "degraded" : "healthy";
+}
 
+/// <param name="IsHealthy">Whether the host can do its work: with a problem, it is degraded.</param>
 /// <param name="Problem">What is wrong, without a secret.</param>
 public sealed record HealthCheck(string Name, bool IsHealthy, string? Problem);

@@ -44,9 +44,12 @@ public sealed class StatusReport
     private readonly BoundCorpora _corpora;
     private readonly RunHistory _history;
     private readonly ProviderCheck _provider;
+    private readonly RedisCheck _redis;
 
-    internal StatusReport(NpgsqlDataSource database, CorpusSet declared, BoundCorpora corpora, RunHistory history, ProviderCheck provider) =>
-        (_database, _declared, _corpora, _history, _provider) = (database, declared, corpora, history, provider);
+    internal StatusReport(
+        NpgsqlDataSource database, CorpusSet declared, BoundCorpora corpora, RunHistory history, ProviderCheck provider,
+        RedisCheck redis) =>
+        (_database, _declared, _corpora, _history, _provider, _redis) = (database, declared, corpora, history, provider, redis);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="CorpusException">It was migrated for none, or is not ready for one.</exception>
@@ -78,7 +81,11 @@ public sealed class StatusReport
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Standing(corpus.Corpus, cancellation);
         var recent = await Read(SumRecent, name, r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
-        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs) { Recent = recent };
+        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs)
+        {
+            Recent = recent,
+            Redis = await _redis.Standing(cancellation),
+        };
     }
 
     private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)

@@ -1,30 +1,55 @@
+using Azure.Identity;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>Redis when it is there. It is connected to in the background, and left alone for a while after it failed, so that an outage costs one short wait.</summary>
+/// <summary>
+/// Redis while it is there. It is connected to in the background and left alone for a while after it failed, so that an outage costs one
+/// short wait. Its going and its coming back are logged once each.
+/// </summary>
 internal sealed class RedisConnection : IDisposable
 {
     /// <summary>No command is waited for longer, unless said otherwise.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
 
+    private const string NotReached = "it cannot be reached, or does not let this process in";
+
+    private static readonly TimeSpan _connectPatience = TimeSpan.FromSeconds(2);
+
+    private readonly Uri _url;
+    private readonly RedisEntra? _entra;
     private readonly Task<ConnectionMultiplexer> _connecting;
     private readonly Task _firstChance;
     private readonly CoolOff _coolOff;
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _lock = new();
     private long? _awaySince;
+    private volatile bool _isClosed;
+    private string? _reason;
 
     /// <param name="url">Such as redis://:password@host:6379/0; rediss for TLS.</param>
     /// <param name="time">Tells when to try again.</param>
     /// <param name="patience">How long a command is waited for; null: <see cref="Patience"/>.</param>
-    public RedisConnection(string url, TimeProvider time, TimeSpan? patience = null)
+    /// <param name="entra">Null: as <see cref="RedisEntra.For"/> has it.</param>
+    /// <param name="log">Null: nothing is logged.</param>
+    public RedisConnection(
+        string url, TimeProvider time, TimeSpan? patience = null, RedisEntra? entra = null, ILogger<RedisConnection>? log = null)
     {
-        (_patience, _time) = (patience ?? Patience, time);
+        (_url, _patience, _time, _log) = (new Uri(url), patience ?? Patience, time, log ?? NullLogger<RedisConnection>.Instance);
+        _entra = entra ?? RedisEntra.For(_url);
         _coolOff = new CoolOff(time);
-        _connecting = Task.Run(() => ConnectionMultiplexer.ConnectAsync(Options(new Uri(url))));
+        var closing = _closing.Token;
+        _connecting = Task.Run(() => Connect(closing));
         _firstChance = Task.WhenAny(_connecting, Task.Delay(_patience, time));
     }
+
+    /// <summary>Host and port, without user or password.</summary>
+    public string Server => $"{_url.Host}:{Port}";
 
     /// <summary>Whether it cannot be asked now.</summary>
     public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected || _coolOff.IsOn;
@@ -32,8 +57,14 @@ internal sealed class RedisConnection : IDisposable
     /// <summary>For how long it has not been of use, see <see cref="IsOfUse"/>.</summary>
     public TimeSpan AwayFor => _awaySince is { } since ? _time.GetElapsedTime(since) : TimeSpan.Zero;
 
+    private int Port => _url.Port > 0 ? _url.Port : 6_379;
+
     /// <summary>It has taken a write: answers alone are no sign, as a full or demoted server still gives them.</summary>
-    public void IsOfUse() => _awaySince = null;
+    public void IsOfUse()
+    {
+        _awaySince = null;
+        TellBack();
+    }
 
     /// <returns>The command's answer, or the default if Redis is away or does not answer in time.</returns>
     public async Task<T?> Ask<T>(Func<IDatabase, Task<T>> command, CancellationToken cancellation)
@@ -53,33 +84,148 @@ internal sealed class RedisConnection : IDisposable
         {
             _awaySince ??= _time.GetTimestamp();
             _coolOff.Begin();
+            TellAway(Reason(e));
             return default;
+        }
+    }
+
+    /// <summary>Asks it now, whatever was known: for reports, which can wait a little.</summary>
+    /// <returns>Why it is of no use, or null: it answers.</returns>
+    public async Task<string?> Problem(CancellationToken cancellation)
+    {
+        try
+        {
+            var redis = await _connecting.WaitAsync(_connectPatience * 2, _time, cancellation);
+            await redis.GetDatabase().PingAsync().WaitAsync(_connectPatience, _time, cancellation);
+            return null;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            return _reason ?? NotReached;
         }
     }
 
     public void Dispose()
     {
+        _isClosed = true;
+        _closing.Cancel();
+        _closing.Dispose();
         if (_connecting.IsCompletedSuccessfully)
         {
             _connecting.Result.Dispose();
         }
     }
 
-    private static ConfigurationOptions Options(Uri url)
+    private async Task<ConnectionMultiplexer> Connect(CancellationToken closing)
     {
-        var credentials = url.UserInfo.Split(':', 2);
+        var options = Options();
+        if (_entra is not null)
+        {
+            await FirstToken(_entra, closing);
+            options.Defaults = _entra;
+        }
+
+        var redis = await ConnectionMultiplexer.ConnectAsync(options);
+        redis.ConnectionFailed += (_, failed) => TellAway($"the connection failed ({failed.FailureType})");
+        redis.ConnectionRestored += (_, _) => TellBack();
+        if (!redis.IsConnected)
+        {
+            TellAway(NotReached);
+        }
+
+        if (_entra is not null)
+        {
+            _ = KeepLoggedIn(redis, _entra, closing);
+        }
+
+        return redis;
+    }
+
+    private async Task FirstToken(RedisEntra entra, CancellationToken closing)
+    {
+        while (true)
+        {
+            try
+            {
+                await entra.Renew(closing);
+                return;
+            }
+            catch (AuthenticationFailedException e)
+            {
+                TellAway(e.Message);
+                await Task.Delay(entra.RenewEvery, _time, closing);
+            }
+        }
+    }
+
+    private async Task KeepLoggedIn(ConnectionMultiplexer redis, RedisEntra entra, CancellationToken closing)
+    {
+        using var timer = new PeriodicTimer(entra.RenewEvery, _time);
+        while (!closing.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(closing);
+                if (await entra.Renew(closing))
+                {
+                    await entra.LogIn(redis);
+                }
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // The old token may last until the next try; if it does not, the connection ends, and the next one uses the newest token.
+                _log.RedisLoginFails(Server, e is AuthenticationFailedException ? e.Message : Reason(e));
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private string Reason(Exception e) => e switch
+    {
+        RedisServerException => e.Message,
+        RedisConnectionException { FailureType: var type } => $"the connection failed ({type})",
+        _ => $"it did not answer within {_patience.TotalMilliseconds:0} ms",
+    };
+
+    private void TellAway(string why)
+    {
+        lock (_lock)
+        {
+            if (_reason is null && !_isClosed)
+            {
+                _log.RedisIsAway(Server, _reason = why);
+            }
+        }
+    }
+
+    private void TellBack()
+    {
+        lock (_lock)
+        {
+            if (_reason is not null)
+            {
+                _reason = null;
+                _log.RedisIsBack(Server);
+            }
+        }
+    }
+
+    private ConfigurationOptions Options()
+    {
+        var credentials = _url.UserInfo.Split(':', 2);
         return new ConfigurationOptions
         {
-            EndPoints = { { url.Host, Port(url) } },
-            User = credentials[0].Length > 0 ? Uri.UnescapeDataString(credentials[0]) : null,
+            EndPoints = { { _url.Host, Port } },
+            User = _entra is null && credentials[0].Length > 0 ? Uri.UnescapeDataString(credentials[0]) : null,
             Password = credentials.Length > 1 ? Uri.UnescapeDataString(credentials[1]) : null,
-            Ssl = url.Scheme == "rediss",
-            DefaultDatabase = int.TryParse(url.AbsolutePath.Trim('/'), out var number) ? number : null,
+            Ssl = _url.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(_url.AbsolutePath.Trim('/'), out var number) ? number : null,
             AbortOnConnectFail = false,
-            ConnectTimeout = 2_000,
+            ConnectTimeout = (int)_connectPatience.TotalMilliseconds,
             ClientName = "embeddings",
         };
     }
-
-    private static int Port(Uri url) => url.Port > 0 ? url.Port : 6_379;
 }

@@ -1,11 +1,13 @@
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Limits;
 
 public sealed class RetryingEmbeddingGeneratorTests : IDisposable
 {
     private static readonly ProviderException _busy = new(ProviderFault.Passing, "busy");
+    private static readonly ProviderException _gone = new(ProviderFault.Passing, "connection refused.") { IsUnreachable = true };
     private static readonly ProviderException _silent = new(ProviderFault.Passing, "no answer") { IsTimeout = true };
     private static readonly ProviderException _garbled = new(ProviderFault.Reply, "garbled");
 
@@ -133,14 +135,75 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
         Assert.Equal(2, provider.Calls.Count);
     }
 
+    [Fact]
+    public async Task An_address_at_which_nothing_ever_answered_is_taken_for_a_mistake_within_seconds()
+    {
+        var (provider, begun) = (new ScriptedGenerator(_clock, Enumerable.Repeat(_gone, 9).ToArray()), _clock.GetUtcNow());
+
+        var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
+
+        Assert.Equal((ProviderFault.Configuration, 3), (fault.Fault, provider.Calls.Count));
+        Assert.Equal("connection refused. Nothing has answered there yet.", fault.Message);
+        Assert.InRange(_clock.GetUtcNow() - begun, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.Equal(ProviderStanding.Stopped, (await _gate.Standing("m", default)).State);
+    }
+
+    [Fact]
+    public async Task A_provider_that_answered_before_is_waited_for()
+    {
+        await Generate(new ScriptedGenerator(_clock));
+        var provider = new ScriptedGenerator(_clock, Enumerable.Repeat(_gone, 9).ToArray());
+
+        var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
+
+        Assert.Equal((ProviderFault.Passing, 5), (fault.Fault, provider.Calls.Count));
+        Assert.Equal(ProviderStanding.Waiting, (await _gate.Standing("m", default)).State);
+        _clock.Advance(ProviderGate.StandardPause);
+        Assert.Equal(new ProviderStanding("m", ProviderStanding.Failing, "connection refused.", null), await _gate.Standing("m", default));
+    }
+
+    [Fact]
+    public async Task An_outage_is_logged_when_it_begins_and_when_it_ends()
+    {
+        var log = new LogLines<ProviderOutages>();
+        var outages = new ProviderOutages(log, _clock);
+        await Generate(new ScriptedGenerator(_clock, _busy, _busy), outages);
+        Assert.Empty(log.All);
+        for (var i = 0; i < 3; i++)
+        {
+            var provider = new ScriptedGenerator(_clock, Enumerable.Repeat(_busy, 5).ToArray());
+            await Assert.ThrowsAsync<ProviderException>(() => Generate(provider, outages));
+            _clock.Advance(ProviderGate.StandardPause);
+        }
+
+        await Generate(new ScriptedGenerator(_clock), outages);
+        await Generate(new ScriptedGenerator(_clock), outages);
+
+        Assert.Equal([LogLevel.Warning, LogLevel.Information], log.Levels);
+        Assert.Contains("busy", log.All[0].Line, StringComparison.Ordinal);
+        Assert.StartsWith("The provider of m answers again after ", log.All[1].Line, StringComparison.Ordinal);
+        Assert.Equal(ProviderStanding.Open, (await _gate.Standing("m", default)).State);
+    }
+
+    [Fact]
+    public async Task A_refused_key_is_logged_as_an_error()
+    {
+        var log = new LogLines<ProviderOutages>();
+        var provider = new ScriptedGenerator(_clock, new ProviderException(ProviderFault.Configuration, "wrong key"));
+
+        await Assert.ThrowsAsync<ProviderException>(() => Generate(provider, new ProviderOutages(log, _clock)));
+
+        Assert.Equal([LogLevel.Error], log.Levels);
+    }
+
     private static ProviderException Asking(double seconds) => new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
 
-    private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider) =>
-        new(new ThrottledEmbeddingGenerator(provider, _gate, new InFlight(8, _clock), "m"), _gate, "m", _clock);
+    private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider, ProviderOutages? outages = null) =>
+        new(new ThrottledEmbeddingGenerator(provider, _gate, new InFlight(8, _clock), "m"), _gate, "m", _clock, outages);
 
-    private async Task Generate(ScriptedGenerator provider)
+    private async Task Generate(ScriptedGenerator provider, ProviderOutages? outages = null)
     {
-        using var generator = Stack(provider);
+        using var generator = Stack(provider, outages);
         await _clock.Drive(generator.GenerateAsync(["a"]));
     }
 

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace EmbeddingFunctions.Cli.Server;
+
+/// <summary>What the local server logs, in addition to its runs.</summary>
+internal static partial class ServerLog
+{
+    [LoggerMessage(LogLevel.Information, "Listening on {Address}/{Path}; schedule {Schedule} (UTC). Ctrl-C ends it.")]
+    public static partial void Listening(this ILogger logger, string address, string path, string schedule);
+
+    [LoggerMessage(LogLevel.Warning, "{Why} Runs wait, what is asked for is refused.")]
+    public static partial void Disabled(this ILogger logger, string why);
+
+    [LoggerMessage(LogLevel.Warning, "The schedule waits: {Reason}")]
+    public static partial void ScheduleWaits(this ILogger logger, string reason);
+
+    [LoggerMessage(LogLevel.Information, "The schedule goes on.")]
+    public static partial void ScheduleGoesOn(this ILogger logger);
+
+    [LoggerMessage("{Line}")]
+    public static partial void Hears(this ILogger logger, LogLevel level, string line);
+
+    [LoggerMessage(LogLevel.Information, "Stopped. What was open goes on with the next server.")]
+    public static partial void Stopped(this ILogger logger);
+}
