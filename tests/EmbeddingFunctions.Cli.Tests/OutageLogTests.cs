@@ -51,6 +51,7 @@ public sealed partial class OutageLogTests : ProgramTest
         Assert.Single(Regex.Matches(backfill.Error, $"warn: .*Redis at {Nowhere} is away .*paid vectors are cached .* in Postgres meanwhile"));
         Assert.Single(Regex.Matches(doctor.Out, $"FAIL redis: {Nowhere}: .*meanwhile"));
         Assert.Single(Regex.Matches(status.Out, $"Redis at {Nowhere}: .*meanwhile"));
+        Assert.DoesNotContain("Redis", doctor.Error + status.Error, StringComparison.Ordinal);
         await AssertWhole();
     }
 

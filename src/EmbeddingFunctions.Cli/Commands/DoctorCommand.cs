@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Status;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -21,7 +22,8 @@ internal static class DoctorCommand
 
     private static async Task<int> Run(Output output, CancellationToken cancellation)
     {
-        await using var session = await Session.Open(output, cancellation);
+        // Its answer says all that the log would.
+        await using var session = await Session.Open(output, cancellation, standardLevel: LogLevel.None);
         var findings = await session.Get<Doctor>().Examine(session.Corpora.All, cancellation);
         output.Result(new { IsWell = findings.All(finding => finding.IsWell), Findings = findings }, text =>
         {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Status;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -23,7 +24,8 @@ internal static class StatusCommand
 
     private static async Task<int> Run(Output output, string? corpus, CancellationToken cancellation)
     {
-        await using var session = await Session.Open(output, cancellation);
+        // Its answer says all that the log would.
+        await using var session = await Session.Open(output, cancellation, standardLevel: LogLevel.None);
         var report = session.Get<StatusReport>();
         var status = corpus is null ? await report.OfAll(cancellation) : new CorporaStatus([await report.Of(corpus, cancellation)], []);
         if (status.NotMigrated.Count > 0)

@@ -96,6 +96,11 @@ internal sealed class RedisConnection : IDisposable
         try
         {
             var redis = await _connecting.WaitAsync(_connectPatience * 2, _time, cancellation);
+            if (!redis.IsConnected)
+            {
+                return _reason ?? NotReached;
+            }
+
             await redis.GetDatabase().PingAsync().WaitAsync(_connectPatience, _time, cancellation);
             return null;
         }
