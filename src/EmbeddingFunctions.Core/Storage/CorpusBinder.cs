@@ -34,8 +34,11 @@ internal static class CorpusBinder
     public static IReadOnlyList<DeclarationFault> Faults(
         Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings) =>
         CheckModel(corpus, settings)
-            .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table, tables).Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)))
-            ).Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+            .Concat(corpus.Tables.SelectMany((_, i) => CheckTable(corpus, i, tables)))
+            .Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+
+    private static IEnumerable<DeclarationFault> CheckTable(Corpus corpus, int i, IReadOnlyDictionary<string, FoundTable> tables) =>
+        Check(corpus, corpus.Tables[i], tables).Select(fault => fault.Within(TableRules.PathOf(i), corpus.Tables[i].Kind));
 
     private static IEnumerable<DeclarationFault> CheckModel(Corpus corpus, EmbeddingSettings settings) =>
         settings.MisfitOf(corpus) is { } misfit ? [new DeclarationFault("dimensions", misfit)] : [];
