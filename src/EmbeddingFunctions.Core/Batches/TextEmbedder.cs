@@ -90,7 +90,7 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
 
             var half = first + (part.Count / 2);
             var accepted = Math.Max(await EmbedAll(job, first, half), await EmbedAll(job, half, end));
-            if (e.Fault == ProviderFault.Item && texts.Failures.Skip(first).Take(part.Count).All(failure => failure is null))
+            if (e is { Fault: ProviderFault.Item, Overrun: null } && texts.Failures.Skip(first).Take(part.Count).All(failure => failure is null))
             {
                 packer.LearnInputs(accepted);
             }

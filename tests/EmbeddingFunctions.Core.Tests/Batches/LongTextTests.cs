@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Core.Tests.Texts;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage.Migrations;
@@ -14,6 +15,8 @@ public sealed class LongTextTests : IAsyncLifetime
     private const int Dimensions = 16;
 
     private static readonly object _chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 10 };
+
+    private static readonly string[] _scripts = ["Norwegian", "Georgian", "Amharic", "Burmese", "Polytonic Greek"];
 
     private readonly List<TestEngine> _engines = [];
     private FakeOpenAi _fake = null!;
@@ -55,6 +58,24 @@ public sealed class LongTextTests : IAsyncLifetime
         await Note(2, " ");
         await Run(engine);
         Assert.Equal([null, null, null], await Truncated());
+    }
+
+    [Fact]
+    public async Task A_text_of_any_script_is_cut_to_what_the_provider_takes_and_none_is_refused()
+    {
+        await using var fake = await FakeOpenAi.StartAsync(new() { MaxInputTokens = TokenCounter.MaxInput });
+        var engine = await Engine("truncate", maxCharacters: 100_000, fake: fake);
+        string[] texts = [Scripts.Base64(60_000), .. _scripts.Select(script => Scripts.Of(script, 60_000))];
+        for (var i = 0; i < texts.Length; i++)
+        {
+            await Note(i, texts[i]);
+        }
+
+        var run = await Run(engine);
+
+        Assert.Equal((texts.Length, 0), (run.Counts.Embedded, run.Counts.Failed));
+        Assert.All(fake.Requests, request => Assert.Equal(200, request.Status));
+        Assert.All(fake.PaidInputs.Keys, sent => Assert.InRange(FakeTokens.Count(sent), TokenCounter.MaxInput - 4, TokenCounter.MaxInput));
     }
 
     [Fact]
@@ -254,7 +275,7 @@ public sealed class LongTextTests : IAsyncLifetime
         Assert.Equal(0, await Count("pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
     }
 
-    private async Task<TestEngine> Engine(string longText, object? chunks = null, int maxCharacters = 2_000)
+    private async Task<TestEngine> Engine(string longText, object? chunks = null, int maxCharacters = 2_000, FakeOpenAi? fake = null)
     {
         var file = Path.GetTempFileName();
         object table = chunks is null
@@ -264,7 +285,7 @@ public sealed class LongTextTests : IAsyncLifetime
         {
             corpora = new[] { new { name = "notes", dimensions = Dimensions, maxCharacters, startsPerMinute = 1_000, tables = new[] { table } } },
         }));
-        var engine = new TestEngine(_database, _fake, settings => settings with { CorporaFile = file });
+        var engine = new TestEngine(_database, fake ?? _fake, settings => settings with { CorporaFile = file });
         _engines.Add(engine);
         await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("notes"), withSampleTables: false, null, default);
         return engine;

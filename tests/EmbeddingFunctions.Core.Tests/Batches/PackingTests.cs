@@ -1,6 +1,5 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
-using EmbeddingFunctions.Core.Tests.Texts;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
@@ -120,24 +119,6 @@ public sealed class PackingTests : IAsyncLifetime
         Assert.Equal((19, 0), (fake.PaidInputCount, fake.DuplicatePaidInputs));
         Assert.InRange(fake.RequestCount, 2, 11);
         Assert.Contains("maximum context length is 8192 tokens", texts.Failures[19], StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("Norwegian")]
-    [InlineData("Georgian")]
-    [InlineData("Amharic")]
-    [InlineData("Burmese")]
-    [InlineData("Polytonic Greek")]
-    [InlineData("base64")]
-    public async Task A_long_text_of_any_script_is_cut_to_what_the_provider_takes(string script)
-    {
-        await using var fake = await FakeOpenAi.StartAsync(new() { MaxInputTokens = TokenCounter.MaxInput });
-        var text = script == "base64" ? Scripts.Base64(60_000) : Scripts.Of(script, 60_000);
-
-        var texts = await Embed([Cl100kTokens.Counter.Cut(text).Text], fake);
-
-        Assert.Null(texts.Failures[0]);
-        Assert.InRange(fake.Requests.Single().Tokens, TokenCounter.MaxInput - 4, TokenCounter.MaxInput);
     }
 
     private async Task<EmbeddedTexts> Embed(string[] inputs, FakeOpenAi? fake = null)

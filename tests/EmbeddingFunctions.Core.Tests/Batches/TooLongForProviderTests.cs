@@ -56,6 +56,20 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_refusal_of_a_text_that_is_then_cut_says_nothing_of_how_many_inputs_are_accepted()
+    {
+        await using var engine = await Engine("truncate");
+        await Note(1, new string('x', 700));
+        await Notes(2, 19);
+        await Run(engine);
+        await Notes(21, 20);
+
+        var run = await Run(engine);
+
+        Assert.Equal((20, 1), (run.Counts.Embedded, run.Counts.Requests));
+    }
+
+    [Fact]
     public async Task The_vector_of_a_text_that_was_cut_is_paid_for_once_and_tells_each_row_what_was_cut()
     {
         await using var engine = await Engine("truncate");
@@ -133,6 +147,9 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
     }
 
     private static Task<RunOutcome> Run(TestEngine engine) => engine.Run(new RunRequest("notes", []));
+
+    private Task Notes(int first, int count) =>
+        _database.Execute("INSERT INTO notes SELECT n, 'short ' || n FROM generate_series($1, $2) n", first, first + count - 1);
 
     private Task Note(long id, string text) => _database.Execute("INSERT INTO notes VALUES ($1, $2)", id, text);
 }
