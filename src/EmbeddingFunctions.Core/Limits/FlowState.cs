@@ -30,7 +30,7 @@ internal sealed record FlowState
     public (FlowState Next, Answer Answer) Ask(Question question, DateTimeOffset now)
     {
         var key = KeyOf(question.Key);
-        var limits = Told is { } told && told.Until > now ? question.Limits.Least(told) : question.Limits;
+        var limits = Told is { } told && told.Until.IsAhead(now, _told) ? question.Limits.Least(told) : question.Limits;
         var settled = this with { Pace = (question.Owed == 0 ? Pace : Pace.Correct(limits, question.Owed)).Sane(now) };
         if (PauseAt(now) is { } pause)
         {
@@ -91,7 +91,7 @@ internal sealed record FlowState
 
     /// <summary>The provider named its limits.</summary>
     public FlowState Heard(int? requests, int? tokens, DateTimeOffset now) =>
-        Told is { } told && (told.Requests, told.Tokens) == (requests, tokens) && told.Until > now + (_told / 2)
+        Told is { } told && (told.Requests, told.Tokens) == (requests, tokens) && told.Until.IsAhead(now, _told) && told.Until > now + (_told / 2)
             ? this
             : this with { Told = new ToldLimits(requests, tokens, now + _told) };
 
@@ -102,7 +102,7 @@ internal sealed record FlowState
     public ProviderStanding? Stop(string model, string key, DateTimeOffset now) => KeyOf(key) switch
     {
         { StopReason: null } => null,
-        { StopReason: { } reason, ProbeAt: var until } when until > now => new(model, ProviderStanding.Stopped, reason, until),
+        { StopReason: { } reason, ProbeAt: var until } known when known.IsStopped(now) => new(model, ProviderStanding.Stopped, reason, until),
         { StopReason: { } reason } => new(model, ProviderStanding.Untried, reason, null),
     };
 
@@ -117,7 +117,7 @@ internal sealed record FlowState
     private static Answer.Paused Paused(Closure pause, DateTimeOffset now) => new(pause.Until - now, pause.Reason);
 
     // None is longer than two minutes: one that seems to be is of a clock that was set back.
-    private Closure? PauseAt(DateTimeOffset now) => Pause is { } pause && pause.Until > now && pause.Until < now + _longestPause ? pause : null;
+    private Closure? PauseAt(DateTimeOffset now) => Pause is { } pause && pause.Until.IsAhead(now, _longestPause) ? pause : null;
 
     private FlowState Pruned(DateTimeOffset now) => this with { Keys = Keys.RemoveRange(Keys.Where(key => key.Value.IsForgotten(now - _keyForgotten)).Select(key => key.Key)) };
 

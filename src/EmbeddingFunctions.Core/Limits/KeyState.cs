@@ -16,6 +16,10 @@ internal sealed record KeyState
 
     private static readonly TimeSpan _stop = TimeSpan.FromMinutes(5);
 
+    // A call that finds out waits for its place first.
+    private static readonly TimeSpan _longestProbe = Pace.Farthest + _probe;
+    private static readonly TimeSpan _longestStop = Pace.Farthest + _stop;
+
     // While another finds out.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
 
@@ -31,22 +35,25 @@ internal sealed record KeyState
     /// <summary>When a stopped provider may be tried once.</summary>
     public DateTimeOffset ProbeAt { get; init; }
 
-    public bool IsWell(DateTimeOffset now) => WellUntil > now;
+    public bool IsWell(DateTimeOffset now) => WellUntil.IsAhead(now, _well);
 
     /// <summary>The last that is known of it is a fault.</summary>
     [JsonIgnore]
     public bool IsInDoubt => Faults > 0 && WellUntil == default;
 
     /// <summary>Saves most calls from saying that they succeeded.</summary>
-    public bool IsWellForLong(DateTimeOffset now) => WellUntil > now + (_well * 0.8);
+    public bool IsWellForLong(DateTimeOffset now) => IsWell(now) && WellUntil > now + (_well * 0.8);
 
     public bool IsForgotten(DateTimeOffset since) => WellUntil < since && ProbeAt < since;
 
     /// <returns>Why nobody may try now, or null: one may.</returns>
     public Answer? Refuse(DateTimeOffset now) =>
-        ProbeUntil > now ? new Answer.Later(_lookAgain)
-        : StopReason is { } reason && ProbeAt > now ? new Answer.Stopped(reason, ProbeAt)
+        ProbeUntil.IsAhead(now, _longestProbe) ? new Answer.Later(_lookAgain)
+        : StopReason is { } reason && IsStopped(now) ? new Answer.Stopped(reason, ProbeAt)
         : null;
+
+    /// <summary>Whether a stopped provider is not to be tried yet.</summary>
+    public bool IsStopped(DateTimeOffset now) => ProbeAt.IsAhead(now, _longestStop);
 
     // If the one who tries vanishes, a stopped provider is still not tried again at once.
     public KeyState Probe(DateTimeOffset at) => this with { ProbeUntil = at + _probe, ProbeAt = at + _stop };

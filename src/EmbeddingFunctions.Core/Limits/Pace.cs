@@ -9,8 +9,8 @@ internal sealed record Pace
     /// <summary>Nobody takes a moment further ahead: one who then vanishes leaves a short gap.</summary>
     public static readonly TimeSpan Horizon = TimeSpan.FromSeconds(5);
 
-    // A request of more than a minute's tokens waits for a minute, and the next for two.
-    private static readonly TimeSpan _farthest = TimeSpan.FromMinutes(10);
+    /// <summary>No request waits longer: one of more than a minute's tokens waits for a minute, and the next for two.</summary>
+    public static readonly TimeSpan Farthest = TimeSpan.FromMinutes(10);
 
     // Kept for people who wait for an answer: what batches have taken ahead and this together stay within the slack.
     private const double SharePerPerson = 0.1;
@@ -26,7 +26,7 @@ internal sealed record Pace
     public DateTimeOffset Last { get; init; }
 
     /// <summary>A clock that was set back, or nonsense from a provider, must not stop everybody: what is impossibly far ahead is forgotten.</summary>
-    public Pace Sane(DateTimeOffset now) => Later(RequestsFrom, Later(TokensFrom, PersonsFrom)) > now + _farthest ? new Pace() : this;
+    public Pace Sane(DateTimeOffset now) => Later(RequestsFrom, Later(TokensFrom, PersonsFrom)) > now + Farthest ? new Pace() : this;
 
     /// <summary>How much too far ahead the next free moment is to be taken now; zero or less: it may be.</summary>
     public TimeSpan Ahead(DateTimeOffset now) => Later(RequestsFrom, TokensFrom) - now - Horizon;
