@@ -42,7 +42,7 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    // With no lane free, as other runs embed the partition too, it waits a little before the run is told to look elsewhere.
+    // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run is told to look elsewhere.
     private async Task<(Claim Claim, bool NoLane)> Claim(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
@@ -50,7 +50,7 @@ internal sealed class BatchEmbedder(
             cancellation.ThrowIfCancellationRequested();
             // Not to be broken off: a claim that was committed unseen would wait for its lease to run out.
             var claim = await claims.Take(corpus, batch, CancellationToken.None);
-            var noLane = claim.Items.Count == 0 && !await claims.HasFreeLane(corpus, batch.Partition, cancellation);
+            var noLane = claim.Items.Count == 0 && !(claim.HadTurn && await claims.HasFreeLane(corpus, batch.Partition, cancellation));
             if (!noLane || waited >= _patience)
             {
                 return (claim, noLane);

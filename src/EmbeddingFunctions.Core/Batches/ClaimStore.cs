@@ -12,12 +12,17 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// <summary>A batch holds more than its first item only while their texts together are no longer: they, and the vectors of their chunks, must fit into memory.</summary>
     public const int MaxCharacters = 4_000_000;
 
-    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(30);
+    // Of a batch of several items, by estimate.
+    private const int MaxChunks = 2_000;
+    private const int CharactersPerToken = 3;
+
+    /// <summary>How long a claim holds unless it is renewed.</summary>
+    public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(30);
 
     private const string RenewClaims =
         """
         UPDATE embedding_claims
-        SET    leased_until = now() + $2
+        SET    leased_until = clock_timestamp() + $2
         WHERE  token = $1
         """;
 
@@ -34,23 +39,24 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         """;
 
     // Claims of one partition are taken one after the other, so that each sees how many batches there are, and none waits
-    // for another's rows; the lock is let go with the claim.
-    private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))";
-
-    // And of a whole corpus, while there are items that may be to blame for their workers' end: one of them is in flight at a time.
-    private const string TakeTurnOfSuspects =
+    // for another's rows; and those of a whole corpus while there are items that may be to blame for their workers' end, of which one is in
+    // flight at a time. Who does not get the turn does not wait for it on a connection. It is let go with the claim.
+    private const string TakeTurn =
         """
-        SELECT pg_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0))
-        WHERE  EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $2 - 1)
+        SELECT set_config('embedding.has_turn', (
+            pg_try_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))
+            AND CASE WHEN EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $3 - 1)
+                     THEN pg_try_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0)) ELSE true END)::text, true)
         """;
 
     private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
+    private readonly ConcurrentDictionary<(string, string), SemaphoreSlim> _turns = new();
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
     /// For a batch that is recorded already there are none: a repeated order must not become a second batch.
     /// There are none either while the partition has all the batches in flight that it may, of whatever run and process,
-    /// nor for a run that is to be cancelled.
+    /// nor for a run that is to be cancelled, nor while another process is just claiming of the partition.
     /// </summary>
     public async Task<Claim> Take(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
@@ -59,10 +65,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         var key = (table, batch.Scope, table.Selected(batch.Selection, "$11"));
         var sql = _statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3));
         await using var statements = database.CreateBatch();
-        statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition));
-        statements.BatchCommands.Add(Statement(TakeTurnOfSuspects, corpus.Corpus.Name, MaxAttempts));
+        statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition, MaxAttempts));
         var claim = Statement(
-            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, _lease, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId,
+            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, LeaseTime, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId,
             Selection.Values(batch.Selection));
         if (batch.ForceBefore is { } before)
         {
@@ -70,8 +75,18 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         }
 
         statements.BatchCommands.Add(claim);
-        var items = await Read(statements, table.Template.Columns.Count, cancellation);
-        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null);
+        // Of this process one claims at a time, so that the others' connections are free.
+        var turn = _turns.GetOrAdd((corpus.Corpus.Name, batch.Partition), _ => new SemaphoreSlim(1, 1));
+        await turn.WaitAsync(cancellation);
+        try
+        {
+            var (hadTurn, items) = await Read(statements, table.Template.Columns.Count, cancellation);
+            return new Claim(corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null) { HadTurn = hadTurn };
+        }
+        finally
+        {
+            turn.Release();
+        }
     }
 
     /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
@@ -86,7 +101,11 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         return await command.ExecuteScalarAsync(cancellation) is true;
     }
 
-    public Task Renew(Claim claim, CancellationToken cancellation) => Execute(RenewClaims, cancellation, claim.Token, _lease);
+    /// <summary><see cref="MaxCharacters"/>, or of texts that are embedded in small chunks as many as make some thousand chunks.</summary>
+    public static int MaxCharactersOf(BoundTable table) => table.Chunks is not { } chunks ? MaxCharacters
+        : (int)Math.Min(MaxCharacters, (long)MaxChunks * CharactersPerToken * (chunks.MaxTokens - chunks.OverlapTokens));
+
+    public Task Renew(Claim claim, CancellationToken cancellation) => Execute(RenewClaims, cancellation, claim.Token, LeaseTime);
 
     /// <summary>Gives up what the batch still holds, without charge.</summary>
     public Task Release(Claim claim, CancellationToken cancellation) => Execute(ReleaseClaims, cancellation, claim.Token);
@@ -98,7 +117,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         NOT EXISTS (
             SELECT FROM embedding_claims c
             WHERE  c.corpus = $1 AND c.kind = $2 AND c.item_id = {table.Id}::text
-            AND    (c.leased_until > now() OR c.retry_at > now())
+            AND    (c.leased_until > now() OR c.retry_at > now() AND COALESCE(c.version = {table.Version}, true))
             OFFSET 0)
         """;
 
@@ -117,8 +136,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
                 WHERE  {table.Partition} = $3::{table.PartitionType} {active}
-                AND    {table.Due(scope, "$12")}{selected}
+                AND    {table.Due(scope, "$12")}{(forced ? "" : table.NotSettledBy("$10"))}{selected}
                 AND    {NotHeld(table)}
+                AND    current_setting('embedding.has_turn') = 'true'
                 AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $8)
                 AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $10 AND cancel_requested_at IS NOT NULL)
                 AND    $9 > ({Lanes("$1", "$3")})
@@ -139,14 +159,14 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             chosen AS (
                 SELECT * FROM judged
                 WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight("$1", "$7")} FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
-                AND    (place = 1 OR characters <= {MaxCharacters})
+                AND    (place = 1 OR characters <= {MaxCharactersOf(table)})
             ),
             claimed AS (
-                INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until)
-                SELECT $1, $2, item_id, $3, $5, now() + $6 FROM chosen ORDER BY item_id
+                INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
+                SELECT $1, $2, item_id, $3, $5, clock_timestamp() + $6, version FROM chosen ORDER BY item_id
                 ON CONFLICT (corpus, kind, item_id) DO UPDATE
-                SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition, attempts = c.attempts + 1
-                WHERE  (c.leased_until IS NULL OR c.leased_until < now()) AND (c.retry_at IS NULL OR c.retry_at <= now())
+                SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition, version = EXCLUDED.version, attempts = c.attempts + 1
+                WHERE  (c.leased_until IS NULL OR c.leased_until < now()) AND (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
             SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
@@ -182,12 +202,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         return statement;
     }
 
-    private static async Task<List<ClaimedItem>> Read(NpgsqlBatch statements, int columns, CancellationToken cancellation)
+    private static async Task<(bool HadTurn, List<ClaimedItem> Items)> Read(NpgsqlBatch statements, int columns, CancellationToken cancellation)
     {
         const int FirstText = 8;
         var items = new List<ClaimedItem>();
         await using var reader = await statements.ExecuteReaderAsync(cancellation);
-        await reader.NextResultAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        var hadTurn = reader.GetString(0) == "true";
         await reader.NextResultAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
@@ -197,7 +218,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 Text(2), reader.GetBoolean(3), reader.GetInt32(4), Text(5), reader.GetBoolean(6), reader.GetBoolean(7)));
         }
 
-        return items;
+        return (hadTurn, items);
     }
 
     private async Task Execute(string sql, CancellationToken cancellation, params object[] values)

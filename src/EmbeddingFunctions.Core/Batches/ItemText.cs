@@ -53,7 +53,12 @@ internal sealed record ItemText(string Hash, IReadOnlyList<InputText> Parts, IRe
         var chunks = TextChunks.Of(text, table.Tokens, sizes.MaxTokens, sizes.OverlapTokens);
         var parts = chunks.Select(chunk => Read(table, chunk.Input)).ToList();
         var leftOut = chunks.Zip(parts, (chunk, part) => LeftOutOf(chunk.Text, part)).Sum();
-        return new ItemText(table.Rule.FingerprintOfParts(text), parts, chunks, leftOut);
+        return new ItemText(table.Rule.FingerprintOfParts(text), parts, chunks, leftOut)
+        {
+            Problem = chunks.Count <= TextChunks.MostChunks ? null
+                : $"the text is too long: it makes more than {TextChunks.MostChunks:N0} chunks of {sizes.MaxTokens} tokens; "
+                    + "shorten it, split it into several rows, or declare a larger maxTokens",
+        };
     }
 
     private static InputText Read(BoundTable table, InputText input) =>

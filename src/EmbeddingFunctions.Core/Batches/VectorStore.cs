@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Writes what a batch has to say of its items: one statement, whole or not at all.</summary>
+/// <summary>Writes what a batch has to say of its items: one statement, whole or not at all; of many chunks some hundred at a time before it.</summary>
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
     /// <summary>
@@ -12,6 +12,10 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     /// Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement.
     /// </summary>
     public const string LockTimeout = "set_config('lock_timeout', '500ms', true) IS NOT NULL";
+
+    // An insert into a large HNSW index on a small server.
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _patiencePerVector = TimeSpan.FromMilliseconds(250);
 
     private readonly ConcurrentDictionary<(BoundTable, bool), string> _write = new();
 
@@ -37,25 +41,59 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     private async Task<BatchCounts> Write(
         Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, bool skipLocked, CancellationToken cancellation)
     {
+        var chunks = ChunkWrite.Of(outcomes);
+        if (chunks.Count > ChunkWrite.Part)
+        {
+            await WriteParts(claim, chunks, skipLocked, cancellation);
+            chunks = [];
+        }
+
         var sql = _write.GetOrAdd((claim.Table, skipLocked), key => Statement(claim.Corpus, key.Item1, key.Item2));
         var vectors = outcomes.Where(outcome => outcome.Outcome == Outcome.Embedded).Select(outcome => outcome.Vector)
-            .Concat(outcomes.SelectMany(outcome => outcome.Chunks).Select(chunk => chunk.Vector)).ToList();
+            .Concat(chunks.Select(chunk => chunk.Embedded.Vector)).ToList();
         var slots = Slots(outcomes);
-        await using var command = database.CreateCommand(sql);
-        foreach (var value in new object[]
-        {
+        await using var command = Command(sql, vectors.Count,
+        [
             outcomes.Select(o => o.Item.Id).ToArray(), outcomes.Select(o => o.Item.Version).ToArray(),
             outcomes.Select(o => o.Outcome.ToString()).ToArray(), outcomes.Select(o => o.Hash).ToArray(), slots,
             Flat(vectors, claim.Corpus.Corpus.Dimensions), claim.Table.Kind, claim.Token, claim.Partition,
             batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, counts.SavedTokens,
-            outcomes.Select(o => o.LeftOut).ToArray(),
-        }.Concat(claim.Table.ChunkTable is null ? [] : ChunkWrite.Values(outcomes, slots.DefaultIfEmpty().Max() + 1)))
+            outcomes.Select(o => o.LeftOut).ToArray(), outcomes.Select(o => o.Chunks.Count).ToArray(),
+            .. claim.Table.ChunkTable is null ? [] : ChunkWrite.Values(chunks, slots.DefaultIfEmpty().Max() + 1),
+        ]);
+        return await BatchRow.Read(command, cancellation);
+    }
+
+    private async Task WriteParts(Claim claim, IReadOnlyList<PlacedChunk> chunks, bool skipLocked, CancellationToken cancellation)
+    {
+        var dimensions = claim.Corpus.Corpus.Dimensions;
+        var sql = ChunkWrite.WritePart(claim.Table, slot => Vector(slot, claim.Table, dimensions), skipLocked);
+        foreach (var part in chunks.Chunk(ChunkWrite.Part))
+        {
+            var items = part.Select(chunk => chunk.Item).Distinct().ToList();
+            await using var command = Command(sql, part.Length,
+            [
+                items.Select(item => item.Id).ToArray(), items.Select(item => item.Version).ToArray(), claim.Token, claim.Partition, claim.Table.Kind,
+                Flat(part.Select(chunk => chunk.Embedded.Vector).ToList(), dimensions), .. ChunkWrite.Values(part, slot: 1),
+            ]);
+            await command.ExecuteNonQueryAsync(cancellation);
+        }
+    }
+
+    private NpgsqlCommand Command(string sql, int vectors, object[] values)
+    {
+        var command = database.CreateCommand(sql);
+        command.CommandTimeout = (int)(_patience + (vectors * _patiencePerVector)).TotalSeconds;
+        foreach (var value in values)
         {
             command.Parameters.Add(new() { Value = value });
         }
 
-        return await BatchRow.Read(command, cancellation);
+        return command;
     }
+
+    private static string Vector(string slot, BoundTable table, int dimensions) =>
+        $"($6::real[])[({slot} - 1) * {dimensions} + 1 : {slot} * {dimensions}]::{table.VectorColumnType}";
 
     // Where in the flat array an outcome's vector begins, counted in vectors from 1; 0 for outcomes without one.
     private static int[] Slots(IReadOnlyList<ItemOutcome> outcomes)
@@ -79,12 +117,12 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     private static string Statement(BoundCorpus corpus, BoundTable table, bool skipLocked)
     {
         var dimensions = corpus.Corpus.Dimensions;
-        string Vector(string slot) => $"($6::real[])[({slot} - 1) * {dimensions} + 1 : {slot} * {dimensions}]::{table.VectorColumnType}";
+        string Vector(string slot) => VectorStore.Vector(slot, table, dimensions);
         var active = corpus.ActivePartitions is null ? "" : $"AND $9::{table.PartitionType} IN ({corpus.ActivePartitions})";
         return
             $"""
             WITH input AS (
-                SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::int[], $17::int[]) AS i (item_id, version, outcome, hash, slot, left_out)
+                SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::int[], $17::int[], $18::int[]) AS i (item_id, version, outcome, hash, slot, left_out, chunks)
                 WHERE  {LockTimeout}
             ),
             {(skipLocked ? Free(table) : "free AS (SELECT * FROM input),")}
@@ -111,7 +149,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 RETURNING i.item_id, i.outcome, i.hash, {table.Vector} AS embedding
             ),
             {(corpus.Corpus.SimilarityCache ? SimilarityCache(table) : "")}
-            {ChunkWrite.Replace(table, first: 18, Vector)}
+            {ChunkWrite.Replace(table, first: 19, Vector)}
             counted AS (
                 SELECT count(*) FILTER (WHERE outcome = '{nameof(Outcome.Embedded)}')::int AS embedded,
                        count(*) FILTER (WHERE outcome = '{nameof(Outcome.Unchanged)}')::int AS unchanged,

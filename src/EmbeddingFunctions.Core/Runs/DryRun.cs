@@ -94,13 +94,14 @@ public sealed class DryRun
             command.Parameters.Add(new() { Value = before });
         }
 
+        command.CommandTimeout = Sql.PatienceOfCounts;
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var (batch, partition, characters) = (new List<ClaimedItem>(), "", 0L);
         while (await reader.ReadAsync(cancellation))
         {
             var item = Item(reader, table.Template.Columns.Count);
             var length = item.Values.Sum(value => (long)(value?.Length ?? 0));
-            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition || characters + length > ClaimStore.MaxCharacters))
+            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition || characters + length > ClaimStore.MaxCharactersOf(table)))
             {
                 yield return batch;
                 (batch, characters) = ([], 0);

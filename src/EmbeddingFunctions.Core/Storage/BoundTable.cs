@@ -173,6 +173,14 @@ internal sealed class BoundTable(
         _ => Pending,
     };
 
+    /// <summary>The condition to append that keeps out what a run has settled already: where something of the owner's undoes that, it would never end.</summary>
+    /// <param name="run">The parameter with the run's id. An edit of the text since is not kept out.</param>
+    public string NotSettledBy(string run) => $" AND ({SettledBy(run)}) IS NOT TRUE";
+
+    /// <summary>Whether a run has settled the row, and its text is the same since.</summary>
+    public string SettledBy(string run) =>
+        $"""{row}"embedding_rule" = {Sql.Literal(Rule.Id)} AND {row}"embedding_generated_at" >= (SELECT created_at FROM embedding_jobs WHERE id = {run})""";
+
     public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
 
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>

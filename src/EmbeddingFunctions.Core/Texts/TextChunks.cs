@@ -9,6 +9,9 @@ namespace EmbeddingFunctions.Texts;
 /// </summary>
 internal sealed class TextChunks
 {
+    /// <summary>A document has no more: their vectors must fit into memory together.</summary>
+    public const int MostChunks = 20_000;
+
     private static readonly SearchValues<char> _sentenceEnds = SearchValues.Create(".!?:;。！？\n");
 
     private readonly List<TextChunk> _chunks = [];
@@ -26,7 +29,7 @@ internal sealed class TextChunks
     /// <param name="counter">The model's.</param>
     /// <param name="maxTokens">Of a chunk.</param>
     /// <param name="overlapTokens">At most half of <paramref name="maxTokens"/>.</param>
-    /// <returns>Chunks that together hold every word; one if the text is short, none if it is empty.</returns>
+    /// <returns>Chunks that together hold every word; one if the text is short, none if it is empty. Of more than <see cref="MostChunks"/> the first, and one more.</returns>
     public static IReadOnlyList<TextChunk> Of(string text, TokenCounter counter, int maxTokens, int overlapTokens)
     {
         var chunks = new TextChunks(text, counter, maxTokens, overlapTokens);
@@ -36,7 +39,7 @@ internal sealed class TextChunks
 
     private void Cut()
     {
-        for (var (start, covered) = (0, 0); covered < _text.Length;)
+        for (var (start, covered) = (0, 0); covered < _text.Length && _chunks.Count <= MostChunks;)
         {
             var (input, end) = Next(start, covered);
             Add(input, start);

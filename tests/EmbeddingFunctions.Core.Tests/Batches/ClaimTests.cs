@@ -2,6 +2,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Limits;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
@@ -62,6 +63,40 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal(first.Items.Single().Id, second.Items.Single().Id);
         Assert.NotEqual(first.Token, second.Token);
+    }
+
+    [Fact]
+    public async Task An_item_that_failed_waits_for_its_next_attempt_and_an_edit_of_it_does_not()
+    {
+        var id = await Workspace.Item(Repository, "one");
+        Fake.Script(Requests.All, Fault.BadInput());
+        Assert.Equal(1, (await Embed()).Counts.Failed);
+        Assert.Empty((await Take()).Items);
+
+        await Edit(id, "another");
+
+        Assert.Equal(id, (await Take()).Items.Single().Id);
+    }
+
+    [Fact]
+    public async Task While_another_process_claims_of_the_partition_none_waits_for_its_turn_on_a_connection()
+    {
+        await Workspace.Items(Repository, 400);
+        var orders = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Order(5)));
+        await using var other = await Database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await new NpgsqlCommand($"SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of workspace {Repository}', 0))", other, transaction).ExecuteNonQueryAsync();
+
+        var embedding = Task.WhenAll(orders.Select(order => Task.Run(() => Embed(order))));
+        for (var i = 0; i < 20 && !embedding.IsCompleted; i++)
+        {
+            Assert.Equal(0, await Count("pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"));
+            await Task.Delay(20);
+        }
+
+        Assert.All(await embedding.WaitAsync(TimeSpan.FromSeconds(20)), batch => Assert.True(batch.NoLane));
+        await transaction.RollbackAsync();
+        Assert.Equal(5, (await Embed(5)).Counts.Embedded);
     }
 
     [Fact]

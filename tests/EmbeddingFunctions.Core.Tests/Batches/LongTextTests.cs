@@ -2,6 +2,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Texts;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;
@@ -235,6 +236,93 @@ public sealed class LongTextTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Texts_that_make_many_chunks_together_are_several_batches()
+    {
+        var engine = await Engine("chunk", _chunks);
+        await _database.Execute($"INSERT INTO notes SELECT n, n || repeat(' word', {ClaimStore.MaxCharactersOf(await Table(engine)) / 10}) FROM generate_series(1, 5) n");
+
+        var run = await Run(engine);
+
+        Assert.Equal((5, 5L), (run.Counts.Embedded, await Count("embedding_batches WHERE embedded > 0")));
+    }
+
+    [Fact]
+    public async Task Many_chunks_are_written_in_parts_and_the_vector_of_their_item_last()
+    {
+        var engine = await Engine("chunk", _chunks);
+        await _database.Execute(
+            """
+            CREATE TABLE writes (rows bigint, is_embedded boolean);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO writes SELECT count(*), (SELECT embedding IS NOT NULL FROM notes WHERE id = 1) FROM made; RETURN NULL; END $$;
+            CREATE TRIGGER note AFTER INSERT ON note_chunks REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION note();
+            """);
+        await Note(1, VeryLong("a"));
+        await Note(2, "short");
+
+        var run = await Run(engine);
+
+        var chunks = await Count("note_chunks WHERE document_id = 1");
+        Assert.Equal((2, true), (run.Counts.Embedded, chunks > 2 * ChunkWrite.Part));
+        Assert.Equal((ChunkWrite.Part, false), (await _database.Ask<long>("SELECT max(rows) FROM writes"), await _database.Ask<bool>("SELECT bool_or(is_embedded) FROM writes WHERE rows > 0")));
+        await AssertTrue();
+    }
+
+    [Fact]
+    public async Task An_edit_between_two_parts_leaves_no_chunk_of_another_text_behind_that_passes_for_true()
+    {
+        var engine = await Engine("chunk", _chunks);
+        await Note(1, "first");
+        await Run(engine);
+        await Note(1, VeryLong("a"));
+        await _database.Execute(
+            """
+            CREATE FUNCTION edit() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF (SELECT count(*) FROM note_chunks) BETWEEN 2 AND 300 THEN UPDATE notes SET title = 'first' WHERE id = 1; END IF;
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER edit AFTER INSERT ON note_chunks FOR EACH STATEMENT EXECUTE FUNCTION edit();
+            """);
+
+        await Run(engine);
+
+        Assert.Equal("first", await _database.Ask<string>("SELECT title FROM notes"));
+        Assert.Equal("first", Assert.Single(await Chunks(1)).Content);
+        await AssertTrue();
+    }
+
+    [Fact]
+    public async Task A_lease_that_is_lost_between_two_parts_writes_no_more()
+    {
+        var engine = await Engine("chunk", _chunks);
+        await Note(1, VeryLong("a"));
+        await _database.Execute(
+            """
+            CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE embedding_claims SET token = gen_random_uuid(); RETURN NULL; END $$;
+            CREATE TRIGGER lose AFTER INSERT ON note_chunks FOR EACH STATEMENT EXECUTE FUNCTION lose();
+            """);
+        var run = await _database.Ask<Guid>("INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
+
+        var batch = await engine.Get<BatchEmbedder>().Embed(new EmbedBatch(run, Guid.CreateVersion7(), "notes", "note", "", 20, null), default);
+
+        Assert.Equal((0, 0L, (long)ChunkWrite.Part), (batch.Counts.Embedded, await Count("notes WHERE embedding IS NOT NULL"), await Count("note_chunks")));
+    }
+
+    [Fact]
+    public async Task A_text_of_more_chunks_than_a_document_may_have_fails_with_the_reason_and_nothing_is_sent()
+    {
+        var engine = await Engine("chunk", new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 });
+        await _database.Execute($"INSERT INTO notes VALUES (1, repeat('eight words of a text that is long ', {7 * TextChunks.MostChunks}))");
+
+        Assert.Equal(1, (await Run(engine)).Counts.Failed);
+
+        var (reason, isDead) = await Failure();
+        Assert.Contains("it makes more than 20,000 chunks of 50 tokens", reason, StringComparison.Ordinal);
+        Assert.Equal((true, 0), (isDead, _fake.RequestCount));
+    }
+
+    [Fact]
     public async Task From_one_mode_to_another_nothing_stale_stays()
     {
         await Note(1, Long("a"));
@@ -292,6 +380,10 @@ public sealed class LongTextTests : IAsyncLifetime
     }
 
     private static Task<RunOutcome> Run(TestEngine engine) => engine.Run(new RunRequest("notes", []));
+
+    private static string VeryLong(string word) => string.Join(' ', Enumerable.Range(1, 5_000).Select(n => $"{word} sentence number {n}."));
+
+    private static async Task<BoundTable> Table(TestEngine engine) => (await engine.Get<BoundCorpora>().Get("notes", default)).TableOf("note");
 
     private static string Long(string word) => string.Join(' ', Enumerable.Range(1, 60).Select(n => $"{word} sentence number {n}."));
 
