@@ -10,8 +10,8 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
 {
     private static readonly TimeSpan _firstWait = TimeSpan.FromMinutes(1);
 
-    // A dead item whose row refuses to be marked is still pending: to look at its text again costs nothing.
-    private static readonly TimeSpan _deadWait = TimeSpan.FromHours(1);
+    /// <summary>No item waits longer for its next attempt: a dead one whose row refuses to be marked is still pending, and to look at its text again costs nothing.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<(BoundTable Table, bool IsForced, bool Marked), string> _record = new();
 
@@ -27,7 +27,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         catch (PostgresException e) when (failures.Count == 1 && (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e)))
         {
             // The row refuses to be written, which may be why it failed, or is being edited: it stays pending, and its claim keeps it waiting.
-            return await Record(claim, batchId, failures, counts, marked: false, WriteFaults.IsLocked(e) ? _firstWait : _deadWait, cancellation);
+            return await Record(claim, batchId, failures, counts, marked: false, WriteFaults.IsLocked(e) ? _firstWait : LongestWait, cancellation);
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e))
         {
@@ -49,7 +49,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         foreach (var value in new object[]
         {
             failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(), failures.Select(f => f.Hash).ToArray(),
-            failures.Select(f => f.Reason is null ? null : redaction.Clean(f.Reason)).ToArray(), failures.Select(f => f.IsDead).ToArray(),
+            failures.Select(f => f.Reason is null ? null : redaction.Clean(OwnWords.Hide(f.Reason, f.Item.Values))).ToArray(), failures.Select(f => f.IsDead).ToArray(),
             ClaimStore.MaxAttempts, claim.Table.Kind, claim.Token, claim.Partition,
             batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, deadWait, counts.SavedTokens,
         })
