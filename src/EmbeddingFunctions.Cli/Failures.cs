@@ -61,6 +61,7 @@ internal static class Failures
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
             ("Somebody works on one of the rows and was not waited for: the same command again does what is left.", ExitCode.Failed),
         PostgresException refused => ($"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}", ExitCode.Failed),
+        _ when DatabaseFaults.IsTooSlow(e) => ($"{char.ToUpperInvariant(DatabaseFaults.TooSlow[0])}{DatabaseFaults.TooSlow[1..]}.", ExitCode.Failed),
         NpgsqlException or TimeoutException => ($"The database cannot be reached: {e.Message}.{CheckDatabase}", ExitCode.Failed),
         _ => ($"A fault of this program, please report it: {e.GetType().Name}: {Clean(e.Message)}\n{e.StackTrace}", ExitCode.Failed),
     };

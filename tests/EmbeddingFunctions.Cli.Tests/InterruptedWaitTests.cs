@@ -18,15 +18,11 @@ public sealed class InterruptedWaitTests : ProgramTest
     }
 
     [Fact]
-    public async Task Interrupted_while_it_waits_for_a_start_slot_it_ends_at_once()
+    public async Task A_backfill_starts_at_once_however_many_runs_of_events_wait()
     {
         await Fill();
-        await Database.Execute("INSERT INTO embedding_start_slots VALUES ('workspace', now() + interval '10 minutes')");
-        await using var running = Program.Start("backfill", "workspace");
-        await WaitUntil("SELECT count(*) FROM embedding_jobs WHERE starts_at > now()");
-        await Interrupt(running, Running.SigInt);
-        Assert.Equal("cancelled", await Database.Ask<string>("SELECT status FROM embedding_jobs"));
-        Assert.Equal(0, Fake.RequestCount);
+        await LetARunWait();
+        Assert.Equal(100, (await Backfill()).Exits(0).Number("embedded"));
     }
 
     [Fact]

@@ -154,7 +154,7 @@ public sealed class ServeTests : ProgramTest
     {
         await Workspace.Items(await Workspace.Repository(), 5);
         await AsIfServed();
-        await Database.Execute("INSERT INTO embedding_start_slots VALUES ('workspace', now() + interval '1 hour')");
+        await LetARunWait();
         await using var server = await Server.Start(Program);
 
         var waiting = await server.Ask(new { });

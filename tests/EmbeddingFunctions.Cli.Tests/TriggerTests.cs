@@ -55,7 +55,7 @@ public sealed class TriggerTests : ProgramTest
     [Fact]
     public async Task Interrupted_while_it_waits_it_says_that_the_run_goes_on()
     {
-        await Database.Execute("INSERT INTO embedding_start_slots VALUES ('workspace', now() + interval '1 hour')");
+        await LetARunWait();
         await AsIfServed();
         await using var server = await Server.Start(Program);
         await using var trigger = Program.Start("trigger", "workspace", "--wait", "--url", server.Address);

@@ -21,7 +21,8 @@ public sealed class TestEngine : IAsyncDisposable
     /// <param name="database">Any database, or none.</param>
     /// <param name="fake">The provider.</param>
     /// <param name="settings">Changes to the settings.</param>
-    public TestEngine(NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null)
+    /// <param name="time">This machine's clock, if it is to be wrong.</param>
+    public TestEngine(NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null, TimeProvider? time = null)
     {
         var standard = new EmbeddingSettings
         {
@@ -34,7 +35,7 @@ public sealed class TestEngine : IAsyncDisposable
             Concurrency = 4,
         };
         Settings = settings?.Invoke(standard) ?? standard;
-        _services = new ServiceCollection().AddEmbeddings(Settings, database).BuildServiceProvider();
+        _services = new ServiceCollection().AddEmbeddings(Settings, database).AddSingleton(time ?? TimeProvider.System).BuildServiceProvider();
     }
 
     public EmbeddingSettings Settings { get; }

@@ -42,7 +42,7 @@ internal static class TriggerCommand
     private static async Task<int> Run(Output output, RemoteHost host, TriggerData data, string? id, bool wait, CancellationToken cancellation)
     {
         var run = await host.Trigger(data, id, cancellation);
-        output.Note(run.IsNew ? $"Run {run.RunId} was asked for." : $"Run {run.RunId} was asked for earlier by the same event.");
+        output.Note(run.IsNew ? $"Run {run.RunId} was asked for." : $"Run {run.RunId} was asked for earlier, and does what this event asks for.");
         if (!wait)
         {
             output.Result(run, text => text.WriteLine(run.RunId));

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Storage;
 using Npgsql;
 using Polly;
 
@@ -48,9 +49,17 @@ internal sealed class InProcessContext : IRunContext, IDisposable
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
         {
-            throw new ActivityFailedException(e is NpgsqlException and not PostgresException ? $"the database cannot be reached: {e.Message}" : e.Message, e);
+            throw new ActivityFailedException(Explain(e), e);
         }
     }
+
+    private static string Explain(Exception e) => e switch
+    {
+        PostgresException => e.Message,
+        _ when DatabaseFaults.IsTooSlow(e) => DatabaseFaults.TooSlow,
+        NpgsqlException => $"the database cannot be reached: {e.Message}",
+        _ => e.Message,
+    };
 
     public Task WaitUntil(DateTimeOffset moment)
     {

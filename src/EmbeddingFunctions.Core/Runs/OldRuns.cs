@@ -4,7 +4,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Ends runs that nobody carries any more, and forgets those that ended long ago.</summary>
-internal sealed class OldRuns(NpgsqlDataSource database)
+internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
 {
     /// <summary>A run whose process has not been heard of for so long is over, or free to be taken up.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
@@ -22,17 +22,28 @@ internal sealed class OldRuns(NpgsqlDataSource database)
         WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - CASE host WHEN 'command' THEN $2 ELSE $3 END
         """;
 
+    // Millions of them are forgotten some thousands at a time, so that no statement takes long.
+    private const int PortionOfOldRuns = 2_000;
+    private const int MostPortions = 20;
+
     private const string DropOldRuns =
         """
-        DELETE FROM embedding_jobs j
-        WHERE  corpus = $1 AND completed_at < now() - $2
-        AND    (due_at IS NULL OR EXISTS (SELECT FROM embedding_jobs later WHERE later.corpus = $1 AND later.due_at > j.due_at))
+        DELETE FROM embedding_jobs
+        WHERE  id IN (
+            SELECT id FROM embedding_jobs j
+            WHERE  corpus = $1 AND completed_at < now() - $2
+            AND    (due_at IS NULL OR EXISTS (SELECT FROM embedding_jobs later WHERE later.corpus = $1 AND later.due_at > j.due_at))
+            LIMIT  $3
+            FOR    UPDATE SKIP LOCKED)
         """;
 
     public async Task Tidy(string corpus, CancellationToken cancellation)
     {
+        await moments.MendOf(corpus, cancellation);
         await Execute(EndSilentRuns, cancellation, corpus, Silence, _abandoned);
-        await Execute(DropOldRuns, cancellation, corpus, _kept);
+        for (var i = 0; i < MostPortions && await Execute(DropOldRuns, cancellation, corpus, _kept, PortionOfOldRuns) == PortionOfOldRuns; i++)
+        {
+        }
     }
 
     /// <summary>Forgets what is past its time or of items that are gone: failures and dead workers' claims of deleted rows, and expired copies of vectors.</summary>
@@ -56,7 +67,7 @@ internal sealed class OldRuns(NpgsqlDataSource database)
         AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = c.item_id::{table.IdType})
         """;
 
-    private async Task Execute(string sql, CancellationToken cancellation, params object[] values)
+    private async Task<int> Execute(string sql, CancellationToken cancellation, params object[] values)
     {
         await using var command = database.CreateCommand(sql);
         foreach (var value in values)
@@ -64,6 +75,7 @@ internal sealed class OldRuns(NpgsqlDataSource database)
             command.Parameters.Add(new() { Value = value });
         }
 
-        await command.ExecuteNonQueryAsync(cancellation);
+        command.CommandTimeout = Sql.PatienceOfCounts;
+        return await command.ExecuteNonQueryAsync(cancellation);
     }
 }

@@ -49,8 +49,9 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
     }
 
     /// <summary>Counts the pending items of a run's scope, at most to its limit.</summary>
-    public async Task<int> Count(RunRequest request, DateTimeOffset? forceBefore, CancellationToken cancellation)
+    public async Task<int> Count(RunInput run, DateTimeOffset? forceBefore, CancellationToken cancellation)
     {
+        var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await queue.Take(corpus, cancellation);
         await queue.Settle(corpus, cancellation);
@@ -62,12 +63,13 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
                 $"""
                 SELECT count(*)
                 FROM   {table.Table} t
-                WHERE  {table.Due(request.Scope(forceBefore), "$5")} {active}{table.Selected(request.Selection, "$4")}
+                WHERE  {table.Due(request.Scope(forceBefore), "$6")}{(forceBefore is null ? table.NotSettledBy("$5") : "")} {active}{table.Selected(request.Selection, "$4")}
                 AND    {ClaimStore.NotHeld(table)}
                 AND    ($3::text IS NULL OR {table.Partition}::text = $3)
                 """;
             await using var command = database.CreateCommand(sql);
-            Bind(command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection));
+            command.CommandTimeout = Sql.PatienceOfCounts;
+            Bind(command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection), run.RunId);
             if (forceBefore is { } before)
             {
                 command.Parameters.Add(new() { Value = before });
@@ -113,7 +115,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         var key = (table, request.Scope(order.Run.Opened?.ForceBefore), table.Selected(request.Selection, "$8"));
         await using var command = database.CreateCommand(_statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3)));
         Bind(command, request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
-            (room + batchSize - 1) / batchSize, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection));
+            (room + batchSize - 1) / batchSize, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection), order.Run.RunId);
         if (order.Run.Opened?.ForceBefore is { } before)
         {
             command.Parameters.Add(new() { Value = before });
@@ -150,7 +152,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
                     SELECT 1
                     FROM   {table.Table} t
                     WHERE  {table.Partition} = a.key
-                    AND    {table.Due(scope, "$9")}{selected}
+                    AND    {table.Due(scope, "$10")}{(scope == PendingScope.Forced ? "" : table.NotSettledBy("$9"))}{selected}
                     AND    {ClaimStore.NotHeld(table)}
                     ORDER  BY {table.Order(scope)}
                     LIMIT  $5

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions.Runs;
@@ -40,7 +41,7 @@ public sealed class RunActivities
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
             var reason = _redaction.Clean(e.Message);
-            throw WriteFaults.IsPassing(e) ? new PassingFailureException(reason) : new ActivityFailedException(reason);
+            throw WriteFaults.IsPassing(e) || e is CorpusMisfitException ? new PassingFailureException(reason) : new ActivityFailedException(reason);
         }
     }
 

@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Where runs are asked for: each becomes a row first and is then given to an engine, so that none is lost and none begun twice.</summary>
 public sealed class RunDesk
 {
-    // A timer may come a little before its time, or by a clock that is ahead of another's.
+    // A timer may come a little before its time by the database's clock.
     private static readonly TimeSpan _early = TimeSpan.FromSeconds(5);
 
     private readonly CorpusSet _corpora;
@@ -18,27 +18,35 @@ public sealed class RunDesk
     private readonly RunStore _runs;
     private readonly WokenRuns _woken;
     private readonly EmbeddingSettings _settings;
-    private readonly TimeProvider _time;
+    private readonly DatabaseClock _clock;
 
     internal RunDesk(
-        CorpusSet corpora, BoundCorpora bound, RunRequests requests, OldRuns oldRuns, RunStore runs, WokenRuns woken, EmbeddingSettings settings, TimeProvider time) =>
-        (_corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings, _time) = (corpora, bound, requests, oldRuns, runs, woken, settings, time);
+        CorpusSet corpora, BoundCorpora bound, RunRequests requests, OldRuns oldRuns, RunStore runs, WokenRuns woken, EmbeddingSettings settings, DatabaseClock clock) =>
+        (_corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings, _clock) = (corpora, bound, requests, oldRuns, runs, woken, settings, clock);
 
-    /// <summary>Records a run and has it begun; the same event again is the same run.</summary>
+    /// <summary>Records a run and has it begun; the same event again is the same run, and a run that has not started yet takes what it covers.</summary>
     /// <param name="engine">Who is to carry it.</param>
     /// <param name="request">What to run over; checked by the caller.</param>
     /// <param name="eventId">The sender's own id of the event, or null.</param>
     /// <param name="cancellation">Ends the asking; what is recorded by then is begun later.</param>
     /// <returns>Null if an earlier event of that id asked for something else.</returns>
     /// <exception cref="SettingsException"><c>EMBEDDING_ENABLED</c> is false.</exception>
+    /// <exception cref="TooManyRunsException">Too many runs of the corpus wait for their start.</exception>
     public async Task<AskedRun?> Ask(IRunEngine engine, RunRequest request, string? eventId, CancellationToken cancellation)
     {
         _settings.DemandEnabled();
         var asked = Input(Guid.CreateVersion7(), request);
-        if (await _requests.Record(asked.Request, asked.RunId, engine.Host, eventId, dueAt: null, cancellation))
+        var (recorded, run) = await _requests.RecordEvent(asked.Request, asked.RunId, engine.Host, eventId, cancellation);
+        switch (recorded)
         {
-            await Begin(engine, asked, cancellation);
-            return new AskedRun(asked.RunId, IsNew: true);
+            case RecordedEvent.Recorded:
+                await Begin(engine, asked, cancellation);
+                return new AskedRun(run, IsNew: true);
+            case RecordedEvent.Covered:
+                await TakeUp(engine, run, cancellation);
+                return new AskedRun(run, IsNew: false);
+            case RecordedEvent.Refused:
+                throw new TooManyRunsException(request.Corpus, TimeSpan.FromMinutes(1) / _corpora.Get(request.Corpus).StartsPerMinute);
         }
 
         var (id, isOpen, isSame) = await _requests.OfEvent(eventId!, asked.Request, cancellation)
@@ -122,7 +130,7 @@ public sealed class RunDesk
     {
         await _bound.Get(corpus.Name, cancellation);
         await _oldRuns.Tidy(corpus.Name, cancellation);
-        var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(_time.GetUtcNow() + _early);
+        var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(await _clock.Now(cancellation) + _early);
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
         var isDue = await _requests.Record(run.Request, run.RunId, engine.Host, eventId: null, dueAt, cancellation);
         if (isDue)
@@ -145,7 +153,12 @@ public sealed class RunDesk
             var corpora = _corpora.All.Select(corpus => corpus.Name).ToArray();
             await Each(await _requests.TakeSilentRuns(engine.Host, OldRuns.Silence, corpora, run, cancellation), async silent =>
             {
-                if (!await CloseIfEnded(engine, silent, cancellation))
+                if (!await _bound.Fits(silent.Request.Corpus, cancellation))
+                {
+                    // It is a host's that fits the database.
+                    await _requests.Free(silent.RunId, cancellation);
+                }
+                else if (!await CloseIfEnded(engine, silent, cancellation))
                 {
                     await Begin(engine, silent, cancellation);
                 }
@@ -216,5 +229,13 @@ public sealed class RunDesk
         new(id, request with { Concurrency = _settings.BatchesInFlight }) { IsRecorded = true };
 }
 
-/// <param name="IsNew">False: an earlier event with the same id had asked for it.</param>
+/// <param name="IsNew">False: an earlier event had asked for it, and it does what this one asks for too.</param>
 public sealed record AskedRun(Guid Id, bool IsNew);
+
+/// <summary>So many runs of a corpus wait for their start that no event is accepted now.</summary>
+public sealed class TooManyRunsException(string corpus, TimeSpan retryAfter)
+    : Exception($"{RunRequests.MostWaiting} runs of '{corpus}' wait for their start: send the event again later, or one event for all of them.")
+{
+    /// <summary>By when one of them will have started.</summary>
+    public TimeSpan RetryAfter => retryAfter;
+}

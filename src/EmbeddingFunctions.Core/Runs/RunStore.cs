@@ -7,26 +7,40 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, Redaction redaction, Crash crash, TimeProvider time)
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, UndoneItems undone, Redaction redaction, Crash crash, TimeProvider time)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
+    // Runs take their slots one after the other.
+    private const string TakeTurn =
+        """
+        INSERT INTO embedding_start_slots AS s (corpus, arrival) VALUES ($1, now())
+        ON CONFLICT (corpus) DO UPDATE SET arrival = s.arrival
+        """;
+
+    // The next arrival is a minute after the last start at most: so a run that is cancelled before its start gives its slot back, and
+    // nothing waits for a moment of a clock that was wrong. A person's command starts at once, however many events wait.
     private const string TakeSlot =
         """
         WITH run AS (
-            SELECT id FROM embedding_jobs WHERE id = $1 AND starts_at IS NULL FOR UPDATE
+            SELECT id, host = 'command' AS is_command FROM embedding_jobs WHERE id = $1 AND starts_at IS NULL FOR UPDATE
+        ),
+        waiting AS (
+            SELECT max(starts_at) AS last FROM embedding_jobs
+            WHERE  corpus = $2 AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL AND starts_at > now() AND starts_at <= now() + $4
         ),
         slot AS (
-            INSERT INTO embedding_start_slots AS s (corpus, arrival)
-            SELECT $2, now() + interval '1 minute' / $3 FROM run
-            ON CONFLICT (corpus) DO UPDATE SET arrival = GREATEST(s.arrival, now()) + interval '1 minute' / $3
+            UPDATE embedding_start_slots s
+            SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now()) + interval '1 minute' / $3
+            FROM   run, waiting
+            WHERE  s.corpus = $2 AND NOT run.is_command
             RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
         ),
         taken AS (
-            UPDATE embedding_jobs j SET starts_at = slot.starts_at FROM slot, run WHERE j.id = run.id RETURNING j.starts_at
+            UPDATE embedding_jobs j SET starts_at = COALESCE((SELECT starts_at FROM slot), now()) FROM run WHERE j.id = run.id RETURNING j.starts_at
         )
         SELECT starts_at - now() FROM taken
         UNION ALL
-        SELECT starts_at - now() FROM embedding_jobs WHERE id = $1 AND starts_at IS NOT NULL
+        SELECT LEAST(starts_at - now(), $4) FROM embedding_jobs WHERE id = $1 AND starts_at IS NOT NULL
         LIMIT 1
         """;
 
@@ -87,8 +101,21 @@ internal sealed class RunStore(
         await oldRuns.Tidy(request.Corpus, cancellation);
         await oldRuns.Tidy(corpus, cancellation);
         await requests.Record(request, run.RunId, RunHost.Command, eventId: null, dueAt: null, cancellation);
-        await using var command = Command(TakeSlot, run.RunId, request.Corpus, corpus.Corpus.StartsPerMinute);
-        return time.GetUtcNow() + (TimeSpan)(await command.ExecuteScalarAsync(cancellation))!;
+        return time.GetUtcNow() + await TakeSlotOf(run, corpus.Corpus.StartsPerMinute, cancellation);
+    }
+
+    private async Task<TimeSpan> TakeSlotOf(RunInput run, int startsPerMinute, CancellationToken cancellation)
+    {
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = run.Request.Corpus } } });
+        var take = new NpgsqlBatchCommand(TakeSlot);
+        foreach (var value in new object[] { run.RunId, run.Request.Corpus, startsPerMinute, TimeSpan.FromMinutes(1) / startsPerMinute * RunRequests.MostWaiting })
+        {
+            take.Parameters.Add(new() { Value = value });
+        }
+
+        batch.BatchCommands.Add(take);
+        return (TimeSpan)(await batch.ExecuteScalarAsync(cancellation))!;
     }
 
     /// <summary>Counts what is pending and marks the run as at work.</summary>
@@ -107,7 +134,7 @@ internal sealed class RunStore(
         }
 
         var done = await Sum(run.RunId, cancellation);
-        var pending = await planner.Count(run.Request, forceBefore, cancellation);
+        var pending = await planner.Count(run, forceBefore, cancellation);
         await using var set = Command(SetTotal, run.RunId, pending, done.Processed + done.Failed);
         var total = await set.ExecuteScalarAsync(cancellation) as int? ?? pending;
         return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
@@ -120,8 +147,10 @@ internal sealed class RunStore(
         var counts = await Sum(run.RunId, cancellation);
         var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
         var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
-        var error = order.Cancelled ? "It was interrupted." : stopReason is null ? null : redaction.Clean(stopReason);
-        if (order.Cancelled && await pulse.LeaveToOthers(run.RunId, cancellation))
+        var error = order.Cancelled ? "It was interrupted." : stopReason is not null ? redaction.Clean(stopReason)
+            : counts.Processed > 0 ? await undone.Explain(await corpora.Get(run.Request.Corpus, cancellation), run, cancellation) : null;
+        var isOthers = order.Cancelled || (order.StopReason is not null && !await corpora.Fits(run.Request.Corpus, cancellation));
+        if (isOthers && await pulse.LeaveToOthers(run.RunId, cancellation))
         {
             return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
@@ -149,7 +178,7 @@ internal sealed class RunStore(
             return $"Nothing was embedded; {counts.Failed} items failed, the last because {await command.ExecuteScalarAsync(cancellation)}";
         }
 
-        var left = await planner.Count(order.Run.Request, opened.ForceBefore, cancellation);
+        var left = await planner.Count(order.Run, opened.ForceBefore, cancellation);
         return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
     }
 

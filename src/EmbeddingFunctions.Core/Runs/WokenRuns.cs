@@ -1,12 +1,13 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs that nobody asked for and no schedule: something is pending that need not wait.</summary>
-internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, ProviderGate gate, EmbeddingSettings settings)
+internal sealed class WokenRuns(NpgsqlDataSource database, DatabaseClock clock, PagePlanner planner, ProviderGate gate, EmbeddingSettings settings)
 {
     // Hosts that are woken by the same edit come one after the other, so that each sees the run of the one before.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
@@ -14,7 +15,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
     // Not while a run is open that takes all that is pending, nor if one has ended since that was looked for, which may have taken it; nor soon
     // after one that failed at no item of its own, or was not wanted: the next would end likewise.
     private const string InsertUnlessOneIs =
-        """
+        $$"""
         INSERT INTO embedding_jobs (corpus, id, host, kinds)
         SELECT $1, $2, $3, '{}'
         WHERE  NOT EXISTS (
@@ -23,7 +24,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
             AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS NULL OR $5))
         AND    NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND completed_at > now() - interval '1 hour'
+            WHERE  corpus = $1 AND completed_at > now() - interval '1 hour' AND completed_at <= now() + {{StoredMoments.Tolerance}}
             AND    (completed_at >= $6
                     OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
         """;
@@ -31,7 +32,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
     /// <summary>Records the run if anything is pending for it.</summary>
     public async Task<Woken> Record(Corpus corpus, RunInput run, RunHost host, CancellationToken cancellation)
     {
-        var lookedAt = await Now(cancellation);
+        var lookedAt = await clock.Now(cancellation);
         var page = await planner.Plan(new PlanPage(run, Cursor: "", Busy: [], Items: 1), cancellation);
         if (page.Batches.Count == 0)
         {
@@ -43,13 +44,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, PagePlanner planner, 
             : Woken.Busy;
     }
 
-    private async Task<object> Now(CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand("SELECT now()");
-        return (await command.ExecuteScalarAsync(cancellation))!;
-    }
-
-    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, object lookedAt, CancellationToken cancellation)
+    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt, CancellationToken cancellation)
     {
         await using var batch = database.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = corpus.Name } } });

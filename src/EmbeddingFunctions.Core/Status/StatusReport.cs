@@ -102,13 +102,14 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
                    count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}'),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now(), false) AS waits,
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left, wish.content IS NOT NULL AS is_asked
                    FROM   {table.Table} t {QueueShape.Wish(table)}
-                   LEFT   JOIN embedding_failures f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text
+                   LEFT   JOIN embedding_claims f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text AND f.reason IS NOT NULL
                    WHERE  true{table.Filter} {active}) items
             """;
         await using var command = _database.CreateCommand(sql);
+        command.CommandTimeout = Sql.PatienceOfCounts;
         command.Parameters.Add(new() { Value = corpus.Corpus.Name });
         command.Parameters.Add(new() { Value = table.Kind });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
@@ -120,6 +121,7 @@ public sealed class StatusReport
     private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)
     {
         await using var command = _database.CreateCommand(sql);
+        command.CommandTimeout = Sql.PatienceOfCounts;
         command.Parameters.Add(new() { Value = corpus });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var rows = new List<T>();

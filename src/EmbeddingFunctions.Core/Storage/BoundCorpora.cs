@@ -43,6 +43,20 @@ internal sealed class BoundCorpora(
         return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() }).Corpus;
     }
 
+    /// <summary>Whether the database is, at this moment, not for another declaration or version than this program's.</summary>
+    public async Task<bool> Fits(string name, CancellationToken cancellation)
+    {
+        try
+        {
+            await DemandMigrated(_bound.TryGetValue(name, out var known) ? known.Corpus : await Bind(corpora.Get(name), cancellation), cancellation);
+            return true;
+        }
+        catch (CorpusException e)
+        {
+            return e is not CorpusMisfitException;
+        }
+    }
+
     /// <summary>Those that this database was migrated for: several are declared, of which a user may want one.</summary>
     /// <exception cref="CorpusException">It was migrated for none.</exception>
     public async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
@@ -74,7 +88,7 @@ internal sealed class BoundCorpora(
         var changed = corpus.Tables.Where(table => rules.TryGetValue(table.Kind, out var found) && found.Rule != table.Rule.Id).ToList();
         if (changed.Count > 0)
         {
-            throw new CorpusException(
+            throw new CorpusMisfitException(
                 $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model, dimensions or what becomes of long texts changed; " +
                 $"the model is now '{corpus.Model}'): every vector must be looked at, and made anew where it would be another. Run 'embeddings migrate {name}' if that is what you want.");
         }
@@ -82,7 +96,7 @@ internal sealed class BoundCorpora(
         var shape = CorpusShape.Id(corpus);
         if (corpus.Tables.Any(table => rules.GetValueOrDefault(table.Kind).Shape != shape))
         {
-            throw new CorpusException(
+            throw new CorpusMisfitException(
                 $"The database was migrated for another declaration of '{name}', or by another version of this program: run 'embeddings migrate {name}'. Its vectors stay.");
         }
     }

@@ -1,6 +1,5 @@
 using Azure.Identity;
 using EmbeddingFunctions.Batches;
-using EmbeddingFunctions.Core.Tests.Limits;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
@@ -14,7 +13,6 @@ namespace EmbeddingFunctions.Core.Tests.Runs;
 public sealed class RunDeskTests : IAsyncLifetime
 {
     private readonly RecordingEngine _engine = new();
-    private readonly ManualClock _time = new();
     private FakeOpenAi _fake = null!;
     private TestDatabase _database = null!;
     private TestEngine _product = null!;
@@ -217,6 +215,103 @@ public sealed class RunDeskTests : IAsyncLifetime
         Assert.Contains("run 'embeddings migrate workspace' first", await _database.Ask<string>("SELECT error_message FROM embedding_jobs"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_event_whose_work_a_run_takes_that_has_not_started_needs_no_other_run()
+    {
+        var first = await Ask(null);
+        var covered = await Ask("e-2", new RunRequest("workspace", ["issue"], Limit: 5));
+        var again = await Ask("e-2", new RunRequest("workspace", ["issue"], Limit: 5));
+
+        Assert.Equal([first!.Id, first.Id], [covered!.Id, again!.Id]);
+        Assert.False(covered.IsNew);
+        Assert.Null(await Ask("e-2", new RunRequest("workspace", ["issue"], Limit: 6)));
+        Assert.Single(_engine.Begun);
+    }
+
+    [Fact]
+    public async Task An_event_that_wants_more_than_a_waiting_run_takes_has_a_run_of_its_own()
+    {
+        await Ask(null, new RunRequest("workspace", ["issue"], Limit: 5));
+        RunRequest[] more =
+        [
+            new("workspace", ["issue"], Limit: 6), new("workspace", ["issue"]), new("workspace", ["discussion"], Limit: 5), new("workspace", [], Force: true),
+        ];
+        foreach (var request in more)
+        {
+            Assert.True((await Ask(null, request))!.IsNew);
+        }
+
+        await _database.Execute("UPDATE embedding_jobs SET status = 'processing'");
+        Assert.True((await Ask(null, new RunRequest("workspace", ["issue"], Limit: 5)))!.IsNew, "A run that has started may have passed by what is new.");
+    }
+
+    [Fact]
+    public async Task A_burst_of_events_is_a_few_runs_and_holds_few_connections()
+    {
+        var asked = await Task.WhenAll(Enumerable.Range(0, 600).Select(i => Task.Run(() => Ask(i % 2 == 0 ? null : $"e-{i}"))));
+
+        Assert.Single(asked.Select(run => run!.Id).Distinct());
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.InRange(await _database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%embedding_run_events%'"), 0, 4);
+    }
+
+    [Fact]
+    public async Task When_sixty_runs_wait_the_next_is_refused_until_one_has_started()
+    {
+        for (var i = 1; i <= RunRequests.MostWaiting; i++)
+        {
+            await Ask($"e-{i}", new RunRequest("workspace", [], Limit: i));
+        }
+
+        var refused = await Assert.ThrowsAsync<TooManyRunsException>(() => Ask("e-99", new RunRequest("workspace", [], Limit: 99)));
+        Assert.Equal(TimeSpan.FromSeconds(12), refused.RetryAfter);
+        Assert.False((await Ask("e-1", new RunRequest("workspace", [], Limit: 1)))!.IsNew, "What was accepted stays accepted.");
+        await _database.Execute("UPDATE embedding_jobs SET status = 'processing' WHERE item_limit = 60");
+        Assert.True((await Ask("e-99", new RunRequest("workspace", [], Limit: 99)))!.IsNew);
+    }
+
+    [Fact]
+    public async Task A_run_of_a_host_that_a_migration_left_behind_is_left_to_one_that_fits()
+    {
+        var workspace = new TestWorkspace(_database);
+        await workspace.Items(await workspace.Repository(), 60);
+        var run = await Ask(null);
+        var input = new RunInput(run!.Id, new RunRequest("workspace", [], Concurrency: 1)) { IsRecorded = true };
+        var shape = await _database.Ask<string>("SELECT shape FROM embedding_rules LIMIT 1");
+        await _database.Execute("UPDATE embedding_rules SET shape = 'newer'");
+        await using var old = new TestEngine(_database, _fake);
+
+        var outcome = await old.Get<InProcessEngine>().Carry(input, null, default);
+
+        Assert.True(outcome.IsLeft, $"{outcome.Status} {outcome.Error}");
+        Assert.Null(await _database.Ask<string>("SELECT error_message FROM embedding_jobs WHERE completed_at IS NOT NULL"));
+        await old.Get<RunDesk>().TakeUp(_engine, default);
+        Assert.Single(_engine.Begun);
+        await _database.Execute("UPDATE embedding_rules SET shape = $1", shape);
+        await Desk().TakeUp(_engine, default);
+        Assert.Equal(2, _engine.Begun.Count);
+        Assert.Equal((RunStatus.Completed, 60), (await Carried(input)));
+    }
+
+    [Fact]
+    public async Task A_run_in_which_the_database_is_migrated_for_another_version_is_left_with_what_it_did()
+    {
+        var workspace = new TestWorkspace(_database);
+        await workspace.Items(await workspace.Repository(), 60);
+        var run = await Ask(null);
+        using var hold = _fake.Hold();
+        var carried = _product.Get<InProcessEngine>().Carry(new RunInput(run!.Id, new RunRequest("workspace", [], Concurrency: 1)) { IsRecorded = true }, null, default);
+        await hold.WaitForHeldAsync(1);
+        await _database.Execute("UPDATE embedding_rules SET shape = 'newer'; ALTER TABLE issues RENAME COLUMN embedding TO vector");
+        hold.Release();
+
+        Assert.True((await carried).IsLeft);
+        Assert.Equal("processing", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+    }
+
+    private async Task<(RunStatus, int)> Carried(RunInput input) =>
+        await _product.Get<InProcessEngine>().Carry(input, null, default) is var outcome ? (outcome.Status, outcome.Counts.Embedded) : default;
+
     private static void StopAfter(RunProgress progress, CancellationTokenSource stopping)
     {
         if (progress.Counts.Embedded > 0)
@@ -227,7 +322,7 @@ public sealed class RunDeskTests : IAsyncLifetime
 
     private RunDesk Desk() => new(
         _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
-        _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), _time);
+        _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), _product.Get<DatabaseClock>());
 
     private Task<AskedRun?> Ask(string? eventId, RunRequest? request = null) => Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);
 

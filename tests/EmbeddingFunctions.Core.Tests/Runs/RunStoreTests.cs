@@ -1,6 +1,8 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
@@ -34,7 +36,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         var starts = new List<DateTimeOffset>();
         for (var i = 0; i < 8; i++)
         {
-            starts.Add(await Runs.Start(Input(), default));
+            starts.Add(await StartOfEvent(i));
         }
 
         Assert.True(starts[4] - starts[0] < TimeSpan.FromSeconds(5), "Five start at once.");
@@ -55,6 +57,68 @@ public sealed class RunStoreTests : IAsyncLifetime
 
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
         Assert.True(await Runs.Start(Input(), default) - first < TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task Runs_that_are_cancelled_before_their_start_give_their_slots_back()
+    {
+        var first = await StartOfEvent(0);
+        for (var i = 1; i < 40; i++)
+        {
+            await StartOfEvent(i);
+        }
+
+        await _database.Execute("UPDATE embedding_jobs SET status = 'cancelled', completed_at = now() WHERE starts_at > now()");
+
+        Assert.InRange((await StartOfEvent(40) - first).TotalSeconds, 0, 20);
+    }
+
+    [Fact]
+    public async Task Slots_that_are_taken_at_once_are_twelve_seconds_apart_too()
+    {
+        var starts = (await Task.WhenAll(Enumerable.Range(0, 30).Select(i => Task.Run(() => StartOfEvent(i))))).Order().ToList();
+
+        Assert.All(Enumerable.Range(6, 24), i => Assert.InRange((starts[i] - starts[i - 1]).TotalSeconds, 11, 13));
+    }
+
+    [Fact]
+    public async Task A_persons_backfill_does_not_wait_behind_events()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            await StartOfEvent(i);
+        }
+
+        var asked = DateTimeOffset.UtcNow;
+        Assert.InRange((await Runs.Start(Input(), default) - asked).TotalSeconds, -1, 5);
+    }
+
+    [Fact]
+    public async Task A_slot_of_a_clock_that_was_set_back_is_waited_for_no_longer_than_slots_last()
+    {
+        var first = await StartOfEvent(0);
+        await _database.Execute("UPDATE embedding_start_slots SET arrival = now() + interval '1 year'");
+        await _database.Execute("UPDATE embedding_jobs SET starts_at = now() + interval '1 year'");
+
+        Assert.InRange((await StartOfEvent(1) - first).TotalSeconds, 0, 20);
+    }
+
+    [Fact]
+    public async Task A_lease_a_retry_and_a_pulse_of_a_clock_that_was_set_back_end_when_their_own_time_is_over()
+    {
+        await _workspace.Item(await _workspace.Repository(), "one");
+        await _database.Execute(
+            """
+            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until, retry_at)
+            SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '1 year', now() + interval '1 year' FROM issues;
+            INSERT INTO embedding_jobs (id, corpus, kinds, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval '1 year');
+            """);
+
+        await Runs.Start(Input(), default);
+
+        Assert.Equal([true, true], Assert.Single(await _database.Rows(
+            "SELECT leased_until <= now() + interval '30 seconds', retry_at <= now() + interval '1 hour' FROM embedding_claims")));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE heartbeat_at > now()"));
     }
 
     [Fact]
@@ -155,6 +219,37 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Old_runs_are_forgotten_in_portions_and_with_them_their_batches()
+    {
+        await _database.Execute(
+            """
+            INSERT INTO embedding_jobs (id, corpus, kinds, status, completed_at)
+            SELECT gen_random_uuid(), 'workspace', '{}', 'completed', now() - interval '91 days' FROM generate_series(1, 5000);
+            INSERT INTO embedding_batches (id, run_id, kind, partition, claimed) SELECT gen_random_uuid(), id, 'issue', 'p', 0 FROM embedding_jobs;
+            CREATE TABLE deletions (rows bigint);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO deletions SELECT count(*) FROM gone; RETURN NULL; END $$;
+            CREATE TRIGGER note AFTER DELETE ON embedding_jobs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note();
+            """);
+
+        await Runs.Start(Input(), default);
+
+        Assert.Equal((1L, 0L), (await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"), await _database.Ask<long>("SELECT count(*) FROM embedding_batches")));
+        Assert.Equal(2_000, await _database.Ask<long>("SELECT max(rows) FROM deletions"));
+    }
+
+    [Fact]
+    public async Task A_statement_that_takes_too_long_is_not_told_as_a_database_that_is_away()
+    {
+        await using var command = _database.Source.CreateCommand("SELECT pg_sleep(5)");
+        command.CommandTimeout = 1;
+        var slow = await Assert.ThrowsAsync<NpgsqlException>(() => command.ExecuteNonQueryAsync());
+        await using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Timeout=2");
+        var away = await Assert.ThrowsAnyAsync<Exception>(async () => await nowhere.OpenConnectionAsync());
+
+        Assert.Equal((true, false), (DatabaseFaults.IsTooSlow(slow), DatabaseFaults.IsTooSlow(away)));
+    }
+
+    [Fact]
     public async Task A_run_whose_process_fell_silent_is_ended_by_the_next()
     {
         var silent = Input();
@@ -228,6 +323,14 @@ public sealed class RunStoreTests : IAsyncLifetime
         Assert.Equal(RunStatus.Failed, outcome.Status);
         Assert.Contains("issues", outcome.Error, StringComparison.Ordinal);
         Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+    }
+
+    // A run of its own scope, as an event on a server asks for it.
+    private async Task<DateTimeOffset> StartOfEvent(int number)
+    {
+        var run = new RunInput(Guid.CreateVersion7(), new RunRequest("workspace", [], Limit: number + 1));
+        await _database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds, item_limit, host) VALUES ($1, 'workspace', '{}', $2, 'server')", run.RunId, number + 1);
+        return await Runs.Start(run, default);
     }
 
     private static RunInput Input() => new(Guid.CreateVersion7(), new RunRequest("workspace", []));

@@ -98,9 +98,36 @@ public sealed class ScheduledRunTests : IAsyncLifetime
         Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs ORDER BY due_at LIMIT 1"));
     }
 
+    [Fact]
+    public async Task A_host_whose_clock_is_a_year_ahead_starts_what_is_due_by_the_databases_clock()
+    {
+        var ahead = new ManualClock();
+        ahead.Advance(DateTimeOffset.UtcNow.AddYears(1) - ahead.GetUtcNow());
+        await using var product = new TestEngine(_database.Source, _fake, time: ahead);
+
+        await product.Get<RunDesk>().StartDue(_engine, default);
+
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE due_at <= now() + interval '5 seconds'"));
+    }
+
+    [Fact]
+    public async Task A_moment_that_lies_a_year_ahead_ends_no_schedule_and_is_forgotten()
+    {
+        await _database.Execute(
+            """
+            INSERT INTO embedding_jobs (id, corpus, kinds, status, completed_at, due_at, host)
+            VALUES (gen_random_uuid(), 'workspace', '{}', 'completed', now(), now() + interval '1 year', 'server')
+            """);
+
+        await _product.Get<RunDesk>().StartDue(_engine, default);
+
+        Assert.Single(_engine.Begun);
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE due_at > now() + interval '1 minute'"));
+    }
+
     private RunDesk Desk() => new(
         _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
-        _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), _time);
+        _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time));
 
     private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);
 

@@ -112,6 +112,7 @@ public sealed class WokenRunsTests : IAsyncLifetime
     [InlineData("status = 'cancelled', completed_at = now()", false)]
     [InlineData("status = 'failed', completed_at = now() - interval '61 seconds'", true)]
     [InlineData("status = 'failed', completed_at = now(), items_failed = 1", true)]
+    [InlineData("status = 'failed', completed_at = now() + interval '1 year'", true)]
     public async Task After_a_run_that_nothing_came_of_there_is_a_minutes_rest(string set, bool isRecorded)
     {
         await Wake();
@@ -159,7 +160,7 @@ public sealed class WokenRunsTests : IAsyncLifetime
     {
         Task<IReadOnlyList<string>> Tick() => _corpus.Get<RunDesk>().StartDue(_engine, default);
         await _database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'notes', '{}', 'completed', now() + interval '1 hour', now())");
+            "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'notes', '{}', 'completed', now() + interval '50 seconds', now())");
 
         Assert.Equal(["notes"], await Tick());
         Assert.Empty(await Tick());
