@@ -20,11 +20,14 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     /// <summary>Items that failed in it, the last first.</summary>
     public IReadOnlyList<FailedItem> Failures { get; init; } = [];
 
+    /// <summary>Items in scope that failed and wait for their next attempt, and until when the first does.</summary>
+    public (int Items, DateTimeOffset? Until) Waiting { get; init; }
+
     public int ExitCode => Status switch
     {
         RunStatus.Cancelled => Cli.ExitCode.Interrupted,
         RunStatus.Failed => Cli.ExitCode.Failed,
-        _ => _counts.Failed > 0 ? Cli.ExitCode.WithFailures : Cli.ExitCode.Done,
+        _ => _counts.Failed > 0 || Waiting.Items > 0 ? Cli.ExitCode.WithFailures : Cli.ExitCode.Done,
     };
 
     private RunStatus Status => isInterrupted || outcomes[^1].Status == RunStatus.Cancelled ? RunStatus.Cancelled : _telling.Status;
@@ -54,7 +57,9 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     {
         RunStatus.Cancelled => "Interrupted",
         RunStatus.Failed => "Failed",
-        _ => _counts.Failed > 0 ? "Finished, some items failed" : Total == 0 ? "Nothing to do" : "Done",
+        _ => _counts.Failed > 0 ? "Finished, some items failed"
+            : Total == 0 ? Waiting.Items > 0 ? "Nothing to do now" : "Nothing to do"
+            : Waiting.Items > 0 ? "Done, some items wait" : "Done",
     };
 
     /// <summary>What to do, if there is anything.</summary>
@@ -62,9 +67,13 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     {
         RunStatus.Cancelled => "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
         RunStatus.Failed => $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
-        _ => _counts.Failed == 0 ? null
-            : $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all. "
-            + "No id is needed to resume: the same command takes what is pending.",
+        _ => _counts.Failed > 0
+            ? $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all. "
+            + "No id is needed to resume: the same command takes what is pending."
+            : Waiting.Items > 0
+            ? $"{Noun.Count(Waiting.Items)} failed earlier and wait for their next attempt, the first until {Waiting.Until:HH:mm:ss} UTC: "
+            + $"the same command then takes them, with --retry-now at once; 'embeddings failures list {corpus}' says why they failed."
+            : _telling.Error,
     };
 
     public void Print(Output output) => output.Result(ForMachines(), ForPeople, Advice);
@@ -89,6 +98,8 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         _counts.Changed,
         _counts.Failed,
         Failures = Failures.Select(failed => new { failed.Kind, failed.Id, failed.Reason }),
+        Waiting = Waiting.Items,
+        WaitingUntil = Waiting.Until,
         ProcessedShare,
         _counts.Requests,
         _counts.Tokens,
@@ -114,6 +125,11 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         text.WriteLine($"  Skipped:          {Skipped:N0} ({_counts.Unchanged:N0} unchanged, {_counts.Empty:N0} empty)");
         text.WriteLine($"Changed meanwhile:  {_counts.Changed:N0}");
         text.WriteLine($"Failed:             {_counts.Failed:N0}");
+        if (Waiting.Items > 0)
+        {
+            text.WriteLine($"Waiting:            {Waiting.Items:N0} (for their next attempt, the first until {Waiting.Until:HH:mm:ss} UTC)");
+        }
+
         text.WriteLine($"Requests:           {_counts.Requests:N0}");
         text.WriteLine($"Tokens:             {_counts.Tokens:N0}");
         text.WriteLine($"Cost:               {RunFigures.Money(Dollars)}");

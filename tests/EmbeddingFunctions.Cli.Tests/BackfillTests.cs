@@ -44,6 +44,28 @@ public sealed class BackfillTests : ProgramTest
     }
 
     [Fact]
+    public async Task Items_that_wait_for_their_next_attempt_are_told_and_taken_when_asked_to()
+    {
+        await Workspace.Items(await Workspace.Repository(), Items);
+        using (Fake.Script(Requests.All, Fault.BadInput()))
+        {
+            (await Backfill()).Exits(1);
+        }
+
+        await Database.Execute("UPDATE embedding_claims SET retry_at = now() + interval '10 minutes'");
+
+        var second = (await Backfill()).Exits(3).Says($"{Items} items failed earlier and wait for their next attempt, the first until ").Says("--retry-now");
+        Assert.Equal((0, 0, Items), (second.Number("total"), second.Number("failed"), second.Number("waiting")));
+        Assert.InRange(second.Json.GetProperty("waitingUntil").GetDateTimeOffset() - DateTimeOffset.UtcNow, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(11));
+        (await Backfill("--kind", "discussion")).Exits(0);
+        (await Backfill("--retry-now", "--dry-run")).Exits(2).Says("leave one of them out");
+
+        var third = (await Backfill("--retry-now")).Exits(0).Says($"{Items} items waited for their next attempt and are tried now.");
+        Assert.Equal((Items, 0), (third.Number("embedded"), third.Number("waiting")));
+        await AssertWhole();
+    }
+
+    [Fact]
     public async Task A_repository_outside_every_active_workspace_gets_no_vector()
     {
         var file = await ItemFile();

@@ -30,7 +30,7 @@ internal static class BackfillCommand
                 output.Note(Configuration(session, request, options.IsDryRun(parsed)));
                 return options.IsDryRun(parsed)
                     ? await Predict(session, output, request, cancellation)
-                    : await Run(session, output, request, options.Iterations(parsed), cancellation);
+                    : await Run(session, output, request, options.Iterations(parsed), options.IsRetryNow(parsed), cancellation);
             }, cancellation);
         });
         return command;
@@ -53,6 +53,7 @@ internal static class BackfillCommand
             Failures = cancellation.IsCancellationRequested || outcomes.All(outcome => outcome.Counts.Failed == 0)
                 ? []
                 : await Failed(session, request.Corpus, outcomes[0].RunId, cancellation),
+            Waiting = cancellation.IsCancellationRequested ? default : await Waiting(session, request, cancellation),
         };
 
     private static ItemNoun NounOf(Session session, RunRequest request) => ItemNoun.Of(session.Corpora.Get(request.Corpus), request.Kinds);
@@ -70,6 +71,19 @@ internal static class BackfillCommand
         {
             // What the run did is told without their names rather than not at all.
             return [];
+        }
+    }
+
+    private static async Task<(int Items, DateTimeOffset? Until)> Waiting(Session session, RunRequest request, CancellationToken cancellation)
+    {
+        try
+        {
+            return await session.Get<WaitingItems>().Of(request, cancellation);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException)
+        {
+            // As above.
+            return default;
         }
     }
 
@@ -103,9 +117,14 @@ internal static class BackfillCommand
     }
 
     private static async Task<int> Run(
-        Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, CancellationToken cancellation)
+        Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, bool isRetryNow, CancellationToken cancellation)
     {
         session.Settings.DemandEnabled();
+        if (isRetryNow)
+        {
+            output.Note($"{NounOf(session, request).Count(await session.Get<WaitingItems>().EndWait(request, cancellation))} waited for their next attempt and are tried now.");
+        }
+
         var page = request with { Limit = request.Limit ?? request.PageSize ?? session.Corpora.Get(request.Corpus).PageSize };
         var outcomes = iterations is { } several
             ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation, isOneOfSeveral: true), cancellation)

@@ -28,13 +28,14 @@ internal sealed class BackfillOptions
     private readonly Option<int?> _iterations = Arguments.Count("--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
     private readonly Option<TimeSpan> _delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
     private readonly Option<bool> _force = new("--force") { Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was." };
+    private readonly Option<bool> _retryNow = new("--retry-now") { Description = "Take items too that failed and wait for their next attempt." };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Predict items, requests, tokens, dollars and minutes; call nobody, write nothing." };
     private readonly Option<bool> _json = Arguments.Json();
 
     public void AddTo(Command command)
     {
         command.Add(_corpus);
-        foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _dryRun, _json })
+        foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _retryNow, _dryRun, _json })
         {
             command.Add(option);
         }
@@ -43,6 +44,8 @@ internal sealed class BackfillOptions
     }
 
     public bool IsJson(ParseResult parsed) => parsed.GetValue(_json);
+
+    public bool IsRetryNow(ParseResult parsed) => parsed.GetValue(_retryNow);
 
     public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
 
@@ -87,6 +90,11 @@ internal sealed class BackfillOptions
         foreach (var error in Misspelt(result))
         {
             result.AddError(error);
+        }
+
+        if (result.GetResult(_retryNow) is not null && result.GetResult(_dryRun) is not null)
+        {
+            result.AddError("--retry-now changes what waits, and --dry-run changes nothing: leave one of them out.");
         }
 
         if (result.GetResult(_iterations) is null && result.GetResult(_delay) is not null)
