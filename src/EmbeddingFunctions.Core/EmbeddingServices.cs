@@ -58,6 +58,7 @@ public static class EmbeddingServices
                 url, s.GetRequiredService<TimeProvider>(), log: s.GetRequiredService<ILogger<RedisConnection>>()))
             : services)
             .AddSingleton<Catalogue>()
+            .AddSingleton<DatabaseClock>()
             .AddSingleton<BoundCorpora>()
             .AddSingleton<WorkNotices>()
             .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
@@ -130,6 +131,7 @@ public static class EmbeddingServices
             .AddSingleton<VectorStore>()
             .AddSingleton<FailureStore>()
             .AddSingleton(s => new FailedItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
+            .AddSingleton(s => new WaitingItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton<BatchWriter>()
             .AddSingleton<TextEmbedder>()
             .AddSingleton(s => new PaidOnce(
@@ -142,13 +144,15 @@ public static class EmbeddingServices
             .AddSingleton<PagePlanner>()
             .AddSingleton<RunScope>()
             .AddSingleton<RunRequests>()
+            .AddSingleton<StoredMoments>()
             .AddSingleton<OldRuns>()
             .AddSingleton<RunPulse>()
+            .AddSingleton<UndoneItems>()
             .AddSingleton<RunStore>()
             .AddSingleton<WokenRuns>()
             .AddSingleton(s => new RunDesk(
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(), s.GetRequiredService<OldRuns>(),
-                s.GetRequiredService<RunStore>(), s.GetRequiredService<WokenRuns>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<TimeProvider>()))
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<WokenRuns>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<DatabaseClock>()))
             .AddSingleton(s => new Wakes(
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<WorkNotices>(), s.GetRequiredService<RunDesk>(), s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<Redaction>()))
@@ -188,6 +192,6 @@ public static class EmbeddingServices
     private static IServiceCollection AddHttp(this IServiceCollection services) =>
         services.AddSingleton(s => new EmbeddingsApi(
             s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<RunDesk>(),
-            s.GetRequiredService<RunHistory>(), s.GetRequiredService<StatusReport>(), s.GetRequiredService<Health>(), s.GetRequiredService<Redaction>(),
+            s.GetRequiredService<RunHistory>(), s.GetRequiredService<StatusReport>(), new SharedHealth(s.GetRequiredService<Health>(), s.GetRequiredService<TimeProvider>()), s.GetRequiredService<Redaction>(),
             s.GetRequiredService<ILogger<EmbeddingsApi>>()));
 }

@@ -13,6 +13,7 @@ public sealed partial class ReadmeCurlTests : ProgramTest
         await AsIfServed();
         await using var server = await Server.Start(Program);
         using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("x-functions-key", await File.ReadAllTextAsync(server.KeyFile!));
         var (run, lines) = ("", CurlPattern().Matches(await File.ReadAllTextAsync(Readme())));
         Assert.Equal(7, lines.Count);
         foreach (Match line in lines)

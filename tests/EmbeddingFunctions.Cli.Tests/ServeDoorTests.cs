@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.Versioning;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
@@ -24,9 +25,47 @@ public sealed class ServeDoorTests : ProgramTest
     }
 
     [Fact]
-    public async Task Without_a_key_no_web_page_and_no_proxy_is_let_in()
+    [UnsupportedOSPlatform("windows")]
+    public async Task A_server_without_a_key_makes_one_that_the_commands_of_its_user_read_and_no_other_user()
     {
         await using var server = await Server.Start(Program);
+        using var stranger = new HttpClient { BaseAddress = new Uri(server.Address) };
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync(new Uri("/api/embeddings/status", UriKind.Relative))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, await Status(server, "status"));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(server.KeyFile!));
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Path.GetDirectoryName(server.KeyFile)!) & (UnixFileMode.OtherRead | UnixFileMode.OtherExecute | UnixFileMode.OtherWrite));
+        (await Program.Run("trigger", "workspace", "--url", server.Address)).Exits(0);
+        File.SetUnixFileMode(server.KeyFile!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherWrite);
+        (await Program.Run("trigger", "workspace", "--url", server.Address)).Exits(1).Says("wants another key");
+
+        server.Process.Signal(Running.SigTerm);
+        var ended = (await server.Process.Ended()).Exits(0);
+        Assert.False(File.Exists(server.KeyFile));
+        Assert.DoesNotMatch("[0-9a-f]{64}", ended.Out + ended.Error);
+    }
+
+    [Fact]
+    public async Task Many_questions_about_health_cost_the_database_no_more_than_one()
+    {
+        await using var server = await Server.Start(Program);
+        using var stranger = new HttpClient { BaseAddress = new Uri(server.Address) };
+        var before = await Transactions();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => stranger.GetAsync(new Uri("/api/embeddings/health", UriKind.Relative))));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        Assert.InRange(await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'embeddings'"), 0, 12);
+        Assert.InRange(await Transactions() - before, 0, 200);
+    }
+
+    private Task<long> Transactions() =>
+        Database.Ask<long>("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+
+    [Fact]
+    public async Task Without_a_key_no_web_page_and_no_proxy_is_let_in()
+    {
+        await using var server = await Server.Start(Program, "--no-key");
 
         Assert.Equal(HttpStatusCode.OK, await Status(server, "status"));
         Assert.Equal(HttpStatusCode.Forbidden, await Status(server, "status", ("Origin", "https://elsewhere.example")));

@@ -22,25 +22,31 @@ internal static class ServeCommand
                 result.AddError($"--urls takes one http address without a path, like {StandardUrl} or http://0.0.0.0:7071, not '{result.Tokens[0].Value}'.");
             }
         });
+        var noKey = new Option<bool>("--no-key") { Description = "Where EMBEDDINGS_API_KEY is not set: let all programs and users of this machine in, without a key." };
         var command = new CommandWithExamples("serve", "Serve the HTTP face and the schedule of the Functions app on this machine, until stopped.",
             "embeddings serve",
             "export EMBEDDINGS_API_KEY=$(openssl rand -hex 32); embeddings serve --urls http://0.0.0.0:7071",
-            "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -d '{\"corpus\":\"workspace\"}'") { urls };
+            "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -H \"x-functions-key: $(cat ~/.local/share/embeddings/keys/7071)\" -d '{\"corpus\":\"workspace\"}'") { urls, noKey };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(false);
-            return Failures.Guard(output, () => Run(output, parsed.GetValue(urls)!, cancellation), cancellation);
+            return Failures.Guard(output, () => Run(output, parsed.GetValue(urls)!, !parsed.GetValue(noKey), cancellation), cancellation);
         });
         return command;
     }
 
-    private static async Task<int> Run(Output output, string url, CancellationToken stopping)
+    private static async Task<int> Run(Output output, string url, bool hasKey, CancellationToken stopping)
     {
         await using var session = await Session.Open(output, stopping, standardLevel: LogLevel.Information);
         var log = session.Get<ILogger<LocalServer>>();
-        await using var server = await Listen(session, url, stopping);
+        await using var server = await Listen(session, url, hasKey, stopping);
         var engine = session.Get<BackgroundEngine>();
         log.Listening(server.Address, $"{Routes.Prefix}/{Routes.Status}", session.Settings.Schedule);
+        if (server.KeyFile is { } file)
+        {
+            log.KeyIsIn(file);
+        }
+
         if (!session.Settings.IsEnabled)
         {
             log.Disabled(EmbeddingSettings.Disabled);
@@ -53,11 +59,11 @@ internal static class ServeCommand
         return ExitCode.Done;
     }
 
-    private static async Task<LocalServer> Listen(Session session, string url, CancellationToken stopping)
+    private static async Task<LocalServer> Listen(Session session, string url, bool hasKey, CancellationToken stopping)
     {
         try
         {
-            return await LocalServer.Start(session, url, stopping);
+            return await LocalServer.Start(session, url, hasKey, stopping);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EmbeddingFunctions.Cli.Server;
 
-/// <summary>Who may ask the local server: holders of the key; without one, programs of this machine, but no web page that is open on it and no proxy.</summary>
+/// <summary>Who may ask the local server: holders of its key; where it is to have none, programs of this machine, but no web page that is open on it and no proxy.</summary>
 internal sealed class Door
 {
     private const string KeyHeader = "x-functions-key";
@@ -17,15 +17,22 @@ internal sealed class Door
 
     private readonly byte[]? _key;
 
+    /// <param name="settings">May have the key.</param>
+    /// <param name="url">Where the server is to listen.</param>
+    /// <param name="hasKey">Whether it makes a key of its own where none is set.</param>
     /// <exception cref="SettingsException">Other machines could ask, and no key is set.</exception>
-    public Door(EmbeddingSettings settings, string url)
+    public Door(EmbeddingSettings settings, string url, bool hasKey)
     {
-        _key = settings.ServerKey is { } key ? Digest(key) : null;
-        if (_key is null && !IsLoopback(new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal)).Host))
+        MadeKey = settings.ServerKey is null && hasKey ? ServerKeyFile.NewKey() : null;
+        _key = (settings.ServerKey ?? MadeKey) is { } key ? Digest(key) : null;
+        if (settings.ServerKey is null && !IsLoopback(new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal)).Host))
         {
             throw new SettingsException([$"EMBEDDINGS_API_KEY is not set, and {url} lets other machines in: set a random key of at least 16 characters, which requests then carry in the header {KeyHeader}."]);
         }
     }
+
+    /// <summary>The key, if it was made here.</summary>
+    public string? MadeKey { get; }
 
     public Task Check(HttpContext context, RequestDelegate next)
     {
@@ -36,8 +43,8 @@ internal sealed class Door
         }
 
         return (_key is null
-            ? Results.Problem("Without EMBEDDINGS_API_KEY only programs of this machine are let in: no web page, no proxy, no other name than localhost.", statusCode: StatusCodes.Status403Forbidden)
-            : Results.Problem($"Send the server's EMBEDDINGS_API_KEY in the header {KeyHeader}.", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context);
+            ? Results.Problem("Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.", statusCode: StatusCodes.Status403Forbidden)
+            : Results.Problem($"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, what the file says that the server named when it started.", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context);
     }
 
     // Digests are of one length, so that the comparison's time tells nothing about the key.

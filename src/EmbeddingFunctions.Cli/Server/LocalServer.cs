@@ -15,17 +15,25 @@ namespace EmbeddingFunctions.Cli.Server;
 internal sealed class LocalServer : IAsyncDisposable
 {
     private readonly WebApplication _web;
+    private readonly ServerKeyFile? _key;
 
-    private LocalServer(WebApplication web) => _web = web;
+    private LocalServer(WebApplication web, string? madeKey)
+    {
+        _web = web;
+        _key = madeKey is null ? null : ServerKeyFile.Write(new Uri(Address).Port, madeKey);
+    }
+
+    /// <summary>Where the key is that it made for itself, or null.</summary>
+    public string? KeyFile => _key?.Path;
 
     /// <summary>Where it listens, with the port that it was given.</summary>
     public string Address => _web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
     /// <exception cref="SettingsException">It would listen to other machines without a key.</exception>
     /// <exception cref="IOException">The address is in use or not this machine's.</exception>
-    public static async Task<LocalServer> Start(Session session, string url, CancellationToken cancellation)
+    public static async Task<LocalServer> Start(Session session, string url, bool hasKey, CancellationToken cancellation)
     {
-        var door = new Door(session.Settings, url);
+        var door = new Door(session.Settings, url, hasKey);
         // Empty: no other setting of the environment changes where it listens or what it says.
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddRoutingCore();
@@ -36,7 +44,7 @@ internal sealed class LocalServer : IAsyncDisposable
         web.UseRouting();
         Map(web, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
         await web.StartAsync(cancellation);
-        return new LocalServer(web);
+        return new LocalServer(web, door.MadeKey);
     }
 
     /// <summary>Answers no more requests; those under way get two seconds.</summary>
@@ -46,7 +54,11 @@ internal sealed class LocalServer : IAsyncDisposable
         await _web.StopAsync(patience.Token);
     }
 
-    public ValueTask DisposeAsync() => _web.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _key?.Dispose();
+        return _web.DisposeAsync();
+    }
 
     private static void Map(WebApplication web, EmbeddingsApi api, BackgroundEngine engine)
     {

@@ -15,6 +15,8 @@ internal sealed class RemoteHost : IDisposable
     private readonly HttpClient _http;
     private readonly Uri _base;
 
+    /// <param name="url">Its address.</param>
+    /// <param name="key">Its key; null: what a server of this user's on this machine made for itself, if it did.</param>
     /// <exception cref="SettingsException">The address cannot be used.</exception>
     public RemoteHost(string url, string? key)
     {
@@ -22,9 +24,9 @@ internal sealed class RemoteHost : IDisposable
         _base = read ?? throw new SettingsException([$"--url {problem!.Replace("/v1", "", StringComparison.Ordinal)}"]);
         // A redirect would carry the key to wherever it points.
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
-        if (key is not null)
+        if ((key ?? ServerKeyFile.Read(_base)) is { } sent)
         {
-            _http.DefaultRequestHeaders.Add("x-functions-key", key);
+            _http.DefaultRequestHeaders.Add("x-functions-key", sent);
         }
     }
 

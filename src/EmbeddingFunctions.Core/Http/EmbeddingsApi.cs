@@ -10,10 +10,13 @@ using Npgsql;
 namespace EmbeddingFunctions.Http;
 
 /// <summary>The HTTP face, the same in every host: events in, runs and status out.</summary>
-public sealed class EmbeddingsApi
+public sealed class EmbeddingsApi : IDisposable
 {
     private const int StandardRuns = 20;
     private const int MaxRuns = 100;
+
+    // Of a burst of requests the others wait here, not for connections that runs need.
+    private const int MostAtOnce = 16;
 
     private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled"];
 
@@ -23,18 +26,22 @@ public sealed class EmbeddingsApi
     private readonly RunDesk _desk;
     private readonly RunHistory _history;
     private readonly StatusReport _status;
-    private readonly Health _health;
+    private readonly SharedHealth _health;
     private readonly Redaction _redaction;
     private readonly ILogger _log;
+    private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
 
     internal EmbeddingsApi(
-        CorpusSet corpora, BoundCorpora bound, RunScope scope, RunDesk desk, RunHistory history, StatusReport status, Health health, Redaction redaction, ILogger log)
+        CorpusSet corpora, BoundCorpora bound, RunScope scope, RunDesk desk, RunHistory history, StatusReport status, SharedHealth health, Redaction redaction, ILogger log)
     {
         (_corpora, _bound, _scope, _desk, _history) = (corpora, bound, scope, desk, history);
         (_status, _health, _redaction, _log) = (status, health, redaction, log);
     }
 
-    /// <summary>POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run.</summary>
+    /// <summary>
+    /// POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run, and so is a run that has not
+    /// started yet and takes all that this one would. 429 while too many runs wait for their start.
+    /// </summary>
     public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
     {
         var (json, refusal) = await RequestBody.Read(request, cancellation);
@@ -113,12 +120,14 @@ public sealed class EmbeddingsApi
             : Replies.Invalid("corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
     }, cancellation);
 
-    /// <summary>GET <see cref="Routes.Health"/>: 200 or 503, each check by name; the provider is not called.</summary>
-    public Task<IResult> GetHealth(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
+    /// <summary>GET <see cref="Routes.Health"/>: 200 or 503, each check by name, at most five seconds old; the provider is not called.</summary>
+    public Task<IResult> GetHealth(HttpRequest request, CancellationToken cancellation) => Explain(request, async () =>
     {
         var health = await _health.Check(cancellation);
         return Replies.Json(health, health.IsHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }, cancellation);
+
+    public void Dispose() => _turns.Dispose();
 
     // The first that the database was migrated for; if it was for none, the refusal names the first.
     private async Task<Corpus> Standard(CancellationToken cancellation)
@@ -144,7 +153,18 @@ public sealed class EmbeddingsApi
 
     private async Task<IResult> Accept(HttpRequest request, ComputeEvent asked, IRunEngine engine, CancellationToken cancellation)
     {
-        if (await _desk.Ask(engine, asked.Request!, asked.Id, cancellation) is not { } run)
+        AskedRun? run;
+        try
+        {
+            run = await _desk.Ask(engine, asked.Request!, asked.Id, cancellation);
+        }
+        catch (TooManyRunsException e)
+        {
+            request.HttpContext.Response.Headers.RetryAfter = $"{Math.Ceiling(e.RetryAfter.TotalSeconds):0}";
+            return Replies.Problem(StatusCodes.Status429TooManyRequests, "Too many runs wait.", e.Message);
+        }
+
+        if (run is null)
         {
             return Replies.Problem(StatusCodes.Status409Conflict, "The event's id is taken.",
                 $"An earlier event with the id '{asked.Id}' asked for another run: give each event an id of its own.");
@@ -165,6 +185,19 @@ public sealed class EmbeddingsApi
         Replies.Problem(StatusCodes.Status404NotFound, "There is no such run.", $"There is no run '{runId}'; runs are kept for 90 days.");
 
     private async Task<IResult> Guard(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
+    {
+        await _turns.WaitAsync(cancellation);
+        try
+        {
+            return await Explain(request, serve, cancellation);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    private async Task<IResult> Explain(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
     {
         try
         {

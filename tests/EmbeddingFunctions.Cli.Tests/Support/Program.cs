@@ -9,7 +9,7 @@ internal sealed class Program
 {
     public static readonly string FullPath = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "Program").Value!;
 
-    private static readonly string[] _settings = ["FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "CORPORA_FILE"];
+    private static readonly string[] _settings = ["FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "EMBEDDINGS_", "CORPORA_FILE"];
 
     private static readonly string[] _choices = ["EMBEDDING_PROVIDER", "OPENAI_BASE_URL", "OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"];
 
@@ -39,6 +39,9 @@ internal sealed class Program
 
         return this;
     }
+
+    /// <summary>Whether it is run with this setting.</summary>
+    public bool Has(string name) => _environment.ContainsKey(name);
 
     public Program Set(string name, string value)
     {

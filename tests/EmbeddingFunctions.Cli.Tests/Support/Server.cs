@@ -10,11 +10,18 @@ internal sealed partial class Server : IAsyncDisposable
 {
     private readonly HttpClient _http;
 
-    private Server(Running process, string address)
+    private Server(Running process, string address, string? keyFile)
     {
-        (Process, Address) = (process, address);
+        (Process, Address, KeyFile) = (process, address, keyFile);
         _http = new HttpClient { BaseAddress = new Uri(address), Timeout = TimeSpan.FromSeconds(60) };
+        if (keyFile is not null)
+        {
+            _http.DefaultRequestHeaders.Add("x-functions-key", File.ReadAllText(keyFile));
+        }
     }
+
+    /// <summary>Where the key is that the server made for itself, if it did; requests carry it.</summary>
+    public string? KeyFile { get; }
 
     public Running Process { get; }
 
@@ -23,7 +30,9 @@ internal sealed partial class Server : IAsyncDisposable
     public static async Task<Server> Start(Program program, params string[] options)
     {
         var process = program.Start(["serve", "--urls", "http://127.0.0.1:0", .. options]);
-        return new Server(process, AddressPattern().Match(await process.Says("Listening on ")).Value);
+        var address = AddressPattern().Match(await process.Says("Listening on ")).Value;
+        var hasMadeKey = !program.Has("EMBEDDINGS_API_KEY") && !options.Contains("--no-key");
+        return new Server(process, address, hasMadeKey ? KeyFilePattern().Match(await process.Says("Requests carry the key in ")).Groups[1].Value : null);
     }
 
     public Task<HttpResponseMessage> Send(HttpRequestMessage request) => _http.SendAsync(request);
@@ -74,6 +83,9 @@ internal sealed partial class Server : IAsyncDisposable
     }
 
     private static async Task<JsonElement> Body(HttpResponseMessage response) => await response.Content.ReadFromJsonAsync<JsonElement>();
+
+    [GeneratedRegex("key in (.+) in the header")]
+    private static partial Regex KeyFilePattern();
 
     [GeneratedRegex("http://[^/ ]+")]
     private static partial Regex AddressPattern();
