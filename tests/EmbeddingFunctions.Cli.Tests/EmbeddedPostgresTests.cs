@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
 
 namespace EmbeddingFunctions.Cli.Tests;
@@ -66,6 +67,28 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
         first.Signal(Running.SigTerm);
         (await first.Ended()).Exits(130);
         (await _program.Run("status")).Exits(0);
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public async Task No_other_user_reaches_the_database_or_its_files()
+    {
+        const UnixFileMode Mine = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        const UnixFileMode Others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        await _folder.Fill(_program, Items);
+        await using var server = await Server.Start(_program);
+
+        var socket = _folder.ServerArguments()[^1];
+        Assert.EndsWith("/.s.PGSQL.5432", socket, StringComparison.Ordinal);
+        Assert.Equal(Mine, File.GetUnixFileMode(Path.GetDirectoryName(socket)!));
+        Assert.Equal(Mine, File.GetUnixFileMode(Path.Combine(_folder.Path, ".embeddings")));
+        Assert.Contains("embeddings-", Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(socket)!).Single(), StringComparison.Ordinal);
+        // Nobody but its owner gets into the folder; new files are nobody else's either.
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Path.Combine(_folder.Path, ".embeddings", "data.lock")) & Others);
+
+        server.Process.Signal(Running.SigTerm);
+        (await server.Process.Ended()).Exits(0);
+        Assert.False(Directory.Exists(Path.GetDirectoryName(socket)));
     }
 
     [Fact]

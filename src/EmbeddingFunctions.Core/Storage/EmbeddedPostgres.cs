@@ -13,13 +13,18 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private static readonly TimeSpan _longestStart = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan _longestStop = TimeSpan.FromSeconds(5);
 
+    // Postgres's clients look for it under this name in the folder that they are given as host.
+    private const string SocketName = ".s.PGSQL.5432";
+
     private readonly FileStream _lock;
     private readonly Process _process;
+    private readonly DirectoryInfo? _socketFolder;
 
-    private EmbeddedPostgres(FileStream folderLock, Process process, int port)
+    private EmbeddedPostgres(FileStream folderLock, Process process, DirectoryInfo? socketFolder, int? port)
     {
-        (_lock, _process) = (folderLock, process);
-        ConnectionString = $"Host=127.0.0.1;Port={port};Database=postgres;Username=postgres;Password=postgres;SSL Mode=Disable;Maximum Pool Size=1;Timeout=30";
+        (_lock, _process, _socketFolder) = (folderLock, process, socketFolder);
+        var address = socketFolder is null ? $"Host=127.0.0.1;Port={port}" : $"Host={socketFolder.FullName};Port=5432";
+        ConnectionString = $"{address};Database=postgres;Username=postgres;Password=postgres;SSL Mode=Disable;Maximum Pool Size=1;Timeout=30";
     }
 
     public string ConnectionString { get; }
@@ -30,15 +35,19 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     public static async Task<EmbeddedPostgres> Start(string folder, Action<string>? progress, CancellationToken cancellation)
     {
         var folderLock = Lock(folder);
+        // It asks nobody for a password, so no other user may reach it. A folder of its own, because a socket's path must be short.
+        var socketFolder = OperatingSystem.IsWindows() ? null : Directory.CreateTempSubdirectory("embeddings-");
         try
         {
             var program = await Install(folder, progress, cancellation);
             progress?.Invoke($"starting the embedded Postgres in {folder}");
-            var process = Run("node", program, "server.mjs", Path.GetFullPath(Path.Combine(folder, "data")));
-            return new EmbeddedPostgres(folderLock, process, await Ready(process, cancellation));
+            string[] socket = socketFolder is null ? [] : [Path.Combine(socketFolder.FullName, SocketName)];
+            var process = Run("node", program, ["server.mjs", Path.GetFullPath(Path.Combine(folder, "data")), .. socket]);
+            return new EmbeddedPostgres(folderLock, process, socketFolder, await Ready(process, cancellation));
         }
         catch
         {
+            Delete(socketFolder);
             await folderLock.DisposeAsync();
             throw;
         }
@@ -59,6 +68,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
 
         _process.Dispose();
+        Delete(_socketFolder);
         await _lock.DisposeAsync();
     }
 
@@ -66,7 +76,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     {
         try
         {
-            Directory.CreateDirectory(folder);
+            CreatePrivate(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -81,6 +91,28 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             throw new EmbeddedPostgresException(
                 $"Another embeddings process uses the database in {folder}: wait for it (stop it if it is 'embeddings serve'), work in another folder, or set DATABASE_URL to a server that many may share. ({e.Message})");
+        }
+    }
+
+    // Its files are the database: nobody else may read or change them.
+    private static void CreatePrivate(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    private static void Delete(DirectoryInfo? folder)
+    {
+        try
+        {
+            folder?.Delete(recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The server did, as it does when this program is killed.
         }
     }
 
@@ -139,8 +171,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    /// <returns>The port it listens on.</returns>
-    private static async Task<int> Ready(Process process, CancellationToken cancellation)
+    /// <returns>The port it listens on, or null: a socket.</returns>
+    private static async Task<int?> Ready(Process process, CancellationToken cancellation)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         timeout.CancelAfter(_longestStart);
@@ -152,7 +184,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginErrorReadLine();
             using var ready = JsonDocument.Parse(line);
-            return ready.RootElement.GetProperty("port").GetInt32();
+            return ready.RootElement.GetProperty("port") is { ValueKind: JsonValueKind.Number } port ? port.GetInt32() : null;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

@@ -48,6 +48,9 @@ internal sealed class EmbeddedFolder : IDisposable
         }
     }
 
+    /// <summary>What the running server was started with.</summary>
+    public string[] ServerArguments() => File.ReadAllText($"/proc/{Servers().Single()}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+
     // By the data directory among their arguments, so that no other's are seen.
     private IEnumerable<int> Servers() => Process.GetProcessesByName("node").Select(process => process.Id).Where(id =>
     {
