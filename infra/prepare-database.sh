@@ -118,9 +118,12 @@ migrate() {
   local options=()
   if [ "${WITH_SAMPLE_TABLES:-false}" = true ]; then options+=(--with-sample-tables); fi
   say "the migration"
-  env -u OPENAI_API_KEY -u OPENAI_BASE_URL -u EMBEDDING_PROVIDER -u CORPORA_FILE -u PGPASSWORD \
-    DATABASE_URL="Host=$POSTGRES_HOST;Database=$POSTGRES_DATABASE;Username=\"$POSTGRES_ADMINISTRATOR\";Password=\"$PGPASSWORD\";SSL Mode=VerifyFull" \
-    "$infra/../run" embeddings migrate workspace ${options[@]+"${options[@]}"} ||
+  # A subshell's own environment: what 'env' is given stands on a command line, and with it the token.
+  (
+    export DATABASE_URL="Host=$POSTGRES_HOST;Database=$POSTGRES_DATABASE;Username=\"$POSTGRES_ADMINISTRATOR\";Password=\"$PGPASSWORD\";SSL Mode=VerifyFull"
+    unset OPENAI_API_KEY OPENAI_BASE_URL EMBEDDING_PROVIDER CORPORA_FILE PGPASSWORD
+    exec "$infra/../run" embeddings migrate workspace ${options[@]+"${options[@]}"}
+  ) ||
     fail "the migration failed. On a new database: 'azd env set WITH_SAMPLE_TABLES true', then 'azd hooks run postprovision'."
 }
 

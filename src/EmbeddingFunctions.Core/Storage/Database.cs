@@ -27,6 +27,8 @@ public static class Database
         source.UseVector();
         if (WantsToken(settings))
         {
+            // A token lets in whoever has it: no server gets one whose certificate was not checked, whatever the address says.
+            source.ConnectionStringBuilder.SslMode = SslMode.VerifyFull;
             // The credential keeps a token until shortly before it expires.
             var credential = new DefaultAzureCredential();
             source.UsePasswordProvider(
