@@ -51,6 +51,7 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -75,6 +76,7 @@ module postgres 'modules/postgres.bicep' = {
     administratorId: principalId
     administratorName: administratorName
     administratorType: administratorType
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -98,6 +100,7 @@ module openai 'modules/openai.bicep' = {
     tags: tags
     principalId: identity.outputs.principalId
     capacity: embeddingCapacity
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 

@@ -59,7 +59,8 @@ var settings = [
   { name: 'AZURE_CLIENT_ID', value: identityClientId }
   { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: monitoringConnection }
   { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${identityClientId}' }
-  { name: 'DATABASE_URL', value: 'postgres://${identityName}@${databaseHost}:5432/${databaseName}?sslmode=verify-full' }
+  // Of B1ms's 50 connections the server keeps 15: two instances and a person at work have room.
+  { name: 'DATABASE_URL', value: 'postgres://${identityName}@${databaseHost}:5432/${databaseName}?sslmode=verify-full&Maximum%20Pool%20Size=15' }
   { name: 'REDIS_URL', value: 'rediss://${redisHost}:10000' }
   { name: 'AZURE_OPENAI_ENDPOINT', value: openaiEndpoint }
   { name: 'EMBEDDING_MODEL', value: embeddingModel }

@@ -47,5 +47,7 @@ resource publisherRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+output workspaceId string = workspace.id
+
 // An address, not a secret: without local authentication its key lets nobody in.
 output connectionString string = insights.properties.ConnectionString

@@ -13,6 +13,9 @@ param principalId string
 @description('Thousands of tokens per minute.')
 param capacity int
 
+@description('Log Analytics workspace of the audit logs.')
+param workspaceId string
+
 var openAiUser = '5e0bd9bd-7b93-4f28-af87-19fc36ad61bd' // Cognitive Services OpenAI User
 
 resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
@@ -46,6 +49,16 @@ resource userRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', openAiUser)
+  }
+}
+
+// Who came in, and who was refused.
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: account
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
   }
 }
 

@@ -16,6 +16,9 @@ param administratorName string
 @description('User or ServicePrincipal.')
 param administratorType string
 
+@description('Log Analytics workspace of the audit logs.')
+param workspaceId string
+
 resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
   name: name
   location: location
@@ -66,6 +69,16 @@ resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators
     tenantId: tenant().tenantId
   }
   dependsOn: [extensions]
+}
+
+// Who came in, and who was refused.
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: server
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
+  }
 }
 
 output id string = server.id

@@ -53,6 +53,21 @@ public sealed partial class BicepTests
         Assert.All(values, found => Assert.Equal(value, found));
     }
 
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("openai")]
+    [InlineData("storage")]
+    public void Who_comes_in_is_noted(string module) => Assert.Contains("audit", _folder[$"modules/{module}.bicep"].ValuesOf("categoryGroup"));
+
+    [Fact]
+    public void Two_instances_of_the_app_leave_connections_for_others()
+    {
+        var pool = int.Parse(PoolSize().Match(BicepFolder.ReadSources()["modules/functions.bicep"]).Groups[1].Value, null);
+
+        // What B1ms gives to users.
+        Assert.InRange(2 * pool, 1, 35 - 5);
+    }
+
     public static TheoryData<string> Settings => [.. _folder.Settings()];
 
     [Theory]
@@ -88,6 +103,9 @@ public sealed partial class BicepTests
     [GeneratedRegex("^(AzureWebJobsStorage__(accountName|credential|clientId)|AzureFunctionsJobHost__extensions__durableTask__.+"
         + "|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AZURE_CLIENT_ID|EMBEDDINGS_SCHEDULE|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$")]
     private static partial Regex HostSetting();
+
+    [GeneratedRegex("Maximum%20Pool%20Size=([0-9]+)")]
+    private static partial Regex PoolSize();
 
     [GeneratedRegex(@"for name in ([A-Z_\s\\]+); do")]
     private static partial Regex NeededSettings();
