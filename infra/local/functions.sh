@@ -21,10 +21,10 @@ install_tools() {
   node=${node#v}
   [ "${node%%.*}" -ge 22 ] || without_tools "the Azure Functions Core Tools and the storage emulator need Node.js 22 or later with npm"
   mkdir -p "$tools"
-  cp "$root/infra/local/functions-tools/package.json" "$tools/"
+  cp "$root/infra/local/functions-tools/package.json" "$root/infra/local/functions-tools/package-lock.json" "$tools/"
   [ -x "$tools/node_modules/.bin/func" ] && [ -x "$tools/node_modules/.bin/azurite" ] && return
   echo "run: installing the Azure Functions Core Tools and the storage emulator" >&2
-  npm install --prefix "$tools" --no-audit --no-fund --loglevel=error >"$tools/install.log" 2>&1 ||
+  npm ci --prefix "$tools" --no-audit --no-fund --loglevel=error >"$tools/install.log" 2>&1 ||
     without_tools "the Azure Functions Core Tools cannot be installed here (${tools#"$root"/}/install.log says why)"
 }
 
