@@ -30,7 +30,7 @@ public sealed class MomentTests
         var state = With(new KeyState { WellUntil = _now.AddMinutes(1) }) with { Pause = new Closure(Tomorrow, "rate limit") };
 
         Assert.IsType<Answer.Go>(Ask(state));
-        Assert.Equal(ProviderStanding.Open, state.Standing("model", _now).State);
+        Assert.Equal(ProviderStanding.Open, state.Standing("model", Key, _now).State);
     }
 
     [Fact]
