@@ -10,7 +10,9 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
 {
     private static readonly TimeSpan _firstWait = TimeSpan.FromMinutes(1);
 
-    /// <summary>No item waits longer for its next attempt: a dead one whose row refuses to be marked is still pending, and to look at its text again costs nothing.</summary>
+    /// <summary>
+    /// No item waits longer for its next attempt: a dead one whose row refuses to be marked is still pending, and to look at its text again costs nothing.
+    /// </summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<(BoundTable Table, bool IsForced, bool Marked), string> _record = new();

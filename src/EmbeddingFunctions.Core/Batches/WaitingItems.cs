@@ -23,7 +23,11 @@ public sealed class WaitingItems
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             await reader.ReadAsync(cancellation);
             items += reader.GetInt32(0);
-            until = reader.IsDBNull(1) ? until : reader.GetFieldValue<DateTimeOffset>(1) is var first && first < until ? first : until ?? first;
+            if (!reader.IsDBNull(1))
+            {
+                var first = reader.GetFieldValue<DateTimeOffset>(1);
+                until = until < first ? until : first;
+            }
         }
 
         return (items, until);

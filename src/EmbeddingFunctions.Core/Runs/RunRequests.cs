@@ -19,7 +19,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         WHERE  $9 IS NULL OR NOT EXISTS (
             SELECT FROM embedding_jobs
             WHERE  corpus = $1 AND due_at IS NOT NULL
-            AND    (due_at >= $9 AND due_at <= now() + {StoredMoments.Tolerance} OR status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 hour'))
+            AND    (due_at >= $9 AND due_at <= now() + {StoredMoments.Tolerance}
+                    OR status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 hour'))
         ON CONFLICT DO NOTHING
         """;
 
@@ -128,7 +129,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     /// <summary>Records the run that an event asks for, unless there is one that takes it, or too many wait.</summary>
     /// <returns>What became of it, and the run that takes it.</returns>
-    public async Task<(RecordedEvent Event, Guid Run)> RecordEvent(RunRequest request, Guid id, RunHost host, string? eventId, CancellationToken cancellation)
+    public async Task<(RecordedEvent Event, Guid Run)> RecordEvent(
+        RunRequest request, Guid id, RunHost host, string? eventId, CancellationToken cancellation)
     {
         // One of this process at a time waits on a connection.
         var turn = _turns.GetOrAdd(request.Corpus, _ => new SemaphoreSlim(1, 1));
@@ -141,7 +143,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             foreach (var parameter in new NpgsqlParameter[]
             {
                 new() { Value = request.Corpus }, RunScope.Partition(request), RunScope.Kinds(request), RunScope.Limit(request), new() { Value = id },
-                new() { Value = request.Force }, new() { Value = Name(host) }, new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" },
+                new() { Value = request.Force }, new() { Value = Name(host) },
+                new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" },
                 new() { Value = MostWaiting },
             })
             {

@@ -26,7 +26,8 @@ internal sealed class RunStore(
         ),
         waiting AS (
             SELECT max(starts_at) AS last FROM embedding_jobs
-            WHERE  corpus = $2 AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL AND starts_at > now() AND starts_at <= now() + $4
+            WHERE  corpus = $2 AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL
+            AND    starts_at > now() AND starts_at <= now() + $4
         ),
         slot AS (
             UPDATE embedding_start_slots s
@@ -36,7 +37,8 @@ internal sealed class RunStore(
             RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
         ),
         taken AS (
-            UPDATE embedding_jobs j SET starts_at = COALESCE((SELECT starts_at FROM slot), now()) FROM run WHERE j.id = run.id RETURNING j.starts_at
+            UPDATE embedding_jobs j SET starts_at = COALESCE((SELECT starts_at FROM slot), now())
+            FROM   run WHERE j.id = run.id RETURNING j.starts_at
         )
         SELECT starts_at - now() FROM taken
         UNION ALL
@@ -109,7 +111,8 @@ internal sealed class RunStore(
         await using var batch = database.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = run.Request.Corpus } } });
         var take = new NpgsqlBatchCommand(TakeSlot);
-        foreach (var value in new object[] { run.RunId, run.Request.Corpus, startsPerMinute, TimeSpan.FromMinutes(1) / startsPerMinute * RunRequests.MostWaiting })
+        var longestWait = TimeSpan.FromMinutes(1) / startsPerMinute * RunRequests.MostWaiting;
+        foreach (var value in new object[] { run.RunId, run.Request.Corpus, startsPerMinute, longestWait })
         {
             take.Parameters.Add(new() { Value = value });
         }

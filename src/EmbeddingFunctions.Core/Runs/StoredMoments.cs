@@ -4,7 +4,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// Brings back stored moments that lie further ahead than any can: they are of a clock that was wrong or was set back, and would stop a corpus until then.
+/// Brings back stored moments that lie further ahead than any can: they are of a clock that was wrong or was set back, and would stop
+/// a corpus until then.
 /// </summary>
 internal sealed class StoredMoments(NpgsqlDataSource database)
 {

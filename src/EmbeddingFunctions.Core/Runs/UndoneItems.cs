@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Items that a run settled and that are pending again at once, because a trigger of the owner's sets their changed-at column after the engine's own.</summary>
+/// <summary>
+/// Items that a run settled and that are pending again at once, because a trigger of the owner's sets their changed-at column after the engine's own.
+/// </summary>
 internal sealed class UndoneItems(NpgsqlDataSource database)
 {
     private const int CountedUpTo = 10_000;
@@ -30,7 +32,8 @@ internal sealed class UndoneItems(NpgsqlDataSource database)
             $"""
             SELECT count(*), (
                 SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_catalog.pg_trigger
-                WHERE  tgrelid = {Sql.Literal(table.Table)}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0 AND tgname !~ '{OwnTriggers}')
+                WHERE  tgrelid = {Sql.Literal(table.Table)}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
+                AND    tgname !~ '{OwnTriggers}')
             FROM  (SELECT FROM {table.Table} t
                    WHERE  {table.Pending} AND {table.SettledBy("$1")} AND {table.ChangedAt} <= t."embedding_generated_at" + interval '5 seconds'
                    LIMIT  {CountedUpTo}) undone
@@ -40,8 +43,8 @@ internal sealed class UndoneItems(NpgsqlDataSource database)
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
         return reader.GetInt64(0) is var items && items > 0 && !reader.IsDBNull(1)
-            ? [$"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({reader.GetString(1)}) says that they changed whenever they are written. "
-                + "Let it act on the application's columns alone (UPDATE OF …)."]
+            ? [$"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({reader.GetString(1)}) "
+                + "says that they changed whenever they are written. Let it act on the application's columns alone (UPDATE OF …)."]
             : [];
     }
 }
