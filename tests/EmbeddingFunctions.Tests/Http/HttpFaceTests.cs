@@ -96,8 +96,11 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
         using var toFunctions = functions.Client();
         await using var server = await Server.Start(new Cli.Tests.Program(_forServer, _fake));
         using var toServer = new HttpClient { BaseAddress = new Uri(server.Address) };
+        toServer.DefaultRequestHeaders.Add("x-functions-key", await File.ReadAllTextAsync(server.KeyFile!));
         foreach (var request in _requests)
         {
+            // A run that has not started would take the next event's work too.
+            await Task.WhenAll(StartAll(_forFunctions), StartAll(_forServer));
             var fromFunctions = await Answer(toFunctions, request.Request, request.Body);
             var fromServer = await Answer(toServer, request.Request, request.Body);
 
@@ -142,6 +145,8 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
         }
     }
 
+    private static Task StartAll(TestDatabase database) => database.Execute("UPDATE embedding_jobs SET status = 'processing' WHERE status = 'pending'");
+
     private static async Task<HttpAnswer> Answer(HttpClient client, string request, string? body)
     {
         var (method, address) = (request.Split(' ')[0], request.Split(' ')[1]);
@@ -168,7 +173,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
         await database.Execute(
             """
             INSERT INTO embedding_jobs (id, corpus, kinds, status, items_total, items_processed, items_failed, error_message, due_at, started_at, completed_at, created_at, heartbeat_at) VALUES
-                ($1, 'workspace', '{}', 'completed', 7, 5, 0, NULL, now() + interval '1 hour', now(), now(), now() - interval '3 minutes', now()),
+                ($1, 'workspace', '{}', 'completed', 7, 5, 0, NULL, now() + interval '50 seconds', now(), now(), now() - interval '3 minutes', now()),
                 ($2, 'workspace', '{issue}', 'failed', 1, 0, 1, 'no quota', NULL, now(), now(), now() - interval '2 minutes', now()),
                 ($3, 'workspace', '{}', 'processing', 9, 0, 0, NULL, NULL, now(), NULL, now() - interval '1 minute', now())
             """, Guid.Parse(Completed), Guid.Parse(Failed), Guid.Parse(Open));
