@@ -42,7 +42,7 @@ internal sealed class BatchGate
             var vectors = places.Select(place => texts.Vectors[place]).OfType<ReadOnlyMemory<float>>().ToList();
             if (vectors.Count == places.Count)
             {
-                outcomes.Add(Embedded(item, text, vectors, places.Sum(texts.LeftOut)));
+                outcomes.Add(Embedded(item, text.Chunks.Count > 0 ? text : Sent(text, texts, places[0]), vectors));
             }
             else if (places.Select((place, i) => Reason(texts.Failures[place], i, places.Count)).OfType<string>().FirstOrDefault() is { } reason)
             {
@@ -60,11 +60,16 @@ internal sealed class BatchGate
     public long SavedTokens(EmbeddedTexts texts) =>
         _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place]).Sum(place => (long)texts.Sent(place).ExpectedTokens);
 
-    private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors, int leftOut)
+    // A text that was cut as the provider found it too long has the fingerprint of the rest, so that it is never taken for unchanged:
+    // how much was cut is only known by asking.
+    private static ItemText Sent(ItemText text, EmbeddedTexts texts, int place) =>
+        text with { Hash = texts.SentFingerprint(place), LeftOut = text.LeftOut + texts.LeftOut(place) };
+
+    private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors)
     {
         var chunks = text.Chunks.Zip(vectors, (chunk, vector) => new EmbeddedChunk(chunk, vector)).ToList();
         var vector = chunks.Count == 0 ? vectors[0] : EmbeddedChunk.Mean(chunks);
-        return new ItemOutcome(item, Outcome.Embedded, text.Hash, vector, text.LeftOut + leftOut) { Chunks = chunks };
+        return new ItemOutcome(item, Outcome.Embedded, text.Hash, vector, text.LeftOut) { Chunks = chunks };
     }
 
     private static string? Reason(string? failure, int chunk, int chunks) =>

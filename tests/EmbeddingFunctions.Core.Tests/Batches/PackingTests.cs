@@ -47,7 +47,7 @@ public sealed class PackingTests : IAsyncLifetime
     [Fact]
     public async Task A_ceiling_that_has_sunk_is_learnt_from_one_refusal()
     {
-        string[] Texts(int round) => [.. Enumerable.Range(0, 100).Select(i => $"{round} {i} " + new string('x', 8_000))];
+        string[] Texts(int round) => [.. Enumerable.Range(0, 100).Select(i => $"{round} {i} " + string.Concat(Enumerable.Repeat("word ", 1_600)))];
         await using var fake = await FakeOpenAi.StartAsync(new() { MaxRequestTokens = 120_000 });
         await Embed(Texts(1), fake);
         Assert.Equal(1, fake.Requests.Count(request => request.Status == 400));

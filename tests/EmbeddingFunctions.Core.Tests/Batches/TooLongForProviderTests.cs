@@ -86,6 +86,21 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_row_that_is_only_touched_still_says_what_was_cut_and_pays_nothing()
+    {
+        await using var engine = await Engine("truncate");
+        await Note(1, new string('x', 700));
+        await Run(engine);
+        var truncated = await _database.Ask<int>("SELECT embedding_truncated FROM notes");
+        await _database.Execute("UPDATE notes SET embedding_rule = NULL");
+
+        var run = await Run(engine);
+
+        Assert.Equal((1, 1L, truncated), (run.Counts.Cached, _fake.PaidInputCount, await _database.Ask<int>("SELECT embedding_truncated FROM notes")));
+        Assert.InRange(truncated, 700 - MaxTokens, 700);
+    }
+
+    [Fact]
     public async Task A_text_is_cut_again_where_its_beginning_is_denser_than_its_end()
     {
         await using var fake = await FakeOpenAi.StartAsync(new()

@@ -76,7 +76,7 @@ public sealed class FakeContractTests : FakeTest
     [InlineData(300_001, 400)]
     public async Task A_request_has_300000_estimated_tokens_at_most(int tokens, int status)
     {
-        var texts = Enumerable.Repeat(new string('x', 30_000 * 4 / 5), 50).Append(new string('y', Math.Max(1, (tokens - 300_000) * 4)));
+        var texts = Enumerable.Repeat(string.Concat(Enumerable.Repeat("word ", 30_000 * 4 / 25)), 50).Append(new string('y', Math.Max(1, (tokens - 300_000) * 4)));
         var reply = await Client.EmbedAsync([.. tokens == 300_000 ? texts.SkipLast(1) : texts]);
         Assert.Equal(status, reply.Status);
         if (status == 200)
