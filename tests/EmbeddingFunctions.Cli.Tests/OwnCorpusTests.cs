@@ -103,8 +103,8 @@ public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    // Part of an index's name is a hash of what it is over.
-    private static string Mask(string line) => HashPattern().Replace(line, "_********");
+    // Part of an index's name is a hash of what it is over; a line of the log begins with the moment and has the number of its event.
+    private static string Mask(string line) => LogPattern().Replace(HashPattern().Replace(line, "_********"), "$1: $2[0]");
 
     private static string Page()
     {
@@ -119,6 +119,9 @@ public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
 
     [GeneratedRegex("^```([a-z]+)\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex BlockPattern();
+
+    [GeneratedRegex(@"^[-0-9]+ [:0-9]+Z (\w+): ([.\w]+)\[-?\d+\]")]
+    private static partial Regex LogPattern();
 
     [GeneratedRegex("_[0-9a-f]{8}")]
     private static partial Regex HashPattern();

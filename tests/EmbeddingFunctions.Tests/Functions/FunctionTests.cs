@@ -3,7 +3,6 @@ using EmbeddingFunctions.App;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Tests.Functions;
@@ -71,7 +70,7 @@ public sealed class FunctionTests
     [Fact]
     public void A_function_s_classes_can_be_made_from_what_AddEmbeddings_registers()
     {
-        var settings = SettingsReader.Read(new ConfigurationBuilder().Build());
+        var settings = new EmbeddingSettings { Provider = ProviderChoice.Lexical, ProviderReason = "test" };
         using var services = new ServiceCollection().AddEmbeddings(settings, Database.Open("Host=127.0.0.1;Port=1")).BuildServiceProvider();
 
         Assert.All(
