@@ -13,7 +13,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 ON embedding_jobs, embedding_batches, embedding_claims, embedding_start_slots, embedding_cache, embedding_provider_flow, embedding_flights, similarity_cache TO :"role";
 
 -- Only a migration writes these: the app must not change the rule that it is held to.
-GRANT SELECT ON embedding_rules, embedding_failures, embedding_cache_key TO :"role";
+GRANT SELECT ON embedding_rules, embedding_failures, embedding_cache_key, embedding_objects, embedding_shapes, embedding_migrations TO :"role";
 
 -- Which partitions may embed.
 GRANT SELECT ON workspaces, workspace_repositories TO :"role";
@@ -24,5 +24,6 @@ ON issues, pull_requests, discussions TO :"role";
 
 -- For a corpus with a queue, as 'sessions', besides its own tables' columns and embedding_content:
 --   GRANT SELECT, INSERT, UPDATE ON embedding_queue TO :"role"; GRANT SELECT ON embedding_queue_targets TO :"role";
+--   GRANT EXECUTE ON FUNCTION embedding_queue_settle_sessions(text) TO :"role";
 
 COMMIT;

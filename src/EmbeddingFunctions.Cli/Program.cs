@@ -15,6 +15,8 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     ProviderCommand.Create(),
     FailuresCommand.Create(),
     QueueCommand.Create(),
+    AuditCommand.Create(),
+    UninstallCommand.Create(),
     CorpusCommand.Create(),
 };
 HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");

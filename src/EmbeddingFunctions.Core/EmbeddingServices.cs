@@ -63,7 +63,9 @@ public static class EmbeddingServices
             .AddSingleton<WorkNotices>()
             .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
             .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
-            .AddSingleton(s => new Migrator(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()));
+            .AddSingleton(s => new Migrator(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<RowAudit>(),
+                s.GetService<ITextWindow>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
         services
@@ -132,6 +134,7 @@ public static class EmbeddingServices
             .AddSingleton<FailureStore>()
             .AddSingleton(s => new FailedItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new WaitingItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
+            .AddSingleton<RowAudit>()
             .AddSingleton<BatchWriter>()
             .AddSingleton<TextEmbedder>()
             .AddSingleton(s => new PaidOnce(
@@ -174,19 +177,21 @@ public static class EmbeddingServices
                 s.GetRequiredService<ProviderGate>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new StatusReport(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(),
-                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>()))
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<CorpusFindings>()))
             .AddSingleton(s => new DeclaredCorpora(
                 s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
-                s.GetRequiredService<NpgsqlDataSource>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusFindings>()))
             .AddSingleton(s => new RunHistory(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
+            .AddSingleton<CorpusFindings>()
+            .AddSingleton(s => new Audit(s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RowAudit>()))
             .AddSingleton(s => new Health(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<ProviderCheck>(),
-                s.GetRequiredService<RedisCheck>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusFindings>(),
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>()))
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
-                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<CorpusFindings>(), s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<Redaction>()));
 
     private static IServiceCollection AddHttp(this IServiceCollection services) =>

@@ -46,9 +46,8 @@ public sealed class ClipsTests() : SampleProgramTest("clips")
         (await Program.Run("backfill", "clips")).Exits(0);
 
         (await Program.Run("migrate", "clips", "--down")).Exits(2).Says("with 5 vectors").Says("--yes");
-        (await Program.Run("migrate", "clips", "--yes")).Exits(2).Says("--yes goes with --down");
         Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding IS NOT NULL"));
-        (await Program.Run("migrate", "clips", "--down", "--yes")).Exits(0);
+        Assert.Contains("the tables that all corpora share", (await Program.Run("migrate", "clips", "--down", "--yes")).Exits(0).Out, StringComparison.Ordinal);
 
         Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM clips"));
         (await Program.Run("status")).Exits(2).Says("run 'embeddings migrate CORPUS' first, with one of workspace, sessions, summaries, clips, documents.");

@@ -63,7 +63,8 @@ internal static class CorpusCommand
             return output.Fail($"{file} is there already: name another file.", ExitCode.Usage);
         }
 
-        await using var session = await Session.Open(output, cancellation);
+        // The file that is to be written need not be there yet.
+        await using var session = await Session.Open(output, cancellation, settings => settings with { CorporaFile = null });
         var proposal = await session.Get<TableSurvey>().Propose(table, cancellation);
         foreach (var line in proposal.Unsure)
         {

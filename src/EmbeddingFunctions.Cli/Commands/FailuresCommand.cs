@@ -21,7 +21,8 @@ internal static class FailuresCommand
         Decide("ignore", "Leave failed items alone until their text changes.", async (items, corpus, choice, cancellation) =>
         {
             var done = await items.Ignore(corpus, choice, cancellation);
-            return (done, $"Ignored until their text changes: {done.Ignored:N0}.{(done.Edited > 0 ? $" Edited since they failed, and pending again: {done.Edited:N0}." : "")}");
+            return (done, $"Ignored until their text changes: {done.Ignored:N0}.{(done.Edited > 0 ? $" Edited since they failed, and pending again: {done.Edited:N0}." : "")}"
+                + (done.Refused > 0 ? $" Still failed, because the database refuses to have their rows written: {done.Refused:N0}." : ""));
         }),
     };
 

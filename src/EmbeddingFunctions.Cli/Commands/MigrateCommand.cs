@@ -10,17 +10,18 @@ internal static class MigrateCommand
         var corpus = Arguments.Corpus();
         var sampleTables = new Option<bool>("--with-sample-tables") { Description = "Create the base tables of a shipped corpus where they are missing." };
         var down = new Option<bool>("--down") { Description = "Take away what migrate made for the corpus, all its vectors included; your tables and the extension stay." };
-        var yes = new Option<bool>("--yes") { Description = "With --down: do it; without, only say what would go." };
+        var takeOver = new Option<bool>("--take-over") { Description = "Use columns and other objects of the needed names that are there already, and overwrite them; --down leaves them." };
+        var yes = new Option<bool>("--yes") { Description = "Drop what searches may use: with --down all that was made for the corpus, else what it declares no more." };
         var json = Arguments.Json();
         var command = new CommandWithExamples("migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
             "embeddings migrate workspace",
             "embeddings migrate workspace --with-sample-tables",
-            "embeddings migrate clips --down --yes") { corpus, sampleTables, down, yes, json };
+            "embeddings migrate clips --down --yes") { corpus, sampleTables, takeOver, down, yes, json };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(down) ? result.GetValue(sampleTables) : result.GetValue(yes))
+            if (result.GetValue(down) && (result.GetValue(sampleTables) || result.GetValue(takeOver)))
             {
-                result.AddError("--yes goes with --down, --with-sample-tables does not.");
+                result.AddError("--with-sample-tables and --take-over do not go with --down.");
             }
         });
         command.SetAction((parsed, cancellation) =>
@@ -28,18 +29,21 @@ internal static class MigrateCommand
             var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
             return Failures.Guard(output, () => parsed.GetValue(down)
                 ? Remove(output, name, parsed.GetValue(yes), cancellation)
-                : Run(output, name, parsed.GetValue(sampleTables), cancellation), cancellation);
+                : Run(output, name, new(parsed.GetValue(sampleTables), parsed.GetValue(takeOver), parsed.GetValue(yes)), cancellation), cancellation);
         });
         return command;
     }
 
     public static Task Migrate(Session session, Output output, string corpus, bool withSampleTables, CancellationToken cancellation) =>
-        session.Get<Migrator>().Migrate(session.Corpora.Get(corpus), withSampleTables, line => output.Note($"{line} …"), cancellation);
+        Migrate(session, output, corpus, new MigrationOptions(withSampleTables), cancellation);
 
-    private static async Task<int> Run(Output output, string corpus, bool withSampleTables, CancellationToken cancellation)
+    private static Task Migrate(Session session, Output output, string corpus, MigrationOptions options, CancellationToken cancellation) =>
+        session.Get<Migrator>().Migrate(session.Corpora.Get(corpus), options, line => output.Note($"{line} …"), cancellation);
+
+    private static async Task<int> Run(Output output, string corpus, MigrationOptions options, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
-        await Migrate(session, output, corpus, withSampleTables, cancellation);
+        await Migrate(session, output, corpus, options, cancellation);
         output.Result(new { Corpus = corpus, Migrated = true }, text => text.WriteLine($"The database is ready for the corpus '{corpus}'."));
         return ExitCode.Done;
     }
@@ -48,6 +52,7 @@ internal static class MigrateCommand
     {
         await using var session = await Session.Open(output, cancellation);
         var removal = session.Get<CorpusRemoval>();
+        var kept = await removal.Stays(corpus, cancellation);
         var plan = await removal.Plan(corpus, cancellation);
         if (plan.Count > 0 && !isSure)
         {
@@ -59,8 +64,12 @@ internal static class MigrateCommand
             await removal.Remove(corpus, line => output.Note($"{line} …"), cancellation);
         }
 
-        output.Result(new { Corpus = corpus, Migrated = false, Removed = plan }, text => text.WriteLine(
-            plan.Count == 0 ? $"The database was not migrated for the corpus '{corpus}': nothing to do." : $"Nothing is left of the corpus '{corpus}' but your tables."));
+        IReadOnlyList<string> stays = plan.Count == 0 ? [] : kept;
+        output.Result(new { Corpus = corpus, Migrated = false, Removed = plan, Stays = stays }, text => text.WriteLine(
+            plan.Count == 0 ? $"The database was not migrated for the corpus '{corpus}': nothing to do."
+            : $"All that was made for the corpus '{corpus}' is gone. What stays:{Lines([.. stays, "your tables"])}\n'embeddings uninstall' takes away what corpora share."));
         return ExitCode.Done;
     }
+
+    private static string Lines(IEnumerable<string> lines) => string.Concat(lines.Select(line => $"\n  - {line}"));
 }

@@ -48,6 +48,11 @@ internal static class StatusCommand
     public static void Print(CorpusStatus status, TextWriter text)
     {
         text.WriteLine($"{status.Corpus}: {status.Model}, {status.Dimensions} dimensions");
+        foreach (var finding in status.Findings)
+        {
+            text.WriteLine($"FAIL {finding}");
+        }
+
         text.WriteLine();
         PrintCoverage(status, text);
         if (status.Kinds.Sum(kind => kind.LeftToBackfill) is > 0 and var left)

@@ -21,6 +21,7 @@ internal sealed class BatchEmbedder(
         var (claim, noLane) = await Claim(corpus, batch, cancellation);
         if (claim.Items.Count == 0)
         {
+            await claims.RefuseUnwritable(corpus, batch, cancellation);
             return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation), NoLane: noLane);
         }
 

@@ -25,7 +25,7 @@ internal static class ChunkWrite
             unchunked AS (
                 DELETE FROM {chunks} k
                 USING  written w JOIN input i USING (item_id)
-                WHERE  k.document_id = w.item_id::{table.IdType} AND w.outcome <> '{nameof(Outcome.Unchanged)}' AND k.chunk_index >= i.chunks
+                WHERE  k.document_id {Sql.Is} w.item_id::{table.IdType} AND w.outcome <> '{nameof(Outcome.Unchanged)}' AND k.chunk_index >= i.chunks
             ),
             """;
     }
@@ -43,12 +43,15 @@ internal static class ChunkWrite
             SELECT i.item_id
             FROM   unnest($1::text[], $2::bytea[]) AS i (item_id, version)
             JOIN   embedding_claims c ON c.token = $3 AND c.item_id = i.item_id
-            JOIN   {table.Table} t ON {table.Id} = i.item_id::{table.IdType} AND {table.Partition} = $4::{table.PartitionType} AND {table.Version} = i.version
+            JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
+                   AND {table.Partition} {table.IsPartition} $4::{table.PartitionType} AND {table.Version} = i.version
             WHERE  {VectorStore.LockTimeout}
             FOR    NO KEY UPDATE OF t{(skipLocked ? " SKIP LOCKED" : "")}
         ),
         unsettled AS (
-            UPDATE {table.Table} t SET content_hash = NULL FROM held h WHERE {table.Id} = h.item_id::{table.IdType} AND t.content_hash IS NOT NULL
+            UPDATE {table.Table} t SET {table.HashName} = NULL
+            FROM   held h
+            WHERE  {table.Id} {Sql.Is} h.item_id::{table.IdType} AND {table.Hash} IS NOT NULL
         )
         {Insert(table, first: 7, vector, "held")}
         """;
@@ -57,7 +60,7 @@ internal static class ChunkWrite
     /// <param name="table">The items' table.</param>
     /// <param name="gone">What in the statement has their <c>item_id</c>.</param>
     public static string Forget(BoundTable table, string gone) => table.ChunkTable is not { } chunks ? "" :
-        $"unchunked AS (DELETE FROM {chunks} k USING {gone} g WHERE k.document_id = g.item_id::{table.IdType}),";
+        $"unchunked AS (DELETE FROM {chunks} k USING {gone} g WHERE k.document_id {Sql.Is} g.item_id::{table.IdType}),";
 
     /// <summary>The chunks of items, as <see cref="Values"/> takes them.</summary>
     public static IReadOnlyList<PlacedChunk> Of(IEnumerable<ItemOutcome> outcomes) =>
@@ -83,8 +86,9 @@ internal static class ChunkWrite
         ON CONFLICT (document_id, chunk_index) DO UPDATE
         SET    content = EXCLUDED.content, start_char = EXCLUDED.start_char, end_char = EXCLUDED.end_char,
                token_count = EXCLUDED.token_count, embedding = EXCLUDED.embedding
-        WHERE  (k.content, k.start_char, k.end_char, k.token_count, k.embedding)
-               IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.start_char, EXCLUDED.end_char, EXCLUDED.token_count, EXCLUDED.embedding)
+        WHERE  (k.content, k.start_char, k.end_char, k.token_count)
+               IS DISTINCT FROM (EXCLUDED.content, EXCLUDED.start_char, EXCLUDED.end_char, EXCLUDED.token_count)
+        OR     k.embedding {table.IsOtherVector} EXCLUDED.embedding
         """;
 }
 

@@ -40,13 +40,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
     // Claims of one partition are taken one after the other, so that each sees how many batches there are, and none waits
     // for another's rows; and those of a whole corpus while there are items that may be to blame for their workers' end, of which one is in
-    // flight at a time. Who does not get the turn does not wait for it on a connection. It is let go with the claim.
+    // flight at a time. A batch that does not get the turn does not wait for it on a connection. The turn is let go with the claim.
     private const string TakeTurn =
         """
-        SELECT set_config('embedding.has_turn', (
-            pg_try_advisory_xact_lock(hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))
+        SELECT pg_catalog.set_config('embedding.has_turn', (
+            pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))
             AND CASE WHEN EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $3 - 1)
-                     THEN pg_try_advisory_xact_lock(hashtextextended('embedding suspects of ' || $1, 0)) ELSE true END)::text, true)
+                     THEN pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding suspects of ' || $1, 0)) ELSE true END)::text, true)
         """;
 
     private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
@@ -107,6 +107,60 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
     public Task Renew(Claim claim, CancellationToken cancellation) => Execute(RenewClaims, cancellation, claim.Token, LeaseTime);
 
+    /// <summary>
+    /// Has items fail that a policy lets this role see and not change: no statement can lock them, and no run would ever be done with them. To be
+    /// asked when a claim found none of the items that were planned.
+    /// </summary>
+    public async Task RefuseUnwritable(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    {
+        var table = corpus.TableOf(batch.Kind);
+        await using var command = database.CreateCommand(Unwritable(table, batch.Scope, table.Selected(batch.Selection, "$7")));
+        foreach (var value in new object[] { corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, batch.BatchId, batch.RunId, Selection.Values(batch.Selection) })
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        if (batch.ForceBefore is { } before)
+        {
+            command.Parameters.Add(new() { Value = before });
+        }
+
+        try
+        {
+            await command.ExecuteNonQueryAsync(cancellation);
+        }
+        catch (PostgresException e) when (WriteFaults.IsLocked(e))
+        {
+            // Another has one of them: it is asked again with the next batch.
+        }
+    }
+
+    // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy.
+    private static string Unwritable(BoundTable table, PendingScope scope, string selected) =>
+        $"""
+        WITH seen AS MATERIALIZED (
+            SELECT {table.Id} AS id FROM {table.Table} t
+            WHERE  pg_catalog.row_security_active({Sql.Literal(table.Table)}::pg_catalog.regclass)
+            AND    {table.Partition} {table.IsPartition} $3::{table.PartitionType} AND {table.Due(scope, "$8")}{selected} AND {NotHeld(table)}
+            ORDER  BY {table.Order(scope)} LIMIT $4
+        ),
+        writable AS MATERIALIZED (
+            SELECT {table.Id} AS id FROM {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT id FROM seen) FOR NO KEY UPDATE OF t NOWAIT
+        ),
+        failed AS (
+            INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at)
+            SELECT $1, $2, id::text, $3, {MaxAttempts}, 'a policy of row security lets this role see the row and not change it', now(), now() + interval '1 hour'
+            FROM   seen WHERE NOT EXISTS (SELECT FROM writable w WHERE w.id {Sql.Is} seen.id)
+            ON CONFLICT (corpus, kind, item_id) DO UPDATE
+            SET    attempts = EXCLUDED.attempts, reason = EXCLUDED.reason, failed_at = EXCLUDED.failed_at, retry_at = EXCLUDED.retry_at
+            WHERE  c.leased_until IS NULL AND (c.retry_at IS NULL OR c.retry_at <= now())
+            RETURNING item_id
+        )
+        INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed)
+        SELECT $5, $6, $2, $3, count(*), count(*) FROM failed HAVING count(*) > 0
+        ON CONFLICT (id) DO NOTHING
+        """;
+
     /// <summary>Gives up what the batch still holds, without charge.</summary>
     public Task Release(Claim claim, CancellationToken cancellation) => Execute(ReleaseClaims, cancellation, claim.Token);
 
@@ -127,15 +181,15 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope, string selected)
     {
         var forced = scope == PendingScope.Forced;
-        var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} IN ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         return
             $"""
             WITH found AS (
-                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, t.content_hash, {table.Vector} IS NOT NULL AS has_vector,
+                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, {table.Hash} AS content_hash, {table.Vector} IS NOT NULL AS has_vector,
                        {string.Join(", ", table.TextColumns.Select((column, i) => $"{column} AS text_{i}"))},
                        {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
-                WHERE  {table.Partition} = $3::{table.PartitionType} {active}
+                WHERE  {table.Partition} {table.IsPartition} $3::{table.PartitionType} {active}
                 AND    {table.Due(scope, "$12")}{(forced ? "" : table.NotSettledBy("$10"))}{selected}
                 AND    {NotHeld(table)}
                 AND    current_setting('embedding.has_turn') = 'true'

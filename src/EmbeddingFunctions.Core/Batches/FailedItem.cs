@@ -13,4 +13,5 @@ public sealed record FailedItem(
 public sealed record FailureChoice(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
 
 /// <param name="Edited">Items that were edited since they failed, and are pending again.</param>
-public sealed record IgnoredItems(int Ignored, int Edited);
+/// <param name="Refused">Items whose rows the database does not let be written, as a trigger of theirs may; they stay failed.</param>
+public sealed record IgnoredItems(int Ignored, int Edited, int Refused = 0);

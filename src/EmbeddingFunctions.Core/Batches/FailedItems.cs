@@ -60,7 +60,7 @@ public sealed class FailedItems
         var ignored = await OfIgnored(corpus, choice, "SELECT {1} FROM {0} t WHERE {2}", cancellation);
         var failed = choice with { Items = choice.Items.Except(ignored).ToList() };
         await DemandKnown(name, failed, cancellation);
-        var retried = (await OfIgnored(corpus, choice, "UPDATE {0} t SET embedding_rule = NULL, content_hash = NULL WHERE {2} RETURNING {1}", cancellation)).Count;
+        var retried = (await OfIgnored(corpus, choice, "UPDATE {0} t SET {3} = NULL, {4} = NULL WHERE {2} RETURNING {1}", cancellation)).Count;
         if (failed.Items.Count == 0 && choice.Items.Count > 0)
         {
             return retried;
@@ -82,29 +82,54 @@ public sealed class FailedItems
     {
         var corpus = await _corpora.Get(name, cancellation);
         await DemandKnown(name, choice, cancellation);
-        var (ignored, edited) = (0, 0);
+        var (ignored, edited, refused) = (0, 0, 0);
         foreach (var table in corpus.Tables)
         {
             var found = await Texts(name, table, choice, cancellation);
             var same = found.Where(item => item.Fingerprint == item.Failed).ToList();
-            var written = same.Count == 0 ? 0 : await Ignore(corpus, table, same, cancellation);
-            (ignored, edited) = (ignored + written, edited + found.Count - written);
+            var (written, denied) = await EachByItself(same, some => Ignore(corpus, table, some, cancellation));
+            (ignored, edited, refused) = (ignored + written, edited + found.Count - written - denied, refused + denied);
         }
 
-        return new IgnoredItems(ignored, edited);
+        return new IgnoredItems(ignored, edited, refused);
+    }
+
+    // A row that a trigger or a constraint of its owner's keeps from being written keeps no other: halves find it.
+    private static async Task<(int Written, int Refused)> EachByItself<T>(IReadOnlyList<T> items, Func<IReadOnlyList<T>, Task<int>> write)
+    {
+        if (items.Count == 0)
+        {
+            return (0, 0);
+        }
+
+        try
+        {
+            return (await write(items), 0);
+        }
+        catch (PostgresException e) when (WriteFaults.IsOfARow(e) && items.Count == 1)
+        {
+            return (0, 1);
+        }
+        catch (PostgresException e) when (WriteFaults.IsOfARow(e))
+        {
+            var half = items.Count / 2;
+            var first = await EachByItself(items.Take(half).ToList(), write);
+            var second = await EachByItself(items.Skip(half).ToList(), write);
+            return (first.Written + second.Written, first.Refused + second.Refused);
+        }
     }
 
     /// <param name="corpus">The corpus.</param>
     /// <param name="choice">Only items that it names.</param>
-    /// <param name="statement">0 is the table, 1 the item's id, 2 the condition.</param>
+    /// <param name="statement">0 is the table, 1 the item's id, 2 the condition, 3 and 4 the columns of rule and fingerprint.</param>
     /// <param name="cancellation">Ends it.</param>
     private async Task<List<(string Kind, string Id)>> OfIgnored(BoundCorpus corpus, FailureChoice choice, string statement, CancellationToken cancellation)
     {
         var ignored = new List<(string, string)>();
         foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
         {
-            var condition = $"{table.Id}::text = ANY ($1) AND t.content_hash LIKE '{BoundTable.IgnoredMarks}'";
-            await using var command = _database.CreateCommand(string.Format(CultureInfo.InvariantCulture, statement, table.Table, $"{table.Id}::text", condition));
+            var condition = $"{table.Id}::text = ANY ($1) AND {table.Hash} LIKE '{BoundTable.IgnoredMarks}'";
+            await using var command = _database.CreateCommand(string.Format(CultureInfo.InvariantCulture, statement, table.Table, $"{table.Id}::text", condition, table.RuleName, table.HashName));
             command.Parameters.Add(new() { Value = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray() });
             ignored.AddRange(await Read(command, reader => (table.Kind, reader.GetString(0)), cancellation));
         }
@@ -121,8 +146,8 @@ public sealed class FailedItems
             FOR    UPDATE
         ),
         revived AS (
-            UPDATE {table.Table} t SET embedding_rule = NULL FROM chosen c
-            WHERE  {table.Id} = c.item_id::{table.IdType} AND t.content_hash = '{BoundTable.DeadMark}'
+            UPDATE {table.Table} t SET {table.RuleName} = NULL FROM chosen c
+            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.Hash} = '{BoundTable.DeadMark}'
         ),
         forgotten AS (
             DELETE FROM embedding_claims c USING chosen
@@ -139,7 +164,7 @@ public sealed class FailedItems
             $"""
             SELECT c.item_id, {table.Version}, c.content_hash, {string.Join(", ", table.TextColumns)}
             FROM   embedding_claims c
-            JOIN   {table.Table} t ON {table.Id} = c.item_id::{table.IdType}
+            JOIN   {table.Table} t ON {table.Id} {Sql.Is} c.item_id::{table.IdType}
             WHERE  {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}
             """, corpus, choice);
         return await Read(command, reader =>
@@ -150,7 +175,7 @@ public sealed class FailedItems
         }, cancellation);
     }
 
-    private async Task<int> Ignore(BoundCorpus corpus, BoundTable table, List<FailedText> items, CancellationToken cancellation)
+    private async Task<int> Ignore(BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation)
     {
         await using var command = _database.CreateCommand(
             $"""
@@ -166,9 +191,9 @@ public sealed class FailedItems
             {ChunkWrite.Forget(table, "forgotten")}
             ignored AS (
                 UPDATE {table.Table} t
-                SET    {table.VectorName} = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL, embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = i.mark
+                SET    {table.Unembedded}, {table.HashName} = i.mark
                 FROM   input i JOIN forgotten USING (item_id)
-                WHERE  {table.Id} = i.item_id::{table.IdType} AND {table.Version} = i.version
+                WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Version} = i.version
                 RETURNING 1
             )
             SELECT count(*) FROM ignored

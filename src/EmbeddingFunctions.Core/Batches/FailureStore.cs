@@ -73,7 +73,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead
             FROM   input i
             JOIN   embedding_claims c ON c.token = $8 AND c.item_id = i.item_id
-            JOIN   {table.Table} t ON {table.Id} = i.item_id::{table.IdType} AND {table.Partition} = $9::{table.PartitionType} AND {table.Version} = i.version
+            JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Partition} {table.IsPartition} $9::{table.PartitionType} AND {table.Version} = i.version
             CROSS  JOIN LATERAL (SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, $6) END AS attempts) a
         ),
         marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),
@@ -109,10 +109,9 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         $"""
 
             UPDATE {table.Table} t
-            SET    {table.VectorName} = NULL, embedding_generated_at = clock_timestamp(), embedding_model = NULL, embedding_truncated = NULL,
-                   embedding_rule = {Sql.Literal(table.Rule.Id)}, content_hash = '{BoundTable.DeadMark}'
+            SET    {table.Unembedded}, {table.HashName} = '{BoundTable.DeadMark}'
             FROM   judged j
-            WHERE  j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version
+            WHERE  j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
             RETURNING j.item_id
 
         """;
@@ -122,9 +121,9 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         $"""
         made_pending AS (
             UPDATE {table.Table} t
-            SET    embedding_rule = NULL, content_hash = NULL
+            SET    {table.RuleName} = NULL, {table.HashName} = NULL
             FROM   judged j
-            WHERE  NOT j.is_dead AND {table.Id} = j.item_id::{table.IdType} AND {table.Version} = j.version
+            WHERE  NOT j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
         ),
         """;
 

@@ -118,7 +118,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     {
         var dimensions = corpus.Corpus.Dimensions;
         string Vector(string slot) => VectorStore.Vector(slot, table, dimensions);
-        var active = corpus.ActivePartitions is null ? "" : $"AND $9::{table.PartitionType} IN ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null ? "" : $"AND $9::{table.PartitionType} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         return
             $"""
             WITH input AS (
@@ -136,15 +136,15 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 UPDATE {table.Table} t
                 SET    {table.VectorName} = CASE i.outcome WHEN '{nameof(Outcome.Embedded)}' THEN {Vector("i.slot")}
                                                   WHEN '{nameof(Outcome.Unchanged)}' THEN {table.Vector} END,
-                       embedding_generated_at = clock_timestamp(),
-                       embedding_model = {Sql.Literal(table.Rule.Model)},
-                       embedding_rule = {Sql.Literal(table.Rule.Id)},
-                       embedding_truncated = NULLIF(i.left_out, 0),
-                       content_hash = i.hash
+                       {Sql.Identifier(table.Own.GeneratedAt)} = clock_timestamp(),
+                       {Sql.Identifier(table.Own.Model)} = {Sql.Literal(table.Rule.Model)},
+                       {table.RuleName} = {Sql.Literal(table.Rule.Id)},
+                       {Sql.Identifier(table.Own.Truncated)} = NULLIF(i.left_out, 0),
+                       {table.HashName} = i.hash
                 FROM   input i
                 JOIN   held h USING (item_id)
-                WHERE  {table.Id} = i.item_id::{table.IdType}
-                AND    {table.Partition} = $9::{table.PartitionType} {active}
+                WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType}
+                AND    {table.Partition} {table.IsPartition} $9::{table.PartitionType} {active}
                 AND    {table.Version} = i.version
                 RETURNING i.item_id, i.outcome, i.hash, {table.Vector} AS embedding
             ),
@@ -167,12 +167,12 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     private static string Free(BoundTable table) =>
         $"""
         lockable AS (
-            SELECT i.item_id FROM {table.Table} t JOIN input i ON {table.Id} = i.item_id::{table.IdType}
+            SELECT i.item_id FROM {table.Table} t JOIN input i ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
             FOR    NO KEY UPDATE OF t SKIP LOCKED
         ),
         free AS (
             SELECT * FROM input i
-            WHERE  item_id IN (SELECT item_id FROM lockable) OR NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = i.item_id::{table.IdType})
+            WHERE  item_id IN (SELECT item_id FROM lockable) OR NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} i.item_id::{table.IdType})
         ),
         """;
 

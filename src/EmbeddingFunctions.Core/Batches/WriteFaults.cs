@@ -8,7 +8,7 @@ internal static class WriteFaults
 {
     /// <summary>The row's: a constraint, a value out of range or too large, what a trigger raises unless it speaks of the server.</summary>
     public static bool IsOfARow(PostgresException e) =>
-        !IsPassing(e) && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)));
+        !IsPassing(e) && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)) || IsOfAPolicy(e));
 
     /// <summary>Somebody else works on a row and does not come to an end.</summary>
     public static bool IsLocked(PostgresException e) => e.SqlState == PostgresErrorCodes.LockNotAvailable;
@@ -25,6 +25,9 @@ internal static class WriteFaults
 
     // Where in the server an error arose tells a trigger's RAISE of 42501 from a privilege that is missing for all rows.
     private static bool IsRaised(PostgresException e) => e.Routine == "exec_stmt_raise";
+
+    // A row that a policy does not let be written as it would be.
+    private static bool IsOfAPolicy(PostgresException e) => e is { SqlState: PostgresErrorCodes.InsufficientPrivilege, Routine: "ExecWithCheckOptions" };
 
     // Connections, transactions that may only read, resources, operators, the system, Postgres itself.
     private static bool IsOfTheServer(PostgresException e) => e.SqlState[..2] is "08" or "25" or "28" or "3D" or "53" or "57" or "58" or "XX";

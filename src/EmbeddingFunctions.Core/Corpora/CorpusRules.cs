@@ -35,7 +35,7 @@ internal static partial class CorpusRules
             .Select(group => new DeclarationFault($"{PathOf(group.Last().Corpus)}.{property}", message(group.Key)));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
-        CheckNumbers(corpus).Concat(CheckScheduled(corpus)).Concat(CheckView(corpus)).Concat(TableRules.Check(corpus));
+        CheckNumbers(corpus).Concat(CheckPartitions(corpus)).Concat(CheckScheduled(corpus)).Concat(CheckView(corpus)).Concat(TableRules.Check(corpus));
 
     private static IEnumerable<DeclarationFault> CheckNumbers(Corpus corpus)
     {
@@ -69,6 +69,10 @@ internal static partial class CorpusRules
             yield return new("index", $"index has m {corpus.Index.M} and efConstruction {corpus.Index.EfConstruction}; m takes 2 to 100, efConstruction 4 to 1000 and at least twice m");
         }
     }
+
+    private static IEnumerable<DeclarationFault> CheckPartitions(Corpus corpus) => corpus.Partitions is not { } partitions ? []
+        : TableRules.CheckFilters(partitions.Filter).Concat(TableRules.CheckFilters(partitions.Owner?.Filter ?? []).Select(fault => fault.Within("owner")))
+            .Select(fault => fault.Within("partitions", "partitions"));
 
     private static IEnumerable<DeclarationFault> CheckScheduled(Corpus corpus)
     {

@@ -23,6 +23,9 @@ public sealed record CorpusTable
     /// <summary>The column that holds the row's vector; a migration makes it where it is missing.</summary>
     public string Vector { get; init; } = StandardVector;
 
+    /// <summary>What the other columns are called that a migration adds.</summary>
+    public OwnColumns Columns { get; init; } = new();
+
     /// <summary>When the row last changed: newest go first, and a later change than the vector's makes the item pending.</summary>
     public string? ChangedAt { get; init; }
 
@@ -51,11 +54,14 @@ public sealed record CorpusTable
     public string? TextSearch { get; init; }
 }
 
-/// <summary>Keeps rows whose column has the value; a null keeps those without one.</summary>
+/// <summary>Keeps rows whose column has the value, or those with or without one.</summary>
 public sealed record ColumnFilter
 {
     public required string Column { get; init; }
 
     /// <summary>The value as Postgres would read it from text.</summary>
     public string? EqualTo { get; init; }
+
+    /// <summary>True keeps rows without a value, false those with one.</summary>
+    public bool? IsNull { get; init; }
 }

@@ -9,12 +9,6 @@ internal static class TableRules
     // OpenAI's longest input.
     private const int MaxChunk = 8_191;
 
-    /// <summary>What each table is given besides its vector.</summary>
-    internal static readonly string[] OwnColumns = ["embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash"];
-
-    /// <summary>Where the text of an item is kept that was asked for through the queue.</summary>
-    internal const string ContentColumn = "embedding_content";
-
     public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
         (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
             .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
@@ -59,10 +53,22 @@ internal static class TableRules
     }
 
     private static bool Exclude(CorpusTable one, CorpusTable other) =>
-        one.Filter.Any(filter => other.Filter.Any(their => their.Column == filter.Column && their.EqualTo != filter.EqualTo));
+        one.Filter.Any(filter => other.Filter.Any(their => their.Column == filter.Column && (their.EqualTo, their.IsNull) != (filter.EqualTo, filter.IsNull)));
+
+    /// <summary>A filter says what it keeps: it was read as the opposite by everyone where it did not.</summary>
+    internal static IEnumerable<DeclarationFault> CheckFilters(IReadOnlyList<ColumnFilter> filters) =>
+        filters.Select((filter, i) => (filter, i)).Where(one => (one.filter.EqualTo is null) == (one.filter.IsNull is null)).Select(one =>
+            new DeclarationFault($"filter[{one.i}]", one.filter.EqualTo is null
+                ? $"the filter on '{one.filter.Column}' does not say what it keeps: write {{ \"column\": \"{one.filter.Column}\", \"isNull\": true }} for the rows without a value, false for those with one"
+                : $"the filter on '{one.filter.Column}' has both equalTo and isNull; it takes one of them"));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {
+        foreach (var fault in CheckFilters(table.Filter))
+        {
+            yield return fault;
+        }
+
         if (!CorpusRules.IsName(table.Kind))
         {
             yield return new("kind", "its kind is not 1 to 40 of a-z, 0-9, _ and -, beginning with a letter");
@@ -83,7 +89,18 @@ internal static class TableRules
             yield return new("text", $"the text '{table.Text}' {problem}");
         }
 
-        if (!CorpusRules.IsTableName(table.Vector) || OwnColumns.Append(ContentColumn).Contains(table.Vector))
+        var own = table.Columns.Of(QueuedText.Content).ToList();
+        foreach (var (property, column, _) in own.Where(column => !CorpusRules.IsTableName(column.Column) || column.Column.IndexOfAny(['{', '}']) >= 0))
+        {
+            yield return new($"columns.{property}", $"columns.{property} is '{column}'; it takes a column's name of 1 to 63 bytes, without braces");
+        }
+
+        foreach (var message in CorpusRules.Repeated(own.Select(column => column.Column), column => $"two of its columns are called '{column}'"))
+        {
+            yield return new("columns", message);
+        }
+
+        if (!CorpusRules.IsTableName(table.Vector) || own.Any(column => column.Column == table.Vector))
         {
             yield return new("vector", $"vector is '{table.Vector}'; it takes the name of a column of its own, of 1 to 63 bytes");
         }

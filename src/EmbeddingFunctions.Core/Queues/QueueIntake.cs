@@ -41,7 +41,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         {
             await using var command = database.CreateCommand(
                 $"""
-                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} = {QueueShape.Key(table)}
+                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueShape.Key(table)}
                 WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
                 """);
             left += (long)(await command.ExecuteScalarAsync(cancellation))!;
@@ -79,7 +79,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             $"""
             SELECT q.key::text
             FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)}) q
-            LEFT   JOIN {table.Table} t ON {table.Id} = q.key
+            LEFT   JOIN {table.Table} t ON {table.Id} {Sql.Is} q.key
             WHERE  q.key IS NOT NULL
             AND    CASE q.status
                    WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
@@ -112,7 +112,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             FOR    NO KEY UPDATE SKIP LOCKED
         ),
         items AS MATERIALIZED (
-            SELECT {table.Id} AS key, {Owner(table, "t")} AS owner FROM {table.Table} t WHERE {table.Id} IN (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
+            SELECT {table.Id} AS key, {Owner(table, "t")} AS owner FROM {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
         ),
         claims AS MATERIALIZED (
             SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
@@ -120,16 +120,16 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             FOR    UPDATE SKIP LOCKED
         ),
         taken AS (
-            SELECT a.record_id, a.key, a.content FROM asked a JOIN items USING (key)
+            SELECT a.record_id, a.key, a.content FROM asked a JOIN items ON items.key {Sql.Is} a.key
             LEFT   JOIN claims c ON c.item_id = a.key::text
-            WHERE  c.is_held IS NOT TRUE AND (a.owner IS NULL OR a.owner = items.owner)
+            WHERE  c.is_held IS NOT TRUE AND a.owner IS NOT DISTINCT FROM items.owner
             AND    (c.item_id IS NOT NULL OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, "a.key", "o")}))
         ),
         opened AS (
             UPDATE {table.Table} t
-            SET    embedding_rule = NULL, content_hash = NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(TableRules.ContentColumn)} = taken.content" : "")}
+            SET    {table.RuleName} = NULL, {table.HashName} = NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(table.Own.Content)} = taken.content" : "")}
             FROM   taken
-            WHERE  {table.Id} = taken.key
+            WHERE  {table.Id} {Sql.Is} taken.key
         ),
         forgotten AS (
             DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, "taken.key")}
@@ -141,11 +141,11 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         refused AS (
             SELECT a.record_id, 'there is no such row: it was deleted, or never was' AS reason
             FROM   asked a
-            WHERE  NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = a.key)
+            WHERE  NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} a.key)
             UNION  ALL
-            SELECT a.record_id, 'it is asked for in another user''s name than the row''s'
-            FROM   asked a JOIN items USING (key)
-            WHERE  a.owner IS NOT NULL AND a.owner IS DISTINCT FROM items.owner
+            SELECT a.record_id, CASE WHEN a.owner IS NULL THEN 'it is asked for without the user_id that the row has' ELSE 'it is asked for in another user''s name than the row''s' END
+            FROM   asked a JOIN items ON items.key {Sql.Is} a.key
+            WHERE  a.owner IS DISTINCT FROM items.owner
         ),
         closed AS (
             UPDATE embedding_queue q

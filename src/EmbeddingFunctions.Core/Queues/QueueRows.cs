@@ -103,7 +103,7 @@ public sealed class QueueRows
             SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{QueueShape.OfOwner(table, ", t.user_id")}
             FROM   {table.Table} t
             CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
-            WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL AND ({table.Id} > $3::{table.IdType} OR $3 IS NULL)
+            WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL AND ({table.Id} OPERATOR(pg_catalog.>) $3::{table.IdType} OR $3 IS NULL)
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
             ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'

@@ -74,10 +74,10 @@ public sealed class DryRun
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         await using var command = _database.CreateCommand(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN t.content_hash END, {table.Vector} IS NOT NULL, {string.Join(", ", Texts(table))}
+            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END, {table.Vector} IS NOT NULL, {string.Join(", ", Texts(table))}
             FROM   {table.Table} t {QueueShape.Wish(table)}
             WHERE  ({table.Due(request.Scope(forceBefore), "$6")} AND {ClaimStore.NotHeld(table)} OR wish.content IS NOT NULL{table.Filter}) {active}{table.Selected(request.Selection, "$5")}
             AND    ($3::text IS NULL OR {table.Partition}::text = $3)

@@ -1,4 +1,6 @@
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
@@ -54,9 +56,18 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
             await Execute(DropClaimsOfGone(table), cancellation, corpus.Corpus.Name, table.Kind);
         }
 
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            await Execute(DropRequestsOfGone(table), cancellation, _kept);
+        }
+
         if (corpus.Corpus.SimilarityCache)
         {
-            await Execute("SELECT cleanup_expired_cache()", cancellation);
+            await Execute($"SELECT {corpus.Schemas.EngineTable("cleanup_expired_cache()")}", cancellation);
+            foreach (var table in corpus.Tables)
+            {
+                await Execute(DropCopiesOfGone(corpus, table), cancellation, table.Kind);
+            }
         }
     }
 
@@ -64,7 +75,26 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
         $"""
         DELETE FROM embedding_claims c
         WHERE  c.corpus = $1 AND c.kind = $2 AND (c.leased_until IS NULL OR c.leased_until < now())
-        AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = c.item_id::{table.IdType})
+        AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} c.item_id::{table.IdType})
+        """;
+
+    // Texts of rows that are gone; what was done, or refused, is kept as long as runs are.
+    private static string DropRequestsOfGone(BoundTable table) =>
+        $"""
+        DELETE FROM {table.Schemas.QueueTable(QueueTable.Name)} q
+        WHERE  {QueueShape.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
+        AND    (q.processed_at < now() - $1 OR q.processed_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueShape.Key(table)}))
+        """;
+
+    // Of items that are gone, moved to another partition, or whose partition may embed no more.
+    private static string DropCopiesOfGone(BoundCorpus corpus, BoundTable table) =>
+        $"""
+        DELETE FROM {corpus.Schemas.EngineTable(SimilarityCacheShape.Name)} s
+        WHERE  s.item_type = $1
+        AND    NOT EXISTS (
+            SELECT FROM {table.Table} t
+            WHERE  {table.Id}::text = s.item_id AND {table.Partition}::text = s.repository_id::text
+            {(corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})")})
         """;
 
     private async Task<int> Execute(string sql, CancellationToken cancellation, params object[] values)

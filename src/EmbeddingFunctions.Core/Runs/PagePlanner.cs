@@ -58,7 +58,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null ? await queue.Left(corpus, cancellation) : 0;
         foreach (var table in InScope(corpus, request))
         {
-            var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+            var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
             var sql =
                 $"""
                 SELECT count(*)
@@ -151,7 +151,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
                 FROM (
                     SELECT 1
                     FROM   {table.Table} t
-                    WHERE  {table.Partition} = a.key
+                    WHERE  {table.Partition} {table.IsPartition} a.key
                     AND    {table.Due(scope, "$10")}{(scope == PendingScope.Forced ? "" : table.NotSettledBy("$9"))}{selected}
                     AND    {ClaimStore.NotHeld(table)}
                     ORDER  BY {table.Order(scope)}
@@ -209,7 +209,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         }
 
         var kinds = InScope(corpus, request).Select(table =>
-            $"WHEN {Sql.Literal(table.Kind)} THEN EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} = item_id::{table.IdType}{table.Selected(request.Selection, "$6")})");
+            $"WHEN {Sql.Literal(table.Kind)} THEN EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} item_id::{table.IdType}{table.Selected(request.Selection, "$6")})");
         return $" AND CASE kind {string.Join(' ', kinds)} END";
     }
 

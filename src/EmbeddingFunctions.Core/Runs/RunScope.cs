@@ -83,7 +83,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
     // A misspelt value would look like work that is done.
     private async Task DemandRow(List<BoundTable> tables, string name, string value, CancellationToken cancellation)
     {
-        var rows = tables.Select(table => $"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name).Column} = $1::{table.Where(name).Type})");
+        var rows = tables.Select(table => $"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name).Column} {table.Where(name).Is} $1::{table.Where(name).Type})");
         await using var command = database.CreateCommand($"SELECT {string.Join(" OR ", rows)}");
         command.Parameters.Add(new() { Value = value });
         try

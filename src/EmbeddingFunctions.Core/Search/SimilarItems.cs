@@ -92,17 +92,19 @@ public sealed class SimilarItems
         FROM   ({string.Join(" UNION ALL ", bound.Tables.Select(table =>
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
-                    1 - ({table.Vector} <=> $1) AS similarity
+                    1 - ({table.Vector} {table.Distance} $1) AS similarity
              FROM   {table.Table} t
              WHERE  {Current(table)}
-             ORDER  BY {table.Vector} <=> $1 LIMIT $2)
+             ORDER  BY {table.Vector} {table.Distance} $1 LIMIT $2)
             """))}) near
         ORDER  BY (kind, id) = ($3, $4) DESC, similarity DESC
         LIMIT  $2
         """;
 
     // A vector made under another rule, or of a text that was edited since, can be compared with nothing.
-    private static string Current(BoundTable table) => $"{table.Vector} IS NOT NULL AND t.embedding_rule = {Sql.Literal(table.Rule.Id)}{table.Filter}";
+    private static string Current(BoundTable table) =>
+        $"{table.Vector} IS NOT NULL AND {table.RuleMark} = {Sql.Literal(table.Rule.Id)}"
+        + $" AND {table.Hash} IS NOT NULL{table.Filter}";
 
     /// <param name="Vector">As the column has it: a <see cref="Pgvector.Vector"/> or a <see cref="Pgvector.HalfVector"/>.</param>
     private sealed record FoundItem(string Kind, string Id, object Vector);

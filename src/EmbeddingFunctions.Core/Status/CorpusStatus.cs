@@ -14,6 +14,9 @@ public sealed record CorpusStatus(
 
     /// <summary>What was embedded of late, of those kinds of which anything was in the last 90 days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
+
+    /// <summary>What of that which was made for it is missing, and what this role may not do; the counts are of the rows that it sees.</summary>
+    public IReadOnlyList<string> Findings { get; init; } = [];
 }
 
 /// <param name="LastHour">Vectors written within the last hour, be they paid for or from the cache.</param>

@@ -14,9 +14,10 @@ public sealed class DeclaredCorpora
     private readonly Catalogue _catalogue;
     private readonly EmbeddingSettings _settings;
     private readonly NpgsqlDataSource _database;
+    private readonly CorpusFindings _findings;
 
-    internal DeclaredCorpora(CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings, NpgsqlDataSource database) =>
-        (_declared, _corpora, _catalogue, _settings, _database) = (declared, corpora, catalogue, settings, database);
+    internal DeclaredCorpora(CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings, NpgsqlDataSource database, CorpusFindings findings) =>
+        (_declared, _corpora, _catalogue, _settings, _database, _findings) = (declared, corpora, catalogue, settings, database, findings);
 
     public async Task<IReadOnlyList<DeclaredCorpus>> List(CancellationToken cancellation)
     {
@@ -46,12 +47,28 @@ public sealed class DeclaredCorpora
                 continue;
             }
 
-            found = found.Count > 0 ? found : await CorpusProbe.Faults(await _corpora.Bind(corpus, cancellation), _database, _catalogue, cancellation);
+            found = found.Count > 0 ? found : await Faults(await _corpora.Bind(corpus, cancellation), cancellation);
             faults.AddRange(found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
             fits.AddRange(found.Count == 0 ? [corpus.Name] : []);
         }
 
         return new CorporaCheck(file.Source, faults, fits, absent);
+    }
+
+    private async Task<IReadOnlyList<DeclarationFault>> Faults(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        if (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation) is { Count: > 0 } misfits)
+        {
+            return misfits;
+        }
+
+        var strangers = await new SearchedSchemas(_database).Strangers(corpus, cancellation);
+        var findings = await _findings.Of(corpus, cancellation);
+        return
+        [
+            .. await new OthersObjects(_database, new Inventory(_database)).Faults(corpus, takeOver: false, cancellation),
+            .. strangers.Concat(findings).Select(finding => new DeclarationFault("", finding)),
+        ];
     }
 }
 

@@ -2,6 +2,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
@@ -18,14 +19,15 @@ public sealed class Doctor
     private readonly Catalogue _catalogue;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
+    private readonly CorpusFindings _findings;
     private readonly EmbeddingSettings _settings;
     private readonly Redaction _redaction;
 
     internal Doctor(
         NpgsqlDataSource database, BoundCorpora corpora, Catalogue catalogue, ProviderCheck provider, RedisCheck redis,
-        EmbeddingSettings settings, Redaction redaction) =>
-        (_database, _corpora, _catalogue, _provider, _redis, _settings, _redaction) =
-        (database, corpora, catalogue, provider, redis, settings, redaction);
+        CorpusFindings findings, EmbeddingSettings settings, Redaction redaction) =>
+        (_database, _corpora, _catalogue, _provider, _redis, _findings, _settings, _redaction) =
+        (database, corpora, catalogue, provider, redis, findings, settings, redaction);
 
     /// <summary>
     /// Checks the database first: without it the corpora are not looked at. Of several declared corpora those that the database was migrated for;
@@ -99,9 +101,16 @@ public sealed class Doctor
     {
         // Looked up anew: the tables may have changed since this process bound them.
         var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        var bound = CorpusBinder.Bind(corpus, tables, _settings);
+        var bound = CorpusBinder.Bind(corpus, tables, await _catalogue.Schemas(cancellation), _settings);
+        await new SearchedSchemas(_database).Demand(bound, cancellation);
+        // Before the rules: a table that was recreated lacks what was made, and its rule is the same.
+        if (await _findings.Of(bound, cancellation) is { Count: > 0 } findings)
+        {
+            throw new CorpusException(string.Join("; ", findings));
+        }
+
         await _corpora.Get(corpus.Name, cancellation);
-        return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorColumnType} by {bound.Model}";
+        return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorType} by {bound.Model}";
     }
 
     private async Task<object?> Ask(string sql, CancellationToken cancellation)

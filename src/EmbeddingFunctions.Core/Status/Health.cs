@@ -15,11 +15,12 @@ public sealed class Health
 
     private readonly NpgsqlDataSource _database;
     private readonly BoundCorpora _bound;
+    private readonly CorpusFindings _findings;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, ProviderCheck provider, RedisCheck redis) =>
-        (_database, _bound, _provider, _redis) = (database, bound, provider, redis);
+    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusFindings findings, ProviderCheck provider, RedisCheck redis) =>
+        (_database, _bound, _findings, _provider, _redis) = (database, bound, findings, provider, redis);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -31,7 +32,7 @@ public sealed class Health
             checks.AddRange(corpora.IsHealthy ? [] : [corpora]);
             foreach (var corpus in migrated)
             {
-                checks.Add(await Try($"corpus {corpus.Name}", token => _bound.Get(corpus.Name, token)));
+                checks.Add(await Try($"corpus {corpus.Name}", token => DemandCorpus(corpus, token)));
             }
         }
 
@@ -75,6 +76,15 @@ public sealed class Health
             {
                 return new HealthCheck(name, false, "It cannot be reached.");
             }
+        }
+    }
+
+    private async Task DemandCorpus(Corpus corpus, CancellationToken cancellation)
+    {
+        var bound = await _bound.Get(corpus.Name, cancellation);
+        if (await _findings.Of(bound, cancellation) is { Count: > 0 } findings)
+        {
+            throw new CorpusException(string.Join("; ", findings));
         }
     }
 

@@ -45,11 +45,13 @@ public sealed class StatusReport
     private readonly RunHistory _history;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
+    private readonly CorpusFindings _findings;
 
     internal StatusReport(
         NpgsqlDataSource database, CorpusSet declared, BoundCorpora corpora, RunHistory history, ProviderCheck provider,
-        RedisCheck redis) =>
-        (_database, _declared, _corpora, _history, _provider, _redis) = (database, declared, corpora, history, provider, redis);
+        RedisCheck redis, CorpusFindings findings) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings) =
+        (database, declared, corpora, history, provider, redis, findings);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="CorpusException">It was migrated for none, or is not ready for one.</exception>
@@ -70,9 +72,17 @@ public sealed class StatusReport
     {
         var corpus = await _corpora.Get(name, cancellation);
         var kinds = new List<KindCoverage>();
-        foreach (var table in corpus.Tables)
+        var findings = await _findings.Of(corpus, cancellation);
+        try
         {
-            kinds.Add(await Coverage(corpus, table, cancellation));
+            foreach (var table in corpus.Tables)
+            {
+                kinds.Add(await Coverage(corpus, table, cancellation));
+            }
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedColumn && findings.Count > 0)
+        {
+            throw new CorpusException(string.Join("; ", findings));
         }
 
         var failures = await Read(FindFailures, name, r => new FailureReason(
@@ -84,13 +94,14 @@ public sealed class StatusReport
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs)
         {
             Recent = recent,
+            Findings = findings,
             Redis = await _redis.Standing(cancellation),
         };
     }
 
     private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
     {
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} IN ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         // Each item counts once: one that failed is not also pending, though a later run will take it again.
         var sql =
             $"""
@@ -102,7 +113,7 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
                    count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}'),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, t.content_hash, COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, {table.Hash} AS content_hash, COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left, wish.content IS NOT NULL AS is_asked
                    FROM   {table.Table} t {QueueShape.Wish(table)}
                    LEFT   JOIN embedding_claims f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text AND f.reason IS NOT NULL

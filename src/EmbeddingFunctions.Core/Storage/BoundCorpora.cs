@@ -73,7 +73,7 @@ internal sealed class BoundCorpora(
     public async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation)
     {
         var tables = await catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        return CorpusBinder.Bind(corpus, tables, settings, window);
+        return CorpusBinder.Bind(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
     }
 
     private async Task DemandMigrated(BoundCorpus corpus, CancellationToken cancellation)
@@ -83,6 +83,12 @@ internal sealed class BoundCorpora(
         if (rules.Count == 0)
         {
             throw new CorpusException($"The database is not ready for the corpus '{name}': run 'embeddings migrate {name}' first.");
+        }
+
+        if (corpus.Tables.Any(table => rules.GetValueOrDefault(table.Kind).Shape != CorpusShape.Id(corpus))
+            && await new OlderShapes(database, catalogue).Older(corpus, cancellation) is { } older)
+        {
+            throw new CorpusException(older);
         }
 
         var changed = corpus.Tables.Where(table => rules.TryGetValue(table.Kind, out var found) && found.Rule != table.Rule.Id).ToList();

@@ -11,5 +11,7 @@ internal sealed record BoundCorpus(Corpus Corpus, string Model, IReadOnlyList<Bo
     /// <summary>The partitions' type; text where the tables do not agree.</summary>
     public string PartitionType => Tables.Select(table => table.PartitionType).Distinct().Count() == 1 ? Tables[0].PartitionType : "text";
 
+    public DatabaseSchemas Schemas => Tables[0].Schemas;
+
     public BoundTable TableOf(string kind) => Tables.First(table => table.Kind == kind);
 }

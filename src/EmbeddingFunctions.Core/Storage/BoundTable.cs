@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Storage;
 
 /// <summary>A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.</summary>
 internal sealed class BoundTable(
-    Corpus corpus, CorpusTable table, FoundTable found, string model, ITextWindow? window = null, string row = BoundTable.StandardRow)
+    Corpus corpus, CorpusTable table, FoundTable found, string model, DatabaseSchemas schemas, ITextWindow? window = null, string row = BoundTable.StandardRow)
 {
     private const string StandardRow = "t.";
 
@@ -28,7 +28,7 @@ internal sealed class BoundTable(
     public const string IgnoredMarks = $"{IgnoredPrefix}%";
 
     /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
-    public BoundTable WithRow(string name) => new(corpus, table, found, model, window, name);
+    public BoundTable WithRow(string name) => new(corpus, table, found, model, schemas, window, name);
 
     public string Kind => table.Kind;
 
@@ -43,7 +43,7 @@ internal sealed class BoundTable(
     public FoundTable Found => found;
 
     /// <summary>What is embedded, of the row's columns.</summary>
-    public TextTemplate Template { get; } = TextTemplate.Parse(table.Queue == QueuedText.Content ? $"{{{TableRules.ContentColumn}}}" : table.Text);
+    public TextTemplate Template { get; } = TextTemplate.Parse(table.Queue == QueuedText.Content ? $"{{{table.Columns.Content}}}" : table.Text);
 
     /// <summary>The text as declared; what is embedded is made of it, or is what a queue's row says.</summary>
     public TextTemplate Declared { get; } = TextTemplate.Parse(table.Text);
@@ -79,10 +79,13 @@ internal sealed class BoundTable(
 
     public string IdType => found.Columns[table.Id].Type;
 
+    /// <summary>For between two partitions.</summary>
+    public string IsPartition => table.Partition is null ? Sql.Is : found.Columns[table.Partition].Is;
+
     /// <summary>The partition as stored, or a constant where the corpus has one partition only.</summary>
     public string Partition => table.Partition is null ? "''::text" : Column(table.Partition);
 
-    public string PartitionType => table.Partition is null ? "text" : found.Columns[table.Partition].Type;
+    public string PartitionType => table.Partition is null ? "text" : found.Columns[table.Partition].SqlType;
 
     /// <summary>The language of the table's full-text search, or null.</summary>
     public string? TextSearch => table.TextSearch;
@@ -99,9 +102,38 @@ internal sealed class BoundTable(
 
     public string Vector => Column(table.Vector);
 
-    public string VectorColumnType => VectorTypeOf(corpus);
+    /// <summary>The type of the vectors as a declaration has it, and as SQL writes it.</summary>
+    public string VectorType => VectorTypeOf(corpus);
 
-    public string CosineOperators => corpus.VectorType == VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops";
+    public string VectorColumnType => schemas.InVector(VectorTypeOf(corpus));
+
+    public string CosineOperators => schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
+
+    /// <summary>Cosine distance, for between two vectors.</summary>
+    public string Distance => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
+
+    /// <summary>For between two vectors.</summary>
+    public string IsOtherVector => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<>)";
+
+    public DatabaseSchemas Schemas => schemas;
+
+    /// <summary>The columns that a migration adds, by name.</summary>
+    public OwnColumns Own => table.Columns;
+
+    /// <summary>The rule that the row's vector was made under, and the fingerprint of its text.</summary>
+    public string RuleMark => Column(table.Columns.Rule);
+
+    public string Hash => Column(table.Columns.ContentHash);
+
+    /// <summary>The same columns where SQL assigns to them.</summary>
+    public string RuleName => Sql.Identifier(table.Columns.Rule);
+
+    /// <summary>Takes the vector away, to be followed by what stands in place of the fingerprint.</summary>
+    public string Unembedded =>
+        $"{VectorName} = NULL, {Sql.Identifier(Own.GeneratedAt)} = clock_timestamp(), {Sql.Identifier(Own.Model)} = NULL, "
+        + $"{Sql.Identifier(Own.Truncated)} = NULL, {RuleName} = {Sql.Literal(Rule.Id)}";
+
+    public string HashName => Sql.Identifier(table.Columns.ContentHash);
 
     public bool HasStandardIndex => corpus.Index == new VectorIndex() && table.Vector == CorpusTable.StandardVector;
 
@@ -113,7 +145,7 @@ internal sealed class BoundTable(
     /// <summary>A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.</summary>
     public string Text(string column) => found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
         ? $"pg_catalog.array_to_string({Column(column)}, ' ')"
-        : column == TableRules.ContentColumn && row == StandardRow ? $"COALESCE({Column(column)}, {TemplateFunction.Name(found)}({row}*))"
+        : column == table.Columns.Content && table.Queue == QueuedText.Content && row == StandardRow ? $"COALESCE({Column(column)}, {TemplateFunction.Name(found)}({row}*))"
         : $"{Column(column)}::text";
 
     /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
@@ -121,7 +153,7 @@ internal sealed class BoundTable(
         Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
 
     /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
-    public string Version => $"sha256(convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'))";
+    public string Version => $"pg_catalog.sha256(pg_catalog.convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'::name))";
 
     /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
     public string? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
@@ -150,9 +182,9 @@ internal sealed class BoundTable(
     /// </summary>
     public string Pending =>
         $"""
-        ({row}"embedding_rule" IS DISTINCT FROM {Sql.Literal(Rule.Id)}
-            {(ChangedAt is null ? "" : $"""OR {row}"embedding_generated_at" < {ChangedAt}""")}
-            OR ({Vector} IS NULL AND length({row}"content_hash") = 64)){Filter}
+        ({RuleMark} IS DISTINCT FROM {Sql.Literal(Rule.Id)}
+            {(ChangedAt is null ? "" : $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt}")}
+            OR {Hash} IS NULL OR ({Vector} IS NULL AND pg_catalog.length({Hash}) = 64)){Filter}
         """;
 
     /// <summary>Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left behind.</summary>
@@ -160,7 +192,7 @@ internal sealed class BoundTable(
 
     /// <summary>What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.</summary>
     public string? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
-        ? $"""{row}"embedding_generated_at" IS NULL AND {created} < now() - interval {Sql.Literal(time)}"""
+        ? $"""{Column(table.Columns.GeneratedAt)} IS NULL AND {created} < now() - interval {Sql.Literal(time)}"""
         : null;
 
     /// <summary>The items that a run of this scope takes.</summary>
@@ -179,29 +211,30 @@ internal sealed class BoundTable(
 
     /// <summary>Whether a run has settled the row, and its text is the same since.</summary>
     public string SettledBy(string run) =>
-        $"""{row}"embedding_rule" = {Sql.Literal(Rule.Id)} AND {row}"embedding_generated_at" >= (SELECT created_at FROM embedding_jobs WHERE id = {run})""";
+        $"{RuleMark} = {Sql.Literal(Rule.Id)} AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id = {run})";
 
     public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
 
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
-    public string GeneratedAt => $"""COALESCE({row}"embedding_generated_at", '-infinity'::timestamptz)""";
+    public string GeneratedAt => $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
 
     /// <summary>The declared filter as a condition to append, or nothing.</summary>
     public string Filter => string.Concat(table.Filter.Select(filter => " AND " + Condition(row, found, filter)));
 
-    /// <summary>The column that a name of the declaration's <c>where</c> means, and its type.</summary>
-    public (string Column, string Type) Where(string name) => (Column(table.Where[name]), found.Columns[table.Where[name]].Type);
+    /// <summary>The column that a name of the declaration's <c>where</c> means, its equality and its type.</summary>
+    public (string Column, string Is, string Type) Where(string name) =>
+        found.Columns[table.Where[name]] is var column ? (Column(table.Where[name]), column.Is, column.SqlType) : default;
 
     /// <summary>What a run is confined to as a condition to append, or nothing.</summary>
     /// <param name="selection">Its names are the declaration's.</param>
     /// <param name="values">The parameter with <see cref="Selection.Values"/>.</param>
     public string Selected(Selection? selection, string values) =>
-        string.Concat(selection?.Names.Select((name, i) => $" AND {Where(name).Column} = ({values}::text[])[{i + 1}]::{Where(name).Type}") ?? [])
+        string.Concat(selection?.Names.Select((name, i) => $" AND {Where(name).Column} {Where(name).Is} ({values}::text[])[{i + 1}]::{Where(name).Type}") ?? [])
         + (selection?.FromId is null ? "" : $" AND {Id} >= ({values}::text[])[{selection.Where.Count + 1}]::bigint");
 
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 
-    public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+    public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
 
     // What a vector under this rule is of, where a text is long.
     private static string Describe(Corpus corpus, CorpusTable table, string model)
@@ -219,6 +252,6 @@ internal sealed class BoundTable(
     public static string Condition(string row, FoundTable table, ColumnFilter filter)
     {
         var column = $"{row}{Sql.Identifier(filter.Column)}";
-        return filter.EqualTo is null ? $"{column} IS NULL" : $"{column} = {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].Type}";
+        return filter.EqualTo is null ? $"{column} IS {(filter.IsNull == false ? "NOT " : "")}NULL" : $"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}";
     }
 }

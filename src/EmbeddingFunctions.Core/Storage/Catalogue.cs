@@ -9,19 +9,37 @@ internal sealed class Catalogue(NpgsqlDataSource database)
     // to_regclass would parse the name as SQL does; a declared name is compared as it stands instead.
     private const string FindColumns =
         """
-        SELECT n.nspname, c.relname, c.relkind::text, a.attname, format_type(a.atttypid, -1), a.atttypmod,
+        SELECT n.nspname, c.relname, c.relkind::text, a.attname,
+               CASE WHEN t.typname IN ('vector', 'halfvec') THEN t.typname::text ELSE format_type(a.atttypid, -1) END, a.atttypmod,
                a.attnotnull AND EXISTS (
                    SELECT FROM pg_index i
                    WHERE  i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                    AND    i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
-               a.attgenerated::text
+               a.attgenerated::text,
+               CASE WHEN tn.nspname = 'pg_catalog' THEN format_type(a.atttypid, -1) ELSE quote_ident(tn.nspname) || '.' || quote_ident(t.typname) END,
+               COALESCE((SELECT quote_ident(ons.nspname) FROM pg_opclass k
+                         JOIN pg_amop am ON am.amopfamily = k.opcfamily AND am.amoplefttype = k.opcintype AND am.amoprighttype = k.opcintype AND am.amopstrategy = 3
+                         JOIN pg_operator op ON op.oid = am.amopopr JOIN pg_namespace ons ON ons.oid = op.oprnamespace
+                         WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')), 'pg_catalog')
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         JOIN   pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE  c.relkind IN ('r', 'p', 'v', 'm')
+        JOIN   pg_type t ON t.oid = a.atttypid
+        JOIN   pg_namespace tn ON tn.oid = t.typnamespace
+        WHERE  c.relkind IN ('r', 'p', 'v', 'm', 'f')
         AND    (n.nspname || '.' || c.relname = ANY ($1)
                 OR (c.relname = ANY ($1) AND pg_table_is_visible(c.oid)))
         ORDER  BY c.relname = ANY ($1), n.nspname, c.relname, a.attnum
+        """;
+
+    private const string FindSchemas =
+        """
+        SELECT COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_rules'), current_schema(), 'public')::text,
+               COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_queue'), current_schema(), 'public')::text,
+               COALESCE((SELECT v.nspname FROM pg_extension e JOIN pg_namespace v ON v.oid = e.extnamespace WHERE e.extname = 'vector'), current_schema(), 'public')::text
+        FROM   pg_class c
+        JOIN   pg_namespace n ON n.oid = c.relnamespace
+        WHERE  c.relname IN ('embedding_rules', 'embedding_queue') AND pg_table_is_visible(c.oid)
         """;
 
     /// <returns>The tables that exist of those named, by the name that was asked for.</returns>
@@ -41,12 +59,25 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                 // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
                 if (found[name].Schema == schema && found[name].Name == table)
                 {
-                    found[name].Columns[reader.GetString(3)] = new FoundColumn(reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6), reader.GetString(7));
+                    found[name].Columns[reader.GetString(3)] = new FoundColumn(reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6), reader.GetString(7))
+                    {
+                        SqlType = reader.GetString(8),
+                        Is = $"OPERATOR({reader.GetString(9)}.=)",
+                    };
                 }
             }
         }
 
         return found;
+    }
+
+    /// <summary>Where the engine's tables, the queue and pgvector are or, before a migration, will be made.</summary>
+    public async Task<DatabaseSchemas> Schemas(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(FindSchemas);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return new DatabaseSchemas(reader.GetString(0), reader.GetString(1), reader.GetString(2));
     }
 
     /// <summary>All tables that a corpus names, those that list its partitions included.</summary>
@@ -65,6 +96,9 @@ internal sealed record FoundTable(string Schema, string Name, char Type, Diction
     public bool IsTable => Type is 'r' or 'p';
 
     public bool IsPartitioned => Type == 'p';
+
+    /// <summary>In words.</summary>
+    public string Sort => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };
 }
 
 /// <param name="Type">The type as SQL writes it, without length or precision, for example <c>uuid</c>.</param>
@@ -73,6 +107,12 @@ internal sealed record FoundTable(string Schema, string Name, char Type, Diction
 /// <param name="Generated">What Postgres calls <c>attgenerated</c>.</param>
 internal sealed record FoundColumn(string Type, int Modifier, bool IsKey, string Generated)
 {
+    /// <summary>The type with its schema, where that is not Postgres's own.</summary>
+    public string SqlType { get; init; } = Type;
+
+    /// <summary>The operator by which two values are the same.</summary>
+    public string Is { get; init; } = Sql.Is;
+
     /// <summary>Made of other columns by the database, after the triggers that run before a row is written: to them it is null.</summary>
     public bool IsGenerated => Generated != "";
 

@@ -11,11 +11,12 @@ internal static class CorpusBinder
     internal static readonly string[] KeyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
 
     /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
+    /// <param name="schemas">Where the engine's own objects are.</param>
     /// <param name="settings">They choose the model, which is part of the rule.</param>
     /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
     /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
     public static BoundCorpus Bind(
-        Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, EmbeddingSettings settings, ITextWindow? window = null)
+        Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings, ITextWindow? window = null)
     {
         var faults = Faults(corpus, tables, settings);
         if (faults.Count > 0)
@@ -26,7 +27,7 @@ internal static class CorpusBinder
         }
 
         var model = settings.ModelFor(corpus);
-        var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model, window));
+        var bound = corpus.Tables.Select(table => new BoundTable(corpus, table, tables[table.Table], model, schemas, window));
         return new BoundCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
     }
 
@@ -60,14 +61,14 @@ internal static class CorpusBinder
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
-        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(found));
+        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(table, found));
     }
 
     private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, FoundTable found)
     {
         if (!found.IsTable)
         {
-            yield return new("table", $"{found.Name} is a view; it takes a table, which can hold vectors");
+            yield return new("table", $"{found.Name} is a {found.Sort}; it takes a table, which can hold vectors");
         }
         else if (found.Columns.TryGetValue(table.Id, out var id) && !KeyTypes.Contains(id.Type))
         {
@@ -122,27 +123,12 @@ internal static class CorpusBinder
             .Where(column => found.Columns.TryGetValue(column, out var text) && text.Type is not ("text" or "character varying" or "character"))
             .Select(column => new DeclarationFault("textSearch", $"textSearch is over {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes columns of text"));
 
-    // Of columns that another system left, to which ours would be added.
-    private static IEnumerable<DeclarationFault> CheckOldColumns(FoundTable found)
-    {
-        if (found.Columns.GetValueOrDefault("embedding_generated_at") is { Type: not "timestamp with time zone" } moment)
-        {
-            yield return new("table", $"the column {found.Name}.embedding_generated_at is of type {moment.Type}; alter it to timestamp with time zone, or drop it, and migrate again");
-        }
-
-        if (found.Columns.GetValueOrDefault("embedding_truncated") is { Type: not "integer" } truncated)
-        {
-            yield return new("table", $"the column {found.Name}.embedding_truncated is of type {truncated.Type}; alter it to integer, or drop it, and migrate again");
-        }
-
-        foreach (var name in new[] { "embedding_model", "embedding_rule", "content_hash" })
-        {
-            if (found.Columns.GetValueOrDefault(name) is { Type: not ("text" or "character varying") } text)
-            {
-                yield return new("table", $"the column {found.Name}.{name} is of type {text.Type}; alter it to text, or drop it, and migrate again");
-            }
-        }
-    }
+    private static IEnumerable<DeclarationFault> CheckOldColumns(CorpusTable table, FoundTable found) =>
+        from column in table.Columns.Of(table.Queue)
+        let there = found.Columns.GetValueOrDefault(column.Column)
+        where there is not null && there.Type != column.Type
+        select new DeclarationFault("table", $"the column {found.Name}.{column.Column} is of type {there.Type}, which is not ours: "
+            + $"declare another name for it, \"columns\": {{ \"{column.Property}\": \"…\" }}");
 
     internal static string VectorType(FoundColumn column) =>
         column.Type is not ("vector" or "halfvec") ? column.Type
@@ -188,7 +174,7 @@ internal static class CorpusBinder
         if (partitions.Owner is { } owner)
         {
             var owners = tables[owner.Table];
-            join = $"JOIN {owners.Quoted} o ON o.{Sql.Identifier(owner.Id)} = p.{Sql.Identifier(owner.ReferredBy)}";
+            join = $"JOIN {owners.Quoted} o ON o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} p.{Sql.Identifier(owner.ReferredBy)}";
             conditions.AddRange(owner.Filter.Select(filter => BoundTable.Condition("o.", owners, filter)));
         }
 

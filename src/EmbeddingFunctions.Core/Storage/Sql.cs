@@ -6,6 +6,12 @@ internal static class Sql
     /// <summary>In seconds, for statements that count rows: tens of millions of them take minutes.</summary>
     public const int PatienceOfCounts = 600;
 
+    /// <summary>Equality of Postgres's own types, whatever a search path holds: of varchar it is that of text.</summary>
+    public const string Is = "OPERATOR(pg_catalog.=)";
+
+    /// <summary>For functions: nothing in them is looked up in a schema where others may create.</summary>
+    public const string SafePath = "SET search_path = pg_catalog, pg_temp";
+
     public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
 
     public static string Literal(string value) => $"'{value.Replace("'", "''")}'";

@@ -15,9 +15,9 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
 
     private static readonly string[] _textTypes = ["text", "character varying", "character", "citext"];
     private static readonly string[] _telling = ["title", "headline", "subject", "name", "summary", "tldr", "abstract", "description", "body", "content", "text", "message"];
-    private static readonly string[] _changed = ["updated_at", "modified_at", "changed_at", "edited_at", "last_modified", "updated", "modified"];
+    private static readonly string[] _changed = ["updated_at", "modified_at", "changed_at", "edited_at", "last_modified", "last_updated", "updated", "modified"];
     private static readonly string[] _created = ["created_at", "inserted_at", "published_at", "created", "inserted"];
-    private static readonly string[] _ours = ["embedding", .. TableRules.OwnColumns];
+    private static readonly string[] _ours = ["embedding", .. new OwnColumns().Of(QueuedText.Content).Select(column => column.Column)];
 
     private static readonly JsonSerializerOptions _json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -35,6 +35,7 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         };
         AddMoments(declared, table, unsure);
         AddFilter(declared, table, unsure);
+        AddNames(declared, table, unsure);
         NotePartitions(references, unsure);
         var corpus = new JsonObject { ["name"] = Word(table.Name), ["dimensions"] = Dimensions(table, unsure) };
         if (table.Columns.GetValueOrDefault("embedding") is { Type: "halfvec" })
@@ -80,9 +81,13 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         return chosen;
     }
 
+    // updated_at, updatedAt and UpdatedAt alike.
+    private static string Bare(string name) => name.Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
+
     private static void AddMoments(JsonObject declared, FoundTable table, List<string> unsure)
     {
-        string? Moment(string[] names) => names.FirstOrDefault(name => table.Columns.TryGetValue(name, out var column) && !column.IsGenerated && BoundTable.IsMoment(column.Type));
+        string? Moment(string[] names) => names.SelectMany(name => table.Columns.Where(column => Bare(column.Key) == Bare(name)))
+            .Where(column => !column.Value.IsGenerated && BoundTable.IsMoment(column.Value.Type)).Select(column => column.Key).FirstOrDefault();
         if (Moment(_changed) is { } changed)
         {
             declared["changedAt"] = changed;
@@ -103,13 +108,13 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         var filter = new JsonArray();
         foreach (var (column, found) in table.Columns.Where(column => !column.Value.IsVirtual))
         {
-            if (column is "is_removed" or "is_deleted" or "is_draft" or "is_hidden" or "removed" or "deleted" && found.Type == "boolean")
+            if (Bare(column) is "isremoved" or "isdeleted" or "isdraft" or "ishidden" or "removed" or "deleted" && found.Type == "boolean")
             {
                 filter.Add(new JsonObject { ["column"] = column, ["equalTo"] = "false" });
             }
-            else if (column is "deleted_at" or "removed_at" && BoundTable.IsMoment(found.Type))
+            else if (Bare(column) is "deletedat" or "removedat" && BoundTable.IsMoment(found.Type))
             {
-                filter.Add(new JsonObject { ["column"] = column });
+                filter.Add(new JsonObject { ["column"] = column, ["isNull"] = true });
             }
         }
 
@@ -117,6 +122,24 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         {
             declared["filter"] = filter;
             unsure.Add($"filter: only rows with {string.Join(", ", filter.Select(one => one!["column"]!.ToString() + (one["equalTo"] is null ? " null" : " false")))}");
+        }
+    }
+
+    // Columns that are there are the owner's.
+    private static void AddNames(JsonObject declared, FoundTable table, List<string> unsure)
+    {
+        string Free(string name) => Enumerable.Range(2, 100).Select(i => $"{name}_{i}").First(other => !table.Columns.ContainsKey(other));
+        if (table.Columns.ContainsKey(CorpusTable.StandardVector))
+        {
+            declared["vector"] = Free(CorpusTable.StandardVector);
+            unsure.Add($"vector: {table.Name}.{CorpusTable.StandardVector} is there already, made by another program, so vectors go to {declared["vector"]}");
+        }
+
+        var taken = new OwnColumns().Always.Where(column => table.Columns.ContainsKey(column.Column)).ToList();
+        if (taken.Count > 0)
+        {
+            declared["columns"] = new JsonObject(taken.Select(column => KeyValuePair.Create(column.Property, (JsonNode?)Free(column.Column))));
+            unsure.Add($"columns: {string.Join(", ", taken.Select(column => column.Column))} of {table.Name} are not ours, so ours have other names");
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class TableSurvey
 
         if (!table.IsTable)
         {
-            throw new CorpusException($"'{name}' is a view; it takes a table, which can hold vectors.");
+            throw new CorpusException($"'{name}' is a {table.Sort}; it takes a table, which can hold vectors.");
         }
 
         var references = await Rows(FindReferences, reader => (reader.GetString(0), reader.GetString(1)), cancellation, table.Quoted);

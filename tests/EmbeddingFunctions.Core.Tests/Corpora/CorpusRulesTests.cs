@@ -120,7 +120,7 @@ public sealed class CorpusRulesTests
         var note = _table with { Filter = [new() { Column = "type", EqualTo = "note" }] };
 
         Assert.Empty(Check(_corpus with { Tables = [note, memo] }));
-        Assert.Empty(Check(_corpus with { Tables = [note, memo with { Filter = [new() { Column = "type" }] }] }));
+        Assert.Empty(Check(_corpus with { Tables = [note, memo with { Filter = [new() { Column = "type", IsNull = true }] }] }));
         Assert.Equal(["notes: note and memo are both in the table 'notes': give each a filter on the same column, for another value"], Check(_corpus with { Tables = [_table, memo] }));
         Assert.Single(Check(_corpus with { Tables = [note, memo with { Filter = note.Filter }] }));
     }

@@ -205,7 +205,7 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         var notes = new DeclaredCorpus(_database.Source, Declaration());
         try
         {
-            await notes.Migrate();
+            await notes.Migrate(yes: true);
             return notes;
         }
         catch

@@ -153,6 +153,7 @@ public sealed class QueueTests : QueueTest
         await Database.Execute("DELETE FROM sessions");
 
         Assert.Equal("completed", await Row(id));
+        Assert.Equal("", await Database.Ask<string>("SELECT content FROM embedding_queue WHERE record_id = $1", id.ToString()));
     }
 
     [Theory]

@@ -188,12 +188,13 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task B10_a_column_of_the_declared_width_is_told_nothing()
+    public async Task B10_a_column_of_the_declared_width_is_taken_over_when_a_person_says_so()
     {
         await using var database = await OldDatabase(384);
         await using var engine = new TestEngine(database, _fake);
 
-        await Migrate(engine);
+        Assert.Contains("--take-over", (await Assert.ThrowsAsync<CorpusException>(() => Migrate(engine))).Message, StringComparison.Ordinal);
+        await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("workspace"), new MigrationOptions(TakeOver: true), null, default);
     }
 
     [Fact]

@@ -35,8 +35,8 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
-    public Task Migrate(bool withSampleTables = false, Action<string>? progress = null) =>
-        Get<Migrator>().Migrate(Corpus, withSampleTables, progress, CancellationToken.None);
+    public Task Migrate(bool withSampleTables = false, Action<string>? progress = null, bool takeOver = false, bool yes = false) =>
+        Get<Migrator>().Migrate(Corpus, new MigrationOptions(withSampleTables, takeOver, yes), progress, CancellationToken.None);
 
     public async Task<RunOutcome> Run(bool force = false)
     {

@@ -88,7 +88,7 @@ public sealed class DeclaredTableTests : IAsyncLifetime
             CREATE TABLE notes (id int PRIMARY KEY, title text, state {type});
             INSERT INTO notes VALUES (1, 'one', {kept}), (2, 'two', {left}), (3, 'three', {(equalTo is null ? left : "NULL")});
             """);
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "state", equalTo } } });
+        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "state", equalTo, isNull = equalTo is null ? true : (bool?)null } } });
 
         Assert.Equal(1, (await corpus.MigrateAndRun()).Counts.Embedded);
         Assert.Equal(1, await _database.Ask<int>("SELECT id FROM notes WHERE embedding IS NOT NULL"));
@@ -98,7 +98,7 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     public async Task A_row_that_comes_into_the_filter_becomes_pending()
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, deleted_at timestamptz); INSERT INTO notes VALUES (1, 'one', now())");
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "deleted_at" } } });
+        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "deleted_at", isNull = true } } });
         Assert.Equal(0, (await corpus.MigrateAndRun()).ItemsTotal);
 
         await _database.Execute("UPDATE notes SET deleted_at = NULL");
@@ -228,7 +228,7 @@ public sealed class DeclaredTableTests : IAsyncLifetime
             {
                 table = "tenants",
                 column = "name",
-                filter = new[] { new { column = "closed_at" } },
+                filter = new[] { new { column = "closed_at", isNull = true } },
                 owner = new { table = "owners", id = "code", referredBy = "owner", filter = new[] { new { column = "plan", equalTo = "paid" } } },
             },
             tables = new[] { new { kind = "note", table = "notes", partition = "tenant", text = "{title}" } },

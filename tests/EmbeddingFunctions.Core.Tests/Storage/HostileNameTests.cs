@@ -70,7 +70,7 @@ public sealed class HostileNameTests : IAsyncLifetime
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
         await using var noTable = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
-        await using var noColumn = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = $"{{{name}}}", id = name + "!", filter = new[] { new { column = name + "?" } } }));
+        await using var noColumn = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = $"{{{name}}}", id = name + "!", filter = new[] { new { column = name + "?", isNull = true } } }));
 
         Assert.Contains($"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => noTable.Migrate())).Message, StringComparison.Ordinal);
         var error = await Assert.ThrowsAsync<CorpusException>(() => noColumn.Migrate());

@@ -66,7 +66,7 @@ public sealed class TextSearchTests : DocumentsTest
             dimensions = 16,
             tables = new[] { new { kind = "note", table = "notes", text = "{title} {body}", textSearch = language } },
         });
-        await corpus.Migrate();
+        await corpus.Migrate(yes: language is null);
     }
 
     private Task<long> Search(string words, string table = "lovdata_documents", string language = "norwegian") =>

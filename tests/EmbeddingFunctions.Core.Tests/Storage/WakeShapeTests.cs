@@ -141,7 +141,8 @@ public sealed class WakeShapeTests : IAsyncLifetime
         Assert.Equal(0, await Triggers());
         Assert.Empty(await Heard(() => _database.Execute("UPDATE notes SET title = 'edited'")));
         Assert.Equal(3, (await quiet.Run()).Counts.Embedded);
-        await _corpus.Migrate();
+        Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusException>(() => _corpus.Migrate())).Message, StringComparison.Ordinal);
+        await _corpus.Migrate(yes: true);
         Assert.Equal(2, await Triggers());
     }
 

@@ -9,44 +9,36 @@ internal static class ChunkShape
 
     private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
-    /// <summary>With an index for search by meaning; where the table is, nothing is done.</summary>
-    public static string Create(BoundTable table) =>
-        $"""
-        CREATE TABLE IF NOT EXISTS {table.ChunkTable} (
-            "document_id" {table.IdType} NOT NULL REFERENCES {table.Table} ({table.WithRow("").Id}) ON DELETE CASCADE,
-            "chunk_index" integer NOT NULL,
-            "content"     text    NOT NULL,
-            "start_char"  integer NOT NULL,
-            "end_char"    integer NOT NULL,
-            "token_count" integer NOT NULL,
-            "embedding"   {table.VectorColumnType} NOT NULL,
-            UNIQUE ("document_id", "chunk_index")
-        );
-        CREATE INDEX IF NOT EXISTS {Sql.Identifier(IndexName(table.Found, table.Chunks!.Table))} ON {table.ChunkTable}
-            USING hnsw ("embedding" {table.CosineOperators}) WITH ({table.IndexParameters})
-        """;
+    public static Part Part(BoundTable table) =>
+        new(PartKind.Table, table.Schema, "", table.Chunks!.Table,
+            $"""
+            CREATE TABLE {table.ChunkTable} (
+                "document_id" {table.IdType} NOT NULL REFERENCES {table.Table} ({table.WithRow("").Id}) ON UPDATE CASCADE ON DELETE CASCADE,
+                "chunk_index" integer NOT NULL,
+                "content"     text    NOT NULL,
+                "start_char"  integer NOT NULL,
+                "end_char"    integer NOT NULL,
+                "token_count" integer NOT NULL,
+                "embedding"   {table.VectorColumnType} NOT NULL,
+                UNIQUE ("document_id", "chunk_index")
+            )
+            """);
 
     /// <summary>
-    /// Vectors whose chunks are not there, because somebody dropped their table, are to be made anew; what was made under another rule is anyway, and
+    /// Vectors whose chunks are not there, because their table was dropped, are to be made again; those of another rule are in any case, and
     /// must only not pass for unchanged. Some at a time, so that no writer waits for long: to be repeated while as many are found.
     /// </summary>
     public static string Forget(BoundTable table) =>
         $"""
         WITH page AS MATERIALIZED (
             SELECT {table.Id} AS id FROM {table.Table} t
-            WHERE  {table.Vector} IS NOT NULL AND (t."content_hash" IS NOT NULL OR t."embedding_rule" = {Sql.Literal(table.Rule.Id)}){table.Filter}
+            WHERE  {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleMark} = {Sql.Literal(table.Rule.Id)}){table.Filter}
             LIMIT  {ForgottenAtATime}
             FOR    NO KEY UPDATE OF t
         )
-        UPDATE {table.Table} t SET "embedding_rule" = NULLIF(t."embedding_rule", {Sql.Literal(table.Rule.Id)}), "content_hash" = NULL
-        FROM   page WHERE {table.Id} = page.id
+        UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleMark}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
+        FROM   page WHERE {table.Id} {Sql.Is} page.id
         """;
-
-    public static string Removal(FoundTable table, string chunks) => $"DROP TABLE IF EXISTS {Sql.Identifier(table.Schema)}.{Sql.Identifier(chunks)}";
-
-    /// <param name="table">The table of the items.</param>
-    /// <param name="chunks">The name of their chunks' table.</param>
-    public static string IndexName(FoundTable table, string chunks) => CorpusShape.Name("embedding_chunks", table with { Name = chunks });
 
     /// <returns>The table of the chunks, or null while there is none.</returns>
     public static async Task<FoundTable?> Find(BoundTable table, Catalogue catalogue, CancellationToken cancellation)
@@ -59,8 +51,8 @@ internal static class ChunkShape
     public static DeclarationFault? Fault(BoundTable table, FoundTable? found)
     {
         var isOurs = found is null || (_columns.All(found.Columns.ContainsKey)
-            && found.Columns["document_id"].Type == table.IdType && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorColumnType);
+            && found.Columns["document_id"].Type == table.IdType && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorType);
         return isOurs ? null
-            : new("chunks", $"the table {found!.Name} cannot hold chunks of {table.VectorColumnType} of ids that are {table.IdType}: drop it and migrate again, or declare another name for the chunks");
+            : new("chunks", $"the table {found!.Name} cannot hold chunks of {table.VectorType} of ids that are {table.IdType}: drop it and migrate again, or declare another name for the chunks");
     }
 }

@@ -45,7 +45,7 @@ internal static class CorpusProbe
     private static async Task<IEnumerable<DeclarationFault>> SimilarityCache(BoundCorpus corpus, Catalogue catalogue, CancellationToken cancellation)
     {
         const string Name = "similarity_cache";
-        var type = corpus.Tables[0].VectorColumnType;
+        var type = corpus.Tables[0].VectorType;
         return corpus.Corpus.SimilarityCache
             && (await catalogue.Find([Name], cancellation)).GetValueOrDefault(Name) is { } cache
             && (cache.Columns.GetValueOrDefault("embedding") is { } embedding ? CorpusBinder.VectorType(embedding) : "missing") is var found && found != type
@@ -78,7 +78,7 @@ internal static class CorpusProbe
 
     private static string Statement(BoundCorpus corpus, BoundTable table)
     {
-        var active = corpus.ActivePartitions is null ? "true" : $"{table.Partition} IN ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null ? "true" : $"{table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         var language = table.TextSearch is null ? "" : $"{Sql.Literal(table.TextSearch)}::regconfig";
         return $"SELECT {language} FROM {table.Table} t WHERE {active}{table.Filter} LIMIT 0";
     }

@@ -3,93 +3,92 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>Takes away what a migration made for a corpus; the tables, the extension and what corpora share stay.</summary>
+/// <summary>Takes away what migrations recorded as made for a corpus, and nothing else.</summary>
 public sealed class CorpusRemoval
 {
-    private const string RemoveSimilarityCache =
-        """
-        DROP TABLE IF EXISTS similarity_cache;
-        DROP FUNCTION IF EXISTS increment_cache_access(uuid), cleanup_expired_cache(), get_cache_statistics()
-        """;
-
-    // A command's run that was not heard of for a minute is over, see the runs' own rule.
+    // A run that was not heard of for a minute is over, or its host is: see the runs' own rule.
     private const string FindOpenRun =
         """
-        SELECT id
-        FROM   embedding_jobs
-        WHERE  corpus = $1 AND status IN ('pending', 'processing')
-        AND    (host <> 'command' OR heartbeat_at > now() - interval '1 minute')
+        SELECT id FROM embedding_jobs
+        WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 minute'
         LIMIT  1
-        """;
-
-    // A table of the declared name may be another program's: only a migration gives it this index.
-    private const string FindChunks =
-        """
-        SELECT EXISTS (SELECT FROM pg_indexes WHERE schemaname = $1 AND tablename = $2 AND indexname = $3)
-        FROM   pg_tables
-        WHERE  schemaname = $1 AND tablename = $2
         """;
 
     private const string RemoveRows =
         """
         WITH rules AS (DELETE FROM embedding_rules WHERE corpus = $1),
              claims AS (DELETE FROM embedding_claims WHERE corpus = $1),
-             slots AS (DELETE FROM embedding_start_slots WHERE corpus = $1)
+             slots AS (DELETE FROM embedding_start_slots WHERE corpus = $1),
+             shapes AS (DELETE FROM embedding_shapes WHERE corpus = $1)
         DELETE FROM embedding_jobs WHERE corpus = $1
         """;
 
     private readonly NpgsqlDataSource _database;
     private readonly Catalogue _catalogue;
     private readonly CorpusSet _corpora;
+    private readonly Inventory _inventory;
+    private readonly Ddl _ddl;
 
     internal CorpusRemoval(NpgsqlDataSource database, Catalogue catalogue, CorpusSet corpora) =>
-        (_database, _catalogue, _corpora) = (database, catalogue, corpora);
+        (_database, _catalogue, _corpora, _inventory, _ddl) = (database, catalogue, corpora, new Inventory(database), new Ddl(database));
 
-    /// <returns>What would be taken away, a line each; nothing if the corpus was not migrated.</returns>
-    public async Task<IReadOnlyList<string>> Plan(string name, CancellationToken cancellation)
+    /// <summary>All corpora that something is recorded for, declared or not.</summary>
+    public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)
     {
-        var corpus = _corpora.Get(name);
-        var plan = new List<string>();
-        foreach (var table in await Tables(corpus, cancellation))
+        if (!(await _catalogue.Find([Inventory.Records], cancellation)).ContainsKey(Inventory.Records))
         {
-            plan.AddRange((await Chunks(corpus, table, cancellation)).Where(chunks => chunks.IsOurs).Select(chunks => $"the table {chunks.Name}"));
-            var vector = VectorOf(corpus, table);
-            plan.AddRange(DeclaredFor(corpus, table).First().Queue == QueuedText.None ? [] : [$"{table.Name}: its triggers at {QueueTable.Name}, which stays with its rows"]);
-            await using var count = _database.CreateCommand($"SELECT count(*) FROM {table.Quoted} WHERE {(table.Columns.ContainsKey(vector) ? $"{Sql.Identifier(vector)} IS NOT NULL" : "false")}");
-            plan.Add($"{table.Name}: the columns {string.Join(", ", CorpusShape.Columns(table, vector))}, their indexes and triggers, with {await count.ExecuteScalarAsync(cancellation):N0} vectors");
+            return [];
         }
 
-        plan.AddRange(await HasRules(name, cancellation) ? ["its runs, claims and failures"] : []);
-        plan.AddRange(plan.Count > 0 && corpus.PendingView is { } view ? [$"the view {view.Name}"] : []);
-        plan.AddRange(plan.Count > 0 && corpus.SimilarityCache ? ["the table similarity_cache and its functions"] : []);
-        return plan;
+        await using var command = _database.CreateCommand($"SELECT COALESCE(array_agg(DISTINCT corpus), '{{}}') FROM {Inventory.Records} WHERE corpus <> ''");
+        return (string[])(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
+    /// <returns>What would be taken away, a line each; nothing if the corpus was not migrated.</returns>
+    /// <exception cref="CorpusException">It was not, and is not declared either.</exception>
+    public async Task<IReadOnlyList<string>> Plan(string name, CancellationToken cancellation)
+    {
+        var found = (await Made(name, cancellation)).Where(made => made.Live is not null).ToList();
+        var plan = new List<string>();
+        foreach (var columns in found.Where(made => made.Key.Kind == PartKind.Column).GroupBy(made => (made.Key.Schema, made.Key.Table)))
+        {
+            var vector = columns.FirstOrDefault(column => column.Live!.Contains("vector(", StringComparison.Ordinal)).Key;
+            plan.Add($"{columns.Key.Table}: the columns {string.Join(", ", columns.Select(column => column.Key.Name))}, their indexes and triggers, with "
+                + $"{(vector is null ? 0 : await Vectors(vector, cancellation)):N0} vectors");
+        }
+
+        plan.AddRange(found.Where(made => made.Key.Kind is PartKind.Table or PartKind.View).Select(made => made.Key.ToString()));
+        return plan.Count == 0 ? plan : [.. plan, "its runs, claims and failures"];
+    }
+
+    /// <returns>What a removal leaves, a line each.</returns>
+    public async Task<IReadOnlyList<string>> Stays(string name, CancellationToken cancellation)
+    {
+        var schemas = await _catalogue.Schemas(cancellation);
+        var stays = (await _inventory.Of(name, schemas, cancellation)).Where(found => !found.Record.IsMade && found.Live is not null)
+            .Select(found => $"{found.Key}, which was there before").ToList();
+        var isShared = (await _inventory.Of("", schemas, cancellation)).Any(found => found.Live is not null);
+        return isShared ? [.. stays, $"the tables that all corpora share, with {await Cached(schemas, cancellation):N0} cached vectors", "the extension vector"] : stays;
     }
 
     /// <summary>Stopped half-way, it goes on when run again.</summary>
     /// <exception cref="CorpusException">A run is open, or something of others depends on what goes.</exception>
     public async Task Remove(string name, Action<string>? progress, CancellationToken cancellation)
     {
-        var corpus = _corpora.Get(name);
         await using var turn = await MigrationTurn.Take(_database, progress, cancellation);
         try
         {
             await DemandNoRun(name, cancellation);
             // First, so that hosts start no more runs of it.
             await Run(RemoveRows, cancellation, name);
-            await RemoveShared(corpus, cancellation);
-            foreach (var table in await Tables(corpus, cancellation))
+            var schemas = await _catalogue.Schemas(cancellation);
+            if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
             {
-                progress?.Invoke($"taking the columns from {table.Name}");
-                await RemoveChunks(corpus, table, progress, cancellation);
-
-                if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
-                {
-                    await Run(QueueShape.Removal(table, DeclaredFor(corpus, table).First().Table, VectorOf(corpus, table)), cancellation);
-                }
-
-                await Run(WakeShape.Removal(table), cancellation);
-                await Run(CorpusShape.Removal(table, VectorOf(corpus, table)), cancellation);
+                await Run(QueueShape.Removal(schemas.Queue, name), cancellation);
             }
+
+            await Drop(await Made(name, cancellation), schemas, progress, cancellation);
+            await Run($"DELETE FROM {Inventory.Records} WHERE corpus = $1", cancellation, name);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {
@@ -97,62 +96,69 @@ public sealed class CorpusRemoval
         }
     }
 
-    private async Task<List<FoundTable>> Tables(Corpus corpus, CancellationToken cancellation)
+    /// <returns>What corpora share and a migration made, a line each.</returns>
+    public async Task<IReadOnlyList<string>> Shared(CancellationToken cancellation) =>
+        (await _inventory.Of("", await _catalogue.Schemas(cancellation), cancellation))
+            .Where(found => found.Record.IsMade && found.Live is not null && found.Key.Kind is PartKind.Table or PartKind.View).Select(found => found.Key.ToString()).ToList();
+
+    /// <summary>Takes away what corpora share too: the engine's own tables with runs, cache and failures, and a queue that a migration made.</summary>
+    /// <exception cref="CorpusException">A corpus is left.</exception>
+    public async Task RemoveShared(Action<string>? progress, CancellationToken cancellation)
     {
-        var found = await _catalogue.Find(corpus.Tables.Select(table => table.Table), cancellation);
-        return found.Values.Where(table => table.IsTable && CorpusShape.IsMigrated(table)).ToList();
+        if (await Recorded(cancellation) is { Count: > 0 } left)
+        {
+            throw new CorpusException($"Take down {string.Join(", ", left)} first.");
+        }
+
+        await using var turn = await MigrationTurn.Take(_database, progress, cancellation);
+        var schemas = await _catalogue.Schemas(cancellation);
+        var made = (await _inventory.Of("", schemas, cancellation)).Where(found => found.Record.IsMade).ToList();
+        await Drop(made.Where(found => found.Key.Name != Inventory.Records).ToList(), schemas, progress, cancellation);
+        await Run($"DROP TABLE IF EXISTS {schemas.EngineTable(Inventory.Records)}", cancellation);
     }
 
-    private async Task RemoveChunks(Corpus corpus, FoundTable table, Action<string>? progress, CancellationToken cancellation)
+    // What depends on others goes first; the columns of a table go together, that which Postgres makes of others before them.
+    private async Task Drop(
+        IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)> made, DatabaseSchemas schemas, Action<string>? progress, CancellationToken cancellation)
     {
-        foreach (var (name, isOurs) in await Chunks(corpus, table, cancellation))
+        foreach (var group in made.Where(found => found.Record.IsMade).Select(found => found.Key)
+            .GroupBy(key => (key.Kind, key.Schema, Table: key.Kind == PartKind.Column ? key.Table : key.ToString())).OrderByDescending(group => group.Key.Kind))
         {
-            if (isOurs)
+            if (group.Key.Kind == PartKind.Column)
             {
-                await Run(ChunkShape.Removal(table, name), cancellation);
+                progress?.Invoke($"taking the columns from {group.Key.Table}");
             }
-            else
-            {
-                progress?.Invoke($"leaving the table {name}, which no migration made");
-            }
+
+            var removal = group.Key.Kind == PartKind.Column
+                ? $"ALTER TABLE IF EXISTS {Sql.Identifier(group.Key.Schema)}.{Sql.Identifier(group.Key.Table)} "
+                    + string.Join(", ", group.OrderBy(key => key.Name != TextSearchShape.Column).Select(key => $"DROP COLUMN IF EXISTS {Sql.Identifier(key.Name)}"))
+                : group.First().Removal;
+            await _ddl.Run($"{removal}; {string.Join("; ", group.Select(key => Inventory.Forget(schemas, key)))}", progress, cancellation);
         }
     }
 
-    private async Task<List<(string Name, bool IsOurs)>> Chunks(Corpus corpus, FoundTable table, CancellationToken cancellation)
+    private async Task<IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)>> Made(string name, CancellationToken cancellation)
     {
-        var chunks = new List<(string, bool)>();
-        foreach (var name in DeclaredFor(corpus, table).Select(declared => declared.Chunks?.Table).OfType<string>().Distinct())
+        var made = (await _inventory.Of(name, await _catalogue.Schemas(cancellation), cancellation)).Where(found => found.Record.IsMade).ToList();
+        if (made.Count == 0)
         {
-            await using var command = _database.CreateCommand(FindChunks);
-            foreach (var value in new[] { table.Schema, name, ChunkShape.IndexName(table, name) })
-            {
-                command.Parameters.Add(new() { Value = value });
-            }
-
-            if (await command.ExecuteScalarAsync(cancellation) is bool isOurs)
-            {
-                chunks.Add((name, isOurs));
-            }
+            _corpora.Get(name);
         }
 
-        return chunks;
+        return made;
     }
 
-    private static string VectorOf(Corpus corpus, FoundTable table) => DeclaredFor(corpus, table).First().Vector;
-
-    private static IEnumerable<CorpusTable> DeclaredFor(Corpus corpus, FoundTable table) =>
-        corpus.Tables.Where(declared => declared.Table == table.Name || declared.Table == $"{table.Schema}.{table.Name}");
-
-    private async Task<bool> HasRules(string name, CancellationToken cancellation)
+    private async Task<long> Vectors(PartKey column, CancellationToken cancellation)
     {
-        if (!(await _catalogue.Find(["embedding_rules"], cancellation)).ContainsKey("embedding_rules"))
-        {
-            return false;
-        }
+        await using var command = _database.CreateCommand(
+            $"SELECT count({Sql.Identifier(column.Name)}) FROM {Sql.Identifier(column.Schema)}.{Sql.Identifier(column.Table)}");
+        return (long)(await command.ExecuteScalarAsync(cancellation))!;
+    }
 
-        await using var command = _database.CreateCommand("SELECT EXISTS (SELECT FROM embedding_rules WHERE corpus = $1)");
-        command.Parameters.Add(new() { Value = name });
-        return await command.ExecuteScalarAsync(cancellation) is true;
+    private async Task<long> Cached(DatabaseSchemas schemas, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand($"SELECT count(*) FROM {schemas.EngineTable("embedding_cache")}");
+        return (long)(await command.ExecuteScalarAsync(cancellation))!;
     }
 
     private async Task DemandNoRun(string name, CancellationToken cancellation)
@@ -162,19 +168,6 @@ public sealed class CorpusRemoval
         if (await command.ExecuteScalarAsync(cancellation) is Guid run)
         {
             throw new CorpusException($"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
-        }
-    }
-
-    private async Task RemoveShared(Corpus corpus, CancellationToken cancellation)
-    {
-        if (corpus.PendingView is { } view)
-        {
-            await Run($"DROP VIEW IF EXISTS {PendingViewShape.Name(view)}", cancellation);
-        }
-
-        if (corpus.SimilarityCache)
-        {
-            await Run(RemoveSimilarityCache, cancellation);
         }
     }
 

@@ -4,122 +4,63 @@ using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>The statements that give a corpus's tables what embedding needs; all may be run again.</summary>
+/// <summary>All that a corpus's tables are given.</summary>
 internal static class CorpusShape
 {
     // Postgres cuts longer names, two of which could then be one.
     private const int MaxNameBytes = 63;
 
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
-    public static string Id(BoundCorpus corpus)
-    {
-        var tables = corpus.KindsByTable.SelectMany(kinds => Indexes(kinds).Select(index => index.Definition).Prepend(Trigger(kinds)).Prepend(Columns(kinds[0])).Append(TextSearchShape.Words(kinds) ?? "")
-            .Concat(corpus.Corpus.Trigger ? [WakeShape.Create(corpus.Corpus, kinds)] : [])
-            .Concat(kinds.Where(kind => kind.ChunkTable is not null).Select(ChunkShape.Create))
-            .Concat(kinds.Where(kind => kind.Queue != QueuedText.None).SelectMany(kind => QueueShape.Create(corpus.Corpus, kind))));
-        var view = corpus.Corpus.PendingView is { } pending ? PendingViewShape.Create(corpus, pending) : "";
-        var cache = corpus.Corpus.SimilarityCache ? SimilarityCache(corpus) : "";
-        return Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. tables, view, cache]));
-    }
+    public static string Id(BoundCorpus corpus) =>
+        Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. Parts(corpus).Select(part => part.Statement)]));
 
-    public static bool HasColumns(BoundTable table) =>
-        TableRules.OwnColumns.Append(table.VectorColumn).Concat(table.Queue == QueuedText.Content ? [TableRules.ContentColumn] : []).All(table.Found.Columns.ContainsKey);
+    /// <summary>In the order in which they are made.</summary>
+    public static IReadOnlyList<Part> Parts(BoundCorpus corpus) =>
+    [
+        .. corpus.KindsByTable.SelectMany(kinds => Parts(corpus.Corpus, kinds)),
+        .. corpus.Corpus.SimilarityCache ? SimilarityCacheShape.Parts(corpus) : [],
+        .. corpus.Corpus.PendingView is { } view ? [PendingViewShape.Part(corpus, view)] : Array.Empty<Part>(),
+        .. corpus.KindsByTable.SelectMany(Indexes),
+    ];
 
-    public static string Columns(BoundTable table) =>
-        $"""
-        ALTER TABLE {table.Table}
-            ADD COLUMN IF NOT EXISTS {table.VectorName} {table.VectorColumnType},
-            ADD COLUMN IF NOT EXISTS "embedding_generated_at" timestamptz,
-            ADD COLUMN IF NOT EXISTS "embedding_model" text,
-            ADD COLUMN IF NOT EXISTS "embedding_rule" text,
-            ADD COLUMN IF NOT EXISTS "embedding_truncated" integer,
-            ADD COLUMN IF NOT EXISTS "content_hash" text{(table.Queue == QueuedText.Content ? $", ADD COLUMN IF NOT EXISTS \"{TableRules.ContentColumn}\" text" : "")}
-        """;
+    private static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<BoundTable> kinds) =>
+    [
+        .. Columns(kinds[0]),
+        .. TextSearchShape.Part(kinds) is { } search ? [search] : Array.Empty<Part>(),
+        .. EditTriggerShape.Parts(kinds),
+        .. corpus.Trigger ? WakeShape.Parts(corpus, kinds) : [],
+        .. kinds[0].Queue != QueuedText.None ? QueueShape.Parts(corpus, kinds[0]) : [],
+        .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkShape.Part),
+    ];
 
-    /// <summary>Takes the trigger and the columns away, and with the columns their indexes.</summary>
-    public static string Removal(FoundTable table, string vector) =>
-        $"""
-        DROP TRIGGER IF EXISTS {TriggerName(table)} ON {table.Quoted};
-        DROP FUNCTION IF EXISTS {FunctionName(table)}();
-        ALTER TABLE {table.Quoted} {string.Join(", ", Columns(table, vector).Select(column => $"DROP COLUMN {Sql.Identifier(column)}"))}
-        """;
+    private static IEnumerable<Part> Columns(BoundTable table) =>
+        table.Own.Of(table.Queue).Select(column => (column.Column, column.Type)).Prepend((table.VectorColumn, table.VectorColumnType))
+            .Select(column => new Part(
+                PartKind.Column, table.Schema, table.Name, column.Item1, $"ADD COLUMN {Sql.Identifier(column.Item1)} {column.Item2}"));
 
-    /// <summary>Whether a migration gave the table its columns: no other program has one of this name.</summary>
-    public static bool IsMigrated(FoundTable table) => table.Columns.ContainsKey("embedding_rule");
+    /// <summary>Pending items newest first, items in the order of a forced run, vectors by cosine distance, words.</summary>
+    private static IEnumerable<Part> Indexes(IReadOnlyList<BoundTable> kinds) =>
+        kinds.SelectMany(Indexes).Concat(TextSearchShape.Index(kinds)).DistinctBy(index => index.Name);
 
-    /// <summary>The columns of a table that a migration made, or found.</summary>
-    public static IEnumerable<string> Columns(FoundTable table, string vector) => ((string[])[vector, .. TableRules.OwnColumns, TableRules.ContentColumn, TextSearchShape.Column]).Where(table.Columns.ContainsKey);
-
-    /// <summary>
-    /// An edit of the text makes the row pending in the writer's own transaction, whatever the writer's clock says.
-    /// When a vector was written, a trigger that bumps the changed-at column cannot make it look older than the row:
-    /// this one runs last, because triggers run in the order of their names.
-    /// </summary>
-    public static string Trigger(IReadOnlyList<BoundTable> kinds)
-    {
-        var table = kinds[0];
-        var (function, trigger) = (FunctionName(table.Found), TriggerName(table.Found));
-        var old = kinds.Select(kind => kind.WithRow("OLD.")).ToList();
-        var current = kinds.Select(kind => kind.WithRow("NEW.")).ToList();
-        var moments = current.Select(kind => kind.ChangedAt).OfType<string>().Distinct().Prepend("NEW.embedding_generated_at");
-        // A literal, because a column's name could hold any other quotes.
-        var body = Sql.Literal(
-            $"""
-            BEGIN
-                IF ROW({Texts(current)}) IS DISTINCT FROM ROW({Texts(old)}) THEN
-                    NEW.embedding_rule := NULL;
-                ELSIF NEW.embedding_generated_at IS DISTINCT FROM OLD.embedding_generated_at THEN
-                    NEW.embedding_generated_at := GREATEST({string.Join(", ", moments)});
-                END IF;
-                RETURN NEW;
-            END
-            """);
-        return
-            $"""
-            CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {body};
-            CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table.Table}
-                FOR EACH ROW EXECUTE FUNCTION {function}();
-            """;
-    }
-
-    /// <summary>The indexes by name: pending items newest first, items in the order of a forced run, vectors by cosine distance, words.</summary>
-    public static IReadOnlyList<(string Name, string Definition)> Indexes(IReadOnlyList<BoundTable> kinds) =>
-        kinds.SelectMany(Indexes).Concat(TextSearchIndex(kinds)).DistinctBy(index => index.Name).ToList();
-
-    /// <summary>Named for what it is over: where it is, the column holds just that.</summary>
-    public static string? TextSearchIndexName(IReadOnlyList<BoundTable> kinds) =>
-        TextSearchShape.Words(kinds) is { } words ? Name("embedding_search", kinds[0], words) : null;
-
-    /// <summary>Names of indexes that an earlier declaration may have left behind begin so.</summary>
-    public static IReadOnlyList<string> ChangingIndexes(BoundTable table) => [Name("embedding_pending", table) + "_", Name("embedding_age", table) + "_", Name("embedding_search", table) + "_", Name("embedding_hnsw", table)];
-
-    public static string SimilarityCache(BoundCorpus corpus) =>
-        Migration.Read("similarity_cache.sql")
-            .Replace("{vector_type}", corpus.Tables[0].VectorColumnType, StringComparison.Ordinal)
-            .Replace("{partition_type}", corpus.PartitionType, StringComparison.Ordinal);
-
-    private static IEnumerable<(string Name, string Definition)> Indexes(BoundTable table)
+    private static IEnumerable<Part> Indexes(BoundTable table)
     {
         var bare = table.WithRow("");
         var partition = table.HasPartition ? $"{bare.Partition}, " : "";
         var pending = $"({partition}{bare.Newest}) WHERE {bare.Pending}";
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
-        yield return (Name("embedding_pending", table, pending), $"ON {table.Table} {pending}");
-        yield return (Name("embedding_age", table, age), $"ON {table.Table} {age}");
+        yield return Index(table.Found, Name("embedding_pending", table.Found, pending), pending);
+        yield return Index(table.Found, Name("embedding_age", table.Found, age), age);
         var hnsw = $"USING hnsw ({table.VectorName} {table.CosineOperators}) WITH ({table.IndexParameters})";
-        yield return (Name("embedding_hnsw", table, table.HasStandardIndex ? null : hnsw), $"ON {table.Table} {hnsw}");
+        yield return Index(table.Found, Name("embedding_hnsw", table.Found, table.HasStandardIndex ? null : hnsw), hnsw);
+        if (table.Chunks is not null)
+        {
+            var chunks = table.Found with { Name = table.Chunks.Table };
+            yield return Index(chunks, Name("embedding_chunks", chunks), $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})");
+        }
     }
 
-    private static IEnumerable<(string Name, string Definition)> TextSearchIndex(IReadOnlyList<BoundTable> kinds) =>
-        TextSearchIndexName(kinds) is { } name ? [(name, $"ON {kinds[0].Table} USING gin (\"{TextSearchShape.Column}\")")] : [];
-
-    private static string Texts(IEnumerable<BoundTable> kinds) => string.Join(", ", kinds.SelectMany(kind => kind.TextColumns).Distinct());
-
-    private static string FunctionName(FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name("embedding_note_edit", table))}";
-
-    private static string TriggerName(FoundTable table) => Sql.Identifier(Name("zzz_embedding_note_edit", table));
-
-    private static string Name(string purpose, BoundTable table, string? definition = null) => Name(purpose, table.Found, definition);
+    public static Part Index(FoundTable table, string name, string definition) =>
+        new(PartKind.Index, table.Schema, table.Name, name, $"{Sql.Identifier(name)} ON {table.Quoted} {definition}");
 
     internal static string Name(string purpose, FoundTable table, string? definition = null)
     {
@@ -127,6 +68,9 @@ internal static class CorpusShape
         var name = $"{purpose}_{table.Name}{suffix}";
         return Encoding.UTF8.GetByteCount(name) <= MaxNameBytes ? name : $"{purpose}_{Hash(table.Name)}{suffix}";
     }
+
+    /// <summary>A function as SQL writes it, in the schema of the table that it is made for.</summary>
+    internal static string Function(string purpose, FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name(purpose, table))}";
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
 }

@@ -8,6 +8,16 @@ internal sealed class EngineTables(NpgsqlDataSource database)
 {
     private const string CreateExtension = "CREATE EXTENSION IF NOT EXISTS vector";
 
+    // Those that this transaction made.
+    private const string FindMade =
+        $"""
+        SELECT c.relname, c.relkind = 'v'
+        FROM   pg_class c
+        WHERE  c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'embedding_rules'::regclass) AND c.relkind IN ('r', 'v')
+        AND    c.relname LIKE 'embedding\_%' AND c.xmin::text::bigint = pg_current_xact_id()::text::bigint % (2 ^ 32)::bigint
+        AND    NOT EXISTS (SELECT FROM {Inventory.Records} o WHERE o.object_name = c.relname)
+        """;
+
     private const string CreateMigrations =
         """
         CREATE TABLE IF NOT EXISTS embedding_migrations (
@@ -29,6 +39,12 @@ internal sealed class EngineTables(NpgsqlDataSource database)
             await Apply(connection, migration, cancellation);
         }
 
+        foreach (var (name, kind) in await Made(connection, cancellation))
+        {
+            await Run(connection, kind == PartKind.Table ? PartMaker.WithholdFrom(Sql.Identifier(name)) : "SELECT", cancellation);
+            await Run(connection, Record(name, kind), cancellation);
+        }
+
         await transaction.CommitAsync(cancellation);
         // Connections that were open before the extension do not know its types.
         await connection.ReloadTypesAsync(cancellation);
@@ -45,12 +61,6 @@ internal sealed class EngineTables(NpgsqlDataSource database)
         {
             throw new CorpusException($"pgvector cannot be set up ({e.MessageText}): install it on the server, and have its owner run '{CreateExtension}' in this database.");
         }
-
-        await using var command = new NpgsqlCommand("SELECT to_regtype('vector') IS NOT NULL", connection);
-        if (await command.ExecuteScalarAsync(cancellation) is not true)
-        {
-            throw new CorpusException("pgvector is installed in a schema that is not searched: add it to the search path, for example with 'Search Path=public,extensions' in DATABASE_URL.");
-        }
     }
 
     private static async Task Apply(NpgsqlConnection connection, Migration migration, CancellationToken cancellation)
@@ -66,6 +76,27 @@ internal sealed class EngineTables(NpgsqlDataSource database)
 
         await Run(connection, $"INSERT INTO embedding_migrations (name) VALUES ({Sql.Literal(migration.Name)})", cancellation);
     }
+
+    private static async Task<List<(string Name, PartKind Kind)>> Made(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(FindMade, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var made = new List<(string, PartKind)>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            made.Add((reader.GetString(0), reader.GetBoolean(1) ? PartKind.View : PartKind.Table));
+        }
+
+        return made;
+    }
+
+    private static string Record(string name, PartKind kind) =>
+        $"""
+        INSERT INTO {Inventory.Records} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
+        SELECT '{kind}', n.nspname, '', c.relname, '', true, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE  c.oid = {Sql.Literal(Sql.Identifier(name))}::regclass
+        ON CONFLICT DO NOTHING
+        """;
 
     private static async Task<HashSet<string>> Applied(NpgsqlConnection connection, CancellationToken cancellation)
     {

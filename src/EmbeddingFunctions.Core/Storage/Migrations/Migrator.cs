@@ -1,12 +1,19 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Texts;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
 /// <summary>Brings a database to what a corpus needs; any number of processes may do so at once.</summary>
 public sealed class Migrator
 {
+    private const string RecordShape =
+        """
+        INSERT INTO embedding_shapes (corpus, shape) VALUES ($1, $2) ON CONFLICT (corpus, shape) DO UPDATE SET migrated_at = now()
+        """;
+
     private const string RecordRule =
         """
         INSERT INTO embedding_rules (corpus, kind, rule, model, shape) VALUES ($1, $2, $3, $4, $5)
@@ -14,38 +21,49 @@ public sealed class Migrator
         SET    rule = EXCLUDED.rule, model = EXCLUDED.model, shape = EXCLUDED.shape, migrated_at = now()
         """;
 
-    private const int Tries = 10;
-
     private readonly NpgsqlDataSource _database;
     private readonly Catalogue _catalogue;
     private readonly EmbeddingSettings _settings;
+    private readonly IRowAudit _audit;
+    private readonly ITextWindow? _window;
     private readonly EngineTables _engineTables;
-    private readonly IndexBuilder _indexes;
+    private readonly Inventory _inventory;
+    private readonly SearchedSchemas _searched;
+    private readonly PartMaker _maker;
+    private readonly Ddl _ddl;
 
-    internal Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings)
+    internal Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window)
     {
-        (_database, _catalogue, _settings) = (database, catalogue, settings);
-        (_engineTables, _indexes) = (new EngineTables(database), new IndexBuilder(database));
+        (_database, _catalogue, _settings, _audit, _window) = (database, catalogue, settings, audit, window);
+        (_engineTables, _inventory, _searched, _ddl) = (new EngineTables(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
+        _maker = new PartMaker(database, _ddl);
     }
 
-    /// <summary>Tables, columns, triggers and view; then the indexes, without blocking writers. Stopped half-way, it goes on when run again.</summary>
+    /// <summary>As <see cref="Migrate(Corpus, MigrationOptions, Action{string}?, CancellationToken)"/>.</summary>
+    public Task Migrate(Corpus corpus, bool withSampleTables, Action<string>? progress, CancellationToken cancellation) =>
+        Migrate(corpus, new MigrationOptions(withSampleTables), progress, cancellation);
+
+    /// <summary>
+    /// Tables, columns, triggers and view; then the indexes, without blocking writers. What is there as it was made is left alone. Stopped half-way,
+    /// it goes on when run again.
+    /// </summary>
     /// <param name="corpus">The declaration.</param>
-    /// <param name="withSampleTables">Whether to create the base tables of the shipped corpora where they are missing.</param>
-    /// <param name="progress">Is told each index before it is built.</param>
-    /// <exception cref="CorpusException">The declaration does not fit the database: then nothing was changed.</exception>
-    public async Task Migrate(Corpus corpus, bool withSampleTables, Action<string>? progress, CancellationToken cancellation)
+    /// <param name="options">What it may do.</param>
+    /// <param name="progress">Is told what takes time, and what was found.</param>
+    /// <exception cref="CorpusException">The declaration does not fit the database, or something of others is in its way: then nothing was changed.</exception>
+    public async Task Migrate(Corpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationTurn.Take(_database, progress, cancellation);
         try
         {
-            if (withSampleTables && SampleTables.Of(corpus) is { } sampleTables)
+            if (options.WithSampleTables && SampleTables.Of(corpus) is { } sampleTables)
             {
-                await Run(sampleTables, cancellation);
+                await _ddl.Run(sampleTables, progress, cancellation);
             }
 
             var bound = await Bind(corpus, cancellation);
-            await Probe(bound, cancellation);
-            await Change(bound, progress, cancellation);
+            await Demand(bound, options, cancellation);
+            await Change(bound, options, progress, cancellation);
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
@@ -53,145 +71,142 @@ public sealed class Migrator
         }
     }
 
-    private async Task Change(BoundCorpus corpus, Action<string>? progress, CancellationToken cancellation)
+    private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation) => CorpusBinder.Bind(
+        corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), await _catalogue.Schemas(cancellation), _settings, _window);
+
+    private async Task Demand(BoundCorpus corpus, MigrationOptions options, CancellationToken cancellation)
     {
-        await _engineTables.Create(cancellation);
-        await ShapeTables(corpus, cancellation);
-        await Finish(corpus, cancellation);
-        foreach (var kinds in corpus.KindsByTable)
+        await _searched.Demand(corpus, cancellation);
+        if (!options.DropUndeclared && await new OlderShapes(_database, _catalogue).Older(corpus, cancellation) is { } older)
         {
-            await _indexes.Build(kinds, progress, cancellation);
+            throw new CorpusException($"{older} To go back to it all the same, say 'embeddings migrate {corpus.Corpus.Name} --yes'.");
         }
-    }
 
-    private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation) =>
-        CorpusBinder.Bind(corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), _settings);
-
-    private async Task Probe(BoundCorpus corpus, CancellationToken cancellation)
-    {
-        if (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation) is { Count: > 0 } faults)
+        var faults = (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation)).ToList();
+        faults.AddRange(faults.Count > 0 ? [] : await new OthersObjects(_database, _inventory).Faults(corpus, options.TakeOver, cancellation));
+        if (faults.Count > 0)
         {
             throw new CorpusException($"The corpus '{corpus.Corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}");
         }
     }
 
-    // One statement at a time: locks on several tables, held together, would wait for writers that hold them in another order.
-    private async Task ShapeTables(BoundCorpus corpus, CancellationToken cancellation)
+    private async Task Change(BoundCorpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)
     {
-        foreach (var kinds in corpus.KindsByTable)
+        await _engineTables.Create(cancellation);
+        var parts = CorpusShape.Parts(corpus);
+        var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, parts, cancellation);
+        foreach (var table in corpus.Tables.Where(table => IsMissing(states, PartKind.Table, table.Chunks?.Table)))
         {
-            if (!CorpusShape.HasColumns(kinds[0]))
-            {
-                await Run(CorpusShape.Columns(kinds[0]), cancellation);
-            }
-
-            await Run(CorpusShape.Trigger(kinds), cancellation);
-            await Run(corpus.Corpus.Trigger ? WakeShape.Create(corpus.Corpus, kinds) : WakeShape.Removal(kinds[0].Found), cancellation);
-            await ShapeTextSearch(kinds, cancellation);
-            await ShapeQueue(corpus, kinds, cancellation);
-            foreach (var table in kinds.Where(kind => kind.Chunks is not null))
-            {
-                await ShapeChunks(table, cancellation);
-            }
-        }
-    }
-
-    // The table comes last, by itself: stopped before, the next migration begins again; and no row is held while writers are waited for.
-    private async Task ShapeChunks(BoundTable table, CancellationToken cancellation)
-    {
-        if (await ChunkShape.Find(table, _catalogue, cancellation) is null)
-        {
-            while (await Run(ChunkShape.Forget(table), cancellation) >= ChunkShape.ForgottenAtATime)
-            {
-                // Rows that workers write meanwhile are fewer.
-            }
+            await ForgetChunks(table, progress, cancellation);
         }
 
-        await Run(ChunkShape.Create(table), cancellation);
-    }
-
-    private async Task ShapeQueue(BoundCorpus corpus, IReadOnlyList<BoundTable> kinds, CancellationToken cancellation)
-    {
-        if (kinds[0].Queue != QueuedText.None)
-        {
-            foreach (var statement in QueueShape.Create(corpus.Corpus, kinds[0]))
-            {
-                await Run(statement, cancellation);
-            }
-
-            while (kinds[0].Queue == QueuedText.Content && await Run(QueueShape.FillContent(kinds[0]), cancellation) > 0)
-            {
-                // Some at a time, so that no writer waits for long.
-            }
-
-            foreach (var statement in QueueShape.Fill(corpus.Corpus.Name, kinds[0]))
-            {
-                await Run(statement, cancellation);
-            }
-        }
-        else if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
-        {
-            await Run(QueueShape.Removal(kinds[0].Found, kinds[0].DeclaredName, kinds[0].VectorColumn), cancellation);
-        }
-    }
-
-    // It rewrites the table, so it is done only where the column is not what is asked for.
-    private async Task ShapeTextSearch(IReadOnlyList<BoundTable> kinds, CancellationToken cancellation)
-    {
-        var index = CorpusShape.TextSearchIndexName(kinds);
-        var isAsItShouldBe = index is null
-            ? !kinds[0].Found.Columns.ContainsKey(TextSearchShape.Column)
-            : await _indexes.Has(kinds[0], index, cancellation);
-        if (!isAsItShouldBe)
-        {
-            await Run(TextSearchShape.Replace(kinds), cancellation);
-        }
-    }
-
-    private async Task Finish(BoundCorpus corpus, CancellationToken cancellation)
-    {
-        await using var connection = await _database.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        if (corpus.Corpus.SimilarityCache)
-        {
-            await using var cache = new NpgsqlCommand(CorpusShape.SimilarityCache(corpus), connection);
-            await cache.ExecuteNonQueryAsync(cancellation);
-        }
-
-        if (corpus.Corpus.PendingView is { } view)
-        {
-            await PendingViewShape.Replace(connection, transaction, corpus, view, cancellation);
-        }
-
+        await _maker.Make(corpus, states.Where(state => state.Part is not { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
+        var hasTargets = (await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0;
         foreach (var table in corpus.Tables)
         {
-            await using var record = new NpgsqlCommand(RecordRule, connection);
+            if (table.Queue != QueuedText.None)
+            {
+                await Queue(corpus.Corpus.Name, table, progress, cancellation);
+            }
+            else if (hasTargets)
+            {
+                await _ddl.Run($"{QueueShape.Removal(corpus.Schemas.Queue, corpus.Corpus.Name)} AND kind = {Sql.Literal(table.Kind)}", progress, cancellation);
+            }
+        }
+
+        await RecordRules(corpus, cancellation);
+        await _maker.Make(corpus, states.Where(state => state.Part is { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
+        await _maker.Drop(corpus, await Undeclared(corpus, parts, cancellation), options.DropUndeclared, progress, cancellation);
+        await Audit(corpus, states, progress, cancellation);
+    }
+
+    private static bool IsMissing(IReadOnlyList<PartState> states, PartKind kind, string? name) =>
+        name is not null && states.Any(state => state.Part.Kind == kind && state.Part.Name == name && state.Live is null);
+
+    // Before the table, by itself: stopped before it is there, the next migration begins again; and no row is held while writers are waited for.
+    private async Task ForgetChunks(BoundTable table, Action<string>? progress, CancellationToken cancellation)
+    {
+        if (!table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column)))
+        {
+            return;
+        }
+
+        while (await _ddl.Run(ChunkShape.Forget(table), progress, cancellation) >= ChunkShape.ForgottenAtATime)
+        {
+            // Rows that workers write meanwhile are fewer.
+        }
+    }
+
+    private async Task Queue(string corpus, BoundTable table, Action<string>? progress, CancellationToken cancellation)
+    {
+        if (table.Queue == QueuedText.Content)
+        {
+            await Pages(QueueShape.FillContent(table), progress, cancellation);
+        }
+
+        foreach (var statement in QueueShape.Declare(corpus, table))
+        {
+            await _ddl.Run(statement, progress, cancellation);
+        }
+
+        await Pages(QueueShape.Fill(table), progress, cancellation);
+    }
+
+    // Each by itself, so that no writer waits for long.
+    private async Task Pages(string sql, Action<string>? progress, CancellationToken cancellation)
+    {
+        string? last = null;
+        do
+        {
+            last = await _ddl.Run(async connection =>
+            {
+                await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+                command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+                return await command.ExecuteScalarAsync(cancellation) as string;
+            }, progress, cancellation);
+        }
+        while (last is not null);
+    }
+
+    private async Task RecordRules(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        await using var connection = await _database.OpenConnectionAsync(cancellation);
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var table in corpus.Tables)
+        {
+            var record = new NpgsqlBatchCommand(RecordRule);
             foreach (var value in new[] { corpus.Corpus.Name, table.Kind, table.Rule.Id, table.Rule.Model, CorpusShape.Id(corpus) })
             {
                 record.Parameters.Add(new() { Value = value });
             }
 
-            await record.ExecuteNonQueryAsync(cancellation);
+            batch.BatchCommands.Add(record);
         }
 
-        await transaction.CommitAsync(cancellation);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(RecordShape)
+        {
+            Parameters = { new() { Value = corpus.Corpus.Name }, new() { Value = CorpusShape.Id(corpus) } },
+        });
+
+        await batch.ExecuteNonQueryAsync(cancellation);
     }
 
-    // Workers and writers may hold rows in another order; whoever loses is to try again, and a migration can wait.
-    private async Task<int> Run(string sql, CancellationToken cancellation)
+    private async Task<IReadOnlyList<PartKey>> Undeclared(BoundCorpus corpus, IReadOnlyList<Part> parts, CancellationToken cancellation)
     {
-        for (var attempt = 1; ; attempt++)
+        var wanted = parts.Select(part => part.Key).ToHashSet();
+        var recorded = await _inventory.Of(corpus.Corpus.Name, corpus.Schemas, cancellation);
+        return recorded.Where(found => found.Record.IsMade && !wanted.Contains(found.Key)).Select(found => found.Key).ToList();
+    }
+
+    // While the trigger was not there, or was another, edits were not noted.
+    private async Task Audit(BoundCorpus corpus, IReadOnlyList<PartState> states, Action<string>? progress, CancellationToken cancellation)
+    {
+        var missed = states.Where(state => state is { Part.Kind: PartKind.Trigger, Record: not null, IsRight: false }).Select(state => state.Part.Table).ToHashSet();
+        foreach (var table in corpus.Tables.Where(table => missed.Contains(table.Name)))
         {
-            try
-            {
-                await using var command = _database.CreateCommand(sql);
-                command.CommandTimeout = 0;
-                return await command.ExecuteNonQueryAsync(cancellation);
-            }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected && attempt < Tries)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(100 * attempt), cancellation);
-            }
+            progress?.Invoke($"looking for rows of {table.Name} that were edited while its trigger was missing");
+            var found = await _audit.Repair(table, cancellation);
+            progress?.Invoke($"{found:N0} rows of {table.Name} were edited unnoticed, and are pending now");
         }
     }
 }

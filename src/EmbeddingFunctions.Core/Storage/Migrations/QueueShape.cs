@@ -8,84 +8,101 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// </summary>
 internal static class QueueShape
 {
-    // An application role may write the items and know nothing of the queue. A queue row that somebody holds is not waited for long.
+    // An application role may write the items and know nothing of the queue. A queue row that another holds is not waited for long.
     private const string AsOwner = "SECURITY DEFINER";
 
-    private const int FilledAtATime = 5_000;
+    private const int FilledAtATime = 1_000;
 
-    // By a constraint, a trigger or a type of its owner's.
-    private const string Refused = "integrity_constraint_violation OR string_data_right_truncation OR raise_exception OR insufficient_privilege OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch";
-
-    /// <summary>Each to be run by itself; all may be run again.</summary>
-    public static IReadOnlyList<string> Create(Corpus corpus, BoundTable table) =>
+    /// <summary>Of the table; and, of all corpora with a queue, the queue itself.</summary>
+    public static IEnumerable<Part> Parts(Corpus corpus, BoundTable table) =>
     [
-        .. QueueTable.Create, TemplateFunction.Create(table), Settle(corpus.Name, table), .. Watch(corpus.Name, table),
-        .. table.Queue == QueuedText.Content ? KeepContent(table) : [$"DROP FUNCTION IF EXISTS {Function("content", table.Found)}() CASCADE"],
-        .. Enqueue(table), QueueTable.Secure([Function("watch", table.Found), Function("content", table.Found), Function("enqueue", table.Found)], Function("settle", table.Found)), .. corpus.Trigger ? [WakeShape.OfQueue(table)] : Array.Empty<string>(),
+        .. QueueTable.Parts(table.Schemas), TemplateFunction.Part(table), Settle(corpus.Name, table), .. Watch(corpus.Name, table),
+        .. table.Queue == QueuedText.Content ? KeepContent(table) : [], .. Enqueue(table),
+        .. corpus.Trigger ? [WakeShape.OfQueue(table)] : Array.Empty<Part>(),
     ];
-
-    /// <summary>Gives some items their content; to be repeated until none is left.</summary>
-    public static string FillContent(BoundTable table) =>
-        $"""
-        UPDATE {table.Table} t SET {Sql.Identifier(TableRules.ContentColumn)} = {TemplateFunction.Name(table.Found)}(t.*)
-        WHERE  {table.Id} IN (
-            SELECT {table.Id} FROM {table.Table} t
-            WHERE  {table.Column(TableRules.ContentColumn)} IS NULL
-            OR     {table.Column(TableRules.ContentColumn)} <> {TemplateFunction.Name(table.Found)}(t.*)
-                   AND NOT EXISTS (SELECT FROM {QueueTable.Targets} WHERE {IsOf(table)} AND template = {Sql.Literal(table.DeclaredText)})
-                   AND NOT EXISTS (SELECT FROM embedding_queue q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)})
-            LIMIT {FilledAtATime})
-        """;
 
     /// <summary>
-    /// Declares the table, queues what is pending, as an older system's migration did, and asks again for what was refused before it was declared.
-    /// What is queued is locked, so that no edit comes between the reading of a text and the writing of its queue row; who edits an item at this
-    /// moment queues it himself.
+    /// Declares the table, and asks again for what was refused before it was declared.
     /// </summary>
-    public static IReadOnlyList<string> Fill(string corpus, BoundTable table) =>
+    public static IReadOnlyList<string> Declare(string corpus, BoundTable table) =>
     [
         Target(corpus, table),
-        $"""
-        WITH items AS MATERIALIZED (
-            SELECT {table.Id} AS key, {Content(table)} AS content{OfOwner(table, ", t.user_id")}
-            FROM   {table.Table} t
-            WHERE  {table.Pending} AND {Content(table)} ~ '\S'
-            AND    NOT EXISTS (
-                SELECT FROM embedding_queue q
-                WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND (q.content = {Content(table)} OR q.status = 'pending' AND q.taken_at IS NULL))
-            FOR    NO KEY UPDATE OF t SKIP LOCKED
-        )
-        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
-        SELECT {Sql.Literal(table.DeclaredName)}, key, content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", user_id")}, clock_timestamp()
-        FROM   items
-        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
-        WHERE  embedding_queue.content <> EXCLUDED.content AND NOT (embedding_queue.status = 'pending' AND embedding_queue.taken_at IS NULL)
-        """,
-        $"UPDATE embedding_queue SET status = 'pending' WHERE {IsOf(table)} AND status = 'failed' AND attempts = 0 AND taken_at IS NULL",
+        $"UPDATE {Queue(table)} SET status = 'pending' WHERE {IsOf(table)} AND status::text = 'failed' AND attempts = 0 AND taken_at IS NULL",
     ];
 
-    /// <summary>The functions take their triggers with them.</summary>
-    public static string Removal(FoundTable table, string name, string vector) =>
+    /// <summary>
+    /// Gives a page of items, in the order of their keys, their content. $1 is the last key of the page before, or null. Before
+    /// <see cref="Declare"/>: the template of the content that is there is the one declared then.
+    /// </summary>
+    /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
+    public static string FillContent(BoundTable table) => Page(table,
         $"""
-        DROP FUNCTION IF EXISTS {Function("enqueue", table)}(), {Function("content", table)}(), {Function("watch", table)}() CASCADE;
-        DROP FUNCTION IF EXISTS {Function("settle", table)}(text), {TemplateFunction.Name(table)}({table.Quoted});
-        DELETE FROM {QueueTable.Targets} WHERE table_name = {Sql.Literal(name)} AND embedding_column = {Sql.Literal(vector)}
+        filled AS (
+            UPDATE {table.Table} t SET {Sql.Identifier(table.Own.Content)} = {TemplateFunction.Name(table.Found)}(t.*)
+            FROM   page
+            WHERE  {table.Id} {Sql.Is} page.key
+            AND   ({table.Column(table.Own.Content)} IS NULL
+            OR     {table.Column(table.Own.Content)} <> {TemplateFunction.Name(table.Found)}(t.*)
+                   AND NOT EXISTS (SELECT FROM {Targets(table)} WHERE {IsOf(table)} AND template = {Sql.Literal(table.DeclaredText)})
+                   AND NOT EXISTS (SELECT FROM {Queue(table)} q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text
+                                   AND q.status::text = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)}))
+        )
+        """);
+
+    /// <summary>
+    /// Queues what is pending of a page of items, as an older system's migration did. What is queued is locked, so that no edit comes between the
+    /// reading of a text and the writing of its queue row; a writer that has the row at this moment queues it.
+    /// </summary>
+    /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
+    public static string Fill(BoundTable table) => Page(table,
+        $"""
+        items AS MATERIALIZED (
+            SELECT {table.Id} AS key, {Content(table)} AS content{OfOwner(table, ", t.user_id")}
+            FROM   {table.Table} t JOIN page ON {table.Id} {Sql.Is} page.key
+            WHERE  {table.Pending} AND {Content(table)} ~ '\S'
+            AND    NOT EXISTS (
+                SELECT FROM {Queue(table)} q
+                WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND (q.content::text = {Content(table)} OR q.status::text = 'pending' AND q.taken_at IS NULL))
+            FOR    NO KEY UPDATE OF t SKIP LOCKED
+        ),
+        queued AS (
+            INSERT INTO {Queue(table)} AS q (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
+            SELECT {Sql.Literal(table.DeclaredName)}, key, content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", user_id")}, clock_timestamp()
+            FROM   items
+            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
+            WHERE  q.content::text <> EXCLUDED.content::text AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
+        )
+        """);
+
+    private static string Page(BoundTable table, string work) =>
+        $"""
+        WITH page AS MATERIALIZED (
+            SELECT {table.Id} AS key FROM {table.Table} t
+            WHERE  $1::text IS NULL OR {table.Id} OPERATOR(pg_catalog.>) $1::{table.IdType}
+            ORDER  BY {table.Id} LIMIT {FilledAtATime}
+        ),
+        {work}
+        SELECT key::text FROM page ORDER BY key DESC LIMIT 1
         """;
 
-    /// <summary>The condition on the queue's rows that ask for vectors of this table.</summary>
-    public static string IsOf(BoundTable table) => $"table_name = {Sql.Literal(table.DeclaredName)} AND embedding_column = {Sql.Literal(table.VectorColumn)}";
+    /// <summary>Takes the table from those that the queue's rows may name.</summary>
+    public static string Removal(string schema, string corpus) =>
+        $"DELETE FROM {Sql.Identifier(schema)}.{QueueTable.Targets} WHERE corpus = {Sql.Literal(corpus)}";
 
-    /// <summary>To be joined to an item <c>t</c>: <c>wish.content</c> is what somebody asks to have embedded of it and no run has taken yet, else null.</summary>
+    /// <summary>The condition on the queue's rows that ask for vectors of this table.</summary>
+    public static string IsOf(BoundTable table) => $"table_name::text = {Sql.Literal(table.DeclaredName)} AND embedding_column::text = {Sql.Literal(table.VectorColumn)}";
+
+    /// <summary>To be joined to an item <c>t</c>: <c>wish.content</c> is what was asked to be embedded of it and no run has taken yet, else null.</summary>
     public static string Wish(BoundTable table) => table.Queue == QueuedText.None ? "CROSS JOIN (SELECT NULL::text AS content) wish" :
         $"""
         LEFT JOIN LATERAL (
-            SELECT q.content FROM embedding_queue q
-            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)}
+            SELECT q.content FROM {Queue(table)} q
+            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status::text = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)}
         ) wish ON true
         """;
 
-    /// <summary>A condition to append: a wish in another user's name than the item's is not granted, for its content is anybody's.</summary>
-    public static string InItsOwnersName(BoundTable table) => OfOwner(table, " AND (q.user_id IS NULL OR q.user_id::text = t.user_id::text)");
+    /// <summary>A condition to append: a wish that is not in the name of the item's own user is not granted, for its content may be another's.</summary>
+    public static string InItsOwnersName(BoundTable table) => OfOwner(table, " AND q.user_id::text IS NOT DISTINCT FROM t.user_id::text");
 
     /// <summary>The function that works out a queue row's status from the claim and the item; it takes the item's id.</summary>
     public static string SettleFunction(BoundTable table) => Function("settle", table.Found);
@@ -100,7 +117,7 @@ internal static class QueueShape
     };
 
     private static string Content(BoundTable table) =>
-        table.Queue == QueuedText.Content ? table.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(t.*)";
+        table.Queue == QueuedText.Content ? table.Column(table.Own.Content) : $"{TemplateFunction.Name(table.Found)}(t.*)";
 
     private static string Number(string type, long least, long most) =>
         $"CASE WHEN q.record_id::text ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN q.record_id::text::numeric BETWEEN {least} AND {most} THEN q.record_id::text::{type} END END";
@@ -109,30 +126,36 @@ internal static class QueueShape
     private static string Target(string corpus, BoundTable table) =>
         $"""
         WITH earlier AS (
-            DELETE FROM {QueueTable.Targets} WHERE corpus = {Sql.Literal(corpus)} AND kind = {Sql.Literal(table.Kind)} AND NOT ({IsOf(table)})
+            DELETE FROM {Targets(table)} WHERE corpus = {Sql.Literal(corpus)} AND kind = {Sql.Literal(table.Kind)} AND NOT ({IsOf(table)})
         )
-        INSERT INTO {QueueTable.Targets} (table_name, embedding_column, corpus, kind, key_type, template)
+        INSERT INTO {Targets(table)} (table_name, embedding_column, corpus, kind, key_type, template)
         VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType, table.Queue == QueuedText.Content ? table.DeclaredText : "" }.Select(Sql.Literal))})
         ON CONFLICT (table_name, embedding_column) DO UPDATE
         SET    corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type, template = EXCLUDED.template
         """;
 
+    private static string Queue(BoundTable table) => table.Schemas.QueueTable(QueueTable.Name);
+
+    private static string Targets(BoundTable table) => table.Schemas.QueueTable(QueueTable.Targets);
+
+    private static string Claims(BoundTable table) => table.Schemas.EngineTable("embedding_claims");
+
     // A queue that refuses what it is told, or is locked, is left as it is: it must not keep vectors from being stored.
-    private static string Settle(string corpus, BoundTable table) => Routine(Function("settle", table.Found) + "(item text)", "void",
+    private static Part Settle(string corpus, BoundTable table) => Routine(table, "settle", "item text", "void",
         $"""
         #variable_conflict use_variable
         DECLARE
-            item_key embedding_queue.record_id%TYPE := item;
-            claim embedding_claims;
+            item_key {Queue(table)}.record_id%TYPE := item;
+            claim {Claims(table)};
             is_item boolean;
             is_pending boolean;
             mark text;
             new_status text := 'failed';
             new_reason text;
         BEGIN
-            SELECT * INTO claim FROM embedding_claims c WHERE c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = item;
-            SELECT (true{table.Filter}) IS TRUE, COALESCE({table.Pending}, false), t.content_hash INTO is_item, is_pending, mark
-            FROM   {table.Table} t WHERE {table.Id} = item::{table.IdType};
+            SELECT * INTO claim FROM {Claims(table)} c WHERE c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = item;
+            SELECT (true{table.Filter}) IS TRUE, COALESCE({table.Pending}, false), {table.Hash} INTO is_item, is_pending, mark
+            FROM   {table.Table} t WHERE {table.Id} {Sql.Is} item::{table.IdType};
             IF claim.leased_until > clock_timestamp() THEN
                 new_status := 'processing';
             ELSIF is_item IS NULL THEN
@@ -145,91 +168,100 @@ internal static class QueueShape
             ELSIF mark = '{BoundTable.DeadMark}' THEN
                 new_reason := claim.reason;
             ELSIF mark LIKE '{BoundTable.IgnoredMarks}' THEN
-                new_reason := 'somebody had it ignored until its text changes';
+                new_reason := 'it is ignored until its text changes';
             ELSE
                 new_status := 'completed';
                 new_reason := CASE WHEN mark = '{BoundTable.EmptyMark}' THEN 'the text is blank: there is nothing to embed' END;
             END IF;
-            UPDATE embedding_queue q
+            UPDATE {Queue(table)} q
             SET    status = new_status, error_message = new_reason, attempts = COALESCE(claim.attempts, q.attempts), taken_at = clock_timestamp(),
                    processed_at = CASE WHEN new_status IN ('completed', 'failed') THEN clock_timestamp() END
-            WHERE  {IsOf(table)} AND q.record_id = item_key
-            AND    NOT (q.status = 'pending' AND q.taken_at IS NULL)
-            AND    NOT (q.status = 'completed' AND is_item IS NOT TRUE)
-            AND    (q.status, q.error_message, q.attempts) IS DISTINCT FROM (new_status, new_reason, COALESCE(claim.attempts, q.attempts));
+            WHERE  {IsOf(table)} AND q.record_id::text = item_key::text
+            AND    NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
+            AND    NOT (q.status::text = 'completed' AND is_item IS NOT TRUE)
+            AND    (q.status::text, q.error_message::text, q.attempts) IS DISTINCT FROM (new_status, new_reason, COALESCE(claim.attempts, q.attempts));
         EXCEPTION
-            WHEN {Refused} OR lock_not_available OR deadlock_detected THEN
+            WHEN OTHERS THEN
                 RAISE WARNING 'embedding_queue keeps its row of %: %', item, SQLERRM;
         END
         """, "SET lock_timeout = '250ms'");
 
-    private static IReadOnlyList<string> Watch(string corpus, BoundTable table)
+    private static IEnumerable<Part> Watch(string corpus, BoundTable table)
     {
-        var function = Function("watch", table.Found);
         // The table is shared: other schemas may have a table of the name.
-        string Name(string purpose) => Sql.Identifier(CorpusShape.Name(purpose, table.Found, table.Table));
-        string On(string row) => $"WHEN ({row}.corpus = {Sql.Literal(corpus)} AND {row}.kind = {Sql.Literal(table.Kind)}) EXECUTE FUNCTION {function}()";
+        Part Trigger(string purpose, string events, string row) =>
+            CorpusShape.Name(purpose, table.Found, table.Table) is var name ? new(PartKind.Trigger, table.Schemas.Engine, "embedding_claims", name,
+                $"""
+                CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} AFTER {events} ON {Claims(table)} FOR EACH ROW
+                    WHEN ({row}.corpus = {Sql.Literal(corpus)} AND {row}.kind = {Sql.Literal(table.Kind)}) EXECUTE FUNCTION {Function("watch", table.Found)}()
+                """) : throw new InvalidOperationException();
         return
         [
-            Routine(function + "()", "trigger", $"BEGIN PERFORM {Function("settle", table.Found)}(COALESCE(NEW.item_id, OLD.item_id)); RETURN NULL; END"),
-            $"CREATE OR REPLACE TRIGGER {Name("embedding_queue_watch")} AFTER INSERT OR UPDATE OF token, reason, is_dead ON embedding_claims FOR EACH ROW {On("NEW")}",
-            $"CREATE OR REPLACE TRIGGER {Name("embedding_queue_unwatch")} AFTER DELETE ON embedding_claims FOR EACH ROW {On("OLD")}",
+            Routine(table, "watch", "", "trigger", $"BEGIN PERFORM {Function("settle", table.Found)}(COALESCE(NEW.item_id, OLD.item_id)); RETURN NULL; END"),
+            Trigger("embedding_queue_watch", "INSERT OR UPDATE OF token, reason, is_dead", "NEW"),
+            Trigger("embedding_queue_unwatch", "DELETE", "OLD"),
         ];
     }
 
-    // Before the trigger that notes an edit: to it the content is the text.
-    private static IReadOnlyList<string> KeepContent(BoundTable table) =>
-    [
-        Routine(Function("content", table.Found) + "()", "trigger",
+    // Before the trigger that notes an edit: to it the content is the text. A table that was altered keeps no writer from writing.
+    private static IEnumerable<Part> KeepContent(BoundTable table)
+    {
+        yield return Routine(table, "content", "", "trigger",
             $"""
             BEGIN
                 IF TG_OP = 'INSERT' OR {IsEdited(table)} THEN
-                    NEW.{Sql.Identifier(TableRules.ContentColumn)} := {TemplateFunction.Name(table.Found)}(NEW);
+                    NEW.{Sql.Identifier(table.Own.Content)} := {TemplateFunction.Name(table.Found)}(NEW);
                 END IF;
                 RETURN NEW;
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, SQLERRM;
+                RETURN NEW;
             END
-            """),
-        $"CREATE OR REPLACE TRIGGER {ContentTrigger(table.Found)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {Function("content", table.Found)}()",
-    ];
-
-    // Nor must such a queue keep anybody from writing an item, which is pending without a row of the queue as well.
-    private static IReadOnlyList<string> Enqueue(BoundTable table)
-    {
-        var (old, current, function) = (table.WithRow("OLD."), table.WithRow("NEW."), Function("enqueue", table.Found));
-        var text = table.Queue == QueuedText.Content ? current.Column(TableRules.ContentColumn) : $"{TemplateFunction.Name(table.Found)}(NEW)";
-        string IsItem(BoundTable row) => $"((true{row.Filter}) IS TRUE)";
-        return
-        [
-            Routine(function + "()", "trigger",
-                $"""
-                DECLARE
-                    item_key embedding_queue.record_id%TYPE := COALESCE({current.Id}, {old.Id});
-                    item_text text;
-                BEGIN
-                    IF TG_OP <> 'DELETE' AND {IsItem(current)} THEN
-                        item_text := {text};
-                        IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR NOT {IsItem(old)}) THEN
-                            BEGIN
-                                INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
-                                VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", NEW.user_id")}, clock_timestamp())
-                                ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
-                                SET    content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
-                            EXCEPTION WHEN {Refused} THEN
-                                RAISE WARNING 'embedding_queue takes no row of %: %', item_key, SQLERRM;
-                            END;
-                        END IF;
-                    END IF;
-                    PERFORM {Function("settle", table.Found)}(item_key::text);
-                    RETURN NULL;
-                END
-                """),
-            $"CREATE OR REPLACE TRIGGER {Trigger(table.Found, "queue")} AFTER INSERT OR DELETE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {function}()",
-            $"""
-            CREATE OR REPLACE TRIGGER {Trigger(table.Found, "requeue")} AFTER UPDATE ON {table.Table}
-                FOR EACH ROW WHEN ({IsEdited(table)} OR {IsItem(current)} <> {IsItem(old)}) EXECUTE FUNCTION {function}()
-            """,
-        ];
+            """);
+        yield return RowTrigger(table, CorpusShape.Name("zzy_embedding_content", table.Found), "BEFORE INSERT OR UPDATE", "content");
     }
+
+    // Nor must such a queue keep a writer from writing an item, which is pending without a row of the queue as well.
+    private static IEnumerable<Part> Enqueue(BoundTable table)
+    {
+        var (old, current) = (table.WithRow("OLD."), table.WithRow("NEW."));
+        var text = table.Queue == QueuedText.Content ? current.Column(table.Own.Content) : $"{TemplateFunction.Name(table.Found)}(NEW)";
+        string IsItem(BoundTable row) => $"((true{row.Filter}) IS TRUE)";
+        yield return Routine(table, "enqueue", "", "trigger",
+            $"""
+            DECLARE
+                item_key {Queue(table)}.record_id%TYPE := COALESCE({current.Id}, {old.Id});
+                item_text text;
+            BEGIN
+                IF TG_OP = 'UPDATE' AND NOT ({IsEdited(table)} OR {IsItem(current)} <> {IsItem(old)}) THEN
+                    RETURN NULL;
+                END IF;
+                IF TG_OP = 'DELETE' THEN
+                    -- Its text goes with it; what a row of the queue that another holds says is left to a later run.
+                    UPDATE {Queue(table)} q SET content = '', taken_at = clock_timestamp() WHERE q.ctid = ANY (ARRAY(
+                        SELECT h.ctid FROM {Queue(table)} h WHERE {IsOf(table)} AND h.record_id::text = item_key::text FOR UPDATE SKIP LOCKED));
+                ELSIF {IsItem(current)} THEN
+                    item_text := {text};
+                    IF TG_OP = 'INSERT' AND item_text ~ '\S' OR TG_OP = 'UPDATE' AND ({IsEdited(table)} OR NOT {IsItem(old)}) THEN
+                        INSERT INTO {Queue(table)} (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
+                        VALUES ({Sql.Literal(table.DeclaredName)}, item_key, item_text, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", NEW.user_id")}, clock_timestamp())
+                        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
+                        SET    content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending', error_message = NULL, processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
+                    END IF;
+                END IF;
+                PERFORM {Function("settle", table.Found)}(item_key::text);
+                RETURN NULL;
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'embedding_queue takes no row of %: %', item_key, SQLERRM;
+                RETURN NULL;
+            END
+            """);
+        yield return RowTrigger(table, CorpusShape.Name("embedding_queue", table.Found), "AFTER INSERT OR DELETE", "enqueue");
+        yield return RowTrigger(table, CorpusShape.Name("embedding_requeue", table.Found), "AFTER UPDATE", "enqueue");
+    }
+
+    private static Part RowTrigger(BoundTable table, string name, string moment, string does) => new(PartKind.Trigger, table.Schema, table.Name, name,
+        $"CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} {moment} ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {Function(does, table.Found)}()");
 
     private static string IsEdited(BoundTable table)
     {
@@ -243,13 +275,16 @@ internal static class QueueShape
     /// <summary>The piece of SQL, if they are.</summary>
     public static string OfOwner(BoundTable table, string sql) => HasOwner(table) ? sql : "";
 
-    // A literal, because a column's name could hold any other quotes.
-    private static string Routine(string signature, string returns, string body, string settings = "") =>
-        $"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns} LANGUAGE plpgsql {AsOwner} SET search_path FROM CURRENT {settings} AS {Sql.Literal(body)}";
+    // A literal, because a column's name could hold any other quotes. Who may write an item, or a claim, is the one to call it.
+    private static Part Routine(BoundTable table, string does, string arguments, string returns, string body, string settings = "")
+    {
+        var (name, types) = (Function(does, table.Found), arguments.Split(' ')[^1]);
+        return new(PartKind.Function, table.Schema, "", $"{name}({types})",
+            $"""
+            CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql {AsOwner} {Sql.SafePath} {settings} AS {Sql.Literal(body)};
+            REVOKE EXECUTE ON FUNCTION {name}({types}) FROM PUBLIC
+            """);
+    }
 
-    private static string Function(string does, FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(CorpusShape.Name($"embedding_queue_{does}", table))}";
-
-    private static string Trigger(FoundTable table, string does) => Sql.Identifier(CorpusShape.Name($"embedding_{does}", table));
-
-    private static string ContentTrigger(FoundTable table) => Sql.Identifier(CorpusShape.Name("zzy_embedding_content", table));
+    private static string Function(string does, FoundTable table) => CorpusShape.Function($"embedding_queue_{does}", table);
 }

@@ -45,30 +45,25 @@ internal static class QueueTable
 
     private static readonly string[] _columns = ["id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
 
-    /// <summary>Each to be run by itself; all may be run again.</summary>
-    public static IReadOnlyList<string> Create { get; } = Migration.Read("embedding_queue.sql").TrimEnd().Split("\n\n");
-
-    /// <summary>A role could put a temporary table in a searched one's place, or fasten a trigger's function to a table of its own: neither is allowed.</summary>
-    /// <param name="triggers">Functions of triggers.</param>
-    /// <param name="settle">The function that may be called.</param>
-    public static string Secure(IEnumerable<string> triggers, string settle) =>
-        $"""
-        DO $secure$
-        DECLARE
-            searched text := COALESCE((SELECT string_agg(quote_ident(name), ', ') FROM unnest(current_schemas(false)) name), 'pg_catalog');
-            own text;
-        BEGIN
-            FOREACH own IN ARRAY ARRAY[{string.Join(", ", triggers.Append("embedding_queue_receive").Select(name => Sql.Literal($"{name}()")).Append(Sql.Literal($"{settle}(text)")))}] LOOP
-                IF to_regprocedure(own) IS NOT NULL THEN
-                    EXECUTE 'ALTER FUNCTION ' || own || ' SET search_path TO ' || searched || ', pg_temp';
-                    IF own LIKE '%()' THEN
-                        EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || own || ' FROM PUBLIC';
-                    END IF;
-                END IF;
-            END LOOP;
-        END
-        $secure$
-        """;
+    /// <summary>Of all corpora together; a queue that an older system left is used as it is.</summary>
+    public static IEnumerable<Part> Parts(DatabaseSchemas schemas)
+    {
+        var statements = Migration.Read("embedding_queue.sql").TrimEnd().Replace("{schema}", Sql.Identifier(schemas.Queue), StringComparison.Ordinal).Split("\n\n");
+        Part Of(PartKind kind, string table, string name, int statement) => new(kind, schemas.Queue, table, name, statements[statement]) { IsShared = true };
+        return
+        [
+            Of(PartKind.Table, "", Name, 0) with { MayBeThere = true },
+            Of(PartKind.Column, Name, "user_id", 1) with { MayBeThere = true },
+            Of(PartKind.Column, Name, "attempts", 2) with { MayBeThere = true },
+            Of(PartKind.Column, Name, "taken_at", 3) with { MayBeThere = true },
+            Of(PartKind.Index, Name, "embedding_queue_table_name_record_id_embedding_column_key", 4) with { MayBeThere = true, IsUnique = true },
+            Of(PartKind.Index, Name, "embedding_queue_status_created_at", 5) with { MayBeThere = true },
+            Of(PartKind.Index, Name, "embedding_queue_asked", 6),
+            Of(PartKind.Table, "", Targets, 7),
+            Of(PartKind.Function, "", schemas.QueueTable("embedding_queue_receive()"), 8),
+            Of(PartKind.Trigger, Name, "embedding_queue_receive", 9),
+        ];
+    }
 
     /// <exception cref="CorpusException">A table of the name is there that cannot serve.</exception>
     public static async Task Demand(BoundTable table, FoundTable? found, NpgsqlDataSource database, CancellationToken cancellation)

@@ -7,9 +7,9 @@ internal static class TemplateFunction
 {
     private const string Row = "item.";
 
-    public static string Name(FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(CorpusShape.Name("embedding_text", table))}";
+    public static string Name(FoundTable table) => CorpusShape.Function("embedding_text", table);
 
-    public static string Create(BoundTable table)
+    public static Part Part(BoundTable table)
     {
         var item = table.WithRow(Row);
         var columns = item.Declared.Columns.Select(item.Text).ToList();
@@ -27,7 +27,8 @@ internal static class TemplateFunction
                 RETURN content;
             END
             """);
-        return $"CREATE OR REPLACE FUNCTION {Name(table.Found)}(item {table.Table}) RETURNS text LANGUAGE plpgsql STABLE AS {body}";
+        return new(PartKind.Function, table.Schema, "", $"{Name(table.Found)}({table.Table})",
+            $"CREATE OR REPLACE FUNCTION {Name(table.Found)}(item {table.Table}) RETURNS text LANGUAGE plpgsql STABLE {Sql.SafePath} AS {body}");
     }
 
     private static string Append(TextTemplate.Part part, List<string> columns)

@@ -5,11 +5,23 @@ internal static class TextSearchShape
 {
     public const string Column = "embedding_text_search";
 
-    // Postgres refuses a row whose words together are more than a megabyte; so many characters never are.
+    // A tsvector takes 1,048,575 bytes of words. Compounds are kept whole and in parts, which is up to eight bytes for a byte of text at worst;
+    // a character has up to four.
+    private const int MaxBytes = 1_048_575 / 8;
+
+    // What of a text is looked at at all.
     private const int MaxCharacters = 200_000;
 
-    /// <returns>What the index is over, or null if no kind of the table asks for a search.</returns>
-    public static string? Words(IReadOnlyList<BoundTable> kinds)
+    /// <returns>Null if no kind of the table asks for a search. Adding the column rewrites the table.</returns>
+    public static Part? Part(IReadOnlyList<BoundTable> kinds) => Words(kinds) is { } words
+        ? new(PartKind.Column, kinds[0].Schema, kinds[0].Name, Column, $"ADD COLUMN \"{Column}\" tsvector GENERATED ALWAYS AS ({words}) STORED")
+        : null;
+
+    public static IEnumerable<Part> Index(IReadOnlyList<BoundTable> kinds) => Words(kinds) is { } words
+        ? [CorpusShape.Index(kinds[0].Found, CorpusShape.Name("embedding_search", kinds[0].Found, words), $"USING gin (\"{Column}\")")]
+        : [];
+
+    private static string? Words(IReadOnlyList<BoundTable> kinds)
     {
         if (kinds.FirstOrDefault(kind => kind.TextSearch is not null) is not { } table)
         {
@@ -17,12 +29,9 @@ internal static class TextSearchShape
         }
 
         var text = string.Join(" || ' ' || ", table.WithRow("").TextColumns.Select(column => $"COALESCE({column}, '')"));
-        return $"to_tsvector({Sql.Literal(table.TextSearch!)}::regconfig, left({text}, {MaxCharacters}))";
+        // The characters of a text of many bytes are so much fewer.
+        var characters = $"CASE WHEN pg_catalog.octet_length({text}) <= {MaxBytes} THEN {MaxCharacters} ELSE "
+            + $"LEAST({MaxCharacters}, GREATEST({MaxBytes / 4}, {MaxBytes}::bigint * pg_catalog.length({text}) / pg_catalog.octet_length({text})))::integer END";
+        return $"pg_catalog.to_tsvector({Sql.Literal(table.TextSearch!)}::pg_catalog.regconfig, pg_catalog.\"left\"({text}, {characters}))";
     }
-
-    /// <summary>Takes the column away, and makes it anew if it is asked for.</summary>
-    public static string Replace(IReadOnlyList<BoundTable> kinds) =>
-        $"""
-        ALTER TABLE {kinds[0].Table} DROP COLUMN IF EXISTS "{Column}"{(Words(kinds) is { } words ? $", ADD COLUMN \"{Column}\" tsvector GENERATED ALWAYS AS ({words}) STORED" : "")}
-        """;
 }

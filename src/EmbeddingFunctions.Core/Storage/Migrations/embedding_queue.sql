@@ -1,34 +1,30 @@
--- Each paragraph is run by itself: locks on several tables, held together, would wait for writers that hold them in another order.
-CREATE TABLE IF NOT EXISTS embedding_queue (
+CREATE TABLE {schema}.embedding_queue (
     id               uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     table_name       text        NOT NULL,
     record_id        text        NOT NULL,
     content          text        NOT NULL,
     embedding_column text        NOT NULL,
-    user_id          uuid,
     status           text        NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
     error_message    text,
     created_at       timestamptz NOT NULL DEFAULT now(),
     processed_at     timestamptz
 )
 
--- A pending row that was not taken is somebody's wish: it stands until a run takes it, whatever happens meanwhile.
-DO $$
-BEGIN
-    IF (SELECT count(*) FROM pg_attribute WHERE attrelid = 'embedding_queue'::regclass AND attname IN ('user_id', 'attempts', 'taken_at') AND NOT attisdropped) < 3 THEN
-        ALTER TABLE embedding_queue ADD COLUMN IF NOT EXISTS user_id uuid, ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS taken_at timestamptz;
-    END IF;
-END
-$$
+ADD COLUMN user_id uuid
 
-CREATE UNIQUE INDEX IF NOT EXISTS embedding_queue_table_name_record_id_embedding_column_key ON embedding_queue (table_name, record_id, embedding_column)
+ADD COLUMN attempts integer NOT NULL DEFAULT 0
 
-CREATE INDEX IF NOT EXISTS embedding_queue_status_created_at ON embedding_queue (status, created_at)
+-- A pending row without it is a request that no run has taken yet.
+ADD COLUMN taken_at timestamptz
 
-CREATE INDEX IF NOT EXISTS embedding_queue_asked ON embedding_queue (table_name, embedding_column, created_at) WHERE status = 'pending' AND taken_at IS NULL
+embedding_queue_table_name_record_id_embedding_column_key ON {schema}.embedding_queue (table_name, record_id, embedding_column)
+
+embedding_queue_status_created_at ON {schema}.embedding_queue (status, created_at)
+
+embedding_queue_asked ON {schema}.embedding_queue (table_name, embedding_column, created_at) WHERE status = 'pending' AND taken_at IS NULL
 
 -- The columns that rows of the queue may name.
-CREATE TABLE IF NOT EXISTS embedding_queue_targets (
+CREATE TABLE {schema}.embedding_queue_targets (
     table_name       text NOT NULL,
     embedding_column text NOT NULL,
     corpus           text NOT NULL,
@@ -38,8 +34,8 @@ CREATE TABLE IF NOT EXISTS embedding_queue_targets (
     PRIMARY KEY (table_name, embedding_column)
 )
 
--- What the engine writes comes with another taken_at; all else is somebody's wish, and is told at once if it cannot be granted.
-CREATE OR REPLACE FUNCTION embedding_queue_receive() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+-- What the engine writes comes with another taken_at; all else is a request, which is refused at once if it cannot be granted.
+CREATE OR REPLACE FUNCTION {schema}.embedding_queue_receive() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted_type text;
 BEGIN
@@ -49,10 +45,10 @@ BEGIN
     IF TG_OP = 'UPDATE' AND NEW.content IS DISTINCT FROM OLD.content THEN
         NEW.status := 'pending';
     END IF;
-    IF NEW.status <> 'pending' THEN
+    IF NEW.status::text <> 'pending' THEN
         RETURN NEW;
     END IF;
-    SELECT key_type INTO wanted_type FROM embedding_queue_targets WHERE table_name = NEW.table_name AND embedding_column = NEW.embedding_column;
+    SELECT key_type INTO wanted_type FROM {schema}.embedding_queue_targets WHERE table_name = NEW.table_name::text AND embedding_column = NEW.embedding_column::text;
     IF NOT FOUND THEN
         NEW.status := 'failed';
         NEW.processed_at := clock_timestamp();
@@ -71,6 +67,7 @@ BEGIN
     NEW.attempts := 0;
     RETURN NEW;
 END
-$$
+$$;
+REVOKE EXECUTE ON FUNCTION {schema}.embedding_queue_receive() FROM PUBLIC
 
-CREATE OR REPLACE TRIGGER embedding_queue_receive BEFORE INSERT OR UPDATE ON embedding_queue FOR EACH ROW EXECUTE FUNCTION embedding_queue_receive()
+CREATE OR REPLACE TRIGGER embedding_queue_receive BEFORE INSERT OR UPDATE ON {schema}.embedding_queue FOR EACH ROW EXECUTE FUNCTION {schema}.embedding_queue_receive()

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using EmbeddingFunctions.Storage.Migrations;
+
+namespace EmbeddingFunctions.Cli.Commands;
+
+internal static class UninstallCommand
+{
+    public static Command Create()
+    {
+        var yes = new Option<bool>("--yes") { Description = "Do it; without, only say what would go." };
+        var json = Arguments.Json();
+        var command = new CommandWithExamples("uninstall", "Take away all that the product ever made in a database, of all corpora, and nothing that it did not make.",
+            "embeddings uninstall",
+            "embeddings uninstall --yes") { yes, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            return Failures.Guard(output, () => Run(output, parsed.GetValue(yes), cancellation), cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> Run(Output output, bool isSure, CancellationToken cancellation)
+    {
+        await using var session = await Session.Open(output, cancellation);
+        var removal = session.Get<CorpusRemoval>();
+        var corpora = await removal.Recorded(cancellation);
+        var plan = new List<string>();
+        foreach (var corpus in corpora)
+        {
+            plan.AddRange((await removal.Plan(corpus, cancellation)).Select(line => $"{corpus}: {line}"));
+        }
+
+        plan.AddRange(await removal.Shared(cancellation));
+        if (plan.Count > 0 && !isSure)
+        {
+            return output.Fail($"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.", ExitCode.Usage);
+        }
+
+        foreach (var corpus in corpora)
+        {
+            await removal.Remove(corpus, line => output.Note($"{line} …"), cancellation);
+        }
+
+        if (plan.Count > 0)
+        {
+            await removal.RemoveShared(line => output.Note($"{line} …"), cancellation);
+        }
+
+        output.Result(new { Removed = plan }, text => text.WriteLine(
+            plan.Count == 0 ? "Nothing of the product's is in this database: nothing to do." : "All that the product made is gone. The extension vector and your tables stay."));
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,74 @@
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
+using Npgsql;
+
+namespace EmbeddingFunctions.Status;
+
+/// <summary>What a migrated corpus's tables lack of that which was made for them, and what this process's role may not do with them.</summary>
+internal sealed class CorpusFindings(NpgsqlDataSource database)
+{
+    private const string FindPrivileges =
+        """
+        SELECT has_table_privilege($1, 'SELECT'), (SELECT array_agg(a.attname::text) FROM pg_attribute a
+               WHERE a.attrelid = $1::regclass AND a.attname = ANY ($2) AND NOT a.attisdropped AND NOT has_column_privilege(a.attrelid, a.attnum, 'UPDATE')),
+               (SELECT rolname FROM pg_roles WHERE rolname = current_user)::text
+        """;
+
+    // A policy that lets this role see, or change, every row.
+    private const string HasOpenPolicies =
+        """
+        SELECT NOT row_security_active($1::regclass) OR (
+            SELECT bool_or(p.polcmd IN ('r', '*')) AND bool_or(p.polcmd IN ('w', '*'))
+            FROM   pg_policy p
+            WHERE  p.polrelid = $1::regclass AND p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true'
+            AND    EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+            IS TRUE AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = $1::regclass AND NOT p.polpermissive)
+        """;
+
+    private readonly Inventory _inventory = new(database);
+
+    /// <summary>A sentence each; none if all is well.</summary>
+    public async Task<IReadOnlyList<string>> Of(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, CorpusShape.Parts(corpus), cancellation);
+        var problems = states.Select(state => state.Problem).OfType<string>().ToList();
+        var findings = problems.Count == 0 ? [] : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
+        return [.. findings, .. await Access(corpus, cancellation)];
+    }
+
+    /// <summary>Where row security may hide rows from this role, so that counts are of those that it sees.</summary>
+    public async Task<IReadOnlyList<string>> Policies(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        var findings = new List<string>();
+        foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
+        {
+            await using var command = database.CreateCommand(HasOpenPolicies);
+            command.Parameters.Add(new() { Value = table.Table });
+            if (await command.ExecuteScalarAsync(cancellation) is not true)
+            {
+                findings.Add($"row security applies to this role on {table.Name}: it may see, or change, only some of its rows; "
+                    + "give the role BYPASSRLS, or policies for SELECT and UPDATE with USING (true)");
+            }
+        }
+
+        return findings;
+    }
+
+    private async Task<IReadOnlyList<string>> Access(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        var findings = new List<string>(await Policies(corpus, cancellation));
+        foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
+        {
+            await using var command = database.CreateCommand(FindPrivileges);
+            command.Parameters.Add(new() { Value = table.Table });
+            command.Parameters.Add(new() { Value = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray() });
+            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            await reader.ReadAsync(cancellation);
+            var role = reader.GetString(2);
+            findings.AddRange(reader.GetBoolean(0) ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
+            findings.AddRange(reader.IsDBNull(1) ? [] : [$"this role may not write {table.Name}: GRANT UPDATE ({string.Join(", ", (string[])reader.GetValue(1))}) ON {table.Table} TO \"{role}\""]);
+        }
+
+        return findings;
+    }
+}

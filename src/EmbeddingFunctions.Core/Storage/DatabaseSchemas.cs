@@ -1,0 +1,17 @@
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>The schemas of a database that statements name.</summary>
+/// <param name="Engine">Of the engine's own tables.</param>
+/// <param name="Queue">Of <c>embedding_queue</c> and what belongs to it.</param>
+/// <param name="Vector">Of pgvector's types and operators.</param>
+internal sealed record DatabaseSchemas(string Engine, string Queue, string Vector)
+{
+    public static readonly DatabaseSchemas Public = new("public", "public", "public");
+
+    /// <summary>A table of the engine's as SQL writes it.</summary>
+    public string EngineTable(string name) => $"{Sql.Identifier(Engine)}.{name}";
+
+    public string QueueTable(string name) => $"{Sql.Identifier(Queue)}.{name}";
+
+    public string InVector(string name) => $"{Sql.Identifier(Vector)}.{name}";
+}

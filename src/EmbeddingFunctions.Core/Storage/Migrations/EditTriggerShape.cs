@@ -1,0 +1,55 @@
+namespace EmbeddingFunctions.Storage.Migrations;
+
+/// <summary>The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new.</summary>
+internal static class EditTriggerShape
+{
+    /// <summary>
+    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is of its text.
+    /// When a vector was written, a trigger that bumps the changed-at column cannot make it look older than the row: this one runs last, because
+    /// triggers run in the order of their names. A table that was altered so that the text cannot be read keeps no writer from writing: the row is
+    /// then pending, or as it was written where the column of the rule is gone too.
+    /// </summary>
+    public static IEnumerable<Part> Parts(IReadOnlyList<BoundTable> kinds)
+    {
+        var table = kinds[0];
+        var function = CorpusShape.Function("embedding_note_edit", table.Found);
+        var trigger = CorpusShape.Name("zzz_embedding_note_edit", table.Found);
+        var current = table.WithRow("NEW.");
+        var generatedAt = Sql.Identifier(table.Own.GeneratedAt);
+        var moments = kinds.Select(kind => kind.WithRow("NEW.").ChangedAt).OfType<string>().Distinct().Prepend($"NEW.{generatedAt}");
+        // A literal, because a column's name could hold any other quotes.
+        var body = Sql.Literal(
+            $"""
+            BEGIN
+                IF TG_OP = 'INSERT' OR ROW({Texts(kinds, "NEW.")}) IS DISTINCT FROM ROW({Texts(kinds, "OLD.")}) THEN
+                    {current.RuleMark} := NULL;
+                ELSIF NEW.{generatedAt} IS DISTINCT FROM OLD.{generatedAt} THEN
+                    NEW.{generatedAt} := GREATEST({string.Join(", ", moments)});
+                END IF;
+                RETURN NEW;
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, SQLERRM;
+                BEGIN
+                    -- The engine has compared the text itself.
+                    IF TG_OP = 'INSERT' OR NEW.{generatedAt} IS NOT DISTINCT FROM OLD.{generatedAt} THEN
+                        {current.RuleMark} := NULL;
+                    END IF;
+                EXCEPTION WHEN OTHERS THEN
+                    RETURN NEW;
+                END;
+                RETURN NEW;
+            END
+            """);
+        yield return new(PartKind.Function, table.Schema, "", $"{function}()",
+            $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {Sql.SafePath} AS {body}");
+        // Always: a row that comes by replication, or from a dump, is looked at too.
+        yield return new(PartKind.Trigger, table.Schema, table.Name, trigger,
+            $"""
+            CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {function}();
+            ALTER TABLE {table.Table} ENABLE ALWAYS TRIGGER {Sql.Identifier(trigger)}
+            """);
+    }
+
+    private static string Texts(IEnumerable<BoundTable> kinds, string row) =>
+        string.Join(", ", kinds.SelectMany(kind => kind.WithRow(row).TextColumns).Distinct());
+}

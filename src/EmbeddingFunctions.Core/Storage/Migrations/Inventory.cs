@@ -1,0 +1,171 @@
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage.Migrations;
+
+/// <summary>Compares what migrations recorded as made with what a database has.</summary>
+internal sealed class Inventory(NpgsqlDataSource database)
+{
+    public const string Records = "embedding_objects";
+
+    // What there is of an object w, in words that change when it does. An index's name says what it is over.
+    private const string Definition =
+        """
+        CASE w.kind
+        WHEN 'Column' THEN (
+            SELECT format_type(a.atttypid, a.atttypmod) || COALESCE(' ' || pg_get_expr(d.adbin, d.adrelid), '')
+            FROM   pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            LEFT   JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
+            WHERE  n.nspname = w.schema_name AND c.relname = w.table_name AND a.attname = w.object_name AND NOT a.attisdropped)
+        WHEN 'Trigger' THEN (
+            SELECT g.tgenabled::text || ' ' || pg_get_triggerdef(g.oid)
+            FROM   pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE  n.nspname = w.schema_name AND c.relname = w.table_name AND g.tgname = w.object_name AND NOT g.tgisinternal)
+        WHEN 'Function' THEN (
+            SELECT concat_ws(' ', p.prosecdef, p.proconfig::text, has_function_privilege('public', p.oid, 'EXECUTE'), md5(p.prosrc))
+            FROM   pg_proc p WHERE p.oid = to_regprocedure(w.object_name))
+        WHEN 'Index' THEN (
+            SELECT am.amname || ' ' || pg_get_indexdef(i.indexrelid, 1, false) || CASE WHEN i.indisvalid THEN '' ELSE ' invalid' END
+            FROM   pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am am ON am.oid = c.relam
+            WHERE  n.nspname = w.schema_name AND c.relname = w.object_name)
+        WHEN 'View' THEN (
+            SELECT concat_ws(' ', c.reloptions::text, md5(pg_get_viewdef(c.oid)))
+            FROM   pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE  n.nspname = w.schema_name AND c.relname = w.object_name AND c.relkind = 'v')
+        ELSE (
+            SELECT c.relkind::text || ' ' || c.relrowsecurity
+            FROM   pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE  n.nspname = w.schema_name AND c.relname = w.object_name)
+        END
+        """;
+
+    // Names are written with their schemas, whatever this role's own path.
+    private const string PinPath = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
+
+    /// <summary>How each wanted part stands.</summary>
+    public async Task<IReadOnlyList<PartState>> Compare(string corpus, DatabaseSchemas schemas, IReadOnlyList<Part> parts, CancellationToken cancellation)
+    {
+        var wanted = parts.Select(part => part.Key).ToList();
+        var found = await Read(schemas, wanted, null, cancellation);
+        return parts.Select(part => new PartState(part, corpus, found[part.Key].Live, found[part.Key].Record)).ToList();
+    }
+
+    /// <summary>All that is recorded for a corpus, the oldest first; nothing if nothing was ever migrated.</summary>
+    public async Task<IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)>> Of(string corpus, DatabaseSchemas schemas, CancellationToken cancellation) =>
+        (await Read(schemas, [], corpus, cancellation)).Where(found => found.Value.Record is not null).OrderBy(found => found.Value.Place)
+            .Select(found => (found.Key, found.Value.Live, found.Value.Record!)).ToList();
+
+    /// <summary>Within the transaction that made the part.</summary>
+    public static async Task Record(NpgsqlConnection connection, DatabaseSchemas schemas, Part part, string corpus, bool isMade, CancellationToken cancellation)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            $"""
+            INSERT INTO {schemas.EngineTable(Records)} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE SET is_made = EXCLUDED.is_made, fingerprint = EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
+            """)
+        {
+            Parameters =
+            {
+                new() { Value = part.Kind.ToString() }, new() { Value = part.Schema }, new() { Value = part.Table }, new() { Value = part.Name },
+                new() { Value = part.IsShared ? "" : corpus }, new() { Value = isMade }, new() { Value = part.Fingerprint },
+            },
+        });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT pg_catalog.set_config('embeddings.path', pg_catalog.current_setting('search_path'), true)"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PinPath));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            $"""
+            UPDATE {schemas.EngineTable(Records)} w SET definition = {Definition}
+            WHERE  kind = $1 AND schema_name = $2 AND table_name = $3 AND object_name = $4
+            """)
+        {
+            Parameters = { new() { Value = part.Kind.ToString() }, new() { Value = part.Schema }, new() { Value = part.Table }, new() { Value = part.Name } },
+        });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddings.path'), true)"));
+        await batch.ExecuteNonQueryAsync(cancellation);
+    }
+
+    public static string Forget(DatabaseSchemas schemas, PartKey key) =>
+        $"""
+        DELETE FROM {schemas.EngineTable(Records)}
+        WHERE (kind, schema_name, table_name, object_name) = ({string.Join(", ", new[] { key.Kind.ToString(), key.Schema, key.Table, key.Name }.Select(Sql.Literal))})
+        """;
+
+    private async Task<Dictionary<PartKey, (string? Live, PartRecord? Record, int Place)>> Read(
+        DatabaseSchemas schemas, IReadOnlyList<PartKey> wanted, string? corpus, CancellationToken cancellation)
+    {
+        var records = await HasRecords(schemas, cancellation) ? schemas.EngineTable(Records)
+            : "(SELECT ''::text AS kind, ''::text AS schema_name, ''::text AS table_name, ''::text AS object_name, ''::text AS corpus, true AS is_made, "
+                + "''::text AS fingerprint, ''::text AS definition, now() AS recorded_at WHERE false)";
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PinPath));
+        var query = new NpgsqlBatchCommand(
+            $"""
+            SELECT w.kind, w.schema_name, w.table_name, w.object_name, {Definition}, r.corpus, r.is_made, r.fingerprint, r.definition
+            FROM  (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS u (kind, schema_name, table_name, object_name)
+                   UNION SELECT kind, schema_name, table_name, object_name FROM {records} AS o WHERE o.corpus = $5) w
+            LEFT   JOIN {records} AS r USING (kind, schema_name, table_name, object_name)
+            ORDER  BY r.recorded_at
+            """);
+        foreach (var value in new object[]
+        {
+            wanted.Select(key => key.Kind.ToString()).ToArray(), wanted.Select(key => key.Schema).ToArray(), wanted.Select(key => key.Table).ToArray(),
+            wanted.Select(key => key.Name).ToArray(),
+        })
+        {
+            query.Parameters.Add(new() { Value = value });
+        }
+
+        query.Parameters.Add(new() { Value = (object?)corpus ?? DBNull.Value, DataTypeName = "text" });
+        batch.BatchCommands.Add(query);
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
+        var found = new Dictionary<PartKey, (string?, PartRecord?, int)>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
+            var record = reader.IsDBNull(5) ? null : new PartRecord(reader.GetString(5), reader.GetBoolean(6), reader.GetString(7), Text(8));
+            found[new(Enum.Parse<PartKind>(reader.GetString(0)), reader.GetString(1), reader.GetString(2), reader.GetString(3))] = (Text(4), record, found.Count);
+        }
+
+        return found;
+    }
+
+    private async Task<bool> HasRecords(DatabaseSchemas schemas, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand("SELECT pg_catalog.to_regclass($1) IS NOT NULL");
+        command.Parameters.Add(new() { Value = schemas.EngineTable(Records) });
+        return await command.ExecuteScalarAsync(cancellation) is true;
+    }
+}
+
+/// <param name="Corpus">Empty for what corpora share.</param>
+/// <param name="IsMade">Whether a migration made it; else it was there, and is never dropped.</param>
+/// <param name="Fingerprint">Of the statement that made it.</param>
+/// <param name="Definition">What there was of it then.</param>
+internal sealed record PartRecord(string Corpus, bool IsMade, string Fingerprint, string? Definition);
+
+/// <summary>How a wanted part stands in the database.</summary>
+/// <param name="Part">What is wanted.</param>
+/// <param name="Corpus">By which corpus.</param>
+/// <param name="Live">What is there, or null.</param>
+/// <param name="Record">What a migration recorded, or null.</param>
+internal sealed record PartState(Part Part, string Corpus, string? Live, PartRecord? Record)
+{
+    /// <summary>Another corpus's, whose name it is.</summary>
+    public string? Other => Record is { Corpus: var corpus } && corpus != "" && corpus != Corpus ? corpus : null;
+
+    /// <summary>There, and not made by a migration.</summary>
+    public bool IsForeign => Live is not null && Record is null && !Part.MayBeThere;
+
+    /// <summary>Nothing is to be done.</summary>
+    public bool IsRight => Live is not null && (Record is { IsMade: false } || (Record?.Fingerprint == Part.Fingerprint && Record.Definition == Live));
+
+    /// <summary>What a person reads of a part that was made and is not as it was; null where it is, or where it was never made.</summary>
+    public string? Problem => Record is null || Other is not null || (Live is not null && Record.Definition == Live) ? null
+        : Live is null ? $"{Part.Key} is gone"
+        : !Record.IsMade ? null
+        : Part.Kind == PartKind.Trigger && Live[0] != Record.Definition?[0] ? $"{Part.Key} is disabled"
+        : Part.Kind == PartKind.Index && Live.EndsWith(" invalid", StringComparison.Ordinal) ? $"{Part.Key} is invalid"
+        : $"{Part.Key} is not as it was made";
+}

@@ -1,0 +1,61 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace EmbeddingFunctions.Storage.Migrations;
+
+internal enum PartKind
+{
+    Table,
+    Column,
+    Function,
+    Trigger,
+    View,
+    Index,
+}
+
+/// <summary>One object that a migration makes in a database, and the statement that makes it.</summary>
+/// <param name="Schema">The schema of the table or, without one, of the object.</param>
+/// <param name="Table">The table that the object belongs to; empty for functions, tables and views.</param>
+/// <param name="Name">The object's name; of a function its signature as SQL writes it.</param>
+/// <param name="Statement">Makes the object, or puts it in place of an earlier one; of a column the part of an ALTER TABLE.</param>
+internal sealed record Part(PartKind Kind, string Schema, string Table, string Name, string Statement)
+{
+    /// <summary>Whether corpora share it: it is recorded for none, and stays while one is left.</summary>
+    public bool IsShared { get; init; }
+
+    /// <summary>Whether an object of the name that no migration made is used as it is: the queue of an older system.</summary>
+    public bool MayBeThere { get; init; }
+
+    /// <summary>Of an index.</summary>
+    public bool IsUnique { get; init; }
+
+    public PartKey Key => new(Kind, Schema, Table, Name);
+
+    /// <summary>Another statement has another one.</summary>
+    public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Statement)));
+}
+
+/// <summary>What an object is recorded and looked up by.</summary>
+internal sealed record PartKey(PartKind Kind, string Schema, string Table, string Name)
+{
+    public override string ToString() => Kind switch
+    {
+        PartKind.Column => $"the column {Table}.{Name}",
+        PartKind.Function => $"the function {Name.Replace("\"", "", StringComparison.Ordinal)}",
+        PartKind.Trigger => $"the trigger {Name} of {Table}",
+        _ => $"the {Kind.ToString().ToLowerInvariant()} {Name}",
+    };
+
+    /// <summary>The statement that drops it, where it is there.</summary>
+    public string Removal => Kind switch
+    {
+        PartKind.Column => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP COLUMN IF EXISTS {Sql.Identifier(Name)}",
+        PartKind.Function => $"DROP FUNCTION IF EXISTS {Name}",
+        PartKind.Trigger => $"DROP TRIGGER IF EXISTS {Sql.Identifier(Name)} ON {Relation(Table)}",
+        PartKind.View => $"DROP VIEW IF EXISTS {Relation(Name)}",
+        PartKind.Index => $"DROP INDEX IF EXISTS {Relation(Name)}",
+        _ => $"DROP TABLE IF EXISTS {Relation(Name)}",
+    };
+
+    private string Relation(string name) => $"{Sql.Identifier(Schema)}.{Sql.Identifier(name)}";
+}

@@ -1,0 +1,295 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Storage;
+
+/// <summary>Nothing of the table owner's is written, altered or dropped, and no statement of the owner's fails because of a corpus.</summary>
+public sealed class OwnersDataTests : IAsyncLifetime
+{
+    private TestDatabase _database = null!;
+
+    public async Task InitializeAsync() => _database = await TestDatabase.Empty();
+
+    public async Task DisposeAsync() => await _database.DisposeAsync();
+
+    [Fact]
+    public async Task A_copied_row_with_another_text_is_embedded()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+
+        await _database.Execute(
+            """
+            CREATE TEMP TABLE copy AS SELECT * FROM notes WHERE id = 1;
+            UPDATE copy SET id = 9, title = 'Tax law';
+            INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy;
+            """);
+
+        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
+        Assert.False(await _database.Ask<bool>("SELECT n.embedding = o.embedding FROM notes n, notes o WHERE n.id = 9 AND o.id = 1"));
+    }
+
+    [Theory]
+    [InlineData("INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy")]
+    [InlineData("INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy ON CONFLICT (id) DO UPDATE SET title = EXCLUDED.title")]
+    [InlineData("MERGE INTO notes n USING copy c ON n.id = c.id WHEN NOT MATCHED THEN INSERT OVERRIDING SYSTEM VALUE VALUES (c.id, c.title, c.body, c.edited_at, c.embedding, c.embedding_generated_at, c.embedding_model, c.embedding_rule, c.embedding_truncated, c.content_hash)")]
+    [InlineData("SET session_replication_role = replica; INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy; RESET session_replication_role")]
+    public async Task Every_way_of_inserting_a_copy_makes_it_pending_and_an_equal_text_is_not_paid_for(string insert)
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+
+        await _database.Execute($"CREATE TEMP TABLE copy AS SELECT * FROM notes WHERE id = 1; UPDATE copy SET id = 9; {insert}");
+
+        var run = await corpus.Run();
+        Assert.Equal((1, 1, 0), (run.ItemsTotal, run.Counts.Unchanged, run.Counts.Embedded));
+    }
+
+    [Theory]
+    [InlineData("content_hash text NOT NULL DEFAULT 'mine'", "\"contentHash\"")]
+    [InlineData("embedding_model text DEFAULT 'mine'", "\"model\"")]
+    [InlineData("content_hash bytea", "\"contentHash\"")]
+    public async Task A_column_of_the_owners_is_refused_with_a_declared_alternative_and_never_dropped(string column, string told)
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 2);
+        await _database.Execute($"ALTER TABLE notes ADD COLUMN {column}");
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.Contains(told, error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname LIKE 'embedding\\_%'"));
+    }
+
+    [Fact]
+    public async Task Vectors_that_another_program_made_are_counted_and_left_alone()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 50);
+        await _database.Execute("CREATE EXTENSION vector; ALTER TABLE notes ADD COLUMN embedding vector(16); UPDATE notes SET embedding = array_fill(0.5, ARRAY[16])::vector");
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+
+        Assert.Contains("50 vectors are there in notes.embedding, made by another program", error.Message, StringComparison.Ordinal);
+        Assert.Equal(50, await _database.Ask<long>("SELECT count(*) FROM notes WHERE embedding = array_fill(0.5, ARRAY[16])::vector"));
+    }
+
+    [Fact]
+    public async Task A_second_corpus_over_a_table_is_refused_with_the_name_of_the_first()
+    {
+        await using var first = await Declarations.CreateNotes(_database, 3);
+        await first.MigrateAndRun();
+        await using var second = new DeclaredCorpus(_database.Source, new { name = "memos", dimensions = 16, tables = new[] { new { kind = "memo", table = "notes", text = "MEMO {title}" } } });
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => second.Migrate());
+
+        Assert.Contains("the table notes is embedded by the corpus 'notes' already", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, (await first.Run()).ItemsTotal);
+    }
+
+    [Fact]
+    public async Task A_function_of_the_owners_is_not_replaced()
+    {
+        await _database.Execute("CREATE FUNCTION cleanup_expired_cache() RETURNS integer LANGUAGE sql AS 'SELECT 42'");
+        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
+
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate(withSampleTables: true));
+
+        Assert.Contains("cleanup_expired_cache()", error.Message, StringComparison.Ordinal);
+        Assert.Equal(42, await _database.Ask<int>("SELECT cleanup_expired_cache()"));
+    }
+
+    [Fact]
+    public async Task Declaring_another_vector_column_keeps_the_one_that_searches_use()
+    {
+        await using (var corpus = await Declarations.CreateNotes(_database, 3))
+        {
+            await corpus.MigrateAndRun();
+        }
+
+        await using var other = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", vector = "embedding2" }));
+        var said = new List<string>();
+        await other.Migrate(progress: said.Add);
+
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname = 'embedding_hnsw_notes'"));
+        Assert.Contains(said, line => line.StartsWith("the column notes.embedding is declared no more, and stays", StringComparison.Ordinal));
+        Assert.Equal(3, await _database.Ask<long>("SELECT count(embedding) FROM notes"));
+    }
+
+    [Theory]
+    [InlineData("ALTER TABLE notes RENAME COLUMN title TO headline", "UPDATE notes SET headline = 'edited'")]
+    [InlineData("ALTER TABLE notes DROP COLUMN title", "UPDATE notes SET body = 'edited'")]
+    [InlineData("ALTER TABLE notes ALTER COLUMN title TYPE json USING to_json(title)", "UPDATE notes SET title = '{}'")]
+    [InlineData("ALTER TABLE notes DROP COLUMN embedding_rule CASCADE", "UPDATE notes SET title = 'edited'")]
+    [InlineData("ALTER TABLE notes DROP COLUMN embedding_generated_at CASCADE", "UPDATE notes SET title = 'edited'")]
+    [InlineData("ALTER TABLE notes DROP COLUMN edited_at CASCADE", "UPDATE notes SET title = 'edited'")]
+    public async Task A_write_goes_through_whatever_became_of_the_columns(string alter, string write)
+    {
+        await using (await Declarations.CreateNotes(_database, 3))
+        {
+            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at", queue = "content" }));
+            await corpus.MigrateAndRun();
+            await _database.Execute("UPDATE notes SET title = title || ' edited'");
+
+            await _database.Execute(alter);
+            await _database.Execute(write);
+            await _database.Execute("INSERT INTO notes (body) VALUES ('new'); DELETE FROM notes WHERE id = 2");
+
+            Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM notes"));
+            Assert.Contains(await corpus.Get<Doctor>().Examine([corpus.Corpus], default), finding => finding is { Subject: "corpus notes", IsWell: false }
+                || (finding.Subject == "corpus notes" && alter.Contains("TYPE json", StringComparison.Ordinal)));
+        }
+    }
+
+    [Theory]
+    [InlineData("DROP TRIGGER zzz_embedding_note_edit_notes ON notes", "the trigger zzz_embedding_note_edit_notes of notes is gone")]
+    [InlineData("ALTER TABLE notes DISABLE TRIGGER ALL", "the trigger zzz_embedding_note_edit_notes of notes is disabled")]
+    [InlineData("DROP INDEX embedding_hnsw_notes", "the index embedding_hnsw_notes is gone")]
+    [InlineData("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_hnsw_notes'::regclass", "the index embedding_hnsw_notes is invalid")]
+    [InlineData("ALTER TABLE notes DROP COLUMN embedding", "the column notes.embedding is gone")]
+    [InlineData("ALTER TABLE notes DROP COLUMN embedding; ALTER TABLE notes ADD COLUMN embedding vector(16)", "the index embedding_hnsw_notes is gone")]
+    [InlineData("DROP TABLE notes; CREATE TABLE notes (id bigint PRIMARY KEY, title text)", "the column notes.content_hash is gone")]
+    [InlineData("CREATE OR REPLACE FUNCTION embedding_note_edit_notes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "is not as it was made")]
+    public async Task The_doctor_misses_what_was_made_and_a_migration_makes_it_again(string damage, string told)
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+        Assert.True((await Diagnosis(corpus)).IsWell);
+
+        await _database.Execute(damage);
+
+        Assert.Contains(told, (await Diagnosis(corpus)).Message, StringComparison.Ordinal);
+        await corpus.Migrate();
+        Assert.True((await Diagnosis(corpus)).IsWell, (await Diagnosis(corpus)).Message);
+    }
+
+    [Theory]
+    [InlineData("DROP TRIGGER zzz_embedding_note_edit_notes ON notes")]
+    [InlineData("ALTER TABLE notes DISABLE TRIGGER ALL")]
+    public async Task Rows_that_were_edited_while_the_trigger_was_away_are_found_when_it_comes_back(string damage)
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 5);
+        await corpus.MigrateAndRun();
+        await _database.Execute($"{damage}; UPDATE notes SET title = 'edited unnoticed' WHERE id = 2");
+
+        await corpus.Migrate();
+
+        var run = await corpus.Run();
+        Assert.Equal((1, 1), (run.ItemsTotal, run.Counts.Embedded));
+    }
+
+    [Fact]
+    public async Task Migrated_again_no_table_is_locked()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var hold = new Npgsql.NpgsqlCommand("LOCK TABLE notes IN ROW EXCLUSIVE MODE", connection);
+        await hold.ExecuteNonQueryAsync();
+
+        await corpus.Migrate().WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task Behind_one_reader_a_first_migration_lets_the_application_pass()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var report = new Npgsql.NpgsqlCommand("SELECT count(*) FROM notes", connection);
+        await report.ExecuteNonQueryAsync();
+
+        var said = new List<string>();
+        var migrating = corpus.Migrate(progress: said.Add);
+        var longest = TimeSpan.Zero;
+        for (var end = DateTime.UtcNow.AddSeconds(8); DateTime.UtcNow < end;)
+        {
+            var begun = DateTime.UtcNow;
+            await _database.Execute("INSERT INTO notes (title) VALUES ('while it waits')");
+            longest = DateTime.UtcNow - begun > longest ? DateTime.UtcNow - begun : longest;
+        }
+
+        await transaction.RollbackAsync();
+        await migrating;
+        Assert.InRange(longest.TotalSeconds, 0, 4);
+        Assert.Contains("waiting for a transaction that holds a lock; the application is let pass meanwhile", said);
+    }
+
+    [Fact]
+    public async Task A_lost_search_index_is_built_again_without_rewriting_the_table()
+    {
+        await using (await Declarations.CreateNotes(_database, 3))
+        {
+            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "english" }));
+            await corpus.MigrateAndRun();
+            var file = await _database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid");
+            await _database.Execute("DO $$ DECLARE i text; BEGIN SELECT indexrelid::regclass INTO i FROM pg_index WHERE indexrelid::regclass::text LIKE 'embedding_search%'; EXECUTE 'DROP INDEX ' || i; END $$");
+
+            await corpus.Migrate();
+
+            Assert.Equal(file, await _database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid"));
+            Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_search%'"));
+        }
+    }
+
+    [Theory]
+    [InlineData("repeat('a-b-c-d-e-f-g-h-i-j ', 20000)")]
+    [InlineData("(SELECT string_agg(chr(66560 + n % 40) || chr(66560 + n / 40 % 40) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM generate_series(1, 70000) n)")]
+    [InlineData("(SELECT string_agg(chr(19968 + n % 5000) || chr(19968 + n / 5000 * 7) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM generate_series(1, 70000) n)")]
+    public async Task No_text_is_too_long_for_the_words_of_its_search(string text)
+    {
+        await using (await Declarations.CreateNotes(_database, 1))
+        {
+            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "simple" }));
+            await corpus.Migrate();
+
+            await _database.Execute($"INSERT INTO notes (title) SELECT {text}");
+
+            Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM notes"));
+        }
+    }
+
+    [Fact]
+    public async Task A_row_without_vector_and_fingerprint_is_pending_whatever_its_rule()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+        await _database.Execute("UPDATE notes SET embedding = NULL, content_hash = NULL WHERE id = 1");
+
+        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
+    }
+
+    [Fact]
+    public async Task A_key_that_changes_takes_the_chunks_along()
+    {
+        await using (await Declarations.CreateNotes(_database, 1))
+        {
+            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
+                new { kind = "note", table = "notes", text = "{title}", longText = "chunk", chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 } }));
+            await corpus.MigrateAndRun();
+
+            await _database.Execute("ALTER TABLE notes ALTER id DROP IDENTITY; UPDATE notes SET id = 77");
+
+            Assert.Equal(77, await _database.Ask<long>("SELECT min(document_id) FROM note_chunks"));
+            Assert.Equal(0, (await corpus.Run()).ItemsTotal);
+        }
+    }
+
+    [Fact]
+    public async Task A_removal_takes_what_was_made_and_leaves_the_rest()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 2);
+        await _database.Execute("ALTER TABLE notes ADD COLUMN embedding_content text DEFAULT 'mine'");
+        await corpus.MigrateAndRun();
+
+        await corpus.Get<CorpusRemoval>().Remove("notes", null, default);
+
+        Assert.Equal("body,edited_at,embedding_content,id,title", await _database.Ask<string>(
+            "SELECT string_agg(attname, ',' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0 AND NOT attisdropped"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE proname LIKE 'embedding\\_note%'"));
+    }
+
+    private static async Task<Finding> Diagnosis(DeclaredCorpus corpus) =>
+        (await corpus.Get<Doctor>().Examine([corpus.Corpus], default)).First(finding => finding.Subject == "corpus notes");
+}
