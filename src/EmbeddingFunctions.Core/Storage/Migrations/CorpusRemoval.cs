@@ -117,12 +117,12 @@ public sealed class CorpusRemoval
         await Run($"DROP TABLE IF EXISTS {schemas.EngineTable(Inventory.Records)}", cancellation);
     }
 
-    // What depends on others goes first; the columns of a table go together, that which Postgres makes of others before them.
+    // What depends on others goes first; tables, which may refer to each other, and the columns of a table go together, that which Postgres makes of others before them.
     private async Task Drop(
         IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)> made, DatabaseSchemas schemas, Action<string>? progress, CancellationToken cancellation)
     {
         foreach (var group in made.Where(found => found.Record.IsMade).Select(found => found.Key)
-            .GroupBy(key => (key.Kind, key.Schema, Table: key.Kind == PartKind.Column ? key.Table : key.ToString())).OrderByDescending(group => group.Key.Kind))
+            .GroupBy(key => (key.Kind, key.Schema, Table: key.Kind switch { PartKind.Column => key.Table, PartKind.Table => "", _ => key.ToString() })).OrderByDescending(group => group.Key.Kind))
         {
             if (group.Key.Kind == PartKind.Column)
             {
@@ -132,6 +132,8 @@ public sealed class CorpusRemoval
             var removal = group.Key.Kind == PartKind.Column
                 ? $"ALTER TABLE IF EXISTS {Sql.Identifier(group.Key.Schema)}.{Sql.Identifier(group.Key.Table)} "
                     + string.Join(", ", group.OrderBy(key => key.Name != TextSearchShape.Column).Select(key => $"DROP COLUMN IF EXISTS {Sql.Identifier(key.Name)}"))
+                : group.Key.Kind == PartKind.Table
+                ? "DROP TABLE IF EXISTS " + string.Join(", ", group.Select(key => $"{Sql.Identifier(key.Schema)}.{Sql.Identifier(key.Name)}"))
                 : group.First().Removal;
             await _ddl.Run($"{removal}; {string.Join("; ", group.Select(key => Inventory.Forget(schemas, key)))}", progress, cancellation);
         }
