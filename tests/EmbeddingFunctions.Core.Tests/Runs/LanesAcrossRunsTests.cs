@@ -7,7 +7,7 @@ public sealed class LanesAcrossRunsTests
     [Fact]
     public async Task Three_runs_at_once_have_two_batches_of_a_partition_in_flight_between_them()
     {
-        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { Latency = TimeSpan.FromMilliseconds(40) });
+        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { Latency = TimeSpan.FromMilliseconds(250) });
         await using var database = await TestDatabase.Migrated();
         var workspace = new TestWorkspace(database);
         await workspace.Items(await workspace.Repository(), 400);

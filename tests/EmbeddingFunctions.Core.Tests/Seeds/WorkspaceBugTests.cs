@@ -164,8 +164,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await using var other = new TestEngine(_database, _fake, settings => settings with { Model = "text-embedding-3-large" });
         await _workspace.Item(_repository, "new");
 
-        await Assert.ThrowsAsync<CorpusException>(() => other.Run());
-        await Assert.ThrowsAsync<CorpusException>(() => other.Get<SimilarItems>().ToTitle("workspace", "mine", 7, default));
+        await Assert.ThrowsAsync<CorpusMisfitException>(() => other.Run());
+        await Assert.ThrowsAsync<CorpusMisfitException>(() => other.Get<SimilarItems>().ToTitle("workspace", "mine", 7, default));
 
         Assert.All(_fake.Requests, request => Assert.Equal("text-embedding-3-small", request.Model));
         Assert.Single(await _engine.Get<SimilarItems>().ToTitle("workspace", "mine", 7, default));

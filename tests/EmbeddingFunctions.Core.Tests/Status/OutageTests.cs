@@ -140,9 +140,10 @@ public sealed class OutageTests : IAsyncLifetime
         await Items(1);
         await _database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '5 minutes')");
         using var background = new BackgroundEngine(engine.Get<InProcessEngine>(), engine.Get<Redaction>(), TimeProvider.System, log);
-        var run = Guid.CreateVersion7();
+        var (run, request) = (Guid.CreateVersion7(), new RunRequest("workspace", []));
+        await engine.Get<RunRequests>().Record(request, run, RunHost.Server, eventId: null, dueAt: null, default);
 
-        await background.Begin(new RunInput(run, new RunRequest("workspace", [])), default);
+        await background.Begin(new RunInput(run, request) { IsRecorded = true }, default);
         await Until(async () => (await background.Look(run, default))?.Note is { } note && note.StartsWith("waiting for", StringComparison.Ordinal));
 
         Assert.Empty(log.All);

@@ -173,7 +173,7 @@ public sealed class MigratorTests : IAsyncLifetime
         var before = await PendingIndex();
         await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => changed.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
         Assert.Contains("embeddings migrate notes", error.Message, StringComparison.Ordinal);
         Assert.Contains("every vector must be looked at, and made anew where it would be another", error.Message, StringComparison.Ordinal);
 
@@ -192,7 +192,7 @@ public sealed class MigratorTests : IAsyncLifetime
 
         await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "text-embedding-3-large");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => changed.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
         Assert.Contains("the model is now 'text-embedding-3-large'", error.Message, StringComparison.Ordinal);
     }
 
@@ -206,7 +206,7 @@ public sealed class MigratorTests : IAsyncLifetime
 
         await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => changed.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
         Assert.Contains("Its vectors stay", error.Message, StringComparison.Ordinal);
 
         Assert.Equal(0, (await changed.MigrateAndRun()).ItemsTotal);
@@ -218,7 +218,7 @@ public sealed class MigratorTests : IAsyncLifetime
     {
         await using var corpus = await Notes(rows: 1);
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => corpus.Get<BoundCorpora>().Get("notes", default));
 
         Assert.Contains("run 'embeddings migrate notes' first", error.Message, StringComparison.Ordinal);
     }
@@ -236,7 +236,7 @@ public sealed class MigratorTests : IAsyncLifetime
 
         Assert.Same(bound, await old.Get("notes", default));
         time.Advance(seconds: 11);
-        await Assert.ThrowsAsync<CorpusException>(() => old.Get("notes", default));
+        await Assert.ThrowsAsync<CorpusMisfitException>(() => old.Get("notes", default));
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public sealed class OldDeclarationTests : IAsyncLifetime
         await using var newer = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
         await newer.Migrate();
 
-        Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusException>(() => older.Get<BoundCorpora>().Get("notes", default))).Message, StringComparison.Ordinal);
+        Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusMisfitException>(() => older.Get<BoundCorpora>().Get("notes", default))).Message, StringComparison.Ordinal);
         Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusException>(() => older.Migrate())).Message, StringComparison.Ordinal);
         Assert.Equal(2, (await newer.Run()).Counts.Embedded);
 

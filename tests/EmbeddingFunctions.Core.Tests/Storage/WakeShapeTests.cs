@@ -133,7 +133,7 @@ public sealed class WakeShapeTests : IAsyncLifetime
     public async Task Without_the_declaration_there_is_no_trigger_and_with_another_one_the_database_must_be_migrated()
     {
         await using var quiet = Declared(trigger: false);
-        var refused = await Assert.ThrowsAsync<CorpusException>(() => quiet.Run());
+        var refused = await Assert.ThrowsAsync<CorpusMisfitException>(() => quiet.Run());
         Assert.Contains("run 'embeddings migrate notes'", refused.Message, StringComparison.Ordinal);
 
         await quiet.Migrate();

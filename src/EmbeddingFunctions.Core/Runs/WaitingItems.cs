@@ -1,8 +1,8 @@
-using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Batches;
+namespace EmbeddingFunctions.Runs;
 
 /// <summary>Items that failed, are not dead, and wait for their next attempt: a run leaves them alone.</summary>
 public sealed class WaitingItems
