@@ -1,4 +1,3 @@
-using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 

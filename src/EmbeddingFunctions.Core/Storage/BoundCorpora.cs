@@ -88,7 +88,7 @@ internal sealed class BoundCorpora(
         if (corpus.Tables.Any(table => rules.GetValueOrDefault(table.Kind).Shape != CorpusShape.Id(corpus))
             && await new OlderShapes(database, catalogue).Older(corpus, cancellation) is { } older)
         {
-            throw new CorpusException(older);
+            throw new CorpusMisfitException(older);
         }
 
         var changed = corpus.Tables.Where(table => rules.TryGetValue(table.Kind, out var found) && found.Rule != table.Rule.Id).ToList();

@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>Quoting, for the few places where a name or a constant must stand in a statement's text.</summary>
@@ -13,6 +15,9 @@ internal static class Sql
     public const string SafePath = "SET search_path = pg_catalog, pg_temp";
 
     public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
+
+    /// <summary>An error's message, with its detail where it has one.</summary>
+    public static string Reason(PostgresException e) => e.Detail is { Length: > 0 } detail ? $"{e.MessageText} ({detail})" : e.MessageText;
 
     public static string Literal(string value) => $"'{value.Replace("'", "''")}'";
 }

@@ -62,15 +62,14 @@ public sealed class RunStoreTests : IAsyncLifetime
     [Fact]
     public async Task Runs_that_are_cancelled_before_their_start_give_their_slots_back()
     {
-        var first = await StartOfEvent(0);
-        for (var i = 1; i < 40; i++)
+        for (var i = 0; i < 40; i++)
         {
             await StartOfEvent(i);
         }
 
         await _database.Execute("UPDATE embedding_jobs SET status = 'cancelled', completed_at = now() WHERE starts_at > now()");
 
-        Assert.InRange((await StartOfEvent(40) - first).TotalSeconds, 0, 20);
+        Assert.InRange((await StartOfEvent(40) - DateTimeOffset.UtcNow).TotalSeconds, -10, 20);
     }
 
     [Fact]

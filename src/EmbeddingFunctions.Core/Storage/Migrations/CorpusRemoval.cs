@@ -92,7 +92,7 @@ public sealed class CorpusRemoval
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {
-            throw new CorpusException($"{e.MessageText} ({e.Detail}): drop that first, then run this again.");
+            throw new CorpusException($"{Sql.Reason(e)}: drop that first, then run this again.");
         }
     }
 

@@ -151,7 +151,7 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {
-            throw new CorpusException($"{e.MessageText} ({e.Detail}): drop that first, or declare another name, then migrate again.");
+            throw new CorpusException($"{Sql.Reason(e)}: drop that first, or declare another name, then migrate again.");
         }
     }
 }
