@@ -128,7 +128,7 @@ public sealed class DocumentsBugTests : DocumentsTest
         await Backfill();
         // Tables this small are read whole if they may be.
         var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { Options = "-c enable_seqscan=off -c enable_sort=off" };
-        await using var indexed = Storage.Database.Open(settings.ConnectionString);
+        await using var indexed = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
         await using var engine = new TestEngine(indexed, Fake);
 
         var found = await engine.Get<SimilarItems>().ToTitle("documents", "section 7 of laws.tar.bz2", 150, default);

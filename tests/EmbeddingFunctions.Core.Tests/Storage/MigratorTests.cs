@@ -218,7 +218,7 @@ public sealed class MigratorTests : IAsyncLifetime
     {
         await using var corpus = await Notes(rows: 1);
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => corpus.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Get<BoundCorpora>().Get("notes", default));
 
         Assert.Contains("run 'embeddings migrate notes' first", error.Message, StringComparison.Ordinal);
     }
