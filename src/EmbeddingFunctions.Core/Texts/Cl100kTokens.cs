@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Texts;
 /// <summary>
 /// The tokens of OpenAI's embedding models. The tokenizer is given pieces of a text, for two reasons: its time grows with the square of a
 /// run of letters, marks or blanks, so that long ones are cut, at the price of a token more a cut; and the name of a special token, as
-/// <c>&lt;|endoftext|&gt;</c>, is plain text to the endpoint, but one token or several to the tokenizer, depending on what it counted before.
+/// <c>&lt;|endoftext|&gt;</c>, is plain text to the endpoint, but to the tokenizer one token or several, by what it counted before.
 /// </summary>
 internal sealed class Cl100kTokens : TokenCounter
 {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace EmbeddingFunctions.Texts;
 
-/// <summary>A text to embed. Counting its tokens takes time, so it is done once, and only where the number of bytes does not decide.</summary>
+/// <summary>A text to embed. Counting its tokens takes time: it is done once, and only where the number of bytes does not decide.</summary>
 /// <param name="text">Normalised.</param>
 /// <param name="counter">The model's.</param>
 /// <param name="tokens">Its count, if it is known already.</param>

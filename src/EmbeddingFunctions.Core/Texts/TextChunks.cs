@@ -4,7 +4,8 @@ namespace EmbeddingFunctions.Texts;
 
 /// <summary>
 /// Cuts a text into chunks of a limited number of tokens: between paragraphs where it can, else between sentences, words, or at last
-/// characters, each chunk but the first beginning with the end of the one before. For a better border no chunk loses more than half of what it may hold.
+/// characters, each chunk but the first beginning with the end of the one before. For a better border no chunk loses more than half of
+/// what it may hold.
 /// Each chunk costs the counting of a few chunks, however long the text is.
 /// </summary>
 internal sealed class TextChunks
