@@ -104,7 +104,7 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
         await lexical.MigrateAndRun();
         await using var local = Notes();
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => local.Run());
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => local.Run());
         await local.MigrateAndRun();
 
         Assert.Contains("the model is now 'all-MiniLM-L6-v2'", error.Message, StringComparison.Ordinal);
