@@ -17,9 +17,8 @@ without_tools() {
 
 install_tools() {
   local node
-  node=$(command -v npm >/dev/null && node --version 2>/dev/null) || node=v0
-  node=${node#v}
-  [ "${node%%.*}" -ge 22 ] || without_tools "the Azure Functions Core Tools and the storage emulator need Node.js 22 or later with npm"
+  node=$(command -v npm >/dev/null && node --version 2>/dev/null | sed -nE 's/^v([0-9]+).*/\1/p') || true
+  [ "${node:-0}" -ge 22 ] || without_tools "the Azure Functions Core Tools and the storage emulator need Node.js 22 or later with npm"
   mkdir -p "$tools"
   cp "$root/infra/local/functions-tools/package.json" "$root/infra/local/functions-tools/package-lock.json" "$tools/"
   [ -x "$tools/node_modules/.bin/func" ] && [ -x "$tools/node_modules/.bin/azurite" ] && return
@@ -37,10 +36,13 @@ settings() {
     fail "DATABASE_URL is not set: put it into local.settings.json, and migrate that database with './run embeddings migrate workspace'."
 }
 
-# Its data stays in artifacts/, so that runs go on after a restart.
+# Its data stays in artifacts/, so that runs go on after a restart. In a process group of its own, where no Ctrl-C reaches it: the host, which
+# writes to it until its end, must end first.
 start_storage() {
+  set -m
   "$tools/node_modules/.bin/azurite" --silent --skipApiVersionCheck --location "$root/artifacts/azurite" >"$tools/azurite.log" 2>&1 &
   storage=$!
+  set +m
   trap 'kill "$storage" 2>/dev/null || true' EXIT
   local i
   for ((i = 0; i < 100; i++)); do
@@ -49,6 +51,20 @@ start_storage() {
     sleep 0.1
   done
   fail "the storage emulator does not answer."
+}
+
+# Whatever ends this script ends the host, and is waited for.
+start_host() {
+  set -m
+  "$tools/node_modules/.bin/func" start "$@" </dev/null &
+  host=$!
+  set +m
+  trap 'kill -INT "$host" 2>/dev/null || true' INT TERM
+  local status=0
+  while kill -0 "$host" 2>/dev/null; do
+    wait "$host" && status=0 || status=$?
+  done
+  return "$status"
 }
 
 case "${1:-}" in
@@ -60,7 +76,7 @@ case "${1:-}" in
     shift
     start_storage
     cd "$app"
-    "$tools/node_modules/.bin/func" start "$@"
+    start_host "$@"
     ;;
   *) fail "functions.sh takes prepare or start." ;;
 esac
