@@ -79,7 +79,18 @@ public sealed class FunctionTests
     }
 
     [Fact]
-    public void The_host_finds_how_to_start_the_worker_which_extensions_to_load_and_its_own_settings()
+    public void The_host_s_settings_name_the_hub_trace_runs_and_keep_the_storage_client_s_requests_out_of_the_log()
+    {
+        var host = AppFunctions.Read("host.json");
+        var durable = host["extensions"]!["durableTask"]!;
+
+        Assert.Equal("EmbeddingFunctions", (string)durable["hubName"]!);
+        Assert.Equal((true, "V2"), ((bool)durable["tracing"]!["distributedTracingEnabled"]!, (string)durable["tracing"]!["version"]!));
+        Assert.Equal("Warning", (string)host["logging"]!["logLevel"]!["Azure.Core"]!);
+    }
+
+    [Fact]
+    public void The_host_finds_how_to_start_the_worker_and_which_extensions_to_load_and_no_local_setting_is_published()
     {
         var worker = AppFunctions.Read("worker.config.json")["description"]!;
         Assert.Equal(("dotnet-isolated", "EmbeddingFunctions.dll"), ((string)worker["language"]!, (string)worker["defaultWorkerPath"]!));
@@ -89,7 +100,6 @@ public sealed class FunctionTests
         Assert.Contains(extensions, extension => (string)extension!["name"]! == "DurableTask");
         Assert.All(extensions, extension => Assert.True(File.Exists(Path.Combine(AppFunctions.Folder, (string)extension!["hintPath"]!))));
 
-        Assert.Equal("EmbeddingFunctions", (string)AppFunctions.Read("host.json")["extensions"]!["durableTask"]!["hubName"]!);
         Assert.False(File.Exists(Path.Combine(AppFunctions.Folder, "local.settings.json")), "It holds secrets of whoever builds.");
     }
 }
