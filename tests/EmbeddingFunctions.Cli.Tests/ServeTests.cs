@@ -108,6 +108,27 @@ public sealed class ServeTests : ProgramTest
     }
 
     [Fact]
+    public async Task A3_Calls_in_flight_are_waited_for_when_it_is_asked_to_stop_and_none_is_sent_again()
+    {
+        await Workspace.Items(await Workspace.Repository(), 200);
+        await AsIfServed();
+        using var hold = Fake.Hold(Requests.Where(request => request.Number > 1));
+        await using var first = await Server.Start(Program);
+        var run = await first.Ask(new { });
+        await hold.WaitForHeldAsync(2, Running.Patience);
+        first.Process.Signal(Running.SigTerm);
+        await first.Process.Says("Stopping.");
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        hold.Release();
+        (await first.Process.Ended()).Exits(0);
+
+        await using var next = await Server.Start(Program);
+        await next.Ended(run);
+
+        Assert.Equal((200L, 10), (await Workspace.Embedded(), Fake.RequestCount));
+    }
+
+    [Fact]
     public async Task A_killed_server_s_run_is_taken_up_by_another()
     {
         await Workspace.Items(await Workspace.Repository(), 300);

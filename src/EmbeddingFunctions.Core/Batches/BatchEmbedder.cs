@@ -13,6 +13,34 @@ internal sealed class BatchEmbedder(
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
 
+    // An order ends early rather than late: what is left of it is planned again.
+    private static readonly TimeSpan _longestOrder = TimeSpan.FromMinutes(2);
+
+    /// <summary>Embeds an order's batches until they are done or the provider, the run or the host wants no more.</summary>
+    /// <returns>What all of them did.</returns>
+    /// <param name="order">What to embed.</param>
+    /// <param name="isUnwanted">Is asked between two batches.</param>
+    /// <param name="stopping">No more batches; the one in flight gets five seconds.</param>
+    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
+    public async Task<EmbeddedBatch> EmbedAll(EmbedBatch order, Func<Task<bool>> isUnwanted, CancellationToken stopping)
+    {
+        var (begun, counts, left) = (time.GetTimestamp(), new BatchCounts(), order.Count);
+        for (var index = 0; ; index++)
+        {
+            stopping.ThrowIfCancellationRequested();
+            using var grace = new Grace(time, stopping);
+            var batch = await Embed(order.Part(index, Math.Min(left, order.BatchSize ?? left)), grace.Token);
+            counts += batch.Counts;
+            left -= batch.Counts.Claimed;
+            if (left <= 0 || batch is not { Counts.Claimed: > 0, RetryAt: null, Stop: null } || stopping.IsCancellationRequested
+                || time.GetElapsedTime(begun) > _longestOrder || order.BatchSize is null || await isUnwanted())
+            {
+                return batch with { Counts = counts };
+            }
+        }
+    }
+
     /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)

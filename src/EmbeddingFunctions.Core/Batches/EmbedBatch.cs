@@ -1,9 +1,12 @@
+using System.Buffers.Binary;
 using System.Text.Json.Serialization;
 using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>The order to embed up to so many pending items of one kind and partition.</summary>
+/// <summary>
+/// The order to embed up to so many pending items of one kind and partition, in one batch or in several, one after the other.
+/// </summary>
 /// <param name="Partition">The partition's key as text.</param>
 /// <param name="ForceBefore">Forced: all items last embedded before then, changed or not.</param>
 /// <param name="IsScheduled">Only items that the declaration leaves to the schedule.</param>
@@ -13,6 +16,18 @@ public sealed record EmbedBatch(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsScheduled = false,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Selection? Selection = null)
 {
+    /// <summary>Items a batch; null: all in one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? BatchSize { get; init; }
+
+    /// <summary>One of the order's batches, with an id of its own that is the same whenever the order is repeated.</summary>
+    internal EmbedBatch Part(int index, int count)
+    {
+        var id = BatchId.ToByteArray();
+        BinaryPrimitives.WriteInt32LittleEndian(id.AsSpan(12), BinaryPrimitives.ReadInt32LittleEndian(id.AsSpan(12)) ^ index);
+        return this with { BatchId = new Guid(id), Count = count, BatchSize = null };
+    }
+
     internal PendingScope Scope => ForceBefore is not null ? PendingScope.Forced : IsScheduled ? PendingScope.Scheduled : PendingScope.All;
 }
 

@@ -82,7 +82,10 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         {
             var order = new EmbedBatch(
                 _input.RunId, context.NewId(), _input.Request.Corpus, batch.Kind, batch.Partition, batch.Count, _input.Opened!.ForceBefore,
-                _input.Request.IsScheduled, _input.Request.Selection);
+                _input.Request.IsScheduled, _input.Request.Selection)
+            {
+                BatchSize = batch.Size,
+            };
             _lanes.Start(batch, context.Call(RunActivities.EmbedBatch, order));
             // A partition that has all its batches in flight may be planned again.
             _nothingPlanned &= _lanes.IsQueued(batch.Partition);

@@ -13,6 +13,9 @@ public interface IRunEngine
 
     /// <returns>What the engine knows of a run, or null if nothing.</returns>
     Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation);
+
+    /// <summary>Forgets what the engine keeps of runs that began that long ago and have ended; most keep nothing.</summary>
+    Task Forget(TimeSpan age, CancellationToken cancellation) => Task.CompletedTask;
 }
 
 /// <summary>Who carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.</summary>
@@ -25,5 +28,6 @@ public enum RunHost
 
 /// <param name="EndedBecause">The engine has ended it without closing its job; null: it goes on.</param>
 /// <param name="Cancelled">It was ended from outside.</param>
+/// <param name="MayBeginAgain">The engine failed, not the run, and not too often: begun again, the run goes on where it was.</param>
 /// <param name="Note">What it waits for.</param>
-public sealed record CarriedRun(string? EndedBecause = null, bool Cancelled = false, string? Note = null);
+public sealed record CarriedRun(string? EndedBecause = null, bool Cancelled = false, bool MayBeginAgain = false, string? Note = null);

@@ -5,28 +5,11 @@ using Polly;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>The orchestration's view of this process.</summary>
-internal sealed class InProcessContext : IRunContext, IDisposable
+internal sealed class InProcessContext(
+    RunActivities activities, ResiliencePipeline retry, TimeProvider time, Action<RunProgress>? progress, bool isRecorded,
+    CancellationToken stopping) : IRunContext
 {
-    // What is in flight when a stop is asked for may be paid already: it gets this long to be stored before it is broken off.
-    private static readonly TimeSpan _grace = TimeSpan.FromSeconds(5);
-
-    private readonly RunActivities _activities;
-    private readonly ResiliencePipeline _retry;
-    private readonly TimeProvider _time;
-    private readonly Action<RunProgress>? _progress;
-    private readonly bool _isRecorded;
-    private readonly CancellationToken _stopping;
-    private readonly CancellationTokenSource _broken = new();
-    private readonly CancellationTokenRegistration _breaking;
-
-    public InProcessContext(
-        RunActivities activities, ResiliencePipeline retry, TimeProvider time, Action<RunProgress>? progress, bool isRecorded, CancellationToken stopping)
-    {
-        (_activities, _retry, _time, _progress, _isRecorded, _stopping) = (activities, retry, time, progress, isRecorded, stopping);
-        _breaking = stopping.Register(() => _broken.CancelAfter(_grace));
-    }
-
-    public DateTimeOffset Now => _time.GetUtcNow();
+    public DateTimeOffset Now => time.GetUtcNow();
 
     /// <summary>The input of the next execution, if one was asked for.</summary>
     public RunInput? Next { get; private set; }
@@ -37,15 +20,16 @@ internal sealed class InProcessContext : IRunContext, IDisposable
     {
         if (!activity.Closes)
         {
-            _stopping.ThrowIfCancellationRequested();
+            stopping.ThrowIfCancellationRequested();
         }
 
-        var token = activity.Closes ? CancellationToken.None : _broken.Token;
+        var token = activity.Closes ? CancellationToken.None : stopping;
         try
         {
-            // Somebody waits for the start of a run that is not recorded yet, and is told at once.
-            var retry = activity.Opens && !_isRecorded ? ResiliencePipeline.Empty : _retry;
-            return await Task.Run(() => retry.ExecuteAsync(async cancellation => await activity.Do(_activities, input, cancellation), token).AsTask(), CancellationToken.None);
+            // A person waits for the start of a run that is not recorded yet, and is told at once.
+            var pipeline = activity.Opens && !isRecorded ? ResiliencePipeline.Empty : retry;
+            return await Task.Run(
+                () => pipeline.ExecuteAsync(async cancellation => await activity.Do(activities, input, cancellation), token).AsTask(), CancellationToken.None);
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
         {
@@ -64,16 +48,10 @@ internal sealed class InProcessContext : IRunContext, IDisposable
     public Task WaitUntil(DateTimeOffset moment)
     {
         var wait = moment - Now;
-        return wait > TimeSpan.Zero ? Task.Delay(wait, _time, _stopping) : Task.CompletedTask;
+        return wait > TimeSpan.Zero ? Task.Delay(wait, time, stopping) : Task.CompletedTask;
     }
 
-    public void Report(RunProgress report) => _progress?.Invoke(report);
+    public void Report(RunProgress report) => progress?.Invoke(report);
 
     public void ContinueAsNew(RunInput input) => Next = input;
-
-    public void Dispose()
-    {
-        _breaking.Dispose();
-        _broken.Dispose();
-    }
 }

@@ -46,14 +46,14 @@ public sealed class InProcessEngine
     /// <summary>Runs, or goes on with, a run that may have its row already.</summary>
     public async Task<RunOutcome> Carry(RunInput input, Action<RunProgress>? progress, CancellationToken stopping)
     {
-        // In one process there is no history that must stay small.
-        input = input with { Request = input.Request with { PagesPerExecution = int.MaxValue } };
+        // In one process there is no history that must stay small, and an activity costs nothing.
+        input = input with { Request = input.Request with { PagesPerExecution = int.MaxValue, BatchesPerActivity = null } };
         using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var beating = new CancellationTokenSource();
         var beat = Beat(input, unwanted, beating.Token);
         try
         {
-            using var context = new InProcessContext(_activities, _retry, _time, progress, input.IsRecorded, unwanted.Token);
+            var context = new InProcessContext(_activities, _retry, _time, progress, input.IsRecorded, unwanted.Token);
             RunOutcome? outcome;
             while ((outcome = await RunOrchestration.Run(context, input)) is null)
             {

@@ -14,7 +14,8 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     // What hosts take up from each other is over if none did; their timers may come once a day.
     private static readonly TimeSpan _abandoned = TimeSpan.FromDays(7);
 
-    private static readonly TimeSpan _kept = TimeSpan.FromDays(90);
+    /// <summary>How long a run is remembered after its end.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromDays(90);
 
     private const string EndSilentRuns =
         """
@@ -43,7 +44,7 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     {
         await moments.MendOf(corpus, cancellation);
         await Execute(EndSilentRuns, cancellation, corpus, Silence, _abandoned);
-        for (var i = 0; i < MostPortions && await Execute(DropOldRuns, cancellation, corpus, _kept, PortionOfOldRuns) == PortionOfOldRuns; i++)
+        for (var i = 0; i < MostPortions && await Execute(DropOldRuns, cancellation, corpus, Kept, PortionOfOldRuns) == PortionOfOldRuns; i++)
         {
         }
     }
@@ -58,7 +59,7 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
 
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            await Execute(DropRequestsOfGone(table), cancellation, _kept);
+            await Execute(DropRequestsOfGone(table), cancellation, Kept);
         }
 
         if (corpus.Corpus.SimilarityCache)

@@ -87,7 +87,8 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
     private async Task<List<PlannedBatch>> Page(BoundCorpus corpus, PlanPage order, CancellationToken cancellation)
     {
         var request = order.Run.Request;
-        var room = Math.Min(order.Items, request.PageSize ?? corpus.Corpus.PageSize);
+        var batches = request.BatchesPerActivity ?? 1;
+        var room = Math.Min(order.Items, (request.PageSize ?? corpus.Corpus.PageSize) * batches);
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
         var page = new List<PlannedBatch>();
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
@@ -98,14 +99,18 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
                 pending.AddRange(await Pending(corpus, table, order, room, batchSize, cancellation));
             }
 
-            page.AddRange(Deal(pending, order.Cursor, batchSize, room - page.Sum(batch => batch.Count)));
+            page.AddRange(Deal(pending, order.Cursor, Size, room - page.Sum(batch => batch.Count)));
             if (page.Sum(batch => batch.Count) >= room)
             {
                 break;
             }
         }
 
-        return page;
+        return page.ConvertAll(batch => batch.Count > batchSize ? batch with { Size = batchSize } : batch);
+
+        // Not so many batches one after the other that a lane of the partition stays empty.
+        int Size(PendingItems items) =>
+            batchSize * Math.Clamp((int)Math.Ceiling((double)items.Count / batchSize / corpus.Corpus.LanesPerPartition), 1, batches);
     }
 
     private async Task<List<PendingItems>> Pending(
@@ -164,11 +169,11 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
     }
 
     /// <summary>Deals batches to the partitions in turn, beginning behind the one served last.</summary>
-    internal static List<PlannedBatch> Deal(IReadOnlyList<PendingItems> pending, string cursor, int batchSize, int room)
+    internal static List<PlannedBatch> Deal(IReadOnlyList<PendingItems> pending, string cursor, Func<PendingItems, int> size, int room)
     {
         var partitions = pending.GroupBy(items => items.Partition)
             .OrderBy(group => string.CompareOrdinal(group.Key, cursor) <= 0).ThenBy(group => group.Key, StringComparer.Ordinal)
-            .Select(group => new Queue<PlannedBatch>(group.SelectMany(items => Cut(items, batchSize))))
+            .Select(group => new Queue<PlannedBatch>(group.SelectMany(items => Cut(items, size(items)))))
             .ToList();
         var page = new List<PlannedBatch>();
         while (room > 0 && partitions.Exists(batches => batches.Count > 0))
@@ -184,11 +189,11 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         return page;
     }
 
-    private static IEnumerable<PlannedBatch> Cut(PendingItems items, int batchSize)
+    private static IEnumerable<PlannedBatch> Cut(PendingItems items, int size)
     {
-        for (var left = items.Count; left > 0; left -= batchSize)
+        for (var left = items.Count; left > 0; left -= size)
         {
-            yield return new PlannedBatch(items.Kind, items.Partition, Math.Min(left, batchSize));
+            yield return new PlannedBatch(items.Kind, items.Partition, Math.Min(left, size));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
@@ -7,15 +8,21 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>The steps of a run, in the order in which it takes them. They may be repeated: each is the same done twice.</summary>
 public sealed class RunActivities
 {
-    public static readonly RunActivity<RunInput, DateTimeOffset> StartRun = new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c), Opens: true);
+    public static readonly RunActivity<RunInput, DateTimeOffset> StartRun =
+        new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c), output => output != default, Opens: true);
 
-    public static readonly RunActivity<RunInput, OpenedRun> OpenRun = new(nameof(OpenRun), (a, i, c) => a._runs.Open(i, c));
+    public static readonly RunActivity<RunInput, OpenedRun> OpenRun =
+        new(nameof(OpenRun), (a, i, c) => a._runs.Open(i, c), output => output is { LanesPerPartition: > 0 });
 
-    public static readonly RunActivity<PlanPage, PlannedPage> PlanPage = new(nameof(PlanPage), (a, i, c) => a.Plan(i, c));
+    public static readonly RunActivity<PlanPage, PlannedPage> PlanPage =
+        new(nameof(PlanPage), (a, i, c) => a.Plan(i, c), output => output is { Batches: not null, Cursor: not null });
 
-    public static readonly RunActivity<EmbedBatch, EmbeddedBatch> EmbedBatch = new(nameof(EmbedBatch), (a, i, c) => a._batches.Embed(i, c));
+    public static readonly RunActivity<EmbedBatch, EmbeddedBatch> EmbedBatch =
+        new(nameof(EmbedBatch), (a, i, c) => a._batches.EmbedAll(i, () => a._pulse.Beat(i.RunId, c), c),
+            output => output is { Counts: not null });
 
-    public static readonly RunActivity<CloseRun, RunOutcome> CloseRun = new(nameof(CloseRun), (a, i, c) => a._runs.Close(i, c), Closes: true);
+    public static readonly RunActivity<CloseRun, RunOutcome> CloseRun =
+        new(nameof(CloseRun), (a, i, c) => a._runs.Close(i, c), output => output is { Counts: not null }, Closes: true);
 
     private readonly RunStore _runs;
     private readonly RunPulse _pulse;
@@ -46,7 +53,7 @@ public sealed class RunActivities
     }
 
     private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation) =>
-        await _pulse.IsUnwanted(order.Run.RunId, cancellation)
+        await _pulse.Beat(order.Run.RunId, cancellation)
             ? new PlannedPage([], order.Cursor, Cancelled: true)
             : await _planner.Plan(order, cancellation);
 }
@@ -66,7 +73,10 @@ public sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string>
 /// <param name="Cancelled">The run is no longer wanted.</param>
 public sealed record PlannedPage(IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
 
-public sealed record PlannedBatch(string Kind, string Partition, int Count);
+/// <param name="Count">At most so many items.</param>
+/// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>
+public sealed record PlannedBatch(
+    string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null);
 
 /// <param name="StopReason">Why it ended before all was done.</param>
 /// <param name="Cancelled">It was ended from outside.</param>

@@ -63,7 +63,12 @@ public sealed class RunDesk
     /// <summary>What a host does at every tick of its timer.</summary>
     public async Task Tick(IRunEngine engine, CancellationToken cancellation)
     {
-        await Each([() => TakeUp(engine, cancellation), () => StartDue(engine, cancellation)], work => work());
+        await Each(
+            [
+                () => TakeUp(engine, cancellation),
+                () => StartDue(engine, cancellation),
+                () => engine.Forget(OldRuns.Kept, cancellation),
+            ], work => work());
     }
 
     /// <summary>
@@ -120,7 +125,7 @@ public sealed class RunDesk
         return wasOpen;
     }
 
-    /// <summary>What a run waits for, as its engine has it; a run that the engine has ended is closed first.</summary>
+    /// <summary>What a run waits for, as its engine has it; a run that the engine has ended is closed or begun again first.</summary>
     public async Task<string?> Note(IRunEngine engine, Guid runId, CancellationToken cancellation) =>
         await _requests.Open(runId, cancellation) is { } run && !await CloseIfEnded(engine, run, cancellation)
             ? (await engine.Look(runId, cancellation))?.Note
@@ -212,6 +217,12 @@ public sealed class RunDesk
     {
         if (await engine.Look(run.RunId, cancellation) is not { EndedBecause: { } reason } carried)
         {
+            return false;
+        }
+
+        if (carried.MayBeginAgain && _settings.IsEnabled)
+        {
+            await Begin(engine, run, cancellation);
             return false;
         }
 

@@ -23,8 +23,12 @@ public sealed record RunRequest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Selection? Selection { get; init; }
 
-    /// <summary>After so many pages a durable engine begins a new history: a page is some ten batches.</summary>
-    public int PagesPerExecution { get; init; } = 25;
+    /// <summary>How many batches an activity embeds, one after the other; a page is as many times larger.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int? BatchesPerActivity { get; init; }
+
+    /// <summary>After so many pages a durable engine begins a new history: a page is some ten activities.</summary>
+    public int PagesPerExecution { get; init; } = 10;
 
     internal PendingScope Scope(DateTimeOffset? forceBefore) =>
         forceBefore is not null ? PendingScope.Forced : IsScheduled ? PendingScope.Scheduled : PendingScope.All;
@@ -43,6 +47,10 @@ public sealed record RunInput(Guid RunId, RunRequest Request)
 
     /// <summary>How often in a row the provider was waited for in vain.</summary>
     public int FruitlessPauses { get; init; }
+
+    /// <summary>How often the run was begun again because its engine had failed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Restarts { get; init; }
 
     /// <summary>The partition that planning served last: the next page begins behind it, so that all get their turn.</summary>
     public string Cursor { get; init; } = "";

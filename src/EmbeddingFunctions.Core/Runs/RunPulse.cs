@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>What says that somebody carries a run, and hears whether it is still wanted.</summary>
 internal sealed class RunPulse(NpgsqlDataSource database)
 {
-    private const string Beat =
+    private const string BeatOfAProcess =
         """
         UPDATE embedding_jobs
         SET    heartbeat_at = now(), updated_at = now(),
@@ -14,10 +14,17 @@ internal sealed class RunPulse(NpgsqlDataSource database)
         RETURNING cancel_requested_at IS NOT NULL
         """;
 
-    private const string Touch =
+    // From steps, of which there are many a second: the batches are summed every ten seconds only.
+    private const string BeatOfAStep =
         """
-        UPDATE embedding_jobs
-        SET    heartbeat_at = now()
+        UPDATE embedding_jobs j
+        SET    heartbeat_at = now(),
+               (items_processed, updated_at) = (
+                   SELECT CASE WHEN is_old
+                               THEN (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = $1)
+                               ELSE j.items_processed END,
+                          CASE WHEN is_old THEN now() ELSE j.updated_at END
+                   FROM   (SELECT j.completed_at IS NULL AND j.updated_at < now() - interval '10 seconds' AS is_old) x)
         WHERE  id = $1
         RETURNING cancel_requested_at IS NOT NULL
         """;
@@ -32,11 +39,11 @@ internal sealed class RunPulse(NpgsqlDataSource database)
 
     /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>
     /// <returns>Whether the run is to be cancelled.</returns>
-    public Task<bool> Heartbeat(Guid runId, CancellationToken cancellation) => Ask(Beat, runId, cancellation);
+    public Task<bool> Heartbeat(Guid runId, CancellationToken cancellation) => Ask(BeatOfAProcess, runId, cancellation);
 
-    /// <summary>Says that the run goes on.</summary>
-    /// <returns>Whether it is to be cancelled.</returns>
-    public Task<bool> IsUnwanted(Guid runId, CancellationToken cancellation) => Ask(Touch, runId, cancellation);
+    /// <summary>The same, said by one of the run's steps.</summary>
+    /// <returns>Whether the run is to be cancelled.</returns>
+    public Task<bool> Beat(Guid runId, CancellationToken cancellation) => Ask(BeatOfAStep, runId, cancellation);
 
     /// <returns>Whether the run is a server's, which the next one may take up at once.</returns>
     public async Task<bool> LeaveToOthers(Guid runId, CancellationToken cancellation)

@@ -150,7 +150,7 @@ internal sealed class RunStore(
         var counts = await Sum(run.RunId, cancellation);
         var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
         var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
-        var error = order.Cancelled ? "It was interrupted." : stopReason is not null ? redaction.Clean(stopReason)
+        var error = stopReason is not null ? redaction.Clean(stopReason) : order.Cancelled ? "It was interrupted."
             : counts.Processed > 0 ? await undone.Explain(await corpora.Get(run.Request.Corpus, cancellation), run, cancellation) : null;
         var isOthers = order.Cancelled || (order.StopReason is not null && !await corpora.Fits(run.Request.Corpus, cancellation));
         if (isOthers && await pulse.LeaveToOthers(run.RunId, cancellation))

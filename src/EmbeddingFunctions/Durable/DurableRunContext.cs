@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EmbeddingFunctions.Runs;
 using Microsoft.DurableTask;
 
@@ -32,11 +33,16 @@ internal sealed class DurableRunContext : IRunContext
 
         try
         {
-            return await _context.CallActivityAsync<TOutput>(activity.Name, input, Retry.Activity);
+            var output = await _context.CallActivityAsync<TOutput>(activity.Name, input, Retry.Activity);
+            return activity.IsWhole(output) ? output : throw Garbled(activity.Name);
         }
         catch (TaskFailedException e)
         {
             throw new ActivityFailedException(e.FailureDetails.ErrorMessage);
+        }
+        catch (JsonException)
+        {
+            throw Garbled(activity.Name);
         }
     }
 
@@ -71,6 +77,10 @@ internal sealed class DurableRunContext : IRunContext
         ThrowIfCancelled();
         _context.ContinueAsNew(input);
     }
+
+    private static ActivityFailedException Garbled(string activity) => new(
+        $"The task hub returned something other than the result of {activity}. Two hosts with the same machine name may share the hub: "
+        + "give each host a name of its own, or a hub of its own.");
 
     private void ThrowIfCancelled()
     {

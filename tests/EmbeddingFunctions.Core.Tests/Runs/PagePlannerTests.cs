@@ -171,7 +171,23 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [InlineData(21, 2)]
     [InlineData(40, 2)]
     public void Items_are_cut_into_batches_of_twenty(int items, int batches) =>
-        Assert.Equal(batches, PagePlanner.Deal([new PendingItems("issue", "p", items)], "", 20, 1_000).Count);
+        Assert.Equal(batches, PagePlanner.Deal([new PendingItems("issue", "p", items)], "", _ => 20, 1_000).Count);
+
+    // Two lanes: a hundred items are two orders of three batches, not one of five.
+    [Theory]
+    [InlineData(20, new[] { 20 })]
+    [InlineData(45, new[] { 40, 5 })]
+    [InlineData(100, new[] { 60, 40 })]
+    [InlineData(2_000, new[] { 100, 100, 100, 100, 100, 100, 100, 100, 100, 100 })]
+    public async Task Of_several_batches_an_activity_so_many_are_planned_that_no_lane_stays_empty(int items, int[] orders)
+    {
+        await _workspace.Items(await _workspace.Repository(), items);
+
+        var page = await Plan(request: new RunRequest("workspace", []) { BatchesPerActivity = 5 });
+
+        Assert.Equal(orders, page.Batches.Select(batch => batch.Count));
+        Assert.All(page.Batches, batch => Assert.Equal(batch.Count > 20 ? 20 : null, batch.Size));
+    }
 
     private static EmbedBatch Order(Guid repository, int count) =>
         new(Guid.NewGuid(), Guid.NewGuid(), "workspace", "issue", repository.ToString(), count, null);

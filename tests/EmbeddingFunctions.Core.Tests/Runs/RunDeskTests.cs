@@ -138,7 +138,7 @@ public sealed class RunDeskTests : IAsyncLifetime
 
     [Theory]
     [InlineData(false, "failed", "The orchestration failed: no such method")]
-    [InlineData(true, "cancelled", "It was interrupted.")]
+    [InlineData(true, "cancelled", "The orchestration failed: no such method")]
     public async Task A_run_that_its_engine_has_ended_is_closed_and_not_begun_again(bool cancelled, string status, string error)
     {
         var run = await Ask(null);

@@ -11,7 +11,7 @@ internal sealed class World : SortedDictionary<string, int>
     {
         var pending = this.Where(entry => entry.Value > 0 && !order.Busy.Contains(entry.Key))
             .Select(entry => new PendingItems("issue", entry.Key, entry.Value)).ToList();
-        var page = PagePlanner.Deal(pending, order.Cursor, 20, Math.Min(200, order.Items));
+        var page = PagePlanner.Deal(pending, order.Cursor, _ => 20, Math.Min(200, order.Items));
         return new PlannedPage(page, page.Count == 0 ? order.Cursor : page[^1].Partition);
     }
 

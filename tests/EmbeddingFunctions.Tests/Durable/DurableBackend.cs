@@ -20,12 +20,22 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
     private readonly ConcurrentQueue<DateTime> _timers = [];
     private int _activityCount;
     private int _started;
+    private int _running;
 
     // As in host.json: the SDK's own is the number of processors, and it looks for a free place every half second only.
     int IOrchestrationService.MaxConcurrentTaskActivityWorkItems => 24;
 
     /// <summary>Whether timers fire only when <see cref="FireTimers"/> is called.</summary>
     public bool HoldsTimers { get; set; }
+
+    /// <summary>Whether no more activities are handed out, as by a host that is to stop.</summary>
+    public bool IsDraining { get; set; }
+
+    /// <summary>Activities that the worker has in hand.</summary>
+    public int Running => _running;
+
+    /// <summary>Changes what an activity of a name has returned, as another host's result under the same name does.</summary>
+    public Func<string, string?, string?> Garble { get; set; } = (_, result) => result;
 
     /// <summary>When the timers asked for so far were to fire, UTC.</summary>
     public IReadOnlyCollection<DateTime> Timers => _timers;
@@ -50,9 +60,13 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
         }
     }
 
+    /// <summary>Makes an instance that much older.</summary>
+    public async Task Age(Guid run, TimeSpan by) => (await GetOrchestrationStateAsync(run.ToString(), executionId: null)).CreatedTime -= by;
+
     /// <summary>Makes the work that a lost host had taken available again, as the queues' visibility time-outs do.</summary>
     public async Task TakeBack()
     {
+        (IsDraining, _running) = (false, 0);
         foreach (var activity in _activities.Keys)
         {
             await ((IOrchestrationService)this).AbandonTaskActivityWorkItemAsync(activity);
@@ -75,14 +89,27 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
     async Task<TaskActivityWorkItem> IOrchestrationService.LockNextTaskActivityWorkItem(TimeSpan receiveTimeout, CancellationToken cancellationToken)
     {
         var activity = await LockNextTaskActivityWorkItem(receiveTimeout, cancellationToken);
-        Interlocked.Increment(ref _activityCount);
         _activities[activity] = true;
+        if (IsDraining)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        }
+
+        Interlocked.Increment(ref _activityCount);
+        Interlocked.Increment(ref _running);
         return activity;
     }
 
     Task IOrchestrationService.CompleteTaskActivityWorkItemAsync(TaskActivityWorkItem workItem, TaskMessage responseMessage)
     {
         _activities.TryRemove(workItem, out _);
+        Interlocked.Decrement(ref _running);
+        if (responseMessage.Event is TaskCompletedEvent completed)
+        {
+            var result = Garble(((TaskScheduledEvent)workItem.TaskMessage.Event).Name!, completed.Result);
+            responseMessage.Event = new TaskCompletedEvent(completed.EventId, completed.TaskScheduledId, result);
+        }
+
         return CompleteTaskActivityWorkItemAsync(workItem, responseMessage);
     }
 
@@ -119,6 +146,8 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
         }
 
         _generations[newOrchestrationRuntimeState.OrchestrationInstance!.ExecutionId] = true;
+        // As in Azure Storage, whose instances keep the output alone.
+        orchestrationState.FailureDetails = null;
         LargestHistory = Math.Max(LargestHistory, Size(newOrchestrationRuntimeState));
         return CompleteTaskOrchestrationWorkItemAsync(
             workItem, newOrchestrationRuntimeState, outboundMessages, orchestratorMessages,

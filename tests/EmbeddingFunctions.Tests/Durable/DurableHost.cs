@@ -53,10 +53,23 @@ internal sealed class DurableHost : IAsyncDisposable
         await Start();
     }
 
+    /// <summary>The host is asked to stop: it takes on no more, its activities hear of it, and what ends within ten seconds is heard of.</summary>
+    public async Task RestartGently()
+    {
+        Backend.IsDraining = true;
+        await _lost.CancelAsync();
+        for (var i = 0; i < 200 && Backend.Running > 0; i++)
+        {
+            await Task.Delay(50);
+        }
+
+        await Restart();
+    }
+
     /// <summary>Waits until the run's orchestration has ended, whatever became of it.</summary>
     public async Task<OrchestrationMetadata> End(Guid runId)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         return await Client.WaitForInstanceCompletionAsync(runId.ToString(), getInputsAndOutputs: true, patience.Token);
     }
 

@@ -56,31 +56,25 @@ public sealed class DurableRunEngineTests : DurableTest
     [Fact]
     public async Task A_run_that_waits_or_goes_on_has_not_ended_and_an_unknown_one_is_none()
     {
-        Host.Backend.HoldsTimers = true;
-        await Database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')");
+        var run = await AskWaiting();
 
+        Assert.Null((await Host.Engine.Look(run, default))!.EndedBecause);
         Assert.Null(await Host.Engine.Look(_run.RunId, default));
-        await Host.Engine.Begin(_run, default);
-        await Until(async () => (await Host.Engine.Look(_run.RunId, default))!.Note?.StartsWith("waiting for a start slot", StringComparison.Ordinal) == true);
-
-        Assert.Null((await Host.Engine.Look(_run.RunId, default))!.EndedBecause);
     }
 
     [Fact]
     public async Task A_run_that_was_terminated_or_suspended_from_outside_says_so()
     {
-        Host.Backend.HoldsTimers = true;
-        await Database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')");
-        await Host.Engine.Begin(_run, default);
-        await Host.Client.WaitForInstanceStartAsync(_run.RunId.ToString());
+        var run = await AskWaiting();
 
-        await Host.Client.SuspendInstanceAsync(_run.RunId.ToString(), "while the database is moved");
-        await Until(async () => (await Host.Engine.Look(_run.RunId, default))!.Note == "the orchestration is suspended");
-        await Host.Client.ResumeInstanceAsync(_run.RunId.ToString());
-        await Host.Client.TerminateInstanceAsync(_run.RunId.ToString(), "wrong corpus");
-        await Host.End(_run.RunId);
+        await Host.Client.SuspendInstanceAsync(run.ToString(), "while the database is moved");
+        await Until(async () => (await Host.Engine.Look(run, default))!.Note == "the orchestration is suspended");
+        await Host.Client.ResumeInstanceAsync(run.ToString());
+        await Host.Client.TerminateInstanceAsync(run.ToString(), "wrong corpus");
+        await Host.End(run);
 
-        Assert.Equal(new CarriedRun("The orchestration was terminated.", Cancelled: true), await Host.Engine.Look(_run.RunId, default));
+        Assert.Equal(
+            new CarriedRun("The orchestration was terminated: wrong corpus", Cancelled: true), await Host.Engine.Look(run, default));
     }
 
     [Fact]

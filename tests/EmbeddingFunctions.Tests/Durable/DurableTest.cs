@@ -39,6 +39,21 @@ public abstract class DurableTest : IAsyncLifetime
     private protected async Task<Guid> Ask(RunRequest? request = null) =>
         (await Desk.Ask(Host.Engine, request ?? new RunRequest("workspace", []), eventId: null, default))!.Id;
 
+    /// <summary>Asks for a run that waits for its start slot until the test fires the timers.</summary>
+    private protected async Task<Guid> AskWaiting()
+    {
+        Host.Backend.HoldsTimers = true;
+        await Database.Execute(
+            """
+            INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')
+            ON CONFLICT (corpus) DO UPDATE SET arrival = EXCLUDED.arrival
+            """);
+        var run = await Ask();
+        await Until(async () =>
+            await Desk.Note(Host.Engine, run, default) is { } note && note.StartsWith("waiting for a start slot", StringComparison.Ordinal));
+        return run;
+    }
+
     private protected async Task<(string Status, string? Error)> Job(Guid run)
     {
         var row = Assert.Single(await Database.Rows("SELECT status, error_message FROM embedding_jobs WHERE id = $1", run));
@@ -47,7 +62,7 @@ public abstract class DurableTest : IAsyncLifetime
 
     private protected static async Task Until(Func<Task<bool>> holds)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         while (!await holds())
         {
             await Task.Delay(20, patience.Token);
