@@ -90,7 +90,7 @@ public sealed class LongQueueTests : QueueTest
         $"""
         INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, {Rows}) n;
         CREATE TABLE seen (transaction text);
-        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (pg_current_xact_id()::text); RETURN NULL; END';
+        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (pg_current_xact_id()::text); RETURN NULL; END';
         CREATE TRIGGER see AFTER UPDATE ON embedding_queue FOR EACH ROW EXECUTE FUNCTION see();
         """);
 
