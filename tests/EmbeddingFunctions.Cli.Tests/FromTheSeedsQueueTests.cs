@@ -19,7 +19,7 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
     public async Task The_migration_queues_what_is_there_and_the_triggers_what_comes()
     {
         Assert.Equal([["sessions", "pending", 33L], ["summaries", "pending", 22L]], await QueueStatus());
-        await Database.Execute("DROP TABLE embedding_queue CASCADE; UPDATE embedding_rules SET shape = ''");
+        await Database.Execute("DROP TABLE embedding_queue CASCADE");
 
         (await Program.Run("migrate", "sessions")).Exits(0);
 

@@ -143,7 +143,7 @@ public sealed class HostileNameTests : IAsyncLifetime
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
-        Assert.Contains("relation \"embedding_hnsw_notes\" already exists", error.Message, StringComparison.Ordinal);
+        Assert.Contains("the index embedding_hnsw_notes is there, and no migration made it", error.Message, StringComparison.Ordinal);
         Assert.Equal("y", await _database.Ask<string>("SELECT tablename::text FROM pg_indexes WHERE indexname = 'embedding_hnsw_notes'"));
     }
 }
