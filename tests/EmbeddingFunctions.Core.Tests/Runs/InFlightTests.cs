@@ -8,7 +8,7 @@ public sealed class InFlightTests
     public async Task More_batches_than_requests_are_in_flight_so_that_every_request_place_is_used_and_none_beyond()
     {
         const int Requests = 4;
-        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { Latency = TimeSpan.FromMilliseconds(50) });
+        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { Latency = TimeSpan.FromMilliseconds(400) });
         await using var database = await TestDatabase.Migrated();
         await using var engine = new TestEngine(database, fake, settings => settings with { Concurrency = Requests });
         var workspace = new TestWorkspace(database);
