@@ -34,10 +34,10 @@ internal sealed class Session : IAsyncDisposable
     /// <param name="output">Is told which provider and database it is.</param>
     /// <param name="cancellation">Ends the opening.</param>
     /// <param name="adjust">Puts the command's own options in place of settings.</param>
-    /// <param name="standardLevel">What is logged where the settings do not say.</param>
+    /// <param name="standardLevel">What is logged where the settings do not say; null: warnings, on a terminal only errors, since the progress bar has it.</param>
     public static async Task<Session> Open(
         Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null,
-        LogLevel standardLevel = LogLevel.Warning)
+        LogLevel? standardLevel = null)
     {
         var settings = SettingsReader.FromEnvironment();
         var hasDatabase = settings.Database is not null;
@@ -48,7 +48,8 @@ internal sealed class Session : IAsyncDisposable
         var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
         output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({(isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own")})")}.");
-        return new Session(settings, database, embedded, standardLevel);
+        var level = standardLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
+        return new Session(settings, database, embedded, level);
     }
 
     /// <summary>The model that embeds a corpus.</summary>
