@@ -106,7 +106,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
         Assert.Contains("Failed:             1\n", result.Out, StringComparison.Ordinal);
         Assert.Contains($"  failed clip:{poison}: the provider answered 400", result.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("success", result.Out + result.Error, StringComparison.OrdinalIgnoreCase);
-        (await Backfill()).Exits(3).Says("Nothing to do now");
+        (await Backfill()).Exits(3).Says("Found 0 clips");
     }
 
     [Fact]
