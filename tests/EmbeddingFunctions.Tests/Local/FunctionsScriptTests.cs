@@ -91,7 +91,8 @@ public sealed class FunctionsScriptTests : IDisposable
     // In a process group of its own, as a terminal starts it.
     private Running Start(string argument, string? path = null)
     {
-        var start = new ProcessStartInfo("setsid", ["bash", Path.Combine(_root, "infra/local/functions.sh"), argument])
+        // A job in a shell's background ignores Ctrl-C, and a script cannot undo that: the tests may be such a job.
+        var start = new ProcessStartInfo("setsid", ["/usr/bin/env", "--default-signal=INT", "bash", Path.Combine(_root, "infra/local/functions.sh"), argument])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
