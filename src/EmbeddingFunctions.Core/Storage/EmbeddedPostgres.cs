@@ -35,7 +35,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     public static async Task<EmbeddedPostgres> Start(string folder, Action<string>? progress, CancellationToken cancellation)
     {
         var folderLock = Lock(folder);
-        // It asks nobody for a password, so no other user may reach it. A folder of its own, because a socket's path must be short.
+        // It asks for no password, so no other user may reach it. A folder of its own, because a socket's path must be short.
         var socketFolder = OperatingSystem.IsWindows() ? null : Directory.CreateTempSubdirectory("embeddings-");
         try
         {
@@ -94,7 +94,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    // Its files are the database: nobody else may read or change them.
+    // Its files are the database: no other user may read or change them.
     private static void CreatePrivate(string folder)
     {
         Directory.CreateDirectory(folder);
