@@ -3,7 +3,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>What people typed into the clips tool and read from it, as docs/from-the-seeds.md says it.</summary>
+/// <summary>What people typed into the clips tool and read from it, as docs/coming-from-another-system.md says it.</summary>
 public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("clips")
 {
     private const string CountWithEmbeddings =
@@ -36,10 +36,10 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
         using var hold = Fake.Hold(Requests.Where(request => request.Number == 2));
         await using var running = Program.Start("backfill", "clips", "--concurrency", "1");
 
-        var first = await running.Says("Progress: ");
         await hold.WaitForHeldAsync(1, Running.Patience);
+        var progress = await running.Says("Progress: 50/120");
 
-        Assert.Matches(@"^Progress: 50/120 clips \(41\.6%\) - processed: 50, skipped: 0, failed: 0, (.*, )?elapsed 00:00:", first);
+        Assert.Matches(@"^Progress: 50/120 clips \(41\.6%\) - processed: 50, skipped: 0, failed: 0, (.*, )?elapsed 00:0", progress);
         hold.Release();
         (await running.Ended()).Exits(0);
     }

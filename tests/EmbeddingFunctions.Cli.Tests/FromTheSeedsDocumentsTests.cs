@@ -3,7 +3,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>What people typed into the documents script and read from it, as docs/from-the-seeds.md says it.</summary>
+/// <summary>What people typed into the documents script and read from it, as docs/coming-from-another-system.md says it.</summary>
 public sealed class FromTheSeedsDocumentsTests() : SampleProgramTest("documents")
 {
     private const string Coverage =

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>What the clips pipeline's people queried, measured and set, as docs/from-the-seeds.md says it.</summary>
+/// <summary>What the clips pipeline's people queried, measured and set, as docs/coming-from-another-system.md says it.</summary>
 public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
 {
     private const string Coverage =

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>docs/from-the-seeds.md has a test, or a reason why there is none, in each of its rows, and names only tests that there are.</summary>
+/// <summary>docs/coming-from-another-system.md has a test, or a reason why there is none, in each of its rows, and names only tests that there are.</summary>
 public sealed partial class FromTheSeedsTableTests
 {
     private static readonly string _tests = Path.GetFullPath(Path.Combine(Folder(), ".."));
@@ -36,7 +36,7 @@ public sealed partial class FromTheSeedsTableTests
         Rows().Select(cells => cells[0]).Where(cell => FaultPattern().IsMatch(cell) && cell[0] == system));
 
     // Without the heads and the lines under them.
-    private static List<List<string>> Rows() => File.ReadLines(Path.Combine(_tests, "..", "docs", "from-the-seeds.md"))
+    private static List<List<string>> Rows() => File.ReadLines(Path.Combine(_tests, "..", "docs", "coming-from-another-system.md"))
         .Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| there ", StringComparison.Ordinal) && !line.StartsWith("| fault ", StringComparison.Ordinal))
         .Select(line => BarPattern().Split(line)[1..^1].Select(cell => cell.Trim()).ToList()).ToList();
 

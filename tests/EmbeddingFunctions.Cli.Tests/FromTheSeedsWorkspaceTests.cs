@@ -3,7 +3,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>What people typed at the workspace functions' scripts and read from them, as docs/from-the-seeds.md says it.</summary>
+/// <summary>What people typed at the workspace functions' scripts and read from them, as docs/coming-from-another-system.md says it.</summary>
 public sealed class FromTheSeedsWorkspaceTests : ProgramTest
 {
     private const string WorkspaceRepositories =

@@ -13,6 +13,7 @@ public sealed class TestDatabase : IAsyncDisposable
 {
     private static readonly string _prefix = $"embtest_{DateTimeOffset.UtcNow.ToUnixTimeSeconds()}_{Environment.ProcessId}";
     private static readonly Lazy<Task<string>> _template = new(MakeTemplate);
+    private static readonly Lazy<NpgsqlDataSource> _server = new(() => NpgsqlDataSource.Create(ServerString(null)));
     private static readonly SemaphoreSlim _copying = new(1, 1);
     private static int _count;
 
@@ -128,8 +129,7 @@ public sealed class TestDatabase : IAsyncDisposable
 
     private static async Task OnServer(params IEnumerable<string> statements)
     {
-        await using var server = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ServerString(null)) { Pooling = false }.ConnectionString);
-        await server.OpenAsync();
+        await using var server = await _server.Value.OpenConnectionAsync();
         foreach (var sql in statements)
         {
             await using var command = new NpgsqlCommand(sql, server) { CommandTimeout = 120 };

@@ -30,8 +30,8 @@ public sealed class Doctor
         (database, corpora, catalogue, provider, redis, findings, settings, redaction);
 
     /// <summary>
-    /// Checks the database first: without it the corpora are not looked at. Of several declared corpora those that the database was migrated for;
-    /// all, if it was for none. The provider is asked for one vector of each model and length that is then in use.
+    /// Checks the database first, and the corpora only if it answers: those that it was migrated for, or if there is none, all that are declared,
+    /// of the shipped ones those that it has a table for. The provider is asked for one vector of each model and length in use.
     /// </summary>
     public async Task<IReadOnlyList<Finding>> Examine(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
     {
@@ -41,9 +41,15 @@ public sealed class Doctor
         {
             findings.Add(await Try("extension", () => CheckExtension(cancellation), "Install pgvector on the server: it is the package postgresql-NN-pgvector, or the image pgvector/pgvector."));
             inUse = await Migrated(cancellation);
-            foreach (var corpus in inUse.Count > 0 ? inUse : corpora)
+            var examined = inUse.Count > 0 ? inUse : await WithTables(corpora, cancellation);
+            foreach (var corpus in examined)
             {
                 findings.Add(await Try($"corpus {corpus.Name}", () => CheckCorpus(corpus, cancellation), null));
+            }
+
+            if (examined.Count == 0)
+            {
+                findings.Add(NoCorpus());
             }
 
             if (inUse.Count > 0 && inUse.Count < corpora.Count)
@@ -79,6 +85,29 @@ public sealed class Doctor
             return [];
         }
     }
+
+    private async Task<IReadOnlyList<Corpus>> WithTables(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
+    {
+        if (_settings.CorporaFile is not null)
+        {
+            return corpora;
+        }
+
+        var found = new List<Corpus>();
+        foreach (var corpus in corpora)
+        {
+            if ((await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation)).Count > 0)
+            {
+                found.Add(corpus);
+            }
+        }
+
+        return found;
+    }
+
+    private static Finding NoCorpus() => new(
+        "corpora", false, "none is declared, and the database has no table of the shipped ones",
+        "Run 'embeddings corpus init TABLE --output corpora.json' for a table of yours and set CORPORA_FILE=corpora.json; or try sample data with 'embeddings demo'.");
 
     private async Task<string> CheckServer(CancellationToken cancellation)
     {

@@ -1,5 +1,5 @@
-using EmbeddingFunctions.Core.Tests.Settings;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Corpora;
 
@@ -24,11 +24,11 @@ public sealed class CorpusFileTests
     }
 
     [Fact]
-    public void The_example_of_the_README_is_a_declaration()
+    public void The_example_of_the_page_is_a_declaration()
     {
-        var readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
-        var example = readme[(readme.IndexOf("```json", StringComparison.Ordinal) + "```json".Length)..];
-        var corpus = CorpusFile.Parse(example[..example.IndexOf("```", StringComparison.Ordinal)], "README.md").Get("articles");
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "corpora.md"));
+        var example = page[(page.IndexOf("```json", StringComparison.Ordinal) + "```json".Length)..];
+        var corpus = CorpusFile.Parse(example[..example.IndexOf("```", StringComparison.Ordinal)], "corpora.md").Get("articles");
         Assert.Equal(("blog.articles", "blog.authors"), (corpus.Tables[0].Table, corpus.Partitions?.Table));
     }
 
@@ -61,7 +61,7 @@ public sealed class CorpusFileTests
         Assert.Equal(
             [
                 (3, "unknown property 'tabel': do you mean 'table'?"), (3, "unknown property 'filters': do you mean 'filter'?"),
-                (7, "unknown property 'colum': do you mean 'column'?"), (8, "unknown property 'value'; README lists those that there are"),
+                (7, "unknown property 'colum': do you mean 'column'?"), (8, "unknown property 'value'; docs/corpora.md lists the properties"),
             ],
             faults.Select(fault => ((int)fault.Line, fault.Message)));
     }

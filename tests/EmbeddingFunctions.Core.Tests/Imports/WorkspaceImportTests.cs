@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using EmbeddingFunctions.Core.Tests.Settings;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Testing;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Primitives;
 

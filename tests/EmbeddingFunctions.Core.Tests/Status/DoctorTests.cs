@@ -52,15 +52,27 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_database_without_the_tables_is_told_what_is_missing()
+    public async Task A_database_without_any_table_of_the_shipped_corpora_leads_to_a_declaration()
     {
         await using var database = await TestDatabase.Empty();
         await using var fake = await FakeOpenAi.StartAsync();
 
         var findings = await Examine(database.Source, fake);
 
-        Assert.True(findings[1].IsWell);
-        Assert.False(findings[2].IsWell);
+        Assert.Equal([("database", true), ("extension", true), ("corpora", false), ("provider", true)], findings.Select(finding => (finding.Subject, finding.IsWell)));
+        Assert.Contains("embeddings corpus init TABLE", findings[2].Advice, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_with_some_of_a_corpus_tables_names_the_missing_one()
+    {
+        await using var database = await TestDatabase.Empty();
+        await database.Execute("CREATE TABLE pull_requests (id uuid PRIMARY KEY, title text, body text)");
+        await using var fake = await FakeOpenAi.StartAsync();
+
+        var findings = await Examine(database.Source, fake);
+
+        Assert.Equal(["database", "extension", "corpus workspace", "provider"], findings.Select(finding => finding.Subject));
         Assert.Contains("there is no table 'issues'", findings[2].Message, StringComparison.Ordinal);
     }
 

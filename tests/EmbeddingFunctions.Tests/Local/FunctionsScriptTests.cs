@@ -70,7 +70,7 @@ public sealed class FunctionsScriptTests : IDisposable
         Assert.Contains("need Node.js 22 or later", Assert.Single(result.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
         var pins = JsonNode.Parse(File.ReadAllText(Path.Combine(_repository, "infra/local/functions-tools/package.json")))!;
         Assert.Equal(">=22", (string)pins["engines"]!["node"]!);
-        Assert.Contains("both need Node.js 22", File.ReadAllText(Path.Combine(_repository, "README.md")), StringComparison.Ordinal);
+        Assert.Contains("both need Node.js 22", File.ReadAllText(Path.Combine(_repository, "docs", "azure-functions.md")), StringComparison.Ordinal);
     }
 
     private string Log => Path.Combine(_root, "log");

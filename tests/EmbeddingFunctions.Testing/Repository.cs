@@ -1,7 +1,7 @@
-namespace EmbeddingFunctions.Core.Tests.Settings;
+namespace EmbeddingFunctions.Testing;
 
-/// <summary>The working tree that the tests were built from.</summary>
-internal static class Repository
+/// <summary>The checkout that the tests were built from.</summary>
+public static class Repository
 {
     public static string Root { get; } = Find();
 

@@ -4,8 +4,8 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>The walk of docs/your-own-corpus.md: its blocks, done in their order, print what it says.</summary>
-public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
+/// <summary>The blocks of pages, run in their order on a database of their own, print what the page shows.</summary>
+public sealed partial class PagesTests : IAsyncLifetime, IDisposable
 {
     // On the page it stands for lines that are left out.
     private const string LeftOut = "[...]";
@@ -22,10 +22,36 @@ public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task Every_block_of_the_walk_does_what_the_page_shows()
+    public async Task The_walk_of_your_own_corpus_prints_what_the_page_shows()
     {
-        var blocks = BlockPattern().Matches(await File.ReadAllTextAsync(Page())).Select(block => (Language: block.Groups[1].Value, Text: block.Groups[2].Value)).ToList();
-        Assert.Equal((9, 6, 1), (blocks.Count(block => block.Language == "bash"), blocks.Count(block => block.Language == "sql"), blocks.Count(block => block.Language == "json")));
+        var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "your-own-corpus.md"));
+
+        Assert.Equal((9, 6, 1), await Run(page));
+
+        Assert.Equal(["run"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task The_first_commands_of_the_README_embed_a_table()
+    {
+        await using var fake = await FakeOpenAi.StartAsync();
+        await _database.Execute(
+            """
+            CREATE TABLE articles (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL, body text NOT NULL);
+            INSERT INTO articles (title, body) SELECT 'Article ' || n, 'Its text' FROM generate_series(1, 3) n;
+            """);
+        var readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
+        var (start, end) = (readme.IndexOf("## Your own table", StringComparison.Ordinal), readme.IndexOf("## See it", StringComparison.Ordinal));
+
+        Assert.Equal((1, 0, 0), await Run(readme[start..end].Replace("'sk-...'", $"'{fake.ApiKey}' OPENAI_BASE_URL='{fake.BaseUrl}'", StringComparison.Ordinal)));
+
+        Assert.Equal(1, fake.RequestCount);
+    }
+
+    /// <returns>The page's blocks of bash, SQL and JSON.</returns>
+    private async Task<(int Bash, int Sql, int Json)> Run(string page)
+    {
+        var blocks = BlockPattern().Matches(page).Select(block => (Language: block.Groups[1].Value, Text: block.Groups[2].Value)).ToList();
         await File.WriteAllTextAsync(Path.Combine(_folder.Path, "run"), "shift; exec \"$PROGRAM\" \"$@\"\n");
         await using var shell = new Shell(_folder.Path);
         for (var i = 0; i < blocks.Count; i++)
@@ -34,7 +60,7 @@ public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
             await Do(blocks[i].Language, blocks[i].Text, shown, shell);
         }
 
-        Assert.Equal(["run"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
+        return (blocks.Count(block => block.Language == "bash"), blocks.Count(block => block.Language == "sql"), blocks.Count(block => block.Language == "json"));
     }
 
     private async Task Do(string language, string text, string? shown, Shell shell)
@@ -105,17 +131,6 @@ public sealed partial class OwnCorpusTests : IAsyncLifetime, IDisposable
 
     // Part of an index's name is a hash of what it is over; a line of the log begins with the moment and has the number of its event.
     private static string Mask(string line) => LogPattern().Replace(HashPattern().Replace(line, "_********"), "$1: $2[0]");
-
-    private static string Page()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "EmbeddingFunctions.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return Path.Combine(folder.FullName, "docs", "your-own-corpus.md");
-    }
 
     [GeneratedRegex("^```([a-z]+)\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex BlockPattern();

@@ -1,20 +1,21 @@
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
+using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>The curl lines of the README, sent to a server in their order as curl sends them.</summary>
-public sealed partial class ReadmeCurlTests : ProgramTest
+/// <summary>The curl lines of docs/http-api.md, sent to a server in their order as curl sends them.</summary>
+public sealed partial class HttpApiPageTests : ProgramTest
 {
     [Fact]
-    public async Task Every_curl_line_of_the_README_works()
+    public async Task Every_curl_line_of_the_page_works()
     {
         await Workspace.Items(await Workspace.Repository(), 20);
         await AsIfServed();
         await using var server = await Server.Start(Program);
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Add("x-functions-key", await File.ReadAllTextAsync(server.KeyFile!));
-        var (run, lines) = ("", CurlPattern().Matches(await File.ReadAllTextAsync(Readme())));
+        var (run, lines) = ("", CurlPattern().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "http-api.md"))));
         Assert.Equal(7, lines.Count);
         foreach (Match line in lines)
         {
@@ -31,17 +32,6 @@ public sealed partial class ReadmeCurlTests : ProgramTest
             Assert.True(response.IsSuccessStatusCode || line.Value.Contains("/cancel", StringComparison.Ordinal), $"{line.Value}\n{await response.Content.ReadAsStringAsync()}");
             run = response.Headers.Location?.ToString().Split('/')[^1] ?? run;
         }
-    }
-
-    private static string Readme()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "EmbeddingFunctions.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return Path.Combine(folder.FullName, "README.md");
     }
 
     [GeneratedRegex("""^curl --fail-with-body (?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
