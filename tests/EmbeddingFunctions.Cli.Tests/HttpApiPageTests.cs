@@ -34,6 +34,6 @@ public sealed partial class HttpApiPageTests : ProgramTest
         }
     }
 
-    [GeneratedRegex("""^curl --fail-with-body (?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
+    [GeneratedRegex("""^curl --fail-with-body (?:-H "\$KEY" )?(?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
     private static partial Regex CurlPattern();
 }

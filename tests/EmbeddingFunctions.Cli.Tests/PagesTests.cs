@@ -41,9 +41,9 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
             INSERT INTO articles (title, body) SELECT 'Article ' || n, 'Its text' FROM generate_series(1, 3) n;
             """);
         var readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
-        var (start, end) = (readme.IndexOf("## Your own table", StringComparison.Ordinal), readme.IndexOf("## See it", StringComparison.Ordinal));
+        var (start, end) = (readme.IndexOf("## Your own table", StringComparison.Ordinal), readme.IndexOf("## How it works", StringComparison.Ordinal));
 
-        Assert.Equal((1, 0, 0), await Run(readme[start..end].Replace("'sk-...'", $"'{fake.ApiKey}' OPENAI_BASE_URL='{fake.BaseUrl}'", StringComparison.Ordinal)));
+        Assert.Equal((1, 0, 0), await Run(readme[start..end].Replace("# export OPENAI_API_KEY='sk-...'", $"export OPENAI_API_KEY='{fake.ApiKey}' OPENAI_BASE_URL='{fake.BaseUrl}'", StringComparison.Ordinal)));
 
         Assert.Equal(1, fake.RequestCount);
     }
