@@ -18,6 +18,11 @@ param principalName string = ''
 @minValue(1)
 param embeddingCapacity int = 120
 
+@description('Instances of the app at most, for each of its three groups of functions: they share the connections that the database server admits.')
+@minValue(1)
+@maxValue(10)
+param maximumInstances int = 1
+
 @description('Whether Durable Functions keeps its state in a Durable Task Scheduler instead of Azure Storage.')
 param useDurableTaskScheduler bool = false
 
@@ -43,6 +48,16 @@ module identity 'modules/identity.bicep' = {
   }
 }
 
+module deployer 'modules/identity.bicep' = {
+  scope: group
+  name: 'deployer'
+  params: {
+    name: 'id-deploy-${token}'
+    location: location
+    tags: tags
+  }
+}
+
 module storage 'modules/storage.bicep' = {
   scope: group
   name: 'storage'
@@ -51,6 +66,18 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module packages 'modules/packages.bicep' = {
+  scope: group
+  name: 'packages'
+  params: {
+    name: 'stpkg${token}'
+    location: location
+    tags: tags
+    principalId: deployer.outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -88,6 +115,7 @@ module redis 'modules/redis.bicep' = {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -125,11 +153,14 @@ module functions 'modules/functions.bicep' = {
     identityId: identity.outputs.id
     identityName: identity.outputs.name
     identityClientId: identity.outputs.clientId
+    deployerId: deployer.outputs.id
     storageName: storage.outputs.name
-    deploymentContainer: storage.outputs.deploymentContainer
+    deploymentContainer: packages.outputs.deploymentContainer
     monitoringConnection: monitoring.outputs.connectionString
     databaseHost: postgres.outputs.host
     databaseName: postgres.outputs.database
+    databaseConnections: postgres.outputs.connections
+    maximumInstances: maximumInstances
     redisHost: redis.outputs.host
     openaiEndpoint: openai.outputs.endpoint
     embeddingModel: openai.outputs.deployment

@@ -16,6 +16,9 @@ param identityName string
 @description('Client id of the identity.')
 param identityClientId string
 
+@description('Resource id of the identity that reads and writes the app\'s package.')
+param deployerId string
+
 @description('Storage account of the host.')
 param storageName string
 
@@ -30,6 +33,12 @@ param databaseHost string
 
 @description('Database on it.')
 param databaseName string
+
+@description('Connections that the server admits.')
+param databaseConnections int
+
+@description('Instances of the app at most, for each of its groups of functions.')
+param maximumInstances int
 
 @description('Redis server.')
 param redisHost string
@@ -52,6 +61,10 @@ param schedulerEndpoint string
 @description('Task hub in it.')
 param taskHub string
 
+// Flex Consumption scales the HTTP functions, the timer and Durable's functions each by themselves. A person at work has room, too.
+var groups = 3
+var poolSize = (databaseConnections - 5) / (groups * maximumInstances)
+
 var settings = [
   { name: 'AzureWebJobsStorage__accountName', value: storageName }
   { name: 'AzureWebJobsStorage__credential', value: 'managedidentity' }
@@ -59,8 +72,7 @@ var settings = [
   { name: 'AZURE_CLIENT_ID', value: identityClientId }
   { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: monitoringConnection }
   { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${identityClientId}' }
-  // Of B1ms's 50 connections the server keeps 15: two instances and a person at work have room.
-  { name: 'DATABASE_URL', value: 'postgres://${identityName}@${databaseHost}:5432/${databaseName}?sslmode=verify-full&Maximum%20Pool%20Size=15' }
+  { name: 'DATABASE_URL', value: 'postgres://${identityName}@${databaseHost}:5432/${databaseName}?sslmode=verify-full&Maximum%20Pool%20Size=${poolSize}' }
   { name: 'REDIS_URL', value: 'rediss://${redisHost}:10000' }
   { name: 'AZURE_OPENAI_ENDPOINT', value: openaiEndpoint }
   { name: 'EMBEDDING_MODEL', value: embeddingModel }
@@ -95,7 +107,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: { '${identityId}': {}, '${deployerId}': {} }
   }
   properties: {
     serverFarmId: plan.id
@@ -107,12 +119,12 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
           value: deploymentContainer
           authentication: {
             type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: identityId
+            userAssignedIdentityResourceId: deployerId
           }
         }
       }
       runtime: { name: 'dotnet-isolated', version: '10.0' }
-      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40 }
+      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: maximumInstances }
     }
     siteConfig: {
       minTlsVersion: '1.2'

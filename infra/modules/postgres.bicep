@@ -23,6 +23,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
   name: name
   location: location
   tags: tags
+  // A larger one admits more connections: say how many below.
   sku: { name: 'Standard_B1ms', tier: 'Burstable' }
   properties: {
     version: '17'
@@ -84,3 +85,5 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 output id string = server.id
 output host string = server.properties.fullyQualifiedDomainName
 output database string = database.name
+// Of B1ms's 50 the server keeps 15 for itself.
+output connections int = 35

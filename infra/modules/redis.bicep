@@ -10,6 +10,9 @@ param tags object
 @description('The function app\'s identity.')
 param principalId string
 
+@description('Log Analytics workspace of the audit logs.')
+param workspaceId string
+
 resource cluster 'Microsoft.Cache/redisEnterprise@2025-07-01' = {
   name: name
   location: location
@@ -42,6 +45,16 @@ resource access 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignmen
   properties: {
     accessPolicyName: 'default'
     user: { objectId: principalId }
+  }
+}
+
+// Who came in, and who was refused.
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: database
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'ConnectionEvents', enabled: true }]
   }
 }
 

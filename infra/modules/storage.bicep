@@ -13,7 +13,7 @@ param principalId string
 @description('Log Analytics workspace of the audit logs.')
 param workspaceId string
 
-// What the host and Durable Functions on Azure Storage need: packages, leases, work items, histories.
+// What the host and Durable Functions on Azure Storage need: leases, work items, histories.
 var blobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner
 var queueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor
 var tableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3' // Storage Table Data Contributor
@@ -36,11 +36,6 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
 resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   parent: account
   name: 'default'
-}
-
-resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
-  parent: blobs
-  name: 'deployments'
 }
 
 resource blobRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -84,4 +79,3 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 }
 
 output name string = account.name
-output deploymentContainer string = '${account.properties.primaryEndpoints.blob}${container.name}'

@@ -38,6 +38,8 @@ public sealed partial class BicepTests
     [Theory]
     [InlineData("storage", "allowSharedKeyAccess", "false")]
     [InlineData("storage", "allowBlobPublicAccess", "false")]
+    [InlineData("packages", "allowSharedKeyAccess", "false")]
+    [InlineData("packages", "allowBlobPublicAccess", "false")]
     [InlineData("monitoring", "DisableLocalAuth", "true")]
     [InlineData("monitoring", "disableLocalAuth", "true")]
     [InlineData("openai", "disableLocalAuth", "true")]
@@ -54,18 +56,46 @@ public sealed partial class BicepTests
     }
 
     [Theory]
-    [InlineData("postgres")]
-    [InlineData("openai")]
-    [InlineData("storage")]
-    public void Who_comes_in_is_noted(string module) => Assert.Contains("audit", _folder[$"modules/{module}.bicep"].ValuesOf("categoryGroup"));
+    [InlineData("postgres", "audit")]
+    [InlineData("openai", "audit")]
+    [InlineData("storage", "audit")]
+    [InlineData("packages", "audit")]
+    [InlineData("redis", "ConnectionEvents")]
+    public void L6_Who_comes_in_is_noted(string module, string category) =>
+        Assert.Contains(category, _folder[$"modules/{module}.bicep"].ValuesOf("categoryGroup").Concat(_folder[$"modules/{module}.bicep"].ValuesOf("category")));
 
     [Fact]
-    public void Two_instances_of_the_app_leave_connections_for_others()
+    public void L6_The_identity_that_the_app_signs_in_with_has_no_role_over_its_package()
     {
-        var pool = int.Parse(PoolSize().Match(BicepFolder.ReadSources()["modules/functions.bicep"]).Groups[1].Value, null);
+        var main = BicepFolder.ReadSources()["main.bicep"];
+        var functions = BicepFolder.ReadSources()["modules/functions.bicep"];
 
-        // What B1ms gives to users.
-        Assert.InRange(2 * pool, 1, 35 - 5);
+        Assert.Contains("principalId: deployer.outputs.principalId", Module(main, "packages"), StringComparison.Ordinal);
+        Assert.Contains("principalId: identity.outputs.principalId", Module(main, "storage"), StringComparison.Ordinal);
+        Assert.Contains("deploymentContainer: packages.outputs.deploymentContainer", Module(main, "functions"), StringComparison.Ordinal);
+        Assert.Contains("{ name: 'AZURE_CLIENT_ID', value: identityClientId }", functions, StringComparison.Ordinal);
+        Assert.Contains("userAssignedIdentityResourceId: deployerId", functions, StringComparison.Ordinal);
+    }
+
+    // The pools of as many instances as there may be, and a person at work.
+    [Fact]
+    public void M8_The_instances_that_there_may_be_fit_into_the_connections_that_the_server_admits()
+    {
+        var sources = BicepFolder.ReadSources();
+        int Number(string file, string pattern) => int.Parse(Assert.Single(Regex.Matches(sources[file], pattern)).Groups[1].Value, null);
+        var admitted = Number("modules/postgres.bicep", @"output connections int = (\d+)");
+        var instances = Number("main.bicep", @"param maximumInstances int = (\d+)");
+        var groups = Number("modules/functions.bicep", @"var groups = (\d+)");
+        var kept = Number("modules/functions.bicep", @"var poolSize = \(databaseConnections - (\d+)\) / \(groups \* maximumInstances\)");
+        var pool = (admitted - kept) / (groups * instances);
+
+        Assert.Contains("'Standard_B1ms'", sources["modules/postgres.bicep"], StringComparison.Ordinal);
+        Assert.Equal(35, admitted);
+        Assert.Contains("Maximum%20Pool%20Size=${poolSize}", sources["modules/functions.bicep"], StringComparison.Ordinal);
+        Assert.Contains("maximumInstanceCount: maximumInstances", sources["modules/functions.bicep"], StringComparison.Ordinal);
+        Assert.True(pool >= 8, "An instance has eight requests in flight.");
+        Assert.InRange(groups * instances * pool, 1, admitted - 5);
+        Assert.True(admitted - kept >= groups * Number("main.bicep", @"@maxValue\((\d+)\)\nparam maximumInstances"), "Every instance needs a connection.");
     }
 
     public static TheoryData<string> Settings => [.. _folder.Settings()];
@@ -104,8 +134,8 @@ public sealed partial class BicepTests
         + "|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AZURE_CLIENT_ID|EMBEDDINGS_SCHEDULE|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$")]
     private static partial Regex HostSetting();
 
-    [GeneratedRegex("Maximum%20Pool%20Size=([0-9]+)")]
-    private static partial Regex PoolSize();
+    private static string Module(string main, string name) =>
+        Regex.Match(main, $@"^module {name} .*?^\}}", RegexOptions.Multiline | RegexOptions.Singleline).Value;
 
     [GeneratedRegex(@"for name in ([A-Z_\s\\]+); do")]
     private static partial Regex NeededSettings();
