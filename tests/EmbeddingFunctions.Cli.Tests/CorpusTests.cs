@@ -68,6 +68,51 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task D14_columns_in_camel_case_tell_when_a_row_changed_and_was_created()
+    {
+        await _database.Execute("""CREATE TABLE posts (id int PRIMARY KEY, title text, "createdAt" timestamptz, "updatedAt" timestamptz, "deletedAt" timestamptz)""");
+
+        var proposed = (await Run("corpus", "init", "posts")).Exits(0).Says("filter: only rows with deletedAt null").Out;
+
+        Assert.Contains("\"changedAt\": \"updatedAt\"", proposed, StringComparison.Ordinal);
+        Assert.Contains("\"createdAt\": \"createdAt\"", proposed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task D14_a_foreign_table_is_named_for_what_it_is()
+    {
+        await _database.Execute(
+            "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere; CREATE FOREIGN TABLE remote (id int, title text) SERVER elsewhere");
+
+        (await Run("corpus", "init", "remote")).Exits(2).Says("'remote' is a foreign table; it takes a table, which can hold vectors");
+    }
+
+    [Fact]
+    public async Task D14_the_file_of_declarations_need_not_be_there_before_it_is_written()
+    {
+        var program = Program().Set("CORPORA_FILE", File);
+
+        (await program.Run("corpus", "init", "blog.articles", "--output", File)).Exits(0);
+
+        (await program.Run("corpus", "check")).Exits(0);
+    }
+
+    [Theory]
+    [InlineData("vector")]
+    [InlineData("halfvec")]
+    [InlineData("vector(512)")]
+    public async Task D14_beside_a_vector_of_another_program_what_is_proposed_works(string type)
+    {
+        await _database.Execute($"CREATE EXTENSION vector; ALTER TABLE blog.articles ADD COLUMN embedding {type}");
+
+        (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0).Says("vector: articles.embedding is there already, made by another program");
+
+        var program = Program().Set("CORPORA_FILE", File);
+        (await program.Run("corpus", "check")).Exits(0);
+        (await program.Run("migrate", "articles")).Exits(0);
+    }
+
+    [Fact]
     public async Task All_that_is_wrong_is_told_at_once_with_its_lines()
     {
         await _database.Execute("ALTER TABLE blog.articles ADD COLUMN embedding real[]");

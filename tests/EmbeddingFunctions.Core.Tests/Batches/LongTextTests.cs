@@ -2,7 +2,6 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Texts;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;
@@ -238,8 +237,9 @@ public sealed class LongTextTests : IAsyncLifetime
     [Fact]
     public async Task Texts_that_make_many_chunks_together_are_several_batches()
     {
+        // Two of them would make more than 2,000 chunks; all together are far from the characters that a batch may hold.
         var engine = await Engine("chunk", _chunks);
-        await _database.Execute($"INSERT INTO notes SELECT n, n || repeat(' word', {ClaimStore.MaxCharactersOf(await Table(engine)) / 10}) FROM generate_series(1, 5) n");
+        await _database.Execute("INSERT INTO notes SELECT n, n || repeat(' word', 26000) FROM generate_series(1, 5) n");
 
         var run = await Run(engine);
 
@@ -382,8 +382,6 @@ public sealed class LongTextTests : IAsyncLifetime
     private static Task<RunOutcome> Run(TestEngine engine) => engine.Run(new RunRequest("notes", []));
 
     private static string VeryLong(string word) => string.Join(' ', Enumerable.Range(1, 5_000).Select(n => $"{word} sentence number {n}."));
-
-    private static async Task<BoundTable> Table(TestEngine engine) => (await engine.Get<BoundCorpora>().Get("notes", default)).TableOf("note");
 
     private static string Long(string word) => string.Join(' ', Enumerable.Range(1, 60).Select(n => $"{word} sentence number {n}."));
 
