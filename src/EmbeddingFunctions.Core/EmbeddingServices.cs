@@ -60,6 +60,7 @@ public static class EmbeddingServices
             .AddSingleton<Catalogue>()
             .AddSingleton<DatabaseClock>()
             .AddSingleton<BoundCorpora>()
+            .AddSingleton<OtherModels>()
             .AddSingleton<WorkNotices>()
             .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
             .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
@@ -162,10 +163,10 @@ public static class EmbeddingServices
             .AddSingleton<BackgroundEngine>()
             .AddSingleton(s => new RunActivities(
                 s.GetRequiredService<RunStore>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(),
-                s.GetRequiredService<Redaction>()))
+                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Redaction>()))
             .AddSingleton(s => new DryRun(
-                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<IVectorCache>(),
-                s.GetRequiredService<EmbeddingSettings>()))
+                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<OtherModels>(),
+                s.GetRequiredService<IVectorCache>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<TimeProvider>()));
 
     private static IServiceCollection AddReports(this IServiceCollection services) =>

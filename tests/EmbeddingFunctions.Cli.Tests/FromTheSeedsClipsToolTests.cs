@@ -165,13 +165,17 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     public async Task Another_model_is_asked_for_once_the_database_was_migrated_for_it()
     {
         await Clips(2);
+        (await Backfill()).Exits(0);
         Program.Set("EMBEDDING_MODEL", "text-embedding-3-large");
         (await Backfill()).Exits(2).Says("migrate clips");
-        (await Program.Run("migrate", "clips")).Exits(0);
+        (await Program.Run("migrate", "clips")).Exits(0).Says("2 of 'text-embedding-3-small', and the model is now 'text-embedding-3-large'");
+        (await Backfill("--limit 1")).Exits(2).Says("clips.embedding has vectors of another model").Says("--yes-mix");
+        (await Program.Run("corpus", "check", "clips")).Exits(2);
 
-        (await Backfill()).Exits(0).Says(", text-embedding-3-large");
+        (await Backfill("--yes-mix")).Exits(0).Says(", text-embedding-3-large");
+        (await Backfill()).Exits(0);
 
-        Assert.Equal(("text-embedding-3-large", 768), (Assert.Single(Fake.Requests).Model, Fake.Requests[0].Dimensions));
+        Assert.Equal([("text-embedding-3-small", 768), ("text-embedding-3-large", 768)], Fake.Requests.Select(request => (request.Model, request.Dimensions)));
         Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding_model = 'text-embedding-3-large'"));
     }
 

@@ -24,12 +24,14 @@ internal static class AuditCommand
     private static async Task<int> Run(Output output, string corpus, bool isRepaired, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
-        var found = await session.Get<Audit>().Of(corpus, isRepaired, cancellation);
-        var all = found.Values.Sum();
-        output.Result(new { Corpus = corpus, Found = found, Repaired = isRepaired }, text => text.WriteLine(all == 0
+        var audit = await session.Get<Audit>().Of(corpus, isRepaired, cancellation);
+        var all = audit.Found.Values.Sum();
+        output.Result(new { Corpus = corpus, audit.Found, Repaired = isRepaired, audit.Refused }, text => text.WriteLine(all == 0
             ? "Every vector is of its row's text."
-            : $"{string.Join(", ", found.Select(kind => $"{kind.Value:N0} {kind.Key}"))} have a vector of another text; "
-                + (isRepaired ? $"they are pending now: 'embeddings backfill {corpus}' embeds them." : $"'embeddings audit {corpus} --repair' makes them pending.")));
-        return all == 0 || isRepaired ? ExitCode.Done : ExitCode.WithFailures;
+            : $"{string.Join(", ", audit.Found.Select(kind => $"{kind.Value:N0} {kind.Key}"))} have a vector of another text; "
+                + (!isRepaired ? $"'embeddings audit {corpus} --repair' makes them pending."
+                    : audit.Refused == 0 ? $"they are pending now: 'embeddings backfill {corpus}' embeds them."
+                    : $"{all - audit.Refused:N0} are pending now, {audit.Refused:N0} are not: their rows are locked, or a trigger or constraint refuses to have them written.")));
+        return all == 0 || (isRepaired && audit.Refused == 0) ? ExitCode.Done : ExitCode.WithFailures;
     }
 }

@@ -112,6 +112,10 @@ internal static class BackfillCommand
             text.WriteLine($"  tokens    {prediction.Tokens,12:N0}  ({(prediction.AreTokensExact ? "as the model counts them" : "estimated")})");
             text.WriteLine($"  dollars   {RunFigures.Money(prediction.Dollars),12}");
             text.WriteLine($"  minutes   {prediction.Minutes,12:N1}  (at the configured limits)");
+            foreach (var finding in prediction.Findings)
+            {
+                text.WriteLine($"The run would be refused: {finding}.");
+            }
         });
         return ExitCode.Done;
     }

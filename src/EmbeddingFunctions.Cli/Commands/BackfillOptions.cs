@@ -28,6 +28,7 @@ internal sealed class BackfillOptions
     private readonly Option<int?> _iterations = Arguments.Count("--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
     private readonly Option<TimeSpan> _delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
     private readonly Option<bool> _force = new("--force") { Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was." };
+    private readonly Option<bool> _yesMix = new("--yes-mix") { Description = "Replace vectors of another model in place: until all are replaced, searches compare the two." };
     private readonly Option<bool> _retryNow = new("--retry-now") { Description = "Take items too that failed and wait for their next attempt." };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Predict items, requests, tokens, dollars and minutes; call nobody, write nothing." };
     private readonly Option<bool> _json = Arguments.Json();
@@ -35,7 +36,7 @@ internal sealed class BackfillOptions
     public void AddTo(Command command)
     {
         command.Add(_corpus);
-        foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _retryNow, _dryRun, _json })
+        foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _yesMix, _retryNow, _dryRun, _json })
         {
             command.Add(option);
         }
@@ -57,6 +58,7 @@ internal sealed class BackfillOptions
         batchesInFlight, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize))
     {
         Selection = Selection(parsed),
+        YesMix = parsed.GetValue(_yesMix),
     };
 
     /// <returns>How many, with how long a wait between them; null: one run to the end.</returns>

@@ -13,18 +13,21 @@ internal static class FailuresCommand
         "embeddings failures ignore workspace --error \"content policy\"")
     {
         List(),
-        Decide("retry", "Give failed items their three attempts anew, with the next run.", async (items, corpus, choice, cancellation) =>
+        Decide("retry", "Give failed items their three attempts again, with the next run.", async (items, corpus, choice, cancellation) =>
         {
-            var retried = await items.Retry(corpus, choice, cancellation);
-            return (new { Retried = retried }, $"To be tried again: {retried:N0}.");
+            var done = await items.Retry(corpus, choice, cancellation);
+            return (done, $"To be tried again: {done.Retried:N0}.{Refused(done.Refused)}");
         }),
         Decide("ignore", "Leave failed items alone until their text changes.", async (items, corpus, choice, cancellation) =>
         {
             var done = await items.Ignore(corpus, choice, cancellation);
             return (done, $"Ignored until their text changes: {done.Ignored:N0}.{(done.Edited > 0 ? $" Edited since they failed, and pending again: {done.Edited:N0}." : "")}"
-                + (done.Refused > 0 ? $" Still failed, because the database refuses to have their rows written: {done.Refused:N0}." : ""));
+                + Refused(done.Refused));
         }),
     };
+
+    private static string Refused(int items) =>
+        items > 0 ? $" Still failed, because their rows are locked or the database refuses to have them written: {items:N0}." : "";
 
     private static CommandWithExamples List()
     {

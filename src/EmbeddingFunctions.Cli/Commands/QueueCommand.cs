@@ -14,10 +14,10 @@ internal static class QueueCommand
         "embeddings queue drain sessions")
     {
         List(),
-        Ask("retry", "Ask anew for what failed.", new ItemOptions("All that failed."),
+        Ask("retry", "Ask again for what failed.", new ItemOptions("All that failed."),
             (rows, corpus, items, error, cancellation) => rows.Retry(corpus, items, error, cancellation),
             "embeddings queue retry sessions --error \"too long\""),
-        Ask("requeue", "Ask for items anew, embedded or not, with their text as it is now.", new ItemOptions("All items of the corpus.", byError: false),
+        Ask("requeue", "Ask for items again, embedded or not, with their text as it is now.", new ItemOptions("All items of the corpus.", byError: false),
             (rows, corpus, items, _, cancellation) => rows.Requeue(corpus, items, cancellation),
             "embeddings queue requeue sessions --id session:0f8fad5b-d9cb-469f-a165-70867728950e"),
         Drain(),
@@ -50,7 +50,7 @@ internal static class QueueCommand
     }
 
     private static CommandWithExamples Ask(
-        string name, string description, ItemOptions items, Func<QueueRows, string, IReadOnlyList<(string, string)>, string?, CancellationToken, Task<int>> ask, string example)
+        string name, string description, ItemOptions items, Func<QueueRows, string, IReadOnlyList<(string, string)>, string?, CancellationToken, Task<AskedRows>> ask, string example)
     {
         var corpus = Arguments.Corpus();
         var json = Arguments.Json();
@@ -64,7 +64,8 @@ internal static class QueueCommand
             {
                 await using var session = await Session.Open(output, cancellation);
                 var asked = await ask(session.Get<QueueRows>(), parsed.GetValue(corpus)!, items.Items(parsed), items.Error(parsed), cancellation);
-                output.Result(new { Pending = asked }, text => text.WriteLine($"Pending again: {asked:N0}."));
+                output.Result(asked, text => text.WriteLine($"Pending again: {asked.Pending:N0}."
+                    + (asked.Refused > 0 ? $" As before, because their rows are locked or the database refuses to have them written: {asked.Refused:N0}." : "")));
                 return ExitCode.Done;
             }, cancellation);
         });

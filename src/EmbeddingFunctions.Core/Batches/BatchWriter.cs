@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 using Polly;
 using Polly.Retry;

@@ -45,7 +45,7 @@ internal static class ChunkWrite
             JOIN   embedding_claims c ON c.token = $3 AND c.item_id = i.item_id
             JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
                    AND {table.Partition} {table.IsPartition} $4::{table.PartitionType} AND {table.Version} = i.version
-            WHERE  {VectorStore.LockTimeout}
+            WHERE  {VectorStore.OwnWrite}
             FOR    NO KEY UPDATE OF t{(skipLocked ? " SKIP LOCKED" : "")}
         ),
         unsettled AS (

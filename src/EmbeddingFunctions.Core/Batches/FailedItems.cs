@@ -1,4 +1,3 @@
-using System.Globalization;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -9,6 +8,8 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Items that failed, for people: to look at, to have tried again, or to leave alone.</summary>
 public sealed class FailedItems
 {
+    private const int AtATime = 1_000;
+
     // $1 corpus, $2 and $3 the kinds and ids, $4 words of the reason.
     private const string Chosen =
         """
@@ -51,28 +52,29 @@ public sealed class FailedItems
             reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6), reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)), cancellation);
     }
 
-    /// <summary>Gives items their three attempts anew, the ignored too if they are named; those that a run holds at this moment are left to it.</summary>
-    /// <returns>How many.</returns>
+    /// <summary>Gives items their three attempts again, the ignored too if they are named; those that a run holds at this moment are left to it.</summary>
     /// <exception cref="CorpusException">An item that was named has not failed.</exception>
-    public async Task<int> Retry(string name, FailureChoice choice, CancellationToken cancellation)
+    public async Task<RetriedItems> Retry(string name, FailureChoice choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
-        var ignored = await OfIgnored(corpus, choice, "SELECT {1} FROM {0} t WHERE {2}", cancellation);
+        var ignored = await Ignored(corpus, choice, cancellation);
         var failed = choice with { Items = choice.Items.Except(ignored).ToList() };
         await DemandKnown(name, failed, cancellation);
-        var retried = (await OfIgnored(corpus, choice, "UPDATE {0} t SET {3} = NULL, {4} = NULL WHERE {2} RETURNING {1}", cancellation)).Count;
-        if (failed.Items.Count == 0 && choice.Items.Count > 0)
-        {
-            return retried;
-        }
-
+        var (retried, refused) = (0, 0);
         foreach (var table in corpus.Tables)
         {
-            await using var command = Command(Retry(table), name, failed);
-            retried += Convert.ToInt32(await command.ExecuteScalarAsync(cancellation), null);
+            var revived = ignored.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToList();
+            var chosen = failed.Items.Count == 0 && choice.Items.Count > 0 ? [] : await Failed(name, table, failed, cancellation);
+            foreach (var (statement, ids) in Statements(Revive(table), revived).Concat(Statements(Retry(name, table), chosen)))
+            {
+                var (written, denied) = await RowByRow.Write(ids, some => Execute(statement, some, cancellation));
+                (retried, refused) = (retried + written, refused + denied);
+            }
         }
 
-        return retried;
+        return new RetriedItems(retried, refused);
+
+        static IEnumerable<(string, string[])> Statements(string sql, List<string> ids) => ids.Chunk(AtATime).Select(some => (sql, some));
     }
 
     /// <summary>Takes items out of the pending and the failed until their text changes; those that a run holds at this moment are left to it.</summary>
@@ -87,49 +89,19 @@ public sealed class FailedItems
         {
             var found = await Texts(name, table, choice, cancellation);
             var same = found.Where(item => item.Fingerprint == item.Failed).ToList();
-            var (written, denied) = await EachByItself(same, some => Ignore(corpus, table, some, cancellation));
+            var (written, denied) = await RowByRow.Write(same, some => Ignore(corpus, table, some, cancellation));
             (ignored, edited, refused) = (ignored + written, edited + found.Count - written - denied, refused + denied);
         }
 
         return new IgnoredItems(ignored, edited, refused);
     }
 
-    // A row that a trigger or a constraint of its owner's keeps from being written keeps no other: halves find it.
-    private static async Task<(int Written, int Refused)> EachByItself<T>(IReadOnlyList<T> items, Func<IReadOnlyList<T>, Task<int>> write)
-    {
-        if (items.Count == 0)
-        {
-            return (0, 0);
-        }
-
-        try
-        {
-            return (await write(items), 0);
-        }
-        catch (PostgresException e) when (WriteFaults.IsOfARow(e) && items.Count == 1)
-        {
-            return (0, 1);
-        }
-        catch (PostgresException e) when (WriteFaults.IsOfARow(e))
-        {
-            var half = items.Count / 2;
-            var first = await EachByItself(items.Take(half).ToList(), write);
-            var second = await EachByItself(items.Skip(half).ToList(), write);
-            return (first.Written + second.Written, first.Refused + second.Refused);
-        }
-    }
-
-    /// <param name="corpus">The corpus.</param>
-    /// <param name="choice">Only items that it names.</param>
-    /// <param name="statement">0 is the table, 1 the item's id, 2 the condition, 3 and 4 the columns of rule and fingerprint.</param>
-    /// <param name="cancellation">Ends it.</param>
-    private async Task<List<(string Kind, string Id)>> OfIgnored(BoundCorpus corpus, FailureChoice choice, string statement, CancellationToken cancellation)
+    private async Task<List<(string Kind, string Id)>> Ignored(BoundCorpus corpus, FailureChoice choice, CancellationToken cancellation)
     {
         var ignored = new List<(string, string)>();
         foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
         {
-            var condition = $"{table.Id}::text = ANY ($1) AND {table.Hash} LIKE '{BoundTable.IgnoredMarks}'";
-            await using var command = _database.CreateCommand(string.Format(CultureInfo.InvariantCulture, statement, table.Table, $"{table.Id}::text", condition, table.RuleName, table.HashName));
+            await using var command = _database.CreateCommand($"SELECT {table.Id}::text FROM {table.Table} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ($1)");
             command.Parameters.Add(new() { Value = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray() });
             ignored.AddRange(await Read(command, reader => (table.Kind, reader.GetString(0)), cancellation));
         }
@@ -137,12 +109,31 @@ public sealed class FailedItems
         return ignored;
     }
 
+    private async Task<List<string>> Failed(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
+    {
+        await using var command = Command($"SELECT c.item_id FROM embedding_claims c WHERE {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}", corpus, choice);
+        return await Read(command, reader => reader.GetString(0), cancellation);
+    }
+
+    private static string IsIgnored(BoundTable table) => $"{table.Hash} LIKE '{BoundTable.IgnoredMarks}'";
+
+    // The parameter has ids.
+    private static string Revive(BoundTable table) =>
+        $"""
+        WITH revived AS (
+            UPDATE {table.Table} t SET {table.RuleName} = NULL, {table.HashName} = NULL
+            WHERE  {table.Id} {Sql.Is} ANY ($1::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.OwnWrite}
+            RETURNING 1
+        )
+        SELECT count(*)::int FROM revived
+        """;
+
     // A dead item was taken out of the pending; forgetting its rule brings it back.
-    private static string Retry(BoundTable table) =>
+    private static string Retry(string corpus, BoundTable table) =>
         $"""
         WITH chosen AS (
             SELECT c.item_id FROM embedding_claims c
-            WHERE  {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld} AND {VectorStore.LockTimeout}
+            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ($1) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.OwnWrite}
             FOR    UPDATE
         ),
         revived AS (
@@ -151,11 +142,20 @@ public sealed class FailedItems
         ),
         forgotten AS (
             DELETE FROM embedding_claims c USING chosen
-            WHERE  c.corpus = $1 AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = chosen.item_id
+            WHERE  {IsOf(corpus, table)} AND c.item_id = chosen.item_id
             RETURNING 1
         )
-        SELECT count(*) FROM forgotten
+        SELECT count(*)::int FROM forgotten
         """;
+
+    private static string IsOf(string corpus, BoundTable table) => $"c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)}";
+
+    private async Task<int> Execute(string sql, IReadOnlyList<string> ids, CancellationToken cancellation)
+    {
+        await using var command = _database.CreateCommand(sql);
+        command.Parameters.Add(new() { Value = ids.ToArray() });
+        return (int)(await command.ExecuteScalarAsync(cancellation))!;
+    }
 
     private async Task<List<FailedText>> Texts(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
     {
@@ -180,7 +180,7 @@ public sealed class FailedItems
         await using var command = _database.CreateCommand(
             $"""
             WITH input AS (
-                SELECT * FROM unnest($2::text[], $3::bytea[], $4::text[]) AS i (item_id, version, mark) WHERE {VectorStore.LockTimeout}
+                SELECT * FROM unnest($2::text[], $3::bytea[], $4::text[]) AS i (item_id, version, mark) WHERE {VectorStore.OwnWrite}
             ),
             forgotten AS (
                 DELETE FROM embedding_claims c USING input i

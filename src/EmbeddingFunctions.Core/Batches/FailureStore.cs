@@ -67,7 +67,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         $"""
         WITH input AS (
             SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::boolean[]) AS i (item_id, version, hash, reason, dead)
-            WHERE  {VectorStore.LockTimeout}
+            WHERE  {VectorStore.OwnWrite}
         ),
         judged AS (
             SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead

@@ -9,22 +9,20 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
 {
     private const int AtATime = 500;
 
-    public Task<long> Repair(BoundTable table, CancellationToken cancellation) => Look(table, isRepaired: true, cancellation);
+    public Task<AuditedRows> Repair(BoundTable table, CancellationToken cancellation) => Look(table, isRepaired: true, cancellation);
 
-    /// <returns>How many rows pass for embedded, and are not as they are.</returns>
-    public Task<long> Count(BoundTable table, CancellationToken cancellation) => Look(table, isRepaired: false, cancellation);
-
-    private async Task<long> Look(BoundTable table, bool isRepaired, CancellationToken cancellation)
+    /// <summary>Finds rows that pass for embedded, and are not as they are.</summary>
+    public async Task<AuditedRows> Look(BoundTable table, bool isRepaired, CancellationToken cancellation)
     {
-        var (found, last) = (0L, (string?)null);
+        var (found, refused, last) = (0L, 0L, (string?)null);
         while (await Page(table, last, cancellation) is { Count: > 0 } page)
         {
             var wrong = page.Where(row => !IsOf(row, table)).ToList();
-            found += isRepaired && wrong.Count > 0 ? await MakePending(table, wrong, cancellation) : wrong.Count;
-            last = page[^1].Id;
+            var (written, denied) = isRepaired ? await RowByRow.Write(wrong, some => MakePending(table, some, cancellation)) : (wrong.Count, 0);
+            (found, refused, last) = (found + written + denied, refused + denied, page[^1].Id);
         }
 
-        return found;
+        return new AuditedRows(found, refused);
     }
 
     private static bool IsOf(AuditedRow row, BoundTable table)
@@ -57,7 +55,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
         return rows;
     }
 
-    private async Task<long> MakePending(BoundTable table, List<AuditedRow> rows, CancellationToken cancellation)
+    private async Task<int> MakePending(BoundTable table, IReadOnlyList<AuditedRow> rows, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(
             $"""

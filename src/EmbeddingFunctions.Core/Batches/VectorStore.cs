@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -8,10 +9,11 @@ namespace EmbeddingFunctions.Batches;
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
     /// <summary>
-    /// A condition that is always true, and sets for its statement alone how long to wait for a row that somebody else works on: half as long as
-    /// Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement.
+    /// A condition that is always true, and sets two things for its statement alone. How long to wait for a row that somebody else works on: half as
+    /// long as Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement.
+    /// And that the statement itself changes no text: one that changes was changed by a trigger.
     /// </summary>
-    public const string LockTimeout = "set_config('lock_timeout', '500ms', true) IS NOT NULL";
+    public const string OwnWrite = $"set_config('lock_timeout', '500ms', true) || set_config('{EditTriggerShape.OwnWrite}', 'true', true) IS NOT NULL";
 
     // An insert into a large HNSW index on a small server.
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
@@ -123,7 +125,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             $"""
             WITH input AS (
                 SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::int[], $17::int[], $18::int[]) AS i (item_id, version, outcome, hash, slot, left_out, chunks)
-                WHERE  {LockTimeout}
+                WHERE  {OwnWrite}
             ),
             {(skipLocked ? Free(table) : "free AS (SELECT * FROM input),")}
             held AS (

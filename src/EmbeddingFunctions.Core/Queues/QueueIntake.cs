@@ -3,6 +3,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Queues;
 
@@ -26,11 +27,57 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         var hasMore = false;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            await using var command = database.CreateCommand(Statement(corpus.Corpus.Name, table));
-            hasMore |= await command.ExecuteScalarAsync(cancellation) is true;
+            var (asked, last) = await Asked(corpus.Corpus.Name, table, cancellation);
+            var (settled, refused) = await RowByRow.Write(
+                asked, some => Take(corpus.Corpus.Name, table, some, last, cancellation),
+                (record, e) => WriteFaults.IsLocked(e) ? Task.CompletedTask : Refuse(table, record, e, cancellation));
+            hasMore |= asked.Count == AtATime && settled + refused > 0;
         }
 
         return hasMore;
+    }
+
+    // The oldest that no other transaction has, and when the last of them was asked for.
+    private async Task<(IReadOnlyList<string> Records, string? Last)> Asked(string corpus, BoundTable table, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT q.record_id::text, q.created_at::text FROM embedding_queue q
+            WHERE  {IsAsked(corpus, table)}
+            ORDER  BY q.created_at
+            LIMIT  {AtATime}
+            FOR    NO KEY UPDATE SKIP LOCKED
+            """);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var (records, last) = (new List<string>(), (string?)null);
+        while (await reader.ReadAsync(cancellation))
+        {
+            records.Add(reader.GetString(0));
+            last = reader.IsDBNull(1) ? null : reader.GetString(1);
+        }
+
+        return (records, last);
+    }
+
+    private async Task<int> Take(string corpus, BoundTable table, IReadOnlyList<string> records, string? last, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Statement(corpus, table));
+        command.Parameters.Add(new() { Value = records.ToArray() });
+        command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown });
+        return (int)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
+    private async Task Refuse(BoundTable table, string record, PostgresException e, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            UPDATE embedding_queue q
+            SET    status = 'failed', error_message = $2, taken_at = clock_timestamp(), processed_at = clock_timestamp()
+            WHERE  {QueueShape.IsOf(table)} AND q.record_id::text = $1 AND q.status = 'pending' AND q.taken_at IS NULL
+            """);
+        command.Parameters.Add(new() { Value = record });
+        command.Parameters.Add(new() { Value = $"the database refused the row: {e.MessageText} ({e.SqlState})" });
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 
     /// <returns>How many items are asked for, not taken yet, and not pending by themselves.</returns>
@@ -99,16 +146,14 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         return keys;
     }
 
+    // Parameter 1 has the queue's records, 2 when the last of them was asked for: the index need not be read further.
     // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
     private static string Statement(string corpus, BoundTable table) =>
         $"""
         WITH asked AS MATERIALIZED (
             SELECT q.record_id, q.content, {Owner(table, "q")} AS owner, {QueueShape.Key(table)} AS key
             FROM   embedding_queue q
-            WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
-            AND    NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
-            ORDER  BY q.created_at
-            LIMIT  {AtATime}
+            WHERE  {IsAsked(corpus, table)} AND q.record_id::text = ANY ($1) AND (q.created_at <= $2 OR $2 IS NULL)
             FOR    NO KEY UPDATE SKIP LOCKED
         ),
         items AS MATERIALIZED (
@@ -154,7 +199,13 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             WHERE  {QueueShape.IsOf(table)} AND q.record_id = refused.record_id
             RETURNING q.record_id
         )
-        SELECT (SELECT count(*) FROM asked) = {AtATime} AND (EXISTS (SELECT FROM marked) OR EXISTS (SELECT FROM closed))
+        SELECT ((SELECT count(*) FROM marked) + (SELECT count(*) FROM closed))::int
+        """;
+
+    private static string IsAsked(string corpus, BoundTable table) =>
+        $"""
+        {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
+        AND NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
         """;
 
     private static string ClaimOf(string corpus, BoundTable table, string key, string claim = "c") =>

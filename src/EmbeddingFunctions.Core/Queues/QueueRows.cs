@@ -59,92 +59,129 @@ public sealed class QueueRows
             reader.GetFieldValue<DateTimeOffset>(5), reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6)), cancellation);
     }
 
-    /// <summary>Asks anew for what failed, with its content as it is.</summary>
+    /// <summary>Asks again for what failed, with its content as it is.</summary>
     /// <param name="name">The corpus.</param>
     /// <param name="items">Kinds and ids; none: all.</param>
     /// <param name="reason">Only those whose error has these words in it, or null.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    /// <returns>How many.</returns>
     /// <exception cref="CorpusException">An item that was named has not failed.</exception>
-    public Task<int> Retry(string name, IReadOnlyList<(string Kind, string Id)> items, string? reason, CancellationToken cancellation) =>
-        OfEach(name, items, RetrySome, reason, "has not failed", cancellation);
+    public Task<AskedRows> Retry(string name, IReadOnlyList<(string Kind, string Id)> items, string? reason, CancellationToken cancellation) =>
+        OfEach(name, items, new(FindFailed, RetrySome, "has not failed"), reason, cancellation);
 
-    /// <summary>Asks for items anew, embedded or not, with their text as it is now.</summary>
+    /// <summary>Asks for items again, embedded or not, with their text as it is now.</summary>
     /// <param name="name">The corpus.</param>
     /// <param name="items">Kinds and ids; none: all.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    /// <returns>How many.</returns>
     /// <exception cref="CorpusException">An item that was named is not there.</exception>
-    public Task<int> Requeue(string name, IReadOnlyList<(string Kind, string Id)> items, CancellationToken cancellation) =>
-        OfEach(name, items, RequeueSome, null, "is not there, or has no text", cancellation);
+    public Task<AskedRows> Requeue(string name, IReadOnlyList<(string Kind, string Id)> items, CancellationToken cancellation) =>
+        OfEach(name, items, new(FindItems, RequeueSome, "is not there, or has no text"), null, cancellation);
 
-    // Parameter 1 has ids, none for all; 2 words of the error; 3 the last id of those before.
+    // Parameter 1 has words of the error, 2 the last id of those before.
+    private static string FindFailed(BoundTable table) =>
+        $"""
+        SELECT q.record_id::text FROM embedding_queue q
+        WHERE  {HasFailed(table)} AND ($1 IS NULL OR position(lower($1) IN lower(q.error_message)) > 0) AND (q.record_id > $2 OR $2 IS NULL)
+        ORDER  BY q.record_id
+        LIMIT  {AtATime}
+        """;
+
+    private static string FindItems(BoundTable table) =>
+        $"""
+        SELECT {table.Id}::text FROM {table.Table} t
+        WHERE  $1 IS NULL AND ({table.Id} OPERATOR(pg_catalog.>) $2::{table.IdType} OR $2 IS NULL){table.Filter}
+        ORDER  BY {table.Id}
+        LIMIT  {AtATime}
+        """;
+
+    // Parameter 1 has ids, 2 words of the error, 3 and 4 the least and the greatest of the ids, if they come in their order.
     private static string RetrySome(BoundTable table) =>
         $"""
-        WITH failed AS (
-            SELECT q.record_id FROM embedding_queue q
-            WHERE  {QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL) AND (cardinality($1) = 0 OR q.record_id::text = ANY ($1))
-            AND    ($2 IS NULL OR position(lower($2) IN lower(q.error_message)) > 0) AND (q.record_id > $3 OR $3 IS NULL)
-            ORDER  BY q.record_id
-            LIMIT  {AtATime}
-            FOR    NO KEY UPDATE
-        ),
-        changed AS (
-            UPDATE embedding_queue q SET status = 'pending', error_message = NULL FROM failed WHERE {QueueShape.IsOf(table)} AND q.record_id = failed.record_id
-            RETURNING q.record_id
-        )
-        SELECT record_id::text FROM changed ORDER BY record_id
+        UPDATE embedding_queue q SET status = 'pending', error_message = NULL
+        WHERE  {HasFailed(table)} AND q.record_id::text = ANY ($1) AND ($2 IS NULL OR position(lower($2) IN lower(q.error_message)) > 0)
+        AND    (q.record_id >= $3 OR $3 IS NULL) AND (q.record_id <= $4 OR $4 IS NULL)
+        RETURNING q.record_id::text
         """;
 
     private static string RequeueSome(BoundTable table) =>
         $"""
-        WITH changed AS (
-            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, ", user_id")})
-            SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{QueueShape.OfOwner(table, ", t.user_id")}
-            FROM   {table.Table} t
-            CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
-            WHERE  (cardinality($1) = 0 OR {table.Id}::text = ANY ($1)) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL AND ({table.Id} OPERATOR(pg_catalog.>) $3::{table.IdType} OR $3 IS NULL)
-            ORDER  BY {table.Id}
-            LIMIT  {AtATime}
-            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'
-            RETURNING record_id::text
-        )
-        SELECT record_id FROM changed ORDER BY record_id::{table.IdType}
+        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, ", user_id")})
+        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content, {Sql.Literal(table.VectorColumn)}{QueueShape.OfOwner(table, ", t.user_id")}
+        FROM   {table.Table} t
+        CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
+        WHERE  {table.Id}::text = ANY ($1) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL
+        AND    ({table.Id} OPERATOR(pg_catalog.>=) $3::{table.IdType} OR $3 IS NULL) AND ({table.Id} OPERATOR(pg_catalog.<=) $4::{table.IdType} OR $4 IS NULL)
+        ORDER  BY {table.Id}
+        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'
+        RETURNING record_id::text
         """;
 
+    private static string HasFailed(BoundTable table) => $"{QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL)";
+
     // All of it some at a time, each for good, so that nobody waits long for their locks; what is named, all or nothing.
-    private async Task<int> OfEach(
-        string name, IReadOnlyList<(string Kind, string Id)> items, Func<BoundTable, string> some, string? reason, string problem, CancellationToken cancellation)
+    private async Task<AskedRows> OfEach(
+        string name, IReadOnlyList<(string Kind, string Id)> items, Asking asking, string? reason, CancellationToken cancellation)
     {
         var corpus = await DemandQueue(name, cancellation);
-        var tables = corpus!.Tables.Where(table => table.Queue != QueuedText.None && (items.Count == 0 || items.Any(item => item.Kind == table.Kind))).ToList();
+        var tables = corpus!.Tables.Where(table => table.Queue != QueuedText.None).ToList();
         await using var connection = await _database.OpenConnectionAsync(cancellation);
-        await using var transaction = items.Count == 0 ? null : await connection.BeginTransactionAsync(cancellation);
-        var changed = new HashSet<(string, string)>();
+        return items.Count == 0 ? await All(connection, tables, asking, reason, cancellation) : await Named(connection, name, tables, items, asking, reason, cancellation);
+    }
+
+    private static async Task<AskedRows> All(
+        NpgsqlConnection connection, IReadOnlyList<BoundTable> tables, Asking asking, string? reason, CancellationToken cancellation)
+    {
+        var (pending, refused) = (0, 0);
         foreach (var table in tables)
         {
-            var ids = items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray();
-            List<string>? page = null;
+            IReadOnlyList<string> page = [];
             do
             {
-                await using var command = new NpgsqlCommand(some(table), connection);
-                command.Parameters.Add(new() { Value = ids, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-                command.Parameters.Add(Text(reason));
-                command.Parameters.Add(new() { Value = (object?)page?[^1] ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown });
-                page = await Read(command, reader => reader.GetString(0), cancellation);
-                changed.UnionWith(page.Select(id => (table.Kind, id)));
+                await using var find = new NpgsqlCommand(asking.Find(table), connection);
+                find.Parameters.Add(Text(reason));
+                find.Parameters.Add(Id(page.Count > 0 ? page[^1] : null));
+                page = await Read(find, reader => reader.GetString(0), cancellation);
+                var (changed, denied) = await RowByRow.Write(page, async ids => (await Ask(connection, asking.Some(table), ids, reason, areOrdered: true, cancellation)).Count);
+                (pending, refused) = (pending + changed, refused + denied);
             }
             while (page.Count == AtATime);
         }
 
-        if (items.Where(item => !changed.Contains(item)).ToList() is { Count: > 0 } unknown)
+        return new AskedRows(pending, refused);
+    }
+
+    private static async Task<AskedRows> Named(
+        NpgsqlConnection connection, string name, IReadOnlyList<BoundTable> tables, IReadOnlyList<(string Kind, string Id)> items, Asking asking, string? reason,
+        CancellationToken cancellation)
+    {
+        var changed = new HashSet<(string, string)>();
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        foreach (var table in tables)
         {
-            throw new CorpusException($"Of the queue of '{name}', {string.Join(", ", unknown.Select(item => $"{item.Kind}:{item.Id}"))} {problem}: nothing was changed. 'embeddings queue list {name}' has its rows.");
+            var ids = items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToList();
+            changed.UnionWith((await Ask(connection, asking.Some(table), ids, reason, areOrdered: false, cancellation)).Select(id => (table.Kind, id)));
         }
 
-        await (transaction?.CommitAsync(cancellation) ?? Task.CompletedTask);
-        return changed.Count;
+        if (items.Where(item => !changed.Contains(item)).ToList() is { Count: > 0 } unknown)
+        {
+            throw new CorpusException($"Of the queue of '{name}', {string.Join(", ", unknown.Select(item => $"{item.Kind}:{item.Id}"))} {asking.Problem}: nothing was changed. 'embeddings queue list {name}' has its rows.");
+        }
+
+        await transaction.CommitAsync(cancellation);
+        return new AskedRows(changed.Count);
     }
+
+    private static async Task<List<string>> Ask(
+        NpgsqlConnection connection, string sql, IReadOnlyList<string> ids, string? reason, bool areOrdered, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        command.Parameters.Add(new() { Value = ids.ToArray() });
+        command.Parameters.Add(Text(reason));
+        command.Parameters.Add(Id(areOrdered ? ids[0] : null));
+        command.Parameters.Add(Id(areOrdered ? ids[^1] : null));
+        return await Read(command, reader => reader.GetString(0), cancellation);
+    }
+
+    private static NpgsqlParameter Id(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown };
 
     private async Task<BoundCorpus?> DemandQueue(string? name, CancellationToken cancellation)
     {
@@ -180,7 +217,16 @@ public sealed class QueueRows
 
         return rows;
     }
+
+    /// <param name="Find">A page of what to ask for.</param>
+    /// <param name="Some">Asks for what has these ids, and returns them.</param>
+    /// <param name="Problem">Why a named item cannot be asked for.</param>
+    private sealed record Asking(Func<BoundTable, string> Find, Func<BoundTable, string> Some, string Problem);
 }
+
+/// <param name="Pending">Rows that ask again.</param>
+/// <param name="Refused">Rows that the database does not let be written, as a trigger of theirs may, or that are locked; they are as they were.</param>
+public sealed record AskedRows(int Pending, int Refused = 0);
 
 /// <param name="IsGranted">Whether a declared corpus embeds this column.</param>
 public sealed record QueueCount(string TableName, string EmbeddingColumn, string Status, long Count, bool IsGranted);

@@ -16,11 +16,12 @@ public sealed class DryRun
     private readonly BoundCorpora _corpora;
     private readonly NpgsqlDataSource _database;
     private readonly RunScope _scope;
+    private readonly OtherModels _models;
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
-    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, IVectorCache cache, EmbeddingSettings settings) =>
-        (_corpora, _database, _scope, _cache, _settings) = (corpora, database, scope, cache, settings);
+    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache, EmbeddingSettings settings) =>
+        (_corpora, _database, _scope, _models, _cache, _settings) = (corpora, database, scope, models, cache, settings);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
     public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
@@ -54,7 +55,10 @@ public sealed class DryRun
 
         var isFree = !_settings.IsRemote;
         var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
-        return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2), TokenCounter.Of(corpus.Model).IsExact);
+        return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2), TokenCounter.Of(corpus.Model).IsExact)
+        {
+            Findings = request.YesMix ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
+        };
     }
 
     // What an earlier batch pays for is not asked for again.
@@ -134,4 +138,8 @@ public sealed class DryRun
 /// <param name="Inputs">Texts that would be sent.</param>
 /// <param name="Minutes">At the configured limits, the provider's own time not counted.</param>
 /// <param name="AreTokensExact">Counted as the model counts them; else they are estimated.</param>
-public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double Minutes, bool AreTokensExact);
+public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double Minutes, bool AreTokensExact)
+{
+    /// <summary>Why the run would be refused.</summary>
+    public IReadOnlyList<string> Findings { get; init; } = [];
+}

@@ -1,5 +1,5 @@
 using System.Runtime.ExceptionServices;
-using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Storage;
 using Polly;
 using Polly.Retry;
 

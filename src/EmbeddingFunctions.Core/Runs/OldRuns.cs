@@ -26,7 +26,7 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
         """;
 
     // Millions of them are forgotten some thousands at a time, so that no statement takes long.
-    private const int PortionOfOldRuns = 2_000;
+    private const int Portion = 2_000;
     private const int MostPortions = 20;
 
     private const string DropOldRuns =
@@ -44,7 +44,7 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     {
         await moments.MendOf(corpus, cancellation);
         await Execute(EndSilentRuns, cancellation, corpus, Silence, _abandoned);
-        for (var i = 0; i < MostPortions && await Execute(DropOldRuns, cancellation, corpus, Kept, PortionOfOldRuns) == PortionOfOldRuns; i++)
+        for (var i = 0; i < MostPortions && await Execute(DropOldRuns, cancellation, corpus, Kept, Portion) == Portion; i++)
         {
         }
     }
@@ -59,7 +59,7 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
 
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            await Execute(DropRequestsOfGone(table), cancellation, Kept);
+            await DropOldRequests(table, cancellation);
         }
 
         if (corpus.Corpus.SimilarityCache)
@@ -80,12 +80,28 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
         """;
 
     // Texts of rows that are gone; what was done, or refused, is kept as long as runs are.
-    private static string DropRequestsOfGone(BoundTable table) =>
+    private static string IsOldRequest(BoundTable table) =>
         $"""
-        DELETE FROM {table.Schemas.QueueTable(QueueTable.Name)} q
-        WHERE  {QueueShape.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
-        AND    (q.processed_at < now() - $1 OR q.processed_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueShape.Key(table)}))
+        {QueueShape.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
+        AND (q.processed_at < now() - $1 OR q.processed_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueShape.Key(table)}))
         """;
+
+    // A request that a table of the owner's refers to stays, and keeps no other.
+    private async Task DropOldRequests(BoundTable table, CancellationToken cancellation)
+    {
+        var queue = table.Schemas.QueueTable(QueueTable.Name);
+        for (var i = 0; i < MostPortions; i++)
+        {
+            await using var command = Command($"SELECT array_agg(place) FROM (SELECT q.ctid::text AS place FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}) old", Kept);
+            var old = await command.ExecuteScalarAsync(cancellation) as string[] ?? [];
+            var (dropped, _) = await RowByRow.Write(
+                old, places => Execute($"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ($2::text[]::tid[])", cancellation, Kept, places.ToArray()));
+            if (dropped == 0 || old.Length < Portion)
+            {
+                return;
+            }
+        }
+    }
 
     // Of items that are gone, moved to another partition, or whose partition may embed no more.
     private static string DropCopiesOfGone(BoundCorpus corpus, BoundTable table) =>
@@ -100,13 +116,19 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
 
     private async Task<int> Execute(string sql, CancellationToken cancellation, params object[] values)
     {
-        await using var command = database.CreateCommand(sql);
+        await using var command = Command(sql, values);
+        return await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private NpgsqlCommand Command(string sql, params object[] values)
+    {
+        var command = database.CreateCommand(sql);
         foreach (var value in values)
         {
             command.Parameters.Add(new() { Value = value });
         }
 
         command.CommandTimeout = Sql.PatienceOfCounts;
-        return await command.ExecuteNonQueryAsync(cancellation);
+        return command;
     }
 }

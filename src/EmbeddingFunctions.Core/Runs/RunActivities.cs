@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -29,16 +30,17 @@ public sealed class RunActivities
     private readonly PagePlanner _planner;
     private readonly BatchEmbedder _batches;
 
+    private readonly BoundCorpora _corpora;
     private readonly Redaction _redaction;
 
-    internal RunActivities(RunStore runs, RunPulse pulse, PagePlanner planner, BatchEmbedder batches, Redaction redaction)
-    {
-        (_runs, _pulse, _planner, _batches, _redaction) = (runs, pulse, planner, batches, redaction);
-    }
+    internal RunActivities(
+        RunStore runs, RunPulse pulse, PagePlanner planner, BatchEmbedder batches, BoundCorpora corpora, Redaction redaction) =>
+        (_runs, _pulse, _planner, _batches, _corpora, _redaction) = (runs, pulse, planner, batches, corpora, redaction);
 
     /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
     /// <exception cref="ActivityFailedException">It will never work.</exception>
     /// <exception cref="PassingFailureException">It may work another time.</exception>
+    /// <exception cref="MisfitHostException">It may work on another host.</exception>
     public async Task<TOutput> Do<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation)
     {
         try
@@ -48,14 +50,24 @@ public sealed class RunActivities
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
             var reason = _redaction.Clean(e.Message);
-            throw WriteFaults.IsPassing(e) || e is CorpusMisfitException ? new PassingFailureException(reason) : new ActivityFailedException(reason);
+            throw e is CorpusMisfitException ? new MisfitHostException(reason)
+                : WriteFaults.IsPassing(e) ? new PassingFailureException(reason)
+                : new ActivityFailedException(reason);
         }
     }
 
-    private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation) =>
-        await _pulse.Beat(order.Run.RunId, cancellation)
-            ? new PlannedPage([], order.Cursor, Cancelled: true)
-            : await _planner.Plan(order, cancellation);
+    private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
+    {
+        if (await _pulse.Beat(order.Run.RunId, cancellation))
+        {
+            return new PlannedPage([], order.Cursor, Cancelled: true);
+        }
+
+        // The run may have begun before a migration for another model.
+        var request = order.Run.Request;
+        await _runs.DemandOneModel(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
+        return await _planner.Plan(order, cancellation);
+    }
 }
 
 /// <param name="ItemsTotal">Items that were pending when the run began, within its scope and limit.</param>

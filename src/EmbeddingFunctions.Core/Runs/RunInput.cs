@@ -19,6 +19,10 @@ public sealed record RunRequest(
     /// <summary>Whether a host started it by itself: then it takes what the corpus's declaration leaves to the schedule.</summary>
     public bool IsScheduled { get; init; }
 
+    /// <summary>Whether vectors of another model may stand in the column until they are replaced.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool YesMix { get; init; }
+
     /// <summary>Only these of the items; null: all.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Selection? Selection { get; init; }

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -7,7 +8,7 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, UndoneItems undone, Redaction redaction, Crash crash, TimeProvider time)
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, OtherModels models, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, UndoneItems undone, Redaction redaction, Crash crash, TimeProvider time)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     // Runs take their slots one after the other.
@@ -100,11 +101,16 @@ internal sealed class RunStore(
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await scope.Check(corpus, request, cancellation);
+        await DemandOneModel(corpus, request, cancellation);
         await oldRuns.Tidy(request.Corpus, cancellation);
         await oldRuns.Tidy(corpus, cancellation);
         await requests.Record(request, run.RunId, RunHost.Command, eventId: null, dueAt: null, cancellation);
         return time.GetUtcNow() + await TakeSlotOf(run, corpus.Corpus.StartsPerMinute, cancellation);
     }
+
+    /// <exception cref="CorpusException">Vectors of another model are in a column that the run would write, and the request does not allow both.</exception>
+    public Task DemandOneModel(BoundCorpus corpus, RunRequest request, CancellationToken cancellation) =>
+        request.YesMix ? Task.CompletedTask : models.DemandNone(corpus, request.Kinds, cancellation);
 
     private async Task<TimeSpan> TakeSlotOf(RunInput run, int startsPerMinute, CancellationToken cancellation)
     {

@@ -4,7 +4,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// Items that a run settled and that are pending again at once, because a trigger of the owner's sets their changed-at column after the engine's own.
+/// Items that a run settled and that are pending again at once, because a trigger of the owner's changes their text, or sets their changed-at column
+/// after the engine's own.
 /// </summary>
 internal sealed class UndoneItems(NpgsqlDataSource database)
 {
@@ -17,7 +18,7 @@ internal sealed class UndoneItems(NpgsqlDataSource database)
     public async Task<string?> Explain(BoundCorpus corpus, RunInput run, CancellationToken cancellation)
     {
         var undone = new List<string>();
-        foreach (var table in PagePlanner.InScope(corpus, run.Request).Where(table => table.ChangedAt is not null))
+        foreach (var table in PagePlanner.InScope(corpus, run.Request))
         {
             undone.AddRange(await Find(table, run.RunId, cancellation));
         }
@@ -28,23 +29,25 @@ internal sealed class UndoneItems(NpgsqlDataSource database)
     private async Task<IReadOnlyList<string>> Find(BoundTable table, Guid run, CancellationToken cancellation)
     {
         // Later changes are the application's.
+        var isTouched = table.ChangedAt is null ? "" : $" OR {table.ChangedAt} <= {table.GeneratedAt} + interval '5 seconds'";
         await using var command = database.CreateCommand(
             $"""
-            SELECT count(*), (
+            SELECT count(*) FILTER (WHERE is_rewritten), count(*) FILTER (WHERE NOT is_rewritten), COALESCE((
                 SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_catalog.pg_trigger
                 WHERE  tgrelid = {Sql.Literal(table.Table)}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
-                AND    tgname !~ '{OwnTriggers}')
-            FROM  (SELECT FROM {table.Table} t
-                   WHERE  {table.Pending} AND {table.SettledBy("$1")} AND {table.ChangedAt} <= t."embedding_generated_at" + interval '5 seconds'
+                AND    tgname !~ '{OwnTriggers}'), 'none of its own that is enabled now')
+            FROM  (SELECT {table.RuleMark} = '{BoundTable.RewrittenMark}' AS is_rewritten FROM {table.Table} t
+                   WHERE  {table.Pending} AND {table.SettledBy("$1")} AND ({table.RuleMark} = '{BoundTable.RewrittenMark}'{isTouched})
                    LIMIT  {CountedUpTo}) undone
             """);
         command.CommandTimeout = Sql.PatienceOfCounts;
         command.Parameters.Add(new() { Value = run });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
-        return reader.GetInt64(0) is var items && items > 0 && !reader.IsDBNull(1)
-            ? [$"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({reader.GetString(1)}) "
-                + "says that they changed whenever they are written. Let it act on the application's columns alone (UPDATE OF …)."]
-            : [];
+        var (rewritten, touched, triggers) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetString(2));
+        string Told(long items, string what) =>
+            $"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({triggers}) {what} whenever they are written. "
+            + "Let it act on the application's columns alone (UPDATE OF …).";
+        return [.. rewritten > 0 ? [Told(rewritten, "changes their text")] : Array.Empty<string>(), .. touched > 0 ? [Told(touched, "says that they changed")] : Array.Empty<string>()];
     }
 }

@@ -13,7 +13,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, DatabaseClock clock, 
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
 
     // Not while a run is open that takes all that is pending, nor if one has ended since that was looked for, which may have taken it; nor soon
-    // after one that failed at no item of its own, or was not wanted: the next would end likewise.
+    // after one that failed at no item of its own, or was not wanted, or whose items a trigger made pending again: the next would end the same way.
     private const string InsertUnlessOneIs =
         $$"""
         INSERT INTO embedding_jobs (corpus, id, host, kinds)
@@ -26,6 +26,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, DatabaseClock clock, 
             SELECT FROM embedding_jobs
             WHERE  corpus = $1 AND completed_at > now() - interval '1 hour' AND completed_at <= now() + {{StoredMoments.Tolerance}}
             AND    (completed_at >= $6
+                    OR completed_at > now() - interval '15 minutes' AND status = 'completed' AND error_message IS NOT NULL
                     OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
         """;
 

@@ -77,7 +77,7 @@ public sealed record EmbeddingSettings
     /// <summary>Where a test has the process die; null everywhere else.</summary>
     public FaultPoint? FaultPoint { get; init; }
 
-    /// <summary>Which model embeds a corpus: vectors of different models never stand in one column.</summary>
+    /// <summary>Which model embeds a corpus: vectors of different models stand in one column only while a person allows it.</summary>
     public string ModelFor(Corpus corpus) => OwnModel ?? corpus.Model ?? Model;
 
     /// <summary>Which model embeds the corpora that declare none.</summary>

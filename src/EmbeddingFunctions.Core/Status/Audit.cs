@@ -13,17 +13,22 @@ public sealed class Audit
 
     /// <param name="name">The corpus.</param>
     /// <param name="isRepaired">Whether to make the found rows pending.</param>
-    /// <returns>How many were found, by kind.</returns>
+    /// <param name="cancellation">Ends the looking.</param>
     /// <exception cref="Corpora.CorpusException">The corpus is not declared, or the database not ready for it.</exception>
-    public async Task<IReadOnlyDictionary<string, long>> Of(string name, bool isRepaired, CancellationToken cancellation)
+    public async Task<AuditedCorpus> Of(string name, bool isRepaired, CancellationToken cancellation)
     {
-        var corpus = await _corpora.Get(name, cancellation);
-        var found = new Dictionary<string, long>();
-        foreach (var table in corpus.Tables)
+        var (found, refused) = (new Dictionary<string, long>(), 0L);
+        foreach (var table in (await _corpora.Get(name, cancellation)).Tables)
         {
-            found[table.Kind] = isRepaired ? await _rows.Repair(table, cancellation) : await _rows.Count(table, cancellation);
+            var rows = await _rows.Look(table, isRepaired, cancellation);
+            found[table.Kind] = rows.Found;
+            refused += rows.Refused;
         }
 
-        return found;
+        return new AuditedCorpus(found, refused);
     }
 }
+
+/// <param name="Found">Rows with a vector of another text, by kind.</param>
+/// <param name="Refused">Those of them that were to be made pending, and that the database does not let be written.</param>
+public sealed record AuditedCorpus(IReadOnlyDictionary<string, long> Found, long Refused);

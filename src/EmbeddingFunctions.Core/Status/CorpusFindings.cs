@@ -4,14 +4,21 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Status;
 
-/// <summary>What a migrated corpus's tables lack of that which was made for them, and what this process's role may not do with them.</summary>
-internal sealed class CorpusFindings(NpgsqlDataSource database)
+/// <summary>What a migrated corpus's tables lack of that which was made for them, which vectors are of another model, and what this process's role may not do.</summary>
+internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels models)
 {
     private const string FindPrivileges =
         """
         SELECT has_table_privilege($1, 'SELECT'), (SELECT array_agg(a.attname::text) FROM pg_attribute a
                WHERE a.attrelid = $1::regclass AND a.attname = ANY ($2) AND NOT a.attisdropped AND NOT has_column_privilege(a.attrelid, a.attnum, 'UPDATE')),
                (SELECT rolname FROM pg_roles WHERE rolname = current_user)::text
+        """;
+
+    // Triggers before the write run in the order of their names.
+    private const string FindLaterTriggers =
+        """
+        SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_trigger
+        WHERE  tgrelid = $1::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19 AND tgname::text COLLATE "C" > $2
         """;
 
     // A policy that lets this role see, or change, every row.
@@ -30,11 +37,12 @@ internal sealed class CorpusFindings(NpgsqlDataSource database)
     /// <summary>A sentence each; none if all is well.</summary>
     public async Task<IReadOnlyList<string>> Of(BoundCorpus corpus, CancellationToken cancellation)
     {
-        var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, CorpusShape.Parts(corpus), cancellation);
-        var problems = states.Select(state => state.Problem).OfType<string>().ToList();
-        var findings = problems.Count == 0 ? [] : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
-        return [.. findings, .. await Access(corpus, cancellation)];
+        var (findings, hasColumns) = await Examine(corpus, cancellation);
+        return [.. findings, .. hasColumns ? await models.Findings(corpus, [], cancellation) : [], .. await LaterTriggers(corpus, cancellation)];
     }
+
+    /// <summary>Of these the ones that keep a host from its work whatever a person decides.</summary>
+    public async Task<IReadOnlyList<string>> Faults(BoundCorpus corpus, CancellationToken cancellation) => (await Examine(corpus, cancellation)).Findings;
 
     /// <summary>Where row security may hide rows from this role, so that counts are of those that it sees.</summary>
     public async Task<IReadOnlyList<string>> Policies(BoundCorpus corpus, CancellationToken cancellation)
@@ -52,6 +60,33 @@ internal sealed class CorpusFindings(NpgsqlDataSource database)
         }
 
         return findings;
+    }
+
+    private async Task<IReadOnlyList<string>> LaterTriggers(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        var findings = new List<string>();
+        foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
+        {
+            var ours = EditTriggerShape.Name(table);
+            await using var command = database.CreateCommand(FindLaterTriggers);
+            command.Parameters.Add(new() { Value = table.Table });
+            command.Parameters.Add(new() { Value = ours });
+            if (await command.ExecuteScalarAsync(cancellation) is string later)
+            {
+                findings.Add($"triggers of {table.Name} ({later}) run after the one that notes edits, so a text that they change is not noticed: "
+                    + $"rename them, so that they come before {ours}");
+            }
+        }
+
+        return findings;
+    }
+
+    private async Task<(IReadOnlyList<string> Findings, bool HasColumns)> Examine(BoundCorpus corpus, CancellationToken cancellation)
+    {
+        var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, CorpusShape.Parts(corpus), cancellation);
+        var problems = states.Select(state => state.Problem).OfType<string>().ToList();
+        var findings = problems.Count == 0 ? [] : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
+        return ([.. findings, .. await Access(corpus, cancellation)], states.All(state => state.Part.Kind != PartKind.Column || state.Live is not null));
     }
 
     private async Task<IReadOnlyList<string>> Access(BoundCorpus corpus, CancellationToken cancellation)

@@ -82,7 +82,7 @@ public sealed class Health
     private async Task DemandCorpus(Corpus corpus, CancellationToken cancellation)
     {
         var bound = await _bound.Get(corpus.Name, cancellation);
-        if (await _findings.Of(bound, cancellation) is { Count: > 0 } findings)
+        if (await _findings.Faults(bound, cancellation) is { Count: > 0 } findings)
         {
             throw new CorpusException(string.Join("; ", findings));
         }

@@ -16,6 +16,9 @@ internal sealed class BoundTable(
     /// <summary>In place of a fingerprint: the item failed for good, see <c>embedding_failures</c>.</summary>
     public const string DeadMark = "dead";
 
+    /// <summary>In place of a rule: as the row was written, a trigger of its owner's changed the text.</summary>
+    public const string RewrittenMark = "rewritten";
+
     private const string IgnoredPrefix = "ignored:";
 
     // Shorter than a fingerprint, as is the whole: only those have 64 digits.
@@ -125,6 +128,15 @@ internal sealed class BoundTable(
 
     public string Hash => Column(table.Columns.ContentHash);
 
+    /// <summary>The name of the model that the row's vector is of.</summary>
+    public string Model => Column(table.Columns.Model);
+
+    /// <summary>Whether the row has a vector of another model.</summary>
+    public string IsOfAnotherModel => $"{Vector} IS NOT NULL AND {Model} OPERATOR(pg_catalog.<>) {Sql.Literal(model)}";
+
+    /// <summary>The same of rows that a run would take. These words make a partial index, which is empty unless the model changed.</summary>
+    public string IsToBeReplaced => $"{IsOfAnotherModel}{Filter}";
+
     /// <summary>The same columns where SQL assigns to them.</summary>
     public string RuleName => Sql.Identifier(table.Columns.Rule);
 
@@ -209,9 +221,9 @@ internal sealed class BoundTable(
     /// <param name="run">The parameter with the run's id. An edit of the text since is not kept out.</param>
     public string NotSettledBy(string run) => $" AND ({SettledBy(run)}) IS NOT TRUE";
 
-    /// <summary>Whether a run has settled the row, and its text is the same since.</summary>
+    /// <summary>Whether a run has settled the row, and its text is the same since, or was changed by a trigger at that.</summary>
     public string SettledBy(string run) =>
-        $"{RuleMark} = {Sql.Literal(Rule.Id)} AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id = {run})";
+        $"{RuleMark} IN ({Sql.Literal(Rule.Id)}, '{RewrittenMark}') AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id = {run})";
 
     public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
 

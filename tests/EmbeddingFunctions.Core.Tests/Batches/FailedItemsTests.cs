@@ -53,7 +53,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
     {
         var id = await Poisoned("poison");
 
-        Assert.Equal(1, await Items.Retry("workspace", new([("issue", id)]), default));
+        Assert.Equal(new RetriedItems(1), await Items.Retry("workspace", new([("issue", id)]), default));
         Assert.Equal((1L, 0L), await PendingAndFailed());
         await Fail();
         Assert.Equal((3, true), (Assert.Single(await Items.List("workspace", 50, default)).Attempts, (await Items.List("workspace", 50, default))[0].IsDead));
@@ -72,8 +72,8 @@ public sealed class FailedItemsTests : IAsyncLifetime
         await Poisoned("poison two");
         await _database.Execute("UPDATE embedding_claims SET reason = 'Content Policy 100%' WHERE item_id = $1", one);
 
-        Assert.Equal(0, await Items.Retry("workspace", new([], "polic_"), default));
-        Assert.Equal(1, await Items.Retry("workspace", new([], "content policy 100%"), default));
+        Assert.Equal(new RetriedItems(0), await Items.Retry("workspace", new([], "polic_"), default));
+        Assert.Equal(new RetriedItems(1), await Items.Retry("workspace", new([], "content policy 100%"), default));
         Assert.Equal((1L, 1L), await PendingAndFailed());
     }
 
@@ -95,7 +95,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
         await Poisoned("poison");
         await _database.Execute("UPDATE embedding_claims SET token = gen_random_uuid(), leased_until = now() + interval '1 minute'");
 
-        Assert.Equal(0, await Items.Retry("workspace", new([]), default));
+        Assert.Equal(new RetriedItems(0), await Items.Retry("workspace", new([]), default));
         Assert.Equal(new IgnoredItems(0, 0), await Items.Ignore("workspace", new([]), default));
     }
 
@@ -128,10 +128,10 @@ public sealed class FailedItemsTests : IAsyncLifetime
         var id = await Poisoned("poison");
         await Items.Ignore("workspace", new([("issue", id)]), default);
 
-        Assert.Equal(0, await Items.Retry("workspace", new([]), default));
+        Assert.Equal(new RetriedItems(0), await Items.Retry("workspace", new([]), default));
         await Assert.ThrowsAsync<CorpusException>(() => Items.Retry("workspace", new([("issue", id), ("issue", "42")]), default));
         Assert.Equal((0L, 0L, 1L), await PendingFailedIgnored());
-        Assert.Equal(1, await Items.Retry("workspace", new([("issue", id)]), default));
+        Assert.Equal(new RetriedItems(1), await Items.Retry("workspace", new([("issue", id)]), default));
 
         Assert.Equal((1L, 0L, 0L), await PendingFailedIgnored());
     }

@@ -55,7 +55,7 @@ public sealed class LongQueueTests : QueueTest
     public async Task All_of_a_long_queue_is_asked_for_anew_some_rows_a_transaction()
     {
         await Fill();
-        Assert.Equal(Rows, await Engine.Get<QueueRows>().Requeue("sessions", [], default));
+        Assert.Equal(new AskedRows(Rows), await Engine.Get<QueueRows>().Requeue("sessions", [], default));
         Assert.Equal(Rows, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND taken_at IS NULL"));
         await AssertManyTransactions();
     }
@@ -66,7 +66,7 @@ public sealed class LongQueueTests : QueueTest
         await Fill();
         await Database.Execute("UPDATE embedding_queue SET status = 'failed', error_message = 'policy'; DELETE FROM seen");
 
-        Assert.Equal(Rows, await Engine.Get<QueueRows>().Retry("sessions", [], null, default));
+        Assert.Equal(new AskedRows(Rows), await Engine.Get<QueueRows>().Retry("sessions", [], null, default));
 
         Assert.Equal(Rows, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND error_message IS NULL"));
         await AssertManyTransactions();

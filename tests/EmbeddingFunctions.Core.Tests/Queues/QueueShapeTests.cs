@@ -43,6 +43,30 @@ public sealed class QueueShapeTests : QueueTest
     }
 
     [Fact]
+    public async Task M5_a_migration_with_a_queue_locks_a_thousand_rows_at_a_time()
+    {
+        await Database.Execute(
+            """
+            INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, 3500) n;
+            CREATE TABLE seen (work text, transaction text);
+            CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (TG_TABLE_NAME, pg_current_xact_id()::text); RETURN NULL; END';
+            CREATE TRIGGER see AFTER UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION see();
+            CREATE TRIGGER see AFTER INSERT ON embedding_queue FOR EACH ROW EXECUTE FUNCTION see();
+            """);
+
+        await Migrate("sessions");
+
+        Assert.Equal(
+            [["embedding_queue", 3500L, 4L, 1000L], ["sessions", 3500L, 4L, 1000L]],
+            await Database.Rows(
+                """
+                SELECT work, sum(rows)::bigint, count(*), max(rows)
+                FROM  (SELECT work, count(*) AS rows FROM seen GROUP BY work, transaction) transactions
+                GROUP  BY work ORDER BY work
+                """));
+    }
+
+    [Fact]
     public async Task A_queue_of_an_older_system_is_taken_over_with_its_rows()
     {
         await Database.Execute(
@@ -63,9 +87,9 @@ public sealed class QueueShapeTests : QueueTest
 
         Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed' AND processed_at IS NOT NULL"));
         Assert.Equal(["As it was queued", "Stuck"], Fake.PaidInputs.Keys.Order());
-        Assert.Equal(2, await Engine.Get<QueueRows>().Requeue("sessions", [], default));
+        Assert.Equal(new AskedRows(2), await Engine.Get<QueueRows>().Requeue("sessions", [], default));
         await Database.Execute("UPDATE embedding_queue SET status = 'failed' WHERE record_id = $1", stuck);
-        Assert.Equal(1, await Engine.Get<QueueRows>().Retry("sessions", [("session", stuck.ToString())], null, default));
+        Assert.Equal(new AskedRows(1), await Engine.Get<QueueRows>().Retry("sessions", [("session", stuck.ToString())], null, default));
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using Azure.Identity;
-using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;

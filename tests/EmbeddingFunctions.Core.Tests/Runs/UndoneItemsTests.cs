@@ -1,5 +1,8 @@
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
@@ -32,11 +35,7 @@ public sealed class UndoneItemsTests : IAsyncLifetime
     [InlineData("AFTER UPDATE", "IF pg_trigger_depth() = 1 THEN UPDATE issues SET updated_at = clock_timestamp() WHERE id = NEW.id; END IF;")]
     public async Task Each_item_is_settled_once_in_a_run_and_the_trigger_that_undoes_it_is_named(string when, string body)
     {
-        await _database.Execute(
-            $"""
-            CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;
-            CREATE TRIGGER zzzz_touch {when} ON issues FOR EACH ROW EXECUTE FUNCTION touch();
-            """);
+        await Create("zzzz_touch", when, body);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
         var outcome = await _engine.Run(stopping: patience.Token);
@@ -48,19 +47,75 @@ public sealed class UndoneItemsTests : IAsyncLifetime
         Assert.Equal((20, 20), ((await _engine.Run(stopping: patience.Token)).Counts.Unchanged, _fake.PaidInputCount));
     }
 
+    [Theory]
+    [InlineData("BEFORE UPDATE", "NEW.title := split_part(NEW.title, '|', 1) || '|' || clock_timestamp();")]
+    [InlineData("AFTER UPDATE", "IF pg_trigger_depth() = 1 THEN UPDATE issues SET body = clock_timestamp()::text WHERE id = NEW.id; END IF;")]
+    public async Task M2_an_item_whose_text_a_trigger_changes_at_each_write_is_settled_once_in_a_run_and_the_trigger_is_named(string when, string body)
+    {
+        await Create("stamp", when, body);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+
+        var outcome = await _engine.Run(stopping: patience.Token);
+
+        Assert.Equal((RunStatus.Completed, 20, 20), (outcome.Status, outcome.Counts.Embedded, _fake.PaidInputCount));
+        Assert.Contains("20 issue items were settled and are pending again", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("(stamp) changes their text whenever they are written", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(20, await _workspace.Pending());
+        Assert.Equal(20, (await _engine.Run(stopping: patience.Token)).Counts.Embedded);
+
+        await _database.Execute("DROP TRIGGER stamp ON issues");
+        Assert.Null((await _engine.Run(stopping: patience.Token)).Error);
+        Assert.Equal((0L, 0), (await _workspace.Pending(), (await _workspace.Stale()).Count));
+    }
+
+    [Fact]
+    public async Task M2_a_server_warns_of_a_scheduled_run_whose_items_a_trigger_makes_pending_again()
+    {
+        await Create("stamp", "BEFORE UPDATE", "NEW.body := clock_timestamp()::text;");
+        var log = new LogLines<BackgroundEngine>();
+        using var background = new BackgroundEngine(_engine.Get<InProcessEngine>(), _engine.Get<Redaction>(), TimeProvider.System, log);
+
+        await _engine.Get<RunDesk>().StartDue(background, default);
+        await log.Wait(2);
+
+        Assert.Equal([LogLevel.Information, LogLevel.Warning], log.Levels);
+        Assert.Contains("(stamp)", log.All[1].Line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task M2_what_a_trigger_makes_pending_again_wakes_no_server_at_once()
+    {
+        await Create("stamp", "BEFORE UPDATE", "NEW.body := clock_timestamp()::text;");
+        var (desk, engine) = (_engine.Get<RunDesk>(), new RecordingEngine());
+        await _engine.Run();
+
+        Assert.Equal(Woken.Busy, await desk.Wake(engine, _engine.Get<CorpusSet>().Get("workspace"), default));
+        await _database.Execute("UPDATE embedding_jobs SET completed_at = now() - interval '16 minutes'");
+        Assert.Equal(Woken.Recorded, await desk.Wake(engine, _engine.Get<CorpusSet>().Get("workspace"), default));
+    }
+
+    // By another transaction than the run's own, as an application does it.
     [Fact]
     public async Task An_item_that_is_edited_while_its_run_goes_on_is_taken_again()
     {
-        await _database.Execute(
-            """
-            CREATE FUNCTION edit() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN UPDATE issues SET title = 'edited' WHERE title = 'item 20'; RETURN NEW; END $$;
-            CREATE TRIGGER edit AFTER INSERT ON embedding_batches FOR EACH ROW EXECUTE FUNCTION edit();
-            """);
+        var isEdited = false;
 
-        var outcome = await _engine.Run();
+        var outcome = await _engine.Run(progress: progress =>
+        {
+            if (progress.Counts.Embedded > 0 && !isEdited)
+            {
+                isEdited = true;
+                _database.Execute("UPDATE issues SET title = 'edited' WHERE title = 'item 20'").GetAwaiter().GetResult();
+            }
+        });
 
         Assert.Equal((21, null), (outcome.Counts.Embedded, outcome.Error));
         Assert.Equal(0, await _workspace.Pending());
     }
+
+    private Task Create(string trigger, string when, string body) => _database.Execute(
+        $"""
+        CREATE FUNCTION {trigger}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;
+        CREATE TRIGGER {trigger} {when} ON issues FOR EACH ROW EXECUTE FUNCTION {trigger}();
+        """);
 }

@@ -97,6 +97,21 @@ public sealed class DoctorTests
     }
 
     [Fact]
+    public async Task A_trigger_whose_changes_no_edit_trigger_can_note_is_told()
+    {
+        await using var database = await TestDatabase.Migrated();
+        await database.Execute(
+            """
+            CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.body := clock_timestamp()::text; RETURN NEW; END';
+            CREATE TRIGGER aa_stamp BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION stamp();
+            CREATE TRIGGER zzzz_stamp BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION stamp();
+            """);
+        await using var fake = await FakeOpenAi.StartAsync();
+
+        Assert.Contains("triggers of issues (zzzz_stamp) run after the one that notes edits", (await Examine(database.Source, fake))[2].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_key_that_the_provider_refuses_is_told_without_the_key()
     {
         const string Wrong = "sk-wrong-canary-987654321";

@@ -74,7 +74,7 @@ public sealed class ChunkShapeTests : IAsyncLifetime
             DROP INDEX embedding_hnsw_notes;
             INSERT INTO notes (id, title, embedding, embedding_rule, content_hash)
             SELECT n, 'note ' || n, ARRAY(SELECT random() FROM generate_series(1, 16) WHERE n > 0)::vector, embedding_rule, content_hash
-            FROM   generate_series(21, {ChunkShape.ForgottenAtATime + 1}) n JOIN notes ON id = 1;
+            FROM   generate_series(21, {TablePage.Rows + 1}) n JOIN notes ON id = 1;
             DROP TABLE note_chunks;
             """);
 

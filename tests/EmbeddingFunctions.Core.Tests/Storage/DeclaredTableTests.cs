@@ -166,7 +166,7 @@ public sealed class DeclaredTableTests : IAsyncLifetime
 
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM \"Other one\".pending"));
         Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
-        Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE schemaname = 'Other one' AND indexname LIKE 'embedding_%'"));
+        Assert.Equal(4, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE schemaname = 'Other one' AND indexname LIKE 'embedding_%'"));
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.notes'::regclass AND attname = 'embedding'"));
         await corpus.Migrate();
     }
@@ -205,7 +205,7 @@ public sealed class DeclaredTableTests : IAsyncLifetime
 
         Assert.Equal(9, (await corpus.MigrateAndRun()).Counts.Embedded);
         await corpus.Migrate();
-        Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'notes' AND indexname LIKE 'embedding_%'"));
+        Assert.Equal(4, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'notes' AND indexname LIKE 'embedding_%'"));
     }
 
     [Fact]

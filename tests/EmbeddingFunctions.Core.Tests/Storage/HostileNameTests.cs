@@ -119,7 +119,7 @@ public sealed class HostileNameTests : IAsyncLifetime
 
         Assert.Equal(2, (await corpus.MigrateAndRun()).Counts.Embedded);
         await corpus.Migrate();
-        Assert.Equal(6, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_%' AND tablename LIKE 'nnn%'"));
+        Assert.Equal(8, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_%' AND tablename LIKE 'nnn%'"));
     }
 
     [Fact]

@@ -54,7 +54,7 @@ public sealed class MigratorTests : IAsyncLifetime
             await process.Migrate(progress: built.Add);
         }));
 
-        Assert.Equal(3, built.Count(line => line.StartsWith("building", StringComparison.Ordinal)));
+        Assert.Equal(4, built.Count(line => line.StartsWith("building", StringComparison.Ordinal)));
         Assert.Equal(300, (await corpus.Run()).Counts.Embedded);
     }
 

@@ -49,11 +49,11 @@ public sealed class OldDeclarationTests : IAsyncLifetime
         await _database.Execute("ALTER TABLE notes DISABLE TRIGGER ALL; UPDATE notes SET title = 'unnoticed ' || id WHERE id % 100 = 0; ALTER TABLE notes ENABLE TRIGGER ALL; ALTER TABLE notes ENABLE ALWAYS TRIGGER zzz_embedding_note_edit_notes");
         var audit = corpus.Get<Audit>();
 
-        Assert.Equal(7, (await audit.Of("notes", isRepaired: false, default))["note"]);
+        Assert.Equal(7, (await audit.Of("notes", isRepaired: false, default)).Found["note"]);
         Assert.Equal(0, (await corpus.Run()).ItemsTotal);
-        Assert.Equal(7, (await audit.Of("notes", isRepaired: true, default))["note"]);
+        Assert.Equal(7, (await audit.Of("notes", isRepaired: true, default)).Found["note"]);
         Assert.Equal(7, (await corpus.Run()).Counts.Embedded);
-        Assert.Equal(0, (await audit.Of("notes", isRepaired: false, default))["note"]);
+        Assert.Equal(0, (await audit.Of("notes", isRepaired: false, default)).Found["note"]);
     }
 
     [Fact]

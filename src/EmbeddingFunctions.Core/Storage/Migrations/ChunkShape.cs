@@ -5,8 +5,6 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// <summary>The table of a table's chunks, where long texts are embedded so.</summary>
 internal static class ChunkShape
 {
-    public const int ForgottenAtATime = 5_000;
-
     private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
     public static Part Part(BoundTable table) =>
@@ -25,19 +23,17 @@ internal static class ChunkShape
             """);
 
     /// <summary>
-    /// Vectors whose chunks are not there, because their table was dropped, are to be made again; those of another rule are in any case, and
-    /// must only not pass for unchanged. Some at a time, so that no writer waits for long: to be repeated while as many are found.
+    /// For <see cref="TablePage"/>: vectors whose chunks are not there, because their table was dropped, are to be made again; those of another rule are
+    /// in any case, and must only not pass for unchanged.
     /// </summary>
     public static string Forget(BoundTable table) =>
         $"""
-        WITH page AS MATERIALIZED (
-            SELECT {table.Id} AS id FROM {table.Table} t
-            WHERE  {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleMark} = {Sql.Literal(table.Rule.Id)}){table.Filter}
-            LIMIT  {ForgottenAtATime}
-            FOR    NO KEY UPDATE OF t
+        forgotten AS (
+            UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleMark}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
+            FROM   page
+            WHERE  {table.Id} {Sql.Is} page.key
+            AND    {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleMark} = {Sql.Literal(table.Rule.Id)}){table.Filter}
         )
-        UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleMark}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
-        FROM   page WHERE {table.Id} {Sql.Is} page.id
         """;
 
     /// <returns>The table of the chunks, or null while there is none.</returns>

@@ -38,7 +38,7 @@ internal static class CorpusShape
             .Select(column => new Part(
                 PartKind.Column, table.Schema, table.Name, column.Item1, $"ADD COLUMN {Sql.Identifier(column.Item1)} {column.Item2}"));
 
-    /// <summary>Pending items newest first, items in the order of a forced run, vectors by cosine distance, words.</summary>
+    /// <summary>Pending items newest first, items in the order of a forced run, vectors of another model, vectors by cosine distance, words.</summary>
     private static IEnumerable<Part> Indexes(IReadOnlyList<BoundTable> kinds) =>
         kinds.SelectMany(Indexes).Concat(TextSearchShape.Index(kinds)).DistinctBy(index => index.Name);
 
@@ -50,6 +50,8 @@ internal static class CorpusShape
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
         yield return Index(table.Found, Name("embedding_pending", table.Found, pending), pending);
         yield return Index(table.Found, Name("embedding_age", table.Found, age), age);
+        var others = $"({partition}{bare.Id}) WHERE {bare.IsToBeReplaced}";
+        yield return Index(table.Found, Name("embedding_other_model", table.Found, others), others);
         var hnsw = $"USING hnsw ({table.VectorName} {table.CosineOperators}) WITH ({table.IndexParameters})";
         yield return Index(table.Found, Name("embedding_hnsw", table.Found, table.HasStandardIndex ? null : hnsw), hnsw);
         if (table.Chunks is not null)

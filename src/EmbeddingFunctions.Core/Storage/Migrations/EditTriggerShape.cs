@@ -3,17 +3,22 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// <summary>The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new.</summary>
 internal static class EditTriggerShape
 {
+    /// <summary>The setting that a transaction of the engine's has while it writes: it changes no text itself.</summary>
+    public const string OwnWrite = "embedding.own_write";
+
+    public static string Name(BoundTable table) => CorpusShape.Name("zzz_embedding_note_edit", table.Found);
+
     /// <summary>
-    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is of its text.
-    /// When a vector was written, a trigger that bumps the changed-at column cannot make it look older than the row: this one runs last, because
-    /// triggers run in the order of their names. A table that was altered so that the text cannot be read keeps no writer from writing: the row is
-    /// then pending, or as it was written where the column of the rule is gone too.
+    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is of its text;
+    /// a vector of another model does not come in. When a vector was written, a trigger that bumps the changed-at column cannot make it look older
+    /// than the row: this one runs last, because triggers run in the order of their names. A table that was altered so that the text cannot be read
+    /// keeps no writer from writing: the row is then pending, or as it was written where the column of the rule is gone too.
     /// </summary>
     public static IEnumerable<Part> Parts(IReadOnlyList<BoundTable> kinds)
     {
         var table = kinds[0];
         var function = CorpusShape.Function("embedding_note_edit", table.Found);
-        var trigger = CorpusShape.Name("zzz_embedding_note_edit", table.Found);
+        var trigger = Name(table);
         var current = table.WithRow("NEW.");
         var generatedAt = Sql.Identifier(table.Own.GeneratedAt);
         var moments = kinds.Select(kind => kind.WithRow("NEW.").ChangedAt).OfType<string>().Distinct().Prepend($"NEW.{generatedAt}");
@@ -22,7 +27,10 @@ internal static class EditTriggerShape
             $"""
             BEGIN
                 IF TG_OP = 'INSERT' OR ROW({Texts(kinds, "NEW.")}) IS DISTINCT FROM ROW({Texts(kinds, "OLD.")}) THEN
-                    {current.RuleMark} := NULL;
+                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{OwnWrite}', true) = 'true' THEN '{BoundTable.RewrittenMark}' END;
+                    IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
+                        NEW.{table.VectorName} := NULL;
+                    END IF;
                 ELSIF NEW.{generatedAt} IS DISTINCT FROM OLD.{generatedAt} THEN
                     NEW.{generatedAt} := GREATEST({string.Join(", ", moments)});
                 END IF;

@@ -4,6 +4,9 @@ namespace EmbeddingFunctions.Storage.Migrations;
 internal interface IRowAudit
 {
     /// <summary>Makes them pending.</summary>
-    /// <returns>How many.</returns>
-    Task<long> Repair(BoundTable table, CancellationToken cancellation);
+    Task<AuditedRows> Repair(BoundTable table, CancellationToken cancellation);
 }
+
+/// <param name="Found">Rows with a vector of another text.</param>
+/// <param name="Refused">Those of them that were to be made pending, and that the database does not let be written, as a trigger of theirs may.</param>
+internal readonly record struct AuditedRows(long Found, long Refused);

@@ -118,6 +118,10 @@ public sealed class Migrator
         await _maker.Make(corpus, states.Where(state => state.Part is { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
         await _maker.Drop(corpus, await Undeclared(corpus, parts, cancellation), options.DropUndeclared, progress, cancellation);
         await Audit(corpus, states, progress, cancellation);
+        foreach (var finding in await new OtherModels(_database).Findings(corpus, [], cancellation))
+        {
+            progress?.Invoke($"no run is started: {finding}");
+        }
     }
 
     private static bool IsMissing(IReadOnlyList<PartState> states, PartKind kind, string? name) =>
@@ -131,17 +135,14 @@ public sealed class Migrator
             return;
         }
 
-        while (await _ddl.Run(ChunkShape.Forget(table), progress, cancellation) >= ChunkShape.ForgottenAtATime)
-        {
-            // Rows that workers write meanwhile are fewer.
-        }
+        await Pages(table, ChunkShape.Forget(table), progress, cancellation);
     }
 
     private async Task Queue(string corpus, BoundTable table, Action<string>? progress, CancellationToken cancellation)
     {
         if (table.Queue == QueuedText.Content)
         {
-            await Pages(QueueShape.FillContent(table), progress, cancellation);
+            await Pages(table, QueueShape.FillContent(table), progress, cancellation);
         }
 
         foreach (var statement in QueueShape.Declare(corpus, table))
@@ -149,24 +150,48 @@ public sealed class Migrator
             await _ddl.Run(statement, progress, cancellation);
         }
 
-        await Pages(QueueShape.Fill(table), progress, cancellation);
+        await Pages(table, QueueShape.Fill(table), progress, cancellation);
     }
 
-    // Each by itself, so that no writer waits for long.
-    private async Task Pages(string sql, Action<string>? progress, CancellationToken cancellation)
+    // Each by itself, so that no writer waits for long. A row that its owner's trigger or constraint keeps from being written is found by smaller
+    // pages, and passed over.
+    private async Task Pages(BoundTable table, string work, Action<string>? progress, CancellationToken cancellation)
     {
-        string? last = null;
-        do
+        var (last, rows, refused) = ((string?)null, TablePage.Rows, 0);
+        while (true)
         {
-            last = await _ddl.Run(async connection =>
+            var isPassedOver = rows == 0;
+            try
             {
-                await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-                command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-                return await command.ExecuteScalarAsync(cancellation) as string;
-            }, progress, cancellation);
+                var next = await Page(TablePage.Of(table, isPassedOver ? null : work), last, Math.Max(rows, 1), progress, cancellation);
+                if (next is null)
+                {
+                    break;
+                }
+
+                (last, rows) = (next, Math.Min(TablePage.Rows, Math.Max(rows, 1) * 2));
+            }
+            catch (PostgresException e) when (!isPassedOver && WriteFaults.IsOfARow(e))
+            {
+                rows /= 2;
+                refused += rows == 0 ? 1 : 0;
+            }
         }
-        while (last is not null);
+
+        if (refused > 0)
+        {
+            progress?.Invoke($"{refused:N0} rows are as they were, because a trigger or a constraint refuses to have them written");
+        }
     }
+
+    private Task<string?> Page(string sql, string? last, int rows, Action<string>? progress, CancellationToken cancellation) =>
+        _ddl.Run(async connection =>
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+            command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+            command.Parameters.Add(new() { Value = rows });
+            return await command.ExecuteScalarAsync(cancellation) as string;
+        }, progress, cancellation);
 
     private async Task RecordRules(BoundCorpus corpus, CancellationToken cancellation)
     {
@@ -206,7 +231,11 @@ public sealed class Migrator
         {
             progress?.Invoke($"looking for rows of {table.Name} that were edited while its trigger was missing");
             var found = await _audit.Repair(table, cancellation);
-            progress?.Invoke($"{found:N0} rows of {table.Name} were edited unnoticed, and are pending now");
+            progress?.Invoke($"{found.Found - found.Refused:N0} rows of {table.Name} were edited unnoticed, and are pending now");
+            if (found.Refused > 0)
+            {
+                progress?.Invoke($"{found.Refused:N0} more cannot be written: when no trigger or constraint refuses them any more, say 'embeddings audit {corpus.Corpus.Name} --repair'");
+            }
         }
     }
 }

@@ -11,8 +11,6 @@ internal static class QueueShape
     // An application role may write the items and know nothing of the queue. A queue row that another holds is not waited for long.
     private const string AsOwner = "SECURITY DEFINER";
 
-    private const int FilledAtATime = 1_000;
-
     /// <summary>Of the table; and, of all corpora with a queue, the queue itself.</summary>
     public static IEnumerable<Part> Parts(Corpus corpus, BoundTable table) =>
     [
@@ -31,11 +29,10 @@ internal static class QueueShape
     ];
 
     /// <summary>
-    /// Gives a page of items, in the order of their keys, their content. $1 is the last key of the page before, or null. Before
-    /// <see cref="Declare"/>: the template of the content that is there is the one declared then.
+    /// For <see cref="TablePage"/>: gives items their content. Before <see cref="Declare"/>: the template of the content that is there is the one
+    /// declared then.
     /// </summary>
-    /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
-    public static string FillContent(BoundTable table) => Page(table,
+    public static string FillContent(BoundTable table) =>
         $"""
         filled AS (
             UPDATE {table.Table} t SET {Sql.Identifier(table.Own.Content)} = {TemplateFunction.Name(table.Found)}(t.*)
@@ -47,14 +44,13 @@ internal static class QueueShape
                    AND NOT EXISTS (SELECT FROM {Queue(table)} q WHERE {IsOf(table)} AND q.record_id::text = {table.Id}::text
                                    AND q.status::text = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)}))
         )
-        """);
+        """;
 
     /// <summary>
-    /// Queues what is pending of a page of items, as an older system's migration did. What is queued is locked, so that no edit comes between the
-    /// reading of a text and the writing of its queue row; a writer that has the row at this moment queues it.
+    /// For <see cref="TablePage"/>: queues what is pending, as an older system's migration did. What is queued is locked, so that no edit comes between
+    /// the reading of a text and the writing of its queue row; a writer that has the row at this moment queues it.
     /// </summary>
-    /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
-    public static string Fill(BoundTable table) => Page(table,
+    public static string Fill(BoundTable table) =>
         $"""
         items AS MATERIALIZED (
             SELECT {table.Id} AS key, {Content(table)} AS content{OfOwner(table, ", t.user_id")}
@@ -72,17 +68,6 @@ internal static class QueueShape
             ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
             WHERE  q.content::text <> EXCLUDED.content::text AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
         )
-        """);
-
-    private static string Page(BoundTable table, string work) =>
-        $"""
-        WITH page AS MATERIALIZED (
-            SELECT {table.Id} AS key FROM {table.Table} t
-            WHERE  $1::text IS NULL OR {table.Id} OPERATOR(pg_catalog.>) $1::{table.IdType}
-            ORDER  BY {table.Id} LIMIT {FilledAtATime}
-        ),
-        {work}
-        SELECT key::text FROM page ORDER BY key DESC LIMIT 1
         """;
 
     /// <summary>Takes the table from those that the queue's rows may name.</summary>

@@ -1,7 +1,7 @@
 using Azure.Identity;
 using Npgsql;
 
-namespace EmbeddingFunctions.Batches;
+namespace EmbeddingFunctions.Storage;
 
 /// <summary>Whose fault a refused write is.</summary>
 internal static class WriteFaults
