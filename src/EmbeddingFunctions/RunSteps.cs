@@ -1,11 +1,12 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Runs;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.App;
 
 /// <summary>Core's activities, each under its own name.</summary>
-public sealed class RunSteps(RunActivities activities)
+public sealed partial class RunSteps(RunActivities activities, ILogger<RunSteps> log)
 {
     [Function(nameof(RunActivities.StartRun))]
     public Task<DateTimeOffset> StartRun([ActivityTrigger] RunInput run, CancellationToken cancellation) =>
@@ -24,6 +25,18 @@ public sealed class RunSteps(RunActivities activities)
         activities.Do(RunActivities.EmbedBatch, order, cancellation);
 
     [Function(nameof(RunActivities.CloseRun))]
-    public Task<RunOutcome> CloseRun([ActivityTrigger] CloseRun order, CancellationToken cancellation) =>
-        activities.Do(RunActivities.CloseRun, order, cancellation);
+    public async Task<RunOutcome> CloseRun([ActivityTrigger] CloseRun order, CancellationToken cancellation)
+    {
+        var outcome = await activities.Do(RunActivities.CloseRun, order, cancellation);
+        if (outcome.Error is { } reason)
+        {
+            var level = outcome.Status == RunStatus.Failed ? LogLevel.Error : LogLevel.Warning;
+            RunHasProblem(log, level, outcome.RunId, order.Run.Request.Corpus, outcome.Status, reason);
+        }
+
+        return outcome;
+    }
+
+    [LoggerMessage("Run {RunId} of {Corpus}: {Status}: {Reason}")]
+    private static partial void RunHasProblem(ILogger logger, LogLevel level, Guid runId, string corpus, RunStatus status, string reason);
 }

@@ -26,23 +26,32 @@ internal sealed class DurableRunContext : IRunContext
 
     public async Task<TOutput> Call<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input)
     {
-        if (!activity.Closes)
+        for (var tries = 1; ; tries++)
         {
-            ThrowIfCancelled();
-        }
+            if (!activity.Closes)
+            {
+                ThrowIfCancelled();
+            }
 
-        try
-        {
-            var output = await _context.CallActivityAsync<TOutput>(activity.Name, input, Retry.Activity);
-            return activity.IsWhole(output) ? output : throw Garbled(activity.Name);
-        }
-        catch (TaskFailedException e)
-        {
-            throw new ActivityFailedException(e.FailureDetails.ErrorMessage);
-        }
-        catch (JsonException)
-        {
-            throw Garbled(activity.Name);
+            try
+            {
+                var output = await _context.CallActivityAsync<TOutput>(activity.Name, input, Retry.Activity);
+                return activity.IsWhole(output) ? output : throw Garbled(activity.Name);
+            }
+            catch (TaskFailedException e) when (!Retry.WantsOtherHost(e.FailureDetails) || tries == Retry.OtherHosts)
+            {
+                throw new ActivityFailedException(e.FailureDetails.ErrorMessage);
+            }
+            catch (TaskFailedException)
+            {
+                // A host that another migration left behind: while a deployment goes on, there are others.
+            }
+            catch (JsonException)
+            {
+                throw Garbled(activity.Name);
+            }
+
+            await WaitForOtherHost(activity.Closes);
         }
     }
 
@@ -76,6 +85,14 @@ internal sealed class DurableRunContext : IRunContext
         // The event belongs to this execution and would not be seen by the next.
         ThrowIfCancelled();
         _context.ContinueAsNew(input);
+    }
+
+    private async Task WaitForOtherHost(bool closes)
+    {
+        var until = Now + Retry.OtherHostAfter;
+        _context.SetCustomStatus("waiting for a host that the database was migrated for");
+        await (closes ? _context.CreateTimer(until.UtcDateTime, CancellationToken.None) : WaitUntil(until));
+        _context.SetCustomStatus(_note);
     }
 
     private static ActivityFailedException Garbled(string activity) => new(

@@ -13,6 +13,13 @@ internal static class Retry
         HandleFailure = MayWork,
     });
 
+    /// <summary>How often, and how long after the last time, an activity is given out again that its host did not fit: ten minutes in all.</summary>
+    public const int OtherHosts = 40;
+
+    public static readonly TimeSpan OtherHostAfter = TimeSpan.FromSeconds(15);
+
     // By name: the failure may have been recorded by another process.
-    internal static bool MayWork(TaskFailureDetails failure) => failure.ErrorType != typeof(ActivityFailedException).FullName;
+    internal static bool MayWork(TaskFailureDetails failure) => failure.ErrorType != typeof(ActivityFailedException).FullName && !WantsOtherHost(failure);
+
+    internal static bool WantsOtherHost(TaskFailureDetails failure) => failure.ErrorType == typeof(MisfitHostException).FullName;
 }

@@ -16,6 +16,7 @@ using Microsoft.DurableTask.Worker;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
@@ -28,7 +29,7 @@ internal sealed class DurableHost : IAsyncDisposable
     private GrpcChannel _channel = null!;
     private IHost _worker = null!;
 
-    private DurableHost(TestEngine? engine) => _steps = engine is null ? null : new RunSteps(engine.Get<RunActivities>());
+    private DurableHost(TestEngine? engine) => _steps = engine is null ? null : new RunSteps(engine.Get<RunActivities>(), NullLogger<RunSteps>.Instance);
 
     public DurableBackend Backend { get; } = new();
 

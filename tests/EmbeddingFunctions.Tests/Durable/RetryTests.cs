@@ -3,6 +3,7 @@ using EmbeddingFunctions.App.Durable;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Testing;
 using Microsoft.DurableTask;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
@@ -34,7 +35,7 @@ public sealed class RetryTests
         Assert.Null(final.InnerException);
     }
 
-    private static RunSteps Steps(TestEngine engine) => new(engine.Get<RunActivities>());
+    private static RunSteps Steps(TestEngine engine) => new(engine.Get<RunActivities>(), NullLogger<RunSteps>.Instance);
 
     private static RunInput Input(string corpus) => new(Guid.CreateVersion7(), new RunRequest(corpus, []));
 }

@@ -216,6 +216,35 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         await Database.Execute($"DROP INDEX {index}");
     }
 
+    [Fact]
+    public async Task M12_a_host_that_a_newer_migration_left_behind_leaves_the_run_s_activities_to_another()
+    {
+        await Workspace.Items(await Workspace.Repository(), 45);
+        await Database.Execute("UPDATE embedding_rules SET shape = shape || ' of a newer program'");
+        var run = await Ask();
+        await Until(async () => Host.Backend.Activities > 5 || (await Job(run)).Status != "pending");
+        // From now on it is as if a host that fits took them.
+        await Database.Execute("UPDATE embedding_rules SET shape = replace(shape, ' of a newer program', '')");
+        await Host.End(run);
+
+        Assert.Equal(("completed", null), await Job(run));
+        Assert.Equal((45L, 1), (await Workspace.Embedded(), Host.Backend.Started));
+    }
+
+    [Fact]
+    public async Task M12_a_run_that_no_host_fits_fails_with_the_reason_after_ten_minutes()
+    {
+        await Database.Execute("UPDATE embedding_rules SET shape = shape || ' of a newer program'");
+
+        var run = await Ask();
+        await Host.End(run);
+
+        var (status, error) = await Job(run);
+        Assert.Equal("failed", status);
+        Assert.Contains("This declaration of 'workspace', or this ", error, StringComparison.Ordinal);
+        Assert.Equal((39, 41), (Host.Backend.Timers.Count, Host.Backend.Activities));
+    }
+
     private async Task<AskedRun> AskFor(string eventId) => (await Desk.Ask(Host.Engine, new RunRequest("workspace", []), eventId, default))!;
 
     /// <summary>Makes the database refuse a statement while a condition holds.</summary>
