@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Bench;
 using EmbeddingFunctions.Bench.Backfill;
+using EmbeddingFunctions.Bench.Limits;
 using EmbeddingFunctions.Bench.Local;
 using EmbeddingFunctions.Bench.Memory;
 using EmbeddingFunctions.Bench.Planning;
@@ -37,6 +38,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("writes", WritesBenchmark.Run),
     ("planning", PlanningBenchmark.Run),
     ("sharing", SharingBenchmark.Run),
+    ("limits", LimitsBenchmark.Run),
     ("local", LocalBenchmark.Run),
 };
 foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))

@@ -1,0 +1,165 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using EmbeddingFunctions.Bench.Data;
+using EmbeddingFunctions.Bench.Reports;
+using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using StackExchange.Redis;
+
+namespace EmbeddingFunctions.Bench.Limits;
+
+/// <summary>
+/// The shared limits alone, without a provider: how many of the allowed requests four limiters get, each with connections of its own as in a
+/// process of its own, and the cost of a permit.
+/// </summary>
+internal static class LimitsBenchmark
+{
+    private const int Processes = 4;
+    private const int Callers = 32;
+
+    // Of the limit, while the time of a permit is measured: so few that none waits for another.
+    private const double PacedShare = 0.25;
+
+    private static readonly int[] _limits = [600, 10_000, 60_000];
+    private static readonly TimeSpan _warmUp = TimeSpan.FromSeconds(3);
+
+    public static async Task Run(Sizes sizes, Report report)
+    {
+        var steady = sizes.Steady / 4;
+        report.Note(
+            $"{Processes} limiters with {Callers} callers each, no provider; counted for {steady.TotalSeconds:0} s; medians of {sizes.Runs}.\n");
+        await using var database = await BenchDatabase.Create(BenchCorpus.Plain, 1, 1, 100, hasVectorIndex: false);
+        var measured = new List<Cost>();
+        string?[] stores = Environment.GetEnvironmentVariable("TEST_REDIS_URL") is { Length: > 0 } url ? [null, url] : [null];
+        for (var run = 0; run < sizes.Runs; run++)
+        {
+            foreach (var (limit, redis) in _limits.SelectMany(limit => stores.Select(store => (limit, store))))
+            {
+                measured.Add(await Measure(database, redis, limit, steady));
+                await Console.Error.WriteLineAsync($"{DateTime.UtcNow:HH:mm:ss} {measured[^1]}");
+            }
+        }
+
+        report.Table(
+            ["requests a minute", "used", "CPU ms a permit", "store's CPU ms", "statements", "ms, median", "ms, p95"],
+            measured.GroupBy(cost => (cost.Limit, cost.Store)).Select(costs =>
+            {
+                string Median(Func<Cost, double> figure, string format) => costs.Select(figure).Median().ToString(format, CultureInfo.InvariantCulture);
+                return new[]
+                {
+                    $"{costs.Key.Limit:N0}, {costs.Key.Store}", $"{Median(cost => cost.Use, "N1")} %", Median(cost => cost.Cpu, "N2"), Median(cost => cost.DatabaseCpu, "N2"),
+                    Median(cost => cost.Statements, "N1"), Median(cost => cost.Median, "N1"), Median(cost => cost.Percentile95, "N1"),
+                };
+            }));
+        report.Add(Goal.AtLeast(
+            "shared limits: use of 10,000 requests a minute", 95, measured.Where(cost => cost.Limit == 10_000).Select(cost => cost.Use).Median(), " %", 1));
+    }
+
+    private static async Task<Cost> Measure(BenchDatabase database, string? redis, int limit, TimeSpan steady)
+    {
+        await database.Execute("DELETE FROM embedding_provider_flow");
+        var sources = Enumerable.Range(0, Processes).Select(_ => Database.Open(database.ConnectionString)).ToList();
+        var services = sources.Select(source => Services(source, limit, redis)).ToList();
+        var models = services.Select(service => service.GetRequiredService<ProviderGate>()).ToList();
+        var (permits, milliseconds) = (0, new ConcurrentQueue<double>());
+
+        using (var ending = new CancellationTokenSource(_warmUp + steady))
+        {
+            var calling = models.SelectMany(model => Enumerable.Range(0, Callers).Select(_ => CallAlways(model, ending.Token))).ToList();
+            await Task.Delay(_warmUp);
+            var before = (Permits: Volatile.Read(ref permits), Cpu: Cpu(), Database: await Load(database, redis), At: Stopwatch.GetTimestamp());
+            await Task.WhenAll(calling);
+            var (given, seconds) = (permits - before.Permits, Stopwatch.GetElapsedTime(before.At).TotalSeconds);
+            var (cpu, load) = (Cpu() - before.Cpu, await Load(database, redis));
+
+            await Task.Delay(_warmUp * 2);
+            using var pacing = new CancellationTokenSource(steady);
+            var interval = TimeSpan.FromMinutes(1) * Processes / (limit * PacedShare);
+            await Task.WhenAll(models.Select((model, number) => CallPaced(model, interval * number / Processes, interval, pacing.Token)));
+            foreach (var (service, source) in services.Zip(sources))
+            {
+                await service.DisposeAsync();
+                await source.DisposeAsync();
+            }
+
+            return new Cost(
+                limit, redis is null ? "Postgres" : "Redis", given * 100 / (seconds / 60 * limit), cpu * 1_000 / given, (load.Cpu - before.Database.Cpu) * 1_000 / given,
+                (load.Statements - before.Database.Statements) / (double)given, milliseconds.Median(), milliseconds.Percentile(95));
+        }
+
+        async Task CallAlways(ProviderGate model, CancellationToken cancellation)
+        {
+            try
+            {
+                while (true)
+                {
+                    await model.Call(new GateRequest("model", Tokens: 1), () => Task.FromResult(Interlocked.Increment(ref permits)), cancellation);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // The time is over.
+            }
+        }
+
+        async Task CallPaced(ProviderGate model, TimeSpan offset, TimeSpan interval, CancellationToken cancellation)
+        {
+            try
+            {
+                await Task.Delay(offset, cancellation);
+                while (true)
+                {
+                    var asked = Stopwatch.GetTimestamp();
+                    await model.Call(new GateRequest("model", Tokens: 1), () => Task.FromResult(1), cancellation);
+                    var elapsed = Stopwatch.GetElapsedTime(asked);
+                    milliseconds.Enqueue(elapsed.TotalMilliseconds);
+                    await Task.Delay(elapsed < interval ? interval - elapsed : TimeSpan.Zero, cancellation);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // The time is over.
+            }
+        }
+    }
+
+    private static ServiceProvider Services(NpgsqlDataSource database, int limit, string? redis) => new ServiceCollection()
+        .AddEmbeddings(BenchDatabase.Settings(BenchCorpus.Plain, "http://127.0.0.1:1/v1/", 1) with { RequestsPerMinute = limit, RedisUrl = redis }, database)
+        .BuildServiceProvider();
+
+    private static double Cpu() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
+
+    private static async Task<(double Cpu, long Statements)> Load(BenchDatabase database, string? url)
+    {
+        if (url is not null)
+        {
+            var address = new Uri(url);
+            await using var redis = await ConnectionMultiplexer.ConnectAsync($"{address.Host}:{address.Port},allowAdmin=true");
+            var info = (await redis.GetServers()[0].InfoAsync()).SelectMany(group => group).ToLookup(pair => pair.Key, pair => pair.Value);
+            var stats = (await redis.GetServers()[0].InfoAsync("commandstats")).SelectMany(group => group)
+                .Where(pair => pair.Key.StartsWith("cmdstat_eval", StringComparison.Ordinal));
+            double Number(string key) => double.Parse(info[key].First(), CultureInfo.InvariantCulture);
+            return (Number("used_cpu_user") + Number("used_cpu_sys"), stats.Sum(pair => long.Parse(pair.Value.Split('=', ',')[1], CultureInfo.InvariantCulture)));
+        }
+
+        var backends = await database.Ask<int[]>(
+            "SELECT array_agg(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+        var statements = await database.Ask<long>("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+        return (backends!.Sum(CpuSeconds), statements);
+    }
+
+    // Fields 14 and 15 of the file, in hundredths of a second. The second field, the name, is in brackets and may contain blanks.
+    private static double CpuSeconds(int pid)
+    {
+        var file = $"/proc/{pid}/stat";
+        var fields = File.Exists(file) ? File.ReadAllText(file).Split(") ")[^1].Split(' ') : null;
+        return fields is null ? 0
+            : (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / 100d;
+    }
+
+    private sealed record Cost(
+        int Limit, string Store, double Use, double Cpu, double DatabaseCpu, double Statements, double Median, double Percentile95);
+}
