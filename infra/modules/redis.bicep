@@ -33,7 +33,7 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
     port: 10000
     clientProtocol: 'Encrypted'
     accessKeysAuthentication: 'Disabled'
-    // As a plain Redis, the one of the tests: a script may use any keys together.
+    // A plain Redis, as in the tests.
     clusteringPolicy: 'NoCluster'
     evictionPolicy: 'VolatileLRU'
   }

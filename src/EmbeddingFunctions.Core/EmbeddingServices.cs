@@ -3,9 +3,9 @@ using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Imports;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Queues;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
@@ -71,28 +71,19 @@ public static class EmbeddingServices
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
         services
             .AddSingleton(s => new RateLimits(s.GetRequiredService<EmbeddingSettings>().RequestsPerMinute, s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
-            .AddSingleton(FlowStores)
-            .AddSingleton(s => new ProviderGate(
-                ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()), s.GetRequiredService<RateLimits>(), s.GetRequiredService<IReadOnlyList<IFlowStore>>(),
-                s.GetRequiredService<TimeProvider>()))
+            .AddSingleton(s => ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()))
+            .AddSingleton<ILimiterStore, PostgresLimiterStore>()
+            .AddSingleton<SharedRateLimiter>()
             .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
             .AddSingleton<ProviderOutages>()
             .AddSingleton(s => Provider(
-                s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<ProviderGate>(),
+                s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<SharedRateLimiter>(),
                 s.GetRequiredService<ProviderOutages>(),
                 s.GetRequiredService<TimeProvider>()));
 
-    // The best first; this process's own memory is never away.
-    private static IReadOnlyList<IFlowStore> FlowStores(IServiceProvider services)
-    {
-        var (time, redis) = (services.GetRequiredService<TimeProvider>(), services.GetService<RedisConnection>());
-        var shared = new PostgresFlowStore(services.GetRequiredService<NpgsqlDataSource>(), time, redis);
-        return redis is null ? [shared, new MemoryFlowStore(time)] : [new RedisFlowStore(redis), shared, new MemoryFlowStore(time)];
-    }
-
-    // Read from the inside out: ask, check the reply, keep the limits, try again.
+    // From the inside out: call, check the reply, keep the limits, retry.
     private static IEmbeddingGenerator<string, Embedding<float>> Provider(
-        EmbeddingSettings settings, ILocalModel? localModel, ProviderGate gate, ProviderOutages outages, TimeProvider time)
+        EmbeddingSettings settings, ILocalModel? localModel, SharedRateLimiter limiter, ProviderOutages outages, TimeProvider time)
     {
         if (!settings.IsEnabled)
         {
@@ -105,9 +96,9 @@ public static class EmbeddingServices
             return asked;
         }
 
-        var limited = new ThrottledEmbeddingGenerator(
-            asked, gate, new InFlight(settings.Concurrency, time), settings.Model);
-        return new RetryingEmbeddingGenerator(limited, gate, settings.Model, time, outages);
+        var throttled = new ThrottledEmbeddingGenerator(
+            asked, limiter, new AdaptiveConcurrencyLimiter(settings.Concurrency, time), settings.Model);
+        return new RetryingEmbeddingGenerator(throttled, limiter, settings.Model, time, outages);
     }
 
     private static IServiceCollection AddCache(this IServiceCollection services) =>
@@ -175,7 +166,8 @@ public static class EmbeddingServices
             .AddSingleton<DocumentsImport>()
             .AddSingleton(s => new RedisCheck(s.GetService<RedisConnection>()))
             .AddSingleton(s => new ProviderCheck(
-                s.GetRequiredService<ProviderGate>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(), s.GetRequiredService<EmbeddingSettings>()))
+                s.GetRequiredService<SharedRateLimiter>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(),
+                s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new StatusReport(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(),
                 s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<CorpusFindings>()))

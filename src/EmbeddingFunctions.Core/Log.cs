@@ -36,8 +36,28 @@ internal static partial class Log
     [LoggerMessage(LogLevel.Information, "The provider of {Model} answers again after {Seconds:0} s")]
     public static partial void ProviderAnswersAgain(this ILogger logger, string model, double seconds);
 
-    [LoggerMessage(LogLevel.Warning, "Redis at {Server} is away ({Reason}): " + Status.RedisCheck.Meanwhile)]
-    public static partial void RedisIsAway(this ILogger logger, string server, string reason);
+    [LoggerMessage("The circuit of {Model} is open, calls wait or fail at once: {Reason}")]
+    public static partial void CircuitOpened(this ILogger logger, LogLevel level, string model, string reason);
+
+    [LoggerMessage(LogLevel.Debug, "The circuit of {Model} is half-open, one call probes the provider")]
+    public static partial void CircuitHalfOpened(this ILogger logger, string model);
+
+    [LoggerMessage(LogLevel.Information, "The circuit of {Model} is closed, calls go through again")]
+    public static partial void CircuitClosed(this ILogger logger, string model);
+
+    [LoggerMessage(LogLevel.Information,
+        "Calls of {Model} wait {Seconds:0.0} s for the shared limits of {Requests:0} requests and {Tokens:0} tokens a minute")]
+    public static partial void LimitsAreReached(this ILogger logger, string model, double seconds, double requests, double tokens);
+
+    [LoggerMessage(LogLevel.Warning,
+        "The database cannot be reached for the shared limits of {Name}; this process uses a quarter of them by itself meanwhile")]
+    public static partial void LimiterStoreIsLost(this ILogger logger, string name);
+
+    [LoggerMessage(LogLevel.Information, "The shared limits of {Name} are back in use")]
+    public static partial void LimiterStoreIsBack(this ILogger logger, string name);
+
+    [LoggerMessage(LogLevel.Warning, "Redis at {Server} is unavailable ({Reason}): " + Status.RedisCheck.Meanwhile)]
+    public static partial void RedisIsUnavailable(this ILogger logger, string server, string reason);
 
     [LoggerMessage(LogLevel.Information, "Redis at {Server} is back")]
     public static partial void RedisIsBack(this ILogger logger, string server);

@@ -38,12 +38,12 @@ public sealed partial class OutageLogTests : ProgramTest
             .SkipWhile(line => !line.Contains("Listening", StringComparison.Ordinal)).TakeWhile(line => line != Stopping).ToList();
         Assert.All(logged, line => Assert.Matches(LogLine(), line));
         Assert.Equal(
-            ["warn: EmbeddingFunctions.Limits.ProviderOutages", "info: EmbeddingFunctions.Limits.ProviderOutages"],
+            ["warn: EmbeddingFunctions.Resilience.ProviderOutages", "info: EmbeddingFunctions.Resilience.ProviderOutages"],
             logged.Where(line => line.Contains("ProviderOutages", StringComparison.Ordinal)).Select(line => line.Split('[')[0][21..]));
     }
 
     [Fact]
-    public async Task A_Redis_that_is_not_there_is_told_once_by_each()
+    public async Task A_missing_Redis_is_reported_once_by_each_command()
     {
         await Workspace.Items(await Workspace.Repository(), 30);
         Program.Set("REDIS_URL", $"redis://{Nowhere}");
@@ -52,7 +52,7 @@ public sealed partial class OutageLogTests : ProgramTest
         var doctor = (await Program.Run("doctor")).Exits(1);
         var status = (await Program.Run("status")).Exits(0);
 
-        Assert.Single(Regex.Matches(backfill.Error, $"warn: .*Redis at {Nowhere} is away .*paid vectors are cached .* in Postgres meanwhile"));
+        Assert.Single(Regex.Matches(backfill.Error, $"warn: .*Redis at {Nowhere} is unavailable .*paid vectors are cached in Postgres meanwhile"));
         Assert.Single(Regex.Matches(doctor.Out, $"FAIL redis: {Nowhere}: .*meanwhile"));
         Assert.Single(Regex.Matches(status.Out, $"Redis at {Nowhere}: .*meanwhile"));
         Assert.DoesNotContain("Redis", doctor.Error + status.Error, StringComparison.Ordinal);

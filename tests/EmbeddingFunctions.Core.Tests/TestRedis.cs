@@ -9,10 +9,10 @@ internal static class TestRedis
         ?? throw new InvalidOperationException("TEST_REDIS_URL is not set: run './run test', which provides a server, or set it too.");
 
     /// <param name="url">Null: its own.</param>
-    /// <param name="patience">Null: enough on a busy machine.</param>
-    internal static async Task<RedisConnection> Connect(string? url = null, TimeSpan? patience = null)
+    /// <param name="timeout">Null: enough on a busy machine.</param>
+    internal static async Task<RedisConnection> Connect(string? url = null, TimeSpan? timeout = null)
     {
-        var redis = new RedisConnection(url ?? Url, TimeProvider.System, patience ?? TimeSpan.FromSeconds(10));
+        var redis = new RedisConnection(url ?? Url, TimeProvider.System, timeout ?? TimeSpan.FromSeconds(10));
         await Connected(redis);
         return redis;
     }
@@ -20,7 +20,7 @@ internal static class TestRedis
     // It connects in the background.
     internal static async Task Connected(RedisConnection redis)
     {
-        for (var end = DateTime.UtcNow.AddSeconds(30); redis.IsAway; await Task.Delay(20))
+        for (var end = DateTime.UtcNow.AddSeconds(30); redis.IsUnavailable; await Task.Delay(20))
         {
             if (DateTime.UtcNow > end)
             {

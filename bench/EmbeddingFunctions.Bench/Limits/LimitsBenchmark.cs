@@ -3,17 +3,16 @@ using System.Diagnostics;
 using System.Globalization;
 using EmbeddingFunctions.Bench.Data;
 using EmbeddingFunctions.Bench.Reports;
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
-using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Bench.Limits;
 
 /// <summary>
-/// The shared limits alone, without a provider: how many of the allowed requests four limiters get, each with connections of its own as in a
-/// process of its own, and the cost of a permit.
+/// The shared limits alone, without a provider: the permits that four limiters get, each with connections of its own as in a process of its
+/// own, and the cost of a permit.
 /// </summary>
 internal static class LimitsBenchmark
 {
@@ -29,51 +28,49 @@ internal static class LimitsBenchmark
     public static async Task Run(Sizes sizes, Report report)
     {
         var steady = sizes.Steady / 4;
-        report.Note(
-            $"{Processes} limiters with {Callers} callers each, no provider; counted for {steady.TotalSeconds:0} s; medians of {sizes.Runs}.\n");
+        report.Note($"{Processes} limiters with {Callers} callers each; counted for {steady.TotalSeconds:0} s; medians of {sizes.Runs}.\n");
         await using var database = await BenchDatabase.Create(BenchCorpus.Plain, 1, 1, 100, hasVectorIndex: false);
         var measured = new List<Cost>();
-        string?[] stores = Environment.GetEnvironmentVariable("TEST_REDIS_URL") is { Length: > 0 } url ? [null, url] : [null];
         for (var run = 0; run < sizes.Runs; run++)
         {
-            foreach (var (limit, redis) in _limits.SelectMany(limit => stores.Select(store => (limit, store))))
+            foreach (var limit in _limits)
             {
-                measured.Add(await Measure(database, redis, limit, steady));
-                await Console.Error.WriteLineAsync($"{DateTime.UtcNow:HH:mm:ss} {measured[^1]}");
+                measured.Add(await Measure(database, limit, steady));
             }
         }
 
         report.Table(
-            ["requests a minute", "used", "CPU ms a permit", "store's CPU ms", "statements", "ms, median", "ms, p95"],
-            measured.GroupBy(cost => (cost.Limit, cost.Store)).Select(costs =>
+            ["requests a minute", "used", "CPU ms a permit", "Postgres's CPU ms", "statements", "ms, median", "ms, p95"],
+            measured.GroupBy(cost => cost.Limit).Select(costs =>
             {
-                string Median(Func<Cost, double> figure, string format) => costs.Select(figure).Median().ToString(format, CultureInfo.InvariantCulture);
+                string Median(Func<Cost, double> figure, string format) =>
+                    costs.Select(figure).Median().ToString(format, CultureInfo.InvariantCulture);
                 return new[]
                 {
-                    $"{costs.Key.Limit:N0}, {costs.Key.Store}", $"{Median(cost => cost.Use, "N1")} %", Median(cost => cost.Cpu, "N2"), Median(cost => cost.DatabaseCpu, "N2"),
-                    Median(cost => cost.Statements, "N1"), Median(cost => cost.Median, "N1"), Median(cost => cost.Percentile95, "N1"),
+                    $"{costs.Key:N0}", $"{Median(cost => cost.Use, "N1")} %",
+                    Median(cost => cost.Cpu, "N2"), Median(cost => cost.DatabaseCpu, "N2"), Median(cost => cost.Statements, "N1"), Median(cost => cost.Median, "N1"), Median(cost => cost.Percentile95, "N1"),
                 };
             }));
-        report.Add(Goal.AtLeast(
-            "shared limits: use of 10,000 requests a minute", 95, measured.Where(cost => cost.Limit == 10_000).Select(cost => cost.Use).Median(), " %", 1));
+        var use = measured.Where(cost => cost.Limit == 10_000).Select(cost => cost.Use).Median();
+        report.Add(Goal.AtLeast("shared limits: use of 10,000 requests a minute", 95, use, " %", 1));
     }
 
-    private static async Task<Cost> Measure(BenchDatabase database, string? redis, int limit, TimeSpan steady)
+    private static async Task<Cost> Measure(BenchDatabase database, int limit, TimeSpan steady)
     {
         await database.Execute("DELETE FROM embedding_provider_flow");
         var sources = Enumerable.Range(0, Processes).Select(_ => Database.Open(database.ConnectionString)).ToList();
-        var services = sources.Select(source => Services(source, limit, redis)).ToList();
-        var models = services.Select(service => service.GetRequiredService<ProviderGate>()).ToList();
+        var services = sources.Select(source => Services(source, limit)).ToList();
+        var models = services.Select(service => service.GetRequiredService<SharedRateLimiter>().Of("model")).ToList();
         var (permits, milliseconds) = (0, new ConcurrentQueue<double>());
 
         using (var ending = new CancellationTokenSource(_warmUp + steady))
         {
             var calling = models.SelectMany(model => Enumerable.Range(0, Callers).Select(_ => CallAlways(model, ending.Token))).ToList();
             await Task.Delay(_warmUp);
-            var before = (Permits: Volatile.Read(ref permits), Cpu: Cpu(), Database: await Load(database, redis), At: Stopwatch.GetTimestamp());
+            var before = (Permits: Volatile.Read(ref permits), Cpu: Cpu(), Database: await Load(database), At: Stopwatch.GetTimestamp());
             await Task.WhenAll(calling);
             var (given, seconds) = (permits - before.Permits, Stopwatch.GetElapsedTime(before.At).TotalSeconds);
-            var (cpu, load) = (Cpu() - before.Cpu, await Load(database, redis));
+            var (cpu, load) = (Cpu() - before.Cpu, await Load(database));
 
             await Task.Delay(_warmUp * 2);
             using var pacing = new CancellationTokenSource(steady);
@@ -86,17 +83,17 @@ internal static class LimitsBenchmark
             }
 
             return new Cost(
-                limit, redis is null ? "Postgres" : "Redis", given * 100 / (seconds / 60 * limit), cpu * 1_000 / given, (load.Cpu - before.Database.Cpu) * 1_000 / given,
+                limit, given * 100 / (seconds / 60 * limit), cpu * 1_000 / given, (load.Cpu - before.Database.Cpu) * 1_000 / given,
                 (load.Statements - before.Database.Statements) / (double)given, milliseconds.Median(), milliseconds.Percentile(95));
         }
 
-        async Task CallAlways(ProviderGate model, CancellationToken cancellation)
+        async Task CallAlways(ModelLimiter model, CancellationToken cancellation)
         {
             try
             {
                 while (true)
                 {
-                    await model.Call(new GateRequest("model", Tokens: 1), () => Task.FromResult(Interlocked.Increment(ref permits)), cancellation);
+                    await model.Call(1, isInteractive: false, () => Task.FromResult(Interlocked.Increment(ref permits)), cancellation);
                 }
             }
             catch (OperationCanceledException)
@@ -105,7 +102,7 @@ internal static class LimitsBenchmark
             }
         }
 
-        async Task CallPaced(ProviderGate model, TimeSpan offset, TimeSpan interval, CancellationToken cancellation)
+        async Task CallPaced(ModelLimiter model, TimeSpan offset, TimeSpan interval, CancellationToken cancellation)
         {
             try
             {
@@ -113,7 +110,7 @@ internal static class LimitsBenchmark
                 while (true)
                 {
                     var asked = Stopwatch.GetTimestamp();
-                    await model.Call(new GateRequest("model", Tokens: 1), () => Task.FromResult(1), cancellation);
+                    await model.Call(1, isInteractive: false, () => Task.FromResult(1), cancellation);
                     var elapsed = Stopwatch.GetElapsedTime(asked);
                     milliseconds.Enqueue(elapsed.TotalMilliseconds);
                     await Task.Delay(elapsed < interval ? interval - elapsed : TimeSpan.Zero, cancellation);
@@ -126,25 +123,14 @@ internal static class LimitsBenchmark
         }
     }
 
-    private static ServiceProvider Services(NpgsqlDataSource database, int limit, string? redis) => new ServiceCollection()
-        .AddEmbeddings(BenchDatabase.Settings(BenchCorpus.Plain, "http://127.0.0.1:1/v1/", 1) with { RequestsPerMinute = limit, RedisUrl = redis }, database)
+    private static ServiceProvider Services(NpgsqlDataSource database, int limit) => new ServiceCollection()
+        .AddEmbeddings(BenchDatabase.Settings(BenchCorpus.Plain, "http://127.0.0.1:1/v1/", 1) with { RequestsPerMinute = limit }, database)
         .BuildServiceProvider();
 
     private static double Cpu() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
 
-    private static async Task<(double Cpu, long Statements)> Load(BenchDatabase database, string? url)
+    private static async Task<(double Cpu, long Statements)> Load(BenchDatabase database)
     {
-        if (url is not null)
-        {
-            var address = new Uri(url);
-            await using var redis = await ConnectionMultiplexer.ConnectAsync($"{address.Host}:{address.Port},allowAdmin=true");
-            var info = (await redis.GetServers()[0].InfoAsync()).SelectMany(group => group).ToLookup(pair => pair.Key, pair => pair.Value);
-            var stats = (await redis.GetServers()[0].InfoAsync("commandstats")).SelectMany(group => group)
-                .Where(pair => pair.Key.StartsWith("cmdstat_eval", StringComparison.Ordinal));
-            double Number(string key) => double.Parse(info[key].First(), CultureInfo.InvariantCulture);
-            return (Number("used_cpu_user") + Number("used_cpu_sys"), stats.Sum(pair => long.Parse(pair.Value.Split('=', ',')[1], CultureInfo.InvariantCulture)));
-        }
-
         var backends = await database.Ask<int[]>(
             "SELECT array_agg(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
         var statements = await database.Ask<long>("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
@@ -161,5 +147,5 @@ internal static class LimitsBenchmark
     }
 
     private sealed record Cost(
-        int Limit, string Store, double Use, double Cpu, double DatabaseCpu, double Statements, double Median, double Percentile95);
+        int Limit, double Use, double Cpu, double DatabaseCpu, double Statements, double Median, double Percentile95);
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Status;
 using Microsoft.Extensions.Logging;
 
@@ -95,9 +95,9 @@ internal static class StatusCommand
         }
     }
 
-    private static void PrintProvider(ProviderStanding provider, TextWriter text)
+    private static void PrintProvider(ProviderStatus provider, TextWriter text)
     {
-        if (provider.State != ProviderStanding.Open)
+        if (provider.State != ProviderStatus.Available)
         {
             text.WriteLine();
             var when = provider.Until is { } until ? $"tried again at {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now" : "tried by the next run, or now";
@@ -105,7 +105,7 @@ internal static class StatusCommand
         }
     }
 
-    private static void PrintRedis(RedisStanding? redis, TextWriter text)
+    private static void PrintRedis(RedisStatus? redis, TextWriter text)
     {
         if (redis?.Problem is { } problem)
         {

@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 
@@ -106,7 +106,7 @@ internal sealed class BatchEmbedder(
             null => new EmbeddedBatch(counts),
             ProviderException { Fault: ProviderFault.Configuration } => new EmbeddedBatch(counts, Stop: redaction.Clean(fault.Message)),
             ProviderException passing => new EmbeddedBatch(
-                counts, time.GetUtcNow() + (passing.RetryAfter ?? ProviderGate.StandardPause), redaction.Clean(fault.Message)),
+                counts, time.GetUtcNow() + (passing.RetryAfter ?? ModelLimiter.DefaultPause), redaction.Clean(fault.Message)),
             _ => throw new OperationCanceledException(fault.Message, fault, cancellation),
         };
     }

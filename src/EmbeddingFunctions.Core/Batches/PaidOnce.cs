@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Caching;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Batches;

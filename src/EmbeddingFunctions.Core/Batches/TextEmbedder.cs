@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Caching;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
@@ -125,7 +125,7 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
-            throw new ProviderException(ProviderFault.Passing, fault.Message, fault) { RetryAfter = ProviderGate.StandardPause };
+            throw new ProviderException(ProviderFault.Passing, fault.Message, fault) { RetryAfter = ModelLimiter.DefaultPause };
         }
     }
 

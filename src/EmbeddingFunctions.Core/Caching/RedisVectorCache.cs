@@ -3,15 +3,12 @@ using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Caching;
 
-/// <summary>The cache in Redis, and in Postgres while Redis is away.</summary>
-internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVectorCache whileAway, TimeProvider time) : IVectorCache
+/// <summary>The cache in Redis, and in Postgres while Redis is unavailable.</summary>
+internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVectorCache fallback, TimeProvider time) : IVectorCache
 {
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
     private static readonly byte[] _prefix = "embedding:"u8.ToArray();
-
-    /// <summary>Whether the table stands in for it now.</summary>
-    public bool IsAway => redis.IsAway;
 
     public async Task<IReadOnlyDictionary<string, ReadOnlyMemory<float>>> Find(
         IReadOnlyList<string> fingerprints, int dimensions, DateTimeOffset? since, CancellationToken cancellation)
@@ -21,7 +18,7 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
             : null;
         if (entries is null)
         {
-            return await whileAway.Find(fingerprints, dimensions, since, cancellation);
+            return await fallback.Find(fingerprints, dimensions, since, cancellation);
         }
 
         var found = new Dictionary<string, ReadOnlyMemory<float>>();
@@ -33,11 +30,11 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
             }
         }
 
-        // What was paid for while Redis was away, or took no writes, is in the table.
+        // Vectors that were paid for while Redis was unavailable, or refused writes, are in the table.
         var missing = fingerprints.Where(fingerprint => !found.ContainsKey(fingerprint)).ToList();
         if (missing.Count > 0)
         {
-            foreach (var (fingerprint, vector) in await whileAway.Find(missing, dimensions, since, cancellation))
+            foreach (var (fingerprint, vector) in await fallback.Find(missing, dimensions, since, cancellation))
             {
                 found[fingerprint] = vector;
             }
@@ -60,8 +57,11 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
         }, CancellationToken.None);
         if (!stored)
         {
-            await whileAway.Store(vectors);
+            await fallback.Store(vectors);
+            return;
         }
+
+        redis.ReportUsed();
     }
 
     private RedisKey Key(string fingerprint) => (byte[])[.. _prefix, .. key.Of(fingerprint)];

@@ -1,10 +1,10 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Texts;
 using Npgsql;
 

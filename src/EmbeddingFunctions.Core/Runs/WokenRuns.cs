@@ -1,5 +1,5 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -7,7 +7,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs that nobody asked for and no schedule: something is pending that need not wait.</summary>
-internal sealed class WokenRuns(NpgsqlDataSource database, DatabaseClock clock, PagePlanner planner, ProviderGate gate, EmbeddingSettings settings)
+internal sealed class WokenRuns(
+    NpgsqlDataSource database, DatabaseClock clock, PagePlanner planner, SharedRateLimiter limiter, EmbeddingSettings settings)
 {
     // Hosts that are woken by the same edit come one after the other, so that each sees the run of the one before.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
@@ -40,7 +41,7 @@ internal sealed class WokenRuns(NpgsqlDataSource database, DatabaseClock clock, 
             return page.HeldUntil is null ? Woken.Nothing : Woken.Busy;
         }
 
-        return await gate.Standing(settings.ModelFor(corpus), cancellation) is { State: ProviderStanding.Stopped } ? Woken.Stopped
+        return await limiter.Of(settings.ModelFor(corpus)).Status(cancellation) is { State: ProviderStatus.Stopped } ? Woken.Stopped
             : await Insert(corpus, run.RunId, host, lookedAt, cancellation) ? Woken.Recorded
             : Woken.Busy;
     }

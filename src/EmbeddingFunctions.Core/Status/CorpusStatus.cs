@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Resilience;
 
 namespace EmbeddingFunctions.Status;
 
@@ -7,10 +7,10 @@ public sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnl
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
-    string Corpus, string Model, int Dimensions, ProviderStanding Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
+    string Corpus, string Model, int Dimensions, ProviderStatus Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
 {
     /// <summary>Null: none is set.</summary>
-    public RedisStanding? Redis { get; init; }
+    public RedisStatus? Redis { get; init; }
 
     /// <summary>What was embedded of late, of those kinds of which anything was in the last 90 days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];

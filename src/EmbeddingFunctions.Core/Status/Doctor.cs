@@ -63,7 +63,7 @@ public sealed class Doctor
             findings.Add(await Try("provider", () => _provider.Ask(corpus, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
         }
 
-        if (await _redis.Standing(cancellation) is { } redis)
+        if (await _redis.Status(cancellation) is { } redis)
         {
             findings.Add(new Finding(
                 "redis", redis.Problem is null, _redaction.Clean($"{redis.Server}{(redis.Problem is { } problem ? $": {problem}" : "")}"),

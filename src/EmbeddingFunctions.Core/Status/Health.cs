@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -37,9 +37,9 @@ public sealed class Health
         }
 
         checks.Add(await Degraded("provider", token => ExamineProvider(migrated, token)));
-        if (await _redis.Standing(cancellation) is { } redis)
+        if (await _redis.Status(cancellation) is { } redis)
         {
-            checks.Add(new HealthCheck("redis", true, redis.Problem is null ? null : $"It cannot be used: {RedisCheck.Meanwhile}."));
+            checks.Add(new HealthCheck("redis", true, redis.Problem is null ? null : $"It is unavailable: {RedisCheck.Meanwhile}."));
         }
 
         return new HealthReport(checks.TrueForAll(check => check.IsHealthy), checks);
@@ -94,12 +94,12 @@ public sealed class Health
         string? problem = null;
         foreach (var corpus in corpora)
         {
-            await _provider.DemandNotStopped(corpus, cancellation);
-            problem ??= (await _provider.Standing(corpus, cancellation)) switch
+            await _provider.EnsureNotStopped(corpus, cancellation);
+            problem ??= (await _provider.Status(corpus, cancellation)) switch
             {
-                { State: ProviderStanding.Waiting, Until: { } until } =>
+                { State: ProviderStatus.Waiting, Until: { } until } =>
                     $"It failed or asked for a pause, and is tried again at {until.UtcDateTime:HH:mm:ss} UTC. 'embeddings status' says more.",
-                { State: ProviderStanding.Failing } => "It failed when it was last called. 'embeddings status' says more.",
+                { State: ProviderStatus.Failing } => "It failed when it was last called. 'embeddings status' says more.",
                 _ => null,
             };
         }

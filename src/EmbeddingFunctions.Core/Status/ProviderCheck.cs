@@ -1,38 +1,38 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Status;
 
-/// <summary>How the provider of a corpus is: as all processes know it, or asked anew.</summary>
+/// <summary>Whether the provider of a corpus works: as all processes know, or by asking it.</summary>
 public sealed class ProviderCheck
 {
-    private readonly ProviderGate _gate;
+    private readonly SharedRateLimiter _limiter;
     private readonly IEmbeddingGenerator<string, Embedding<float>> _provider;
     private readonly EmbeddingSettings _settings;
 
-    internal ProviderCheck(ProviderGate gate, IEmbeddingGenerator<string, Embedding<float>> provider, EmbeddingSettings settings) =>
-        (_gate, _provider, _settings) = (gate, provider, settings);
+    internal ProviderCheck(SharedRateLimiter limiter, IEmbeddingGenerator<string, Embedding<float>> provider, EmbeddingSettings settings) =>
+        (_limiter, _provider, _settings) = (limiter, provider, settings);
 
-    /// <summary>What is known; the provider is asked nothing.</summary>
-    public Task<ProviderStanding> Standing(Corpus corpus, CancellationToken cancellation) => _settings.IsRemote
-        ? _gate.Standing(_settings.ModelFor(corpus), cancellation)
-        : Task.FromResult(new ProviderStanding(_settings.ModelFor(corpus), ProviderStanding.Open, null, null));
+    /// <summary>As known; the provider is not called.</summary>
+    public Task<ProviderStatus> Status(Corpus corpus, CancellationToken cancellation) => _settings.IsRemote
+        ? _limiter.Of(_settings.ModelFor(corpus)).Status(cancellation)
+        : Task.FromResult(new ProviderStatus(_settings.ModelFor(corpus), ProviderStatus.Available, null, null));
 
-    /// <exception cref="ProviderException">It is known to refuse all calls.</exception>
-    public async Task DemandNotStopped(Corpus corpus, CancellationToken cancellation)
+    /// <exception cref="ProviderException">The circuit is open.</exception>
+    public async Task EnsureNotStopped(Corpus corpus, CancellationToken cancellation)
     {
-        if (await Standing(corpus, cancellation) is { State: ProviderStanding.Stopped } stopped)
+        if (await Status(corpus, cancellation) is { State: ProviderStatus.Stopped } stopped)
         {
             throw new ProviderException(ProviderFault.Configuration, stopped.Reason ?? "");
         }
     }
 
-    /// <summary>Asks for one vector, if the provider may be asked.</summary>
-    /// <returns>Which provider it is.</returns>
-    /// <exception cref="ProviderException">It gave none, or is known to refuse all calls.</exception>
+    /// <summary>Asks the provider for one vector, if it may be called.</summary>
+    /// <returns>The provider, its model and the length of the vector.</returns>
+    /// <exception cref="ProviderException">The call failed, or the circuit is open.</exception>
     public async Task<string> Ask(Corpus corpus, CancellationToken cancellation)
     {
         if (!_settings.IsEnabled)
@@ -45,13 +45,13 @@ public sealed class ProviderCheck
         return $"{_settings.ProviderName}, {model}, {reply[0].Vector.Length} dimensions";
     }
 
-    /// <summary>Asks for one vector whatever is known: if it comes, all processes go on.</summary>
+    /// <summary>Asks the provider for one vector even if the circuit is open. A reply closes it for all processes.</summary>
     /// <inheritdoc cref="Ask"/>
     public async Task<string> Resume(Corpus corpus, CancellationToken cancellation)
     {
         if (_settings.IsRemote)
         {
-            await _gate.Resume(_settings.ModelFor(corpus));
+            await _limiter.Of(_settings.ModelFor(corpus)).Resume();
         }
 
         return await Ask(corpus, cancellation);

@@ -2,18 +2,17 @@ using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Status;
 
-/// <summary>Whether the Redis of the settings answers.</summary>
+/// <summary>Whether the configured Redis answers.</summary>
 public sealed class RedisCheck
 {
-    internal const string Meanwhile =
-        "paid vectors are cached and limits are shared in Postgres meanwhile, at a quarter of the limits for the first 30 seconds";
+    internal const string Meanwhile = "paid vectors are cached in Postgres meanwhile";
 
     private readonly RedisConnection? _redis;
 
     internal RedisCheck(RedisConnection? redis) => _redis = redis;
 
-    /// <returns>Null: none is set.</returns>
-    public async Task<RedisStanding?> Standing(CancellationToken cancellation)
+    /// <returns>Null: none is configured.</returns>
+    public async Task<RedisStatus?> Status(CancellationToken cancellation)
     {
         if (_redis is null)
         {
@@ -21,10 +20,10 @@ public sealed class RedisCheck
         }
 
         var problem = await _redis.Problem(cancellation);
-        return new RedisStanding(_redis.Server, problem is null ? null : $"{problem}; {Meanwhile}");
+        return new RedisStatus(_redis.Server, problem is null ? null : $"{problem}; {Meanwhile}");
     }
 }
 
 /// <param name="Server">Host and port.</param>
-/// <param name="Problem">Why it is of no use now, and what is lost meanwhile; null: it answers.</param>
-public sealed record RedisStanding(string Server, string? Problem);
+/// <param name="Problem">Why it is unavailable, and what is used meanwhile; null: it answers.</param>
+public sealed record RedisStatus(string Server, string? Problem);

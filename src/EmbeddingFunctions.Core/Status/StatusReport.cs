@@ -89,13 +89,13 @@ public sealed class StatusReport
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
         var cache = await Read(SumCacheUse, name, r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))), cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
-        var provider = await _provider.Standing(corpus.Corpus, cancellation);
+        var provider = await _provider.Status(corpus.Corpus, cancellation);
         var recent = await Read(SumRecent, name, r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs)
         {
             Recent = recent,
             Findings = findings,
-            Redis = await _redis.Standing(cancellation),
+            Redis = await _redis.Status(cancellation),
         };
     }
 

@@ -6,102 +6,101 @@ using StackExchange.Redis;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>
-/// Redis while it is there. It is connected to in the background and left alone for a while after it failed, so that an outage costs one
-/// short wait. Its going and its coming back are logged once each.
+/// Redis, if it is available. The connection is made in the background and skipped for a while after a failure, so that an outage costs one
+/// short wait. Loss and return are logged once each.
 /// </summary>
 internal sealed class RedisConnection : IDisposable
 {
-    /// <summary>No command is waited for longer, unless said otherwise.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+    /// <summary>Of a command, by default.</summary>
+    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromMilliseconds(250);
 
     private const string NotReached = "it cannot be reached, or does not let this process in";
 
-    private static readonly TimeSpan _connectPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _connectTimeout = TimeSpan.FromSeconds(2);
 
     private readonly Uri _url;
     private readonly RedisEntra? _entra;
     private readonly Task<ConnectionMultiplexer> _connecting;
     private readonly Task _firstChance;
-    private readonly CoolOff _coolOff;
-    private readonly TimeSpan _patience;
+    private readonly Cooldown _cooldown;
+    private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _lock = new();
-    private long? _awaySince;
     private volatile bool _isClosed;
     private string? _reason;
 
     /// <param name="url">Such as redis://:password@host:6379/0; rediss for TLS.</param>
-    /// <param name="time">Tells when to try again.</param>
-    /// <param name="patience">How long a command is waited for; null: <see cref="Patience"/>.</param>
+    /// <param name="time">Of the cooldown.</param>
+    /// <param name="timeout">Of a command; null: <see cref="DefaultTimeout"/>.</param>
     /// <param name="entra">Null: as <see cref="RedisEntra.For"/> has it.</param>
     /// <param name="log">Null: nothing is logged.</param>
     public RedisConnection(
-        string url, TimeProvider time, TimeSpan? patience = null, RedisEntra? entra = null, ILogger<RedisConnection>? log = null)
+        string url, TimeProvider time, TimeSpan? timeout = null, RedisEntra? entra = null, ILogger<RedisConnection>? log = null)
     {
-        (_url, _patience, _time, _log) = (new Uri(url), patience ?? Patience, time, log ?? NullLogger<RedisConnection>.Instance);
+        (_url, _timeout, _time, _log) = (new Uri(url), timeout ?? DefaultTimeout, time, log ?? NullLogger<RedisConnection>.Instance);
         _entra = entra ?? RedisEntra.For(_url);
-        _coolOff = new CoolOff(time);
+        _cooldown = new Cooldown(time);
         var closing = _closing.Token;
         _connecting = Task.Run(() => Connect(closing));
-        _firstChance = Task.WhenAny(_connecting, Task.Delay(_patience, time));
+        _firstChance = Task.WhenAny(_connecting, Task.Delay(_timeout, time));
     }
 
     /// <summary>Host and port, without user or password.</summary>
     public string Server => $"{_url.Host}:{Port}";
 
-    /// <summary>Whether it cannot be asked now.</summary>
-    public bool IsAway => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected || _coolOff.IsOn;
-
-    /// <summary>For how long it has not been of use, see <see cref="IsOfUse"/>.</summary>
-    public TimeSpan AwayFor => _awaySince is { } since ? _time.GetElapsedTime(since) : TimeSpan.Zero;
+    public bool IsUnavailable => !_connecting.IsCompletedSuccessfully || !_connecting.Result.IsConnected || _cooldown.IsActive;
 
     private int Port => _url.Port > 0 ? _url.Port : 6_379;
 
-    /// <summary>It has taken a write: answers alone are no sign, as a full or demoted server still gives them.</summary>
-    public void IsOfUse()
+    /// <summary>Redis accepted a write. Replies to reads prove nothing, as a full or demoted server still gives them.</summary>
+    public void ReportUsed()
     {
-        _awaySince = null;
-        TellBack();
+        lock (_lock)
+        {
+            if (_reason is not null)
+            {
+                _reason = null;
+                _log.RedisIsBack(Server);
+            }
+        }
     }
 
-    /// <returns>The command's answer, or the default if Redis is away or does not answer in time.</returns>
+    /// <returns>The reply to the command; the default if Redis is unavailable or does not reply in time.</returns>
     public async Task<T?> Ask<T>(Func<IDatabase, Task<T>> command, CancellationToken cancellation)
     {
         await _firstChance;
-        if (IsAway)
+        if (IsUnavailable)
         {
-            _awaySince ??= _time.GetTimestamp();
             return default;
         }
 
         try
         {
-            return await command(_connecting.Result.GetDatabase()).WaitAsync(_patience, cancellation);
+            return await command(_connecting.Result.GetDatabase()).WaitAsync(_timeout, cancellation);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
-            _awaySince ??= _time.GetTimestamp();
-            _coolOff.Begin();
-            TellAway(Reason(e));
+            _cooldown.Start();
+            ReportUnavailable(Reason(e));
             return default;
         }
     }
 
-    /// <summary>Asks it now, whatever was known: for reports, which can wait a little.</summary>
-    /// <returns>Why it is of no use, or null: it answers.</returns>
+    /// <summary>Asks Redis even during a cooldown: for reports, which can wait a little.</summary>
+    /// <returns>Why it is unavailable; null: it replies.</returns>
     public async Task<string?> Problem(CancellationToken cancellation)
     {
         try
         {
-            var redis = await _connecting.WaitAsync(_connectPatience * 2, _time, cancellation);
+            var redis = await _connecting.WaitAsync(_connectTimeout * 2, _time, cancellation);
             if (!redis.IsConnected)
             {
                 return _reason ?? NotReached;
             }
 
-            await redis.GetDatabase().PingAsync().WaitAsync(_connectPatience, _time, cancellation);
+            await redis.GetDatabase().PingAsync().WaitAsync(_connectTimeout, _time, cancellation);
             return null;
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
@@ -131,11 +130,11 @@ internal sealed class RedisConnection : IDisposable
         }
 
         var redis = await ConnectionMultiplexer.ConnectAsync(options);
-        redis.ConnectionFailed += (_, failed) => TellAway($"the connection failed ({failed.FailureType})");
-        redis.ConnectionRestored += (_, _) => TellBack();
+        redis.ConnectionFailed += (_, failed) => ReportUnavailable($"the connection failed ({failed.FailureType})");
+        redis.ConnectionRestored += (_, _) => ReportUsed();
         if (!redis.IsConnected)
         {
-            TellAway(NotReached);
+            ReportUnavailable(NotReached);
         }
 
         if (_entra is not null)
@@ -157,7 +156,7 @@ internal sealed class RedisConnection : IDisposable
             }
             catch (AuthenticationFailedException e)
             {
-                TellAway(e.Message);
+                ReportUnavailable(e.Message);
                 await Task.Delay(entra.RenewEvery, _time, closing);
             }
         }
@@ -192,28 +191,16 @@ internal sealed class RedisConnection : IDisposable
     {
         RedisServerException => e.Message,
         RedisConnectionException { FailureType: var type } => $"the connection failed ({type})",
-        _ => $"it did not answer within {_patience.TotalMilliseconds:0} ms",
+        _ => $"it did not answer within {_timeout.TotalMilliseconds:0} ms",
     };
 
-    private void TellAway(string why)
+    private void ReportUnavailable(string why)
     {
         lock (_lock)
         {
             if (_reason is null && !_isClosed)
             {
-                _log.RedisIsAway(Server, _reason = why);
-            }
-        }
-    }
-
-    private void TellBack()
-    {
-        lock (_lock)
-        {
-            if (_reason is not null)
-            {
-                _reason = null;
-                _log.RedisIsBack(Server);
+                _log.RedisIsUnavailable(Server, _reason = why);
             }
         }
     }
@@ -229,7 +216,7 @@ internal sealed class RedisConnection : IDisposable
             Ssl = _url.Scheme == "rediss",
             DefaultDatabase = int.TryParse(_url.AbsolutePath.Trim('/'), out var number) ? number : null,
             AbortOnConnectFail = false,
-            ConnectTimeout = (int)_connectPatience.TotalMilliseconds,
+            ConnectTimeout = (int)_connectTimeout.TotalMilliseconds,
             ClientName = "embeddings",
         };
     }

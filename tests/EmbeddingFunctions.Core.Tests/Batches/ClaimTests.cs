@@ -1,5 +1,5 @@
 using EmbeddingFunctions.Batches;
-using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Core.Tests.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 using Npgsql;

@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
-using EmbeddingFunctions.Limits;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
-using EmbeddingFunctions.Limits;
+using EmbeddingFunctions.Core.Tests.Resilience;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
@@ -28,8 +29,8 @@ internal sealed class Worker : IAsyncDisposable
         _services = new ServiceCollection()
             .AddEmbeddings(adjust?.Invoke(settings) ?? settings, database)
             .AddSingleton<TimeProvider>(Time)
-            // What is kept in the database goes by the database's clock, which is not fast.
-            .AddSingleton<IReadOnlyList<IFlowStore>>([new MemoryFlowStore(Time, part: 1)])
+            // The database's clock is not fast.
+            .AddSingleton<ILimiterStore>(new MemoryLimiterStore(Time))
             .BuildServiceProvider();
     }
 

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Core.Tests.Resilience;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Core.Tests.Caching;
@@ -62,7 +64,7 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     public async Task A_Redis_that_answers_no_more_costs_a_quarter_of_a_second_once()
     {
         using var proxy = new RedisProxy(new Uri(TestRedis.Url));
-        using var redis = await TestRedis.Connect($"redis://127.0.0.1:{proxy.Port}", RedisConnection.Patience);
+        using var redis = await TestRedis.Connect($"redis://127.0.0.1:{proxy.Port}", RedisConnection.DefaultTimeout);
         var cache = Over(redis);
         proxy.Hang();
 
@@ -74,8 +76,25 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
             await cache.Find(["a"], 2, since: null, default);
         }
 
-        Assert.InRange(first, RedisConnection.Patience - TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(2));
+        Assert.InRange(first, RedisConnection.DefaultTimeout - TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(2));
         Assert.True(watch.Elapsed - first < TimeSpan.FromSeconds(2), $"Twenty more took {watch.Elapsed - first}.");
+    }
+
+    [Fact]
+    public async Task The_first_vector_stored_after_a_slow_reply_is_logged_as_the_return_of_Redis()
+    {
+        var (clock, log) = (new ManualClock(), new LogLines<RedisConnection>());
+        using var redis = new RedisConnection(TestRedis.Url, clock, log: log);
+        await TestRedis.Connected(redis);
+        await redis.Ask(_ => new TaskCompletionSource<bool>().Task, default);
+        var cache = Over(redis);
+        clock.Advance(TimeSpan.FromSeconds(5));
+        await cache.Find(["a"], 2, since: null, default);
+        Assert.Equal([LogLevel.Warning], log.Levels);
+
+        await cache.Store([Entry("a", 1)]);
+
+        Assert.Equal([LogLevel.Warning, LogLevel.Information], log.Levels);
     }
 
     private protected override async Task<IVectorCache> Open(CacheKey key) => Over(await TestRedis.Connect(), key);

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Core.Tests.Resilience;
 using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Core.Tests.Limits;
+using EmbeddingFunctions.Core.Tests.Resilience;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;

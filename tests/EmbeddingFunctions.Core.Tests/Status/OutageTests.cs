@@ -107,7 +107,7 @@ public sealed class OutageTests : IAsyncLifetime
     [Fact]
     public async Task A_run_is_logged_when_it_begins_every_half_minute_and_when_it_ends()
     {
-        var (clock, log) = (new Limits.ManualClock(), new LogLines<BackgroundEngine>());
+        var (clock, log) = (new Resilience.ManualClock(), new LogLines<BackgroundEngine>());
         await using var engine = Engine();
         await Items(30);
         using var background = new BackgroundEngine(engine.Get<InProcessEngine>(), engine.Get<Redaction>(), clock, log);

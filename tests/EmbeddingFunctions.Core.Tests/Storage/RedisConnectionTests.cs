@@ -25,8 +25,8 @@ public sealed class RedisConnectionTests
 
         Assert.Null(await redis.Problem(default));
         Assert.Equal([LogLevel.Warning, LogLevel.Information], _log.Levels);
-        Assert.StartsWith($"Redis at 127.0.0.1:{port} is away (", _log.All[0].Line, StringComparison.Ordinal);
-        Assert.Contains("paid vectors are cached and limits are shared in Postgres meanwhile", _log.All[0].Line, StringComparison.Ordinal);
+        Assert.StartsWith($"Redis at 127.0.0.1:{port} is unavailable (", _log.All[0].Line, StringComparison.Ordinal);
+        Assert.Contains("paid vectors are cached in Postgres meanwhile", _log.All[0].Line, StringComparison.Ordinal);
         Assert.Equal($"Redis at 127.0.0.1:{port} is back", _log.All[1].Line);
     }
 

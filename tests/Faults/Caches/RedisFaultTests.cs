@@ -35,9 +35,6 @@ public sealed class RedisFaultTests : FaultTest
     [Fact]
     public async Task F54_A_Redis_that_is_emptied_in_the_middle_costs_nothing() => await InTheMiddle(_redis.Clear);
 
-    [Fact]
-    public async Task F55_Scripts_that_Redis_has_forgotten_cost_nothing() => await InTheMiddle(OwnRedis.ForgetScripts);
-
     private Task FromTheStart(Action<TcpProxy> fault) => EmbedsAll(fault, _ => Task.CompletedTask);
 
     private Task InTheMiddle(Func<Task> fault) => EmbedsAll(_ => { }, _ => fault());

@@ -12,18 +12,12 @@ internal sealed class OwnRedis(int database)
 
     public static int Port => _server.Port;
 
-    public string Url => UrlAt(_server.Authority);
-
     public string UrlAt(string authority) => $"redis://{authority}/{database}";
 
-    public Task Clear() => Do(server => server.FlushDatabaseAsync(database));
-
-    public static Task ForgetScripts() => Do(server => server.ScriptFlushAsync());
-
-    private static async Task Do(Func<IServer, Task> action)
+    public async Task Clear()
     {
         var options = new ConfigurationOptions { EndPoints = { { _server.Host, _server.Port } }, AllowAdmin = true };
         await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
-        await action(connection.GetServers()[0]);
+        await connection.GetServers()[0].FlushDatabaseAsync(database);
     }
 }

@@ -4,33 +4,29 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Faults.Providers;
 
-/// <summary>Several real processes before one provider: what one learns of it, all know.</summary>
+/// <summary>Several real processes call one provider and share what each learns about it.</summary>
 public sealed class SharedProviderTests : FaultTest
 {
-    private static readonly OwnRedis _redis = new(8);
-
-    public static TheoryData<bool> Stores => [false, true];
+    private static readonly Dictionary<string, string> _settings = new() { ["EMBEDDING_REQUESTS_PER_MINUTE"] = "1200" };
 
     private protected override FakeOpenAiOptions Options => new() { Latency = TimeSpan.FromMilliseconds(20) };
 
-    [Theory]
-    [MemberData(nameof(Stores))]
-    public async Task I6_Four_workers_together_keep_one_limit(bool redis)
+    [Fact]
+    public async Task I6_Four_workers_together_keep_one_limit()
     {
         await Fill(8, 100);
-        var workers = await StartAll(4, await Settings(redis));
+        var workers = await StartAll(4, _settings);
         await AllEnd(workers, 0);
 
         AssertPaced();
         await Oracle.AssertHolds();
     }
 
-    [Theory]
-    [MemberData(nameof(Stores))]
-    public async Task F1_When_one_worker_is_told_to_wait_all_four_wait(bool redis)
+    [Fact]
+    public async Task F1_When_one_worker_is_told_to_wait_all_four_wait()
     {
         await Fill(8, 60);
-        var workers = await StartAll(4, await Settings(redis));
+        var workers = await StartAll(4, _settings);
         await Fake.WaitForRequestsAsync(20);
         Fake.Script(Requests.Next(1), Fault.RateLimited(retryAfter: TimeSpan.FromSeconds(5)));
         await AllEnd(workers, 0);
@@ -42,17 +38,15 @@ public sealed class SharedProviderTests : FaultTest
         await Oracle.AssertHolds();
     }
 
-    [Theory]
-    [MemberData(nameof(Stores))]
-    public async Task F5_A_used_up_quota_costs_one_request_however_many_workers_there_are(bool redis)
+    [Fact]
+    public async Task F5_A_used_up_quota_costs_one_request_however_many_workers_there_are()
     {
         await Fill(4, 20);
         Fake.Script(Requests.All, Fault.InsufficientQuota());
-        var settings = await Settings(redis);
-        await AllEnd(await StartAll(4, settings), 1);
+        await AllEnd(await StartAll(4, _settings), 1);
         Assert.Equal(1, Fake.RequestCount);
         Assert.Equal(0, await Claims());
-        var status = (await Program.Set(settings).Run("status")).Exits(0);
+        var status = (await Program.Set(_settings).Run("status")).Exits(0);
         Assert.Contains("Provider stopped: the provider answered 429 (insufficient_quota)", status.Out, StringComparison.Ordinal);
 
         (await Program.Run("provider", "resume")).Exits(1);
@@ -60,7 +54,7 @@ public sealed class SharedProviderTests : FaultTest
         Fake.ClearScript();
         (await Program.Run("provider", "resume")).Exits(0);
 
-        await AllEnd(await StartAll(1, settings), 0);
+        await AllEnd(await StartAll(1, _settings), 0);
         await Oracle.AssertHolds();
     }
 
@@ -68,11 +62,10 @@ public sealed class SharedProviderTests : FaultTest
     public async Task F7_A_refused_key_stops_those_that_use_it_and_another_goes_on_at_once()
     {
         await Fill(2, 20);
-        var settings = await Settings(redis: false);
-        await AllEnd(await StartAll(2, new Dictionary<string, string>(settings) { ["OPENAI_API_KEY"] = "sk-wrong-0123456789abcdef0123" }), 1);
+        await AllEnd(await StartAll(2, new Dictionary<string, string>(_settings) { ["OPENAI_API_KEY"] = "sk-wrong-0123456789abcdef0123" }), 1);
         Assert.Equal(1, Fake.RequestCount);
 
-        await AllEnd(await StartAll(1, settings), 0);
+        await AllEnd(await StartAll(1, _settings), 0);
 
         await Oracle.AssertHolds();
     }
@@ -82,7 +75,7 @@ public sealed class SharedProviderTests : FaultTest
     {
         await Fill(8, 40);
         Fake.Script(Requests.All, Fault.ServerError(500));
-        var workers = await StartAll(4, await Settings(redis: false));
+        var workers = await StartAll(4, _settings);
         await Fake.WaitForRequestsAsync(1);
         await Task.Delay(TimeSpan.FromSeconds(3));
         var tried = Fake.RequestCount;
@@ -94,12 +87,12 @@ public sealed class SharedProviderTests : FaultTest
     }
 
     [Fact]
-    public async Task F54_A_Redis_that_stops_to_answer_in_the_middle_leaves_the_limit_kept()
+    public async Task F54_The_limit_is_kept_when_Redis_stops_answering_in_the_middle()
     {
         await Fill(8, 80);
         using var proxy = new TcpProxy(OwnRedis.Host, OwnRedis.Port);
-        var settings = await Settings(redis: true);
-        var workers = await StartAll(3, new Dictionary<string, string>(settings) { ["REDIS_URL"] = _redis.UrlAt($"127.0.0.1:{proxy.Port}") });
+        var redis = new OwnRedis(8).UrlAt($"127.0.0.1:{proxy.Port}");
+        var workers = await StartAll(3, new Dictionary<string, string>(_settings) { ["REDIS_URL"] = redis });
         await Fake.WaitForRequestsAsync(20);
         proxy.IsBlackHole = true;
         await AllEnd(workers, 0);
@@ -108,24 +101,12 @@ public sealed class SharedProviderTests : FaultTest
         await Oracle.AssertHolds();
     }
 
-    // Twenty a second are allowed. A busy machine may hold the first back, and a Redis that does not answer in time lets a quarter more go.
+    // Twenty a second are allowed. A busy machine may hold the first ones back.
     private void AssertPaced()
     {
         var arrivals = Fake.Requests.Select(request => request.ArrivedAt).Order().ToList();
         var least = TimeSpan.FromSeconds(0.7 * (arrivals.Count - 1) / 20);
         Assert.True(arrivals[^1] - arrivals[0] >= least, $"{arrivals.Count} requests in {arrivals[^1] - arrivals[0]}.");
-    }
-
-    private static async Task<IReadOnlyDictionary<string, string>> Settings(bool redis)
-    {
-        var settings = new Dictionary<string, string> { ["EMBEDDING_REQUESTS_PER_MINUTE"] = "1200" };
-        if (redis)
-        {
-            await _redis.Clear();
-            settings["REDIS_URL"] = _redis.Url;
-        }
-
-        return settings;
     }
 
     private async Task<IReadOnlyList<Worker>> StartAll(int count, IReadOnlyDictionary<string, string> settings)

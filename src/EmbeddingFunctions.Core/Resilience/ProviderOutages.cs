@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using EmbeddingFunctions.Providers;
+using Microsoft.Extensions.Logging;
+
+namespace EmbeddingFunctions.Resilience;
+
+/// <summary>Logs once when all retries of a model's call have failed, and once when the model answers again.</summary>
+internal sealed class ProviderOutages(ILogger<ProviderOutages> log, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, long> _since = new();
+
+    public void Failed(string model, ProviderException fault)
+    {
+        if (!_since.TryAdd(model, time.GetTimestamp()))
+        {
+            return;
+        }
+
+        if (fault.Fault == ProviderFault.Configuration)
+        {
+            log.ProviderRefuses(model, fault.Message);
+        }
+        else
+        {
+            log.ProviderFails(model, fault.Message);
+        }
+    }
+
+    public void Answered(string model)
+    {
+        if (!_since.IsEmpty && _since.TryRemove(model, out var since))
+        {
+            log.ProviderAnswersAgain(model, time.GetElapsedTime(since).TotalSeconds);
+        }
+    }
+}
