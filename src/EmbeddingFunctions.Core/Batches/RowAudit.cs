@@ -61,7 +61,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
             $"""
             UPDATE {table.Table} t SET {table.RuleName} = NULL
             FROM   unnest($1::text[], $2::text[]) AS i (item_id, hash)
-            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash
+            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash AND {Sql.Writing}
             """);
         command.Parameters.Add(new() { Value = rows.Select(row => row.Id).ToArray() });
         command.Parameters.Add(new() { Value = rows.Select(row => row.Hash).ToArray() });

@@ -9,11 +9,13 @@ namespace EmbeddingFunctions.Batches;
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
     /// <summary>
-    /// A condition that is always true, and sets two things for its statement alone. How long to wait for a row that somebody else works on: half as
-    /// long as Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement.
-    /// And that the statement itself changes no text: one that changes was changed by a trigger.
+    /// A condition that is always true. For its statement alone it sets how long to wait for a row that another transaction holds, half as long as
+    /// Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement;
+    /// and it marks the statement as the engine's own, see <see cref="Sql.Writing"/>, and as one that changes no text itself: a text that changes
+    /// all the same was changed by a trigger.
     /// </summary>
-    public const string OwnWrite = $"set_config('lock_timeout', '500ms', true) || set_config('{EditTriggerShape.OwnWrite}', 'true', true) IS NOT NULL";
+    public const string OwnWrite =
+        $"set_config('lock_timeout', '500ms', true) || set_config('{EditTriggerShape.KeepsText}', 'on', true) IS NOT NULL AND {Sql.Writing}";
 
     // An insert into a large HNSW index on a small server.
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);

@@ -9,6 +9,14 @@ public static class Database
 {
     private const string AzureServers = ".postgres.database.azure.com";
 
+    // A role's limits are meant for an application's statements: this program builds indexes and counts whole tables, and has time-outs of its own.
+    // Behind a transaction pooler, where a session is also others', the server's process is not the one that was shaken hands with: nothing is set.
+    private const string LiftTimeouts =
+        """
+        SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+        WHERE  name IN ('statement_timeout', 'transaction_timeout') AND setting <> '0' AND pg_catalog.pg_backend_pid() = $1
+        """;
+
     private static readonly TokenRequestContext _entra = new(["https://ossrdbms-aad.database.windows.net/.default"]);
 
     /// <param name="connectionString">As Npgsql reads it. For an Azure server without a password, Entra is asked for a token.</param>
@@ -25,6 +33,11 @@ public static class Database
         settings.ApplicationName ??= "embeddings";
         var source = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         source.UseVector();
+        source.UsePhysicalConnectionInitializer(connection => Initializer(connection).ExecuteNonQuery(), async connection =>
+        {
+            await using var command = Initializer(connection);
+            await command.ExecuteNonQueryAsync();
+        });
         if (WantsToken(settings))
         {
             // A token lets in whoever has it: no server gets one whose certificate was not checked, whatever the address says.
@@ -49,6 +62,9 @@ public static class Database
     /// <summary>Whether it gives one connection at a time, as the embedded Postgres does: then there is none to spare.</summary>
     internal static bool HasOneConnection(NpgsqlDataSource database) =>
         new NpgsqlConnectionStringBuilder(database.ConnectionString) is { Pooling: true, MaxPoolSize: 1 };
+
+    private static NpgsqlCommand Initializer(NpgsqlConnection connection) =>
+        new(LiftTimeouts, connection) { Parameters = { new() { Value = connection.ProcessID } } };
 
     internal static bool WantsToken(NpgsqlConnectionStringBuilder settings) =>
         settings.Host?.EndsWith(AzureServers, StringComparison.OrdinalIgnoreCase) == true && settings.Password is null && settings.Passfile is null;

@@ -14,6 +14,12 @@ internal static class Sql
     /// <summary>For functions: nothing in them is looked up in a schema where others may create.</summary>
     public const string SafePath = "SET search_path = pg_catalog, pg_temp";
 
+    /// <summary>
+    /// A condition that is always true, and marks its transaction as the engine's own: a trigger of the table's owner can leave such writes alone
+    /// with <c>WHEN (current_setting('embeddings.writing', true) IS DISTINCT FROM 'on')</c>.
+    /// </summary>
+    public const string Writing = "pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL";
+
     public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
 
     /// <summary>An error's message, with its detail where it has one.</summary>

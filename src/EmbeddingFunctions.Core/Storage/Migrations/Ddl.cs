@@ -13,12 +13,14 @@ internal sealed class Ddl(NpgsqlDataSource database)
     private static readonly TimeSpan _atMost = TimeSpan.FromMinutes(5);
 
     // Limits that the role has for an application's statements are not meant for these.
-    private const string Prepare =
-        $"""
-        SELECT pg_catalog.set_config('lock_timeout', '{Patience}', true), pg_catalog.set_config('statement_timeout', '0', true),
+    internal const string LiftTimeouts =
+        """
+        SELECT pg_catalog.set_config('statement_timeout', '0', true),
                pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true),
                CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL THEN pg_catalog.set_config('transaction_timeout', '0', true) END
         """;
+
+    private const string Prepare = $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', '{Patience}', true) WHERE {Sql.Writing}";
 
     /// <returns>How many rows were changed.</returns>
     public Task<int> Run(string sql, Action<string>? progress, CancellationToken cancellation) =>

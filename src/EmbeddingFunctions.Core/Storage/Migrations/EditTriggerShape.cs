@@ -3,8 +3,8 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// <summary>The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new.</summary>
 internal static class EditTriggerShape
 {
-    /// <summary>The setting that a transaction of the engine's has while it writes: it changes no text itself.</summary>
-    public const string OwnWrite = "embedding.own_write";
+    /// <summary>The setting of a statement of the engine's that changes no text itself.</summary>
+    public const string KeepsText = "embeddings.keeps_text";
 
     public static string Name(BoundTable table) => CorpusShape.Name("zzz_embedding_note_edit", table.Found);
 
@@ -27,7 +27,7 @@ internal static class EditTriggerShape
             $"""
             BEGIN
                 IF TG_OP = 'INSERT' OR ROW({Texts(kinds, "NEW.")}) IS DISTINCT FROM ROW({Texts(kinds, "OLD.")}) THEN
-                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{OwnWrite}', true) = 'true' THEN '{BoundTable.RewrittenMark}' END;
+                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{KeepsText}', true) = 'on' THEN '{BoundTable.RewrittenMark}' END;
                     IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
                         NEW.{table.VectorName} := NULL;
                     END IF;

@@ -9,6 +9,9 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
 {
     private const int Tries = 5;
 
+    // Of Postgres 17.
+    private const string TransactionTimeout = "25P04";
+
     /// <param name="part">The index.</param>
     /// <param name="isPartitioned">Whether its table is: Postgres builds the indexes of a partitioned table's parts only all at once.</param>
     public async Task Build(Part part, bool isPartitioned, Action<string>? progress, CancellationToken cancellation)
@@ -28,9 +31,9 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
             {
                 // Another changed the table at that moment.
             }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled)
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.QueryCanceled or TransactionTimeout)
             {
-                throw new CorpusException($"The index {part.Name} could not be built: {e.MessageText}. Raise statement_timeout for this user, then migrate again.");
+                throw new CorpusException($"The index {part.Name} could not be built: {e.MessageText}. Lift statement_timeout and transaction_timeout for this user, then migrate again.");
             }
         }
     }
