@@ -110,7 +110,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             // Some in each transaction: their rows are locked until it ends.
             foreach (var some in (await Wrong(corpus.Corpus.Name, table, cancellation)).Chunk(SettledAtATime))
             {
-                await using var command = database.CreateCommand($"SELECT count({QueueShape.SettleFunction(table)}(key)) FROM unnest($1) key");
+                await using var command = database.CreateCommand($"SELECT {QueueShape.SettleFunction(table)}($1)");
                 command.Parameters.Add(new() { Value = some });
                 await command.ExecuteNonQueryAsync(cancellation);
             }
@@ -174,7 +174,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             UPDATE {table.Table} t
             SET    {table.RuleName} = NULL, {table.HashName} = NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(table.Own.Content)} = taken.content" : "")}
             FROM   taken
-            WHERE  {table.Id} {Sql.Is} taken.key
+            WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}
         ),
         forgotten AS (
             DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, "taken.key")}

@@ -20,7 +20,8 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                COALESCE((SELECT quote_ident(ons.nspname) FROM pg_opclass k
                          JOIN pg_amop am ON am.amopfamily = k.opcfamily AND am.amoplefttype = k.opcintype AND am.amoprighttype = k.opcintype AND am.amopstrategy = 3
                          JOIN pg_operator op ON op.oid = am.amopopr JOIN pg_namespace ons ON ons.oid = op.oprnamespace
-                         WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')), 'pg_catalog')
+                         WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')), 'pg_catalog'),
+               EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         JOIN   pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -55,7 +56,7 @@ internal sealed class Catalogue(NpgsqlDataSource database)
             var (schema, table) = (reader.GetString(0), reader.GetString(1));
             foreach (var name in asked.Where(name => name == table || name == $"{schema}.{table}"))
             {
-                found.TryAdd(name, new FoundTable(schema, table, reader.GetString(2)[0], []));
+                found.TryAdd(name, new FoundTable(schema, table, reader.GetString(2)[0], []) { HasParent = reader.GetBoolean(10) });
                 // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
                 if (found[name].Schema == schema && found[name].Name == table)
                 {
@@ -96,6 +97,9 @@ internal sealed record FoundTable(string Schema, string Name, char Type, Diction
     public bool IsTable => Type is 'r' or 'p';
 
     public bool IsPartitioned => Type == 'p';
+
+    /// <summary>Whether it is a partition of, or inherits from, a table by whose name its rows may be written too.</summary>
+    public bool HasParent { get; init; }
 
     /// <summary>In words.</summary>
     public string Sort => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };

@@ -77,9 +77,9 @@ public sealed class LongQueueTests : QueueTest
     {
         var id = await Session("Left out");
         await Database.Execute("ALTER TABLE sessions DISABLE TRIGGER USER; UPDATE sessions SET deleted_at = now(); ALTER TABLE sessions ENABLE TRIGGER USER");
-        await Database.Execute("ALTER FUNCTION embedding_queue_settle_sessions(text) RENAME TO away");
+        await Database.Execute("ALTER FUNCTION embedding_queue_settle_sessions(text[]) RENAME TO away");
         Assert.Equal(RunStatus.Failed, (await Drain()).Status);
-        await Database.Execute("ALTER FUNCTION away(text) RENAME TO embedding_queue_settle_sessions");
+        await Database.Execute("ALTER FUNCTION away(text[]) RENAME TO embedding_queue_settle_sessions");
 
         await Drain();
 

@@ -108,6 +108,34 @@ public sealed class EditTriggerTests : IAsyncLifetime
         Assert.Equal(2, (await _corpus.Run()).Counts.Embedded);
     }
 
+    // From Postgres 17 on.
+    [Theory]
+    [InlineData("none")]
+    [InlineData("content")]
+    public async Task An_update_that_leaves_long_texts_alone_does_not_read_them(string queue)
+    {
+        await _database.Execute("CREATE TABLE papers (id int PRIMARY KEY, body text, hits int DEFAULT 0); ALTER TABLE papers ALTER body SET STORAGE EXTERNAL");
+        await using var papers = new DeclaredCorpus(_database.Source, new { name = "papers", dimensions = 16, tables = new[] { new { kind = "paper", table = "papers", text = "{body}", queue } } });
+        await papers.Migrate();
+        await _database.Execute("INSERT INTO papers SELECT n, repeat('words ', 30000) FROM generate_series(1, 20) n");
+        await papers.Run();
+        await using var connection = await _database.Source.OpenConnectionAsync();
+
+        var before = await ToastReads(connection);
+        await Ask(connection, "UPDATE papers SET hits = hits + 1");
+        var ofTouch = await ToastReads(connection) - before;
+        await Ask(connection, "UPDATE papers SET body = body || '.' WHERE id = 1");
+
+        Assert.InRange(ofTouch, 0, 100);
+        Assert.Equal(1L, await Ask(connection, "SELECT count(*) FROM papers WHERE embedding_rule IS NULL"));
+    }
+
+    private static async Task<long> ToastReads(NpgsqlConnection connection)
+    {
+        await Ask(connection, "SELECT pg_stat_force_next_flush()");
+        return (long)(await Ask(connection, "SELECT toast_blks_read + toast_blks_hit FROM pg_statio_user_tables WHERE relname = 'papers'"))!;
+    }
+
     private static async Task<object?> Ask(NpgsqlConnection connection, string sql)
     {
         await using var command = new NpgsqlCommand(sql, connection);

@@ -15,7 +15,9 @@ internal static class CorpusShape
         Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. Parts(corpus).Select(part => part.Statement)]));
 
     /// <summary>In the order in which they are made.</summary>
-    public static IReadOnlyList<Part> Parts(BoundCorpus corpus) =>
+    public static IReadOnlyList<Part> Parts(BoundCorpus corpus) => All(corpus).DistinctBy(part => part.Key).ToList();
+
+    private static IEnumerable<Part> All(BoundCorpus corpus) =>
     [
         .. corpus.KindsByTable.SelectMany(kinds => Parts(corpus.Corpus, kinds)),
         .. corpus.Corpus.SimilarityCache ? SimilarityCacheShape.Parts(corpus) : [],
@@ -27,8 +29,7 @@ internal static class CorpusShape
     [
         .. Columns(kinds[0]),
         .. TextSearchShape.Part(kinds) is { } search ? [search] : Array.Empty<Part>(),
-        .. EditTriggerShape.Parts(kinds),
-        .. corpus.Trigger ? WakeShape.Parts(corpus, kinds) : [],
+        .. EditTriggerShape.Parts(corpus, kinds),
         .. kinds[0].Queue != QueuedText.None ? QueueShape.Parts(corpus, kinds[0]) : [],
         .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkShape.Part),
     ];

@@ -1,6 +1,8 @@
+using EmbeddingFunctions.Corpora;
+
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new.</summary>
+/// <summary>The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new, and tells hosts of it.</summary>
 internal static class EditTriggerShape
 {
     /// <summary>The setting of a statement of the engine's that changes no text itself.</summary>
@@ -14,7 +16,8 @@ internal static class EditTriggerShape
     /// than the row: this one runs last, because triggers run in the order of their names. A table that was altered so that the text cannot be read
     /// keeps no writer from writing: the row is then pending, or as it was written where the column of the rule is gone too.
     /// </summary>
-    public static IEnumerable<Part> Parts(IReadOnlyList<BoundTable> kinds)
+    /// <remarks>It names no column in its definition: Postgres would let none of these be altered.</remarks>
+    public static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<BoundTable> kinds)
     {
         var table = kinds[0];
         var function = CorpusShape.Function("embedding_note_edit", table.Found);
@@ -25,8 +28,14 @@ internal static class EditTriggerShape
         // A literal, because a column's name could hold any other quotes.
         var body = Sql.Literal(
             $"""
+            DECLARE
+                is_edited boolean := true;
+                is_told boolean := true;
             BEGIN
-                IF TG_OP = 'INSERT' OR ROW({Texts(kinds, "NEW.")}) IS DISTINCT FROM ROW({Texts(kinds, "OLD.")}) THEN
+                IF TG_OP = 'UPDATE' THEN
+                    {TextChange.Assign("is_edited", table, kinds.SelectMany(kind => kind.Template.Columns))}
+                END IF;
+                IF is_edited THEN
                     {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{KeepsText}', true) = 'on' THEN '{BoundTable.RewrittenMark}' END;
                     IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
                         NEW.{table.VectorName} := NULL;
@@ -34,6 +43,7 @@ internal static class EditTriggerShape
                 ELSIF NEW.{generatedAt} IS DISTINCT FROM OLD.{generatedAt} THEN
                     NEW.{generatedAt} := GREATEST({string.Join(", ", moments)});
                 END IF;
+                {(corpus.Trigger ? Tell(corpus, kinds) : "")}
                 RETURN NEW;
             EXCEPTION WHEN OTHERS THEN
                 RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, SQLERRM;
@@ -41,6 +51,7 @@ internal static class EditTriggerShape
                     -- The engine has compared the text itself.
                     IF TG_OP = 'INSERT' OR NEW.{generatedAt} IS NOT DISTINCT FROM OLD.{generatedAt} THEN
                         {current.RuleMark} := NULL;
+                        {(corpus.Trigger ? $"{WakeShape.Notify(corpus)};" : "")}
                     END IF;
                 EXCEPTION WHEN OTHERS THEN
                     RETURN NEW;
@@ -58,6 +69,14 @@ internal static class EditTriggerShape
             """);
     }
 
-    private static string Texts(IEnumerable<BoundTable> kinds, string row) =>
-        string.Join(", ", kinds.SelectMany(kind => kind.WithRow(row).TextColumns).Distinct());
+    // Equal notifications of a transaction are one. What the engine writes changes none of these columns.
+    private static string Tell(Corpus corpus, IReadOnlyList<BoundTable> kinds) =>
+        $"""
+        IF TG_OP = 'UPDATE' THEN
+            {TextChange.Assign("is_told", kinds[0], kinds.SelectMany(kind => kind.WakingColumns))}
+        END IF;
+        IF is_told THEN
+            {WakeShape.Notify(corpus)};
+        END IF;
+        """;
 }

@@ -43,6 +43,15 @@ internal static class QueueTable
                ELSE NOT a.atthasdef AND a.attidentity = '' END
         """;
 
+    // Of the owner's; ours say themselves where they look.
+    private const string FindUnpinned =
+        """
+        SELECT string_agg(g.tgname::text || ', ALTER FUNCTION ' || p.oid::regprocedure::text || ' SET search_path = …', '; ' ORDER BY g.tgname)
+        FROM   pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = p.prolang
+        WHERE  g.tgrelid = 'embedding_queue'::regclass AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND l.lanname <> 'c' AND l.lanname <> 'internal'
+        AND    NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%')
+        """;
+
     private static readonly string[] _columns = ["id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
 
     /// <summary>Of all corpora together; a queue that an older system left is used as it is.</summary>
@@ -99,6 +108,13 @@ internal static class QueueTable
             throw new CorpusException($"The table {Name} has a row twice ({twice}): leave one of each, and migrate again.");
         }
     }
+
+    /// <returns>What to know of triggers of the queue that rely on a caller's search path, or null if there are none.</returns>
+    public static async Task<string?> Unpinned(NpgsqlDataSource database, CancellationToken cancellation) =>
+        await Find(FindUnpinned, database, cancellation) is { } triggers
+            ? $"triggers of {Name} look names up in pg_catalog alone when a changed item is queued; one that fails keeps the row out of the queue, with a warning. "
+                + $"Unless these write their names with schemas, say where they look: {triggers}"
+            : null;
 
     private static async Task<string?> Find(string sql, NpgsqlDataSource database, CancellationToken cancellation, params object[] values)
     {
