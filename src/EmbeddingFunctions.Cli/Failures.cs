@@ -60,6 +60,11 @@ internal static class Failures
         SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
             ("Somebody works on one of the rows and was not waited for: the same command again does what is left.", ExitCode.Failed),
+        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } cut =>
+            ($"The database ended a statement: {cut.MessageText}. Lift the limit for this user: ALTER ROLE … SET statement_timeout = 0.", ExitCode.Failed),
+        PostgresException misfit when DatabaseFaults.IsMisfit(misfit) =>
+            ($"The database is not as it was migrated: {misfit.MessageText}. "
+                + "'embeddings doctor' says what is missing, 'embeddings migrate CORPUS' makes it.", ExitCode.Failed),
         PostgresException refused => ($"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}", ExitCode.Failed),
         _ when DatabaseFaults.IsTooSlow(e) => ($"{char.ToUpperInvariant(DatabaseFaults.TooSlow[0])}{DatabaseFaults.TooSlow[1..]}.", ExitCode.Failed),
         NpgsqlException or TimeoutException => ($"The database cannot be reached: {e.Message}.{CheckDatabase}", ExitCode.Failed),

@@ -3,6 +3,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -29,7 +30,6 @@ public sealed class RunActivities
     private readonly RunPulse _pulse;
     private readonly PagePlanner _planner;
     private readonly BatchEmbedder _batches;
-
     private readonly BoundCorpora _corpora;
     private readonly Redaction _redaction;
 
@@ -45,7 +45,7 @@ public sealed class RunActivities
     {
         try
         {
-            return await activity.Do(this, input, cancellation);
+            return await Try(activity, input, cancellation);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
@@ -53,6 +53,20 @@ public sealed class RunActivities
             throw e is CorpusMisfitException ? new MisfitHostException(reason)
                 : WriteFaults.IsPassing(e) ? new PassingFailureException(reason)
                 : new ActivityFailedException(reason);
+        }
+    }
+
+    /// <summary>Does an activity. Where a table was altered meanwhile, it says what no longer fits, not which statement failed.</summary>
+    /// <exception cref="CorpusException">The corpus does not fit the database.</exception>
+    internal async Task<TOutput> Try<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation)
+    {
+        try
+        {
+            return await activity.Do(this, input, cancellation);
+        }
+        catch (PostgresException e) when (DatabaseFaults.IsMisfit(e))
+        {
+            throw await _corpora.Misfit(e, cancellation);
         }
     }
 

@@ -30,7 +30,9 @@ internal sealed class BoundCorpora(
 
     private readonly ConcurrentDictionary<string, (BoundCorpus Corpus, long CheckedAt)> _bound = new();
 
-    /// <exception cref="CorpusException">It is not declared, does not fit the database, or needs a migration.</exception>
+    /// <exception cref="CorpusException">
+    /// It is not declared, does not fit the database, needs a migration, or others may create what this role calls.
+    /// </exception>
     public async Task<BoundCorpus> Get(string name, CancellationToken cancellation)
     {
         if (_bound.TryGetValue(name, out var known) && time.GetElapsedTime(known.CheckedAt) < _trust)
@@ -40,6 +42,8 @@ internal sealed class BoundCorpora(
 
         var corpus = known.Corpus ?? await Bind(corpora.Get(name), cancellation);
         await DemandMigrated(corpus, cancellation);
+        // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
+        await new SearchedSchemas(database).Demand(corpus, cancellation);
         return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() }).Corpus;
     }
 
@@ -74,6 +78,29 @@ internal sealed class BoundCorpora(
     {
         var tables = await catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
         return CorpusBinder.Bind(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
+    }
+
+    /// <summary>What to tell instead of a statement that met tables which were altered since they were bound; they are bound again then.</summary>
+    public async Task<CorpusException> Misfit(PostgresException cause, CancellationToken cancellation)
+    {
+        var names = _bound.Keys.ToList();
+        _bound.Clear();
+        // A session keeps what its functions were planned for.
+        database.Clear();
+        foreach (var name in names)
+        {
+            try
+            {
+                await Bind(corpora.Get(name), cancellation);
+            }
+            catch (CorpusException e)
+            {
+                return e;
+            }
+        }
+
+        return new CorpusException(
+            $"The database is not as it was migrated: {cause.MessageText}. 'embeddings doctor' says what is missing, 'embeddings migrate CORPUS' makes it.");
     }
 
     private async Task DemandMigrated(BoundCorpus corpus, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
@@ -138,6 +139,35 @@ public sealed class OwnersDataTests : IAsyncLifetime
             Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM notes"));
             Assert.Contains(await corpus.Get<Doctor>().Examine([corpus.Corpus], default), finding => finding is { Subject: "corpus notes", IsWell: false }
                 || (finding.Subject == "corpus notes" && alter.Contains("TYPE json", StringComparison.Ordinal)));
+        }
+    }
+
+    [Theory]
+    [InlineData("ALTER TABLE notes RENAME COLUMN title TO headline", "the table notes has no column 'title'")]
+    [InlineData("ALTER TABLE notes DROP COLUMN edited_at CASCADE", "the table notes has no column 'edited_at'")]
+    [InlineData("ALTER TABLE notes RENAME TO memos", "there is no table 'notes'")]
+    [InlineData("ALTER TABLE notes DROP COLUMN embedding_rule CASCADE", "'embeddings doctor' says what is missing")]
+    public async Task A_run_over_a_table_that_was_altered_since_says_what_does_not_fit(string alter, string told)
+    {
+        await using (await Declarations.CreateNotes(_database, 3))
+        {
+            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
+            await corpus.MigrateAndRun();
+            await _database.Execute(alter);
+
+            // As a server does it, which has looked at the table before.
+            string? error;
+            try
+            {
+                error = (await corpus.Get<InProcessEngine>().Run(new RunRequest("notes", []), null, default)).Error;
+            }
+            catch (CorpusException e)
+            {
+                error = e.Message;
+            }
+
+            Assert.Contains(told, error, StringComparison.Ordinal);
+            Assert.DoesNotContain("42", error, StringComparison.Ordinal);
         }
     }
 

@@ -79,6 +79,22 @@ public sealed class PendingViewTests : IAsyncLifetime
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pending"));
     }
 
+    [Fact]
+    public async Task A_column_of_a_view_is_altered_once_the_view_is_dropped_and_a_migration_makes_it_again()
+    {
+        await using (await Declarations.CreateNotes(_database, 2))
+        {
+            await using var corpus = WithView("{title}", "title");
+            await corpus.Migrate();
+
+            await _database.Execute("DROP VIEW pending; ALTER TABLE notes ALTER COLUMN title TYPE varchar(500)");
+
+            Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
+            await corpus.Migrate();
+            Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pending"));
+        }
+    }
+
     private DeclaredCorpus WithView(string text, string column) => new(_database.Source, new
     {
         name = "notes",

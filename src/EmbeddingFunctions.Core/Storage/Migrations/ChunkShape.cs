@@ -7,6 +7,7 @@ internal static class ChunkShape
 {
     private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
+    /// <summary>A role that may read the table sees the chunks of the rows that it may see, whatever hides the others from it, now or later.</summary>
     public static Part Part(BoundTable table) =>
         new(PartKind.Table, table.Schema, "", table.Chunks!.Table,
             $"""
@@ -19,7 +20,10 @@ internal static class ChunkShape
                 "token_count" integer NOT NULL,
                 "embedding"   {table.VectorColumnType} NOT NULL,
                 UNIQUE ("document_id", "chunk_index")
-            )
+            );
+            ALTER TABLE {table.ChunkTable} ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY "embedding_chunks_of_visible_rows" ON {table.ChunkTable}
+                USING (EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {table.ChunkTable}."document_id"))
             """);
 
     /// <summary>

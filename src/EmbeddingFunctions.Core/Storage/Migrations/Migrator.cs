@@ -95,6 +95,11 @@ public sealed class Migrator
         await _engineTables.Create(cancellation);
         var parts = CorpusShape.Parts(corpus);
         var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, parts, cancellation);
+        foreach (var warning in await new Publications(_database).Warnings(corpus, states, cancellation))
+        {
+            progress?.Invoke(warning);
+        }
+
         foreach (var table in corpus.Tables.Where(table => IsMissing(states, PartKind.Table, table.Chunks?.Table)))
         {
             await ForgetChunks(table, progress, cancellation);
@@ -112,6 +117,11 @@ public sealed class Migrator
             {
                 await _ddl.Run($"{QueueShape.Removal(corpus.Schemas.Queue, corpus.Corpus.Name)} AND kind = {Sql.Literal(table.Kind)}", progress, cancellation);
             }
+        }
+
+        if (corpus.Tables.Any(table => table.Queue != QueuedText.None) && await QueueTable.Unpinned(_database, cancellation) is { } unpinned)
+        {
+            progress?.Invoke(unpinned);
         }
 
         await RecordRules(corpus, cancellation);
