@@ -16,6 +16,7 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     FailuresCommand.Create(),
     QueueCommand.Create(),
     AuditCommand.Create(),
+    ForgetCommand.Create(),
     UninstallCommand.Create(),
     CorpusCommand.Create(),
 };

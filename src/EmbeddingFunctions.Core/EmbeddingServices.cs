@@ -125,6 +125,7 @@ public static class EmbeddingServices
             .AddSingleton<VectorStore>()
             .AddSingleton<FailureStore>()
             .AddSingleton(s => new FailedItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
+            .AddSingleton(s => new Erasure(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<IVectorCache>()))
             .AddSingleton(s => new WaitingItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton<RowAudit>()
             .AddSingleton<BatchWriter>()

@@ -1,6 +1,9 @@
 namespace EmbeddingFunctions.Caching;
 
-/// <summary>Vectors that were paid for, by the fingerprint of what they were made of. It may forget anything at any time; it never errs and never fails.</summary>
+/// <summary>
+/// Vectors that were paid for, by the fingerprint of what they were made of. It may forget anything at any time; it never errs and, unless it is
+/// asked to forget, never fails.
+/// </summary>
 internal interface IVectorCache
 {
     /// <summary>Looks all up in one round trip.</summary>
@@ -13,4 +16,8 @@ internal interface IVectorCache
 
     /// <summary>Keeps vectors for 30 days at most, all in one round trip.</summary>
     Task Store(IReadOnlyList<KeyValuePair<string, ReadOnlyMemory<float>>> vectors);
+
+    /// <summary>Takes vectors out, for good.</summary>
+    /// <exception cref="Corpora.CorpusException">What keeps them cannot be reached.</exception>
+    Task Forget(IReadOnlyList<string> fingerprints, CancellationToken cancellation);
 }

@@ -8,4 +8,6 @@ internal sealed class NoVectorCache : IVectorCache
         Task.FromResult<IReadOnlyDictionary<string, ReadOnlyMemory<float>>>(new Dictionary<string, ReadOnlyMemory<float>>());
 
     public Task Store(IReadOnlyList<KeyValuePair<string, ReadOnlyMemory<float>>> vectors) => Task.CompletedTask;
+
+    public Task Forget(IReadOnlyList<string> fingerprints, CancellationToken cancellation) => Task.CompletedTask;
 }

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Corpora;
 using Npgsql;
 
 namespace EmbeddingFunctions.Caching;
@@ -32,6 +33,8 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
         DELETE FROM embedding_cache
         WHERE  expires_at <= COALESCE((SELECT expires_at FROM embedding_cache ORDER BY expires_at DESC OFFSET $1 LIMIT 1), now())
         """;
+
+    private const string ForgetEntries = "DELETE FROM embedding_cache WHERE key = ANY ($1)";
 
     private int _stores;
 
@@ -94,5 +97,18 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
         {
             // Not kept: the rows themselves are written next, and tried harder.
         }
+    }
+
+    public async Task Forget(IReadOnlyList<string> fingerprints, CancellationToken cancellation)
+    {
+        if (!await key.Load(cancellation))
+        {
+            throw new CorpusException(
+                "The database does not let this role read embedding_cache_key, so cached vectors cannot be found: GRANT SELECT on it, and say this again.");
+        }
+
+        await using var command = database.CreateCommand(ForgetEntries);
+        command.Parameters.Add(new() { Value = fingerprints.Select(key.Of).ToArray() });
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 }

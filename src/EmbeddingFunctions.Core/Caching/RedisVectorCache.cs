@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using StackExchange.Redis;
 
@@ -62,6 +63,17 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
         }
 
         redis.ReportUsed();
+    }
+
+    public async Task Forget(IReadOnlyList<string> fingerprints, CancellationToken cancellation)
+    {
+        await whileAway.Forget(fingerprints, cancellation);
+        var problem = await redis.Problem(cancellation);
+        var keys = fingerprints.Select(Key).ToArray();
+        if (problem is not null || await redis.Ask(async database => (long?)await database.KeyDeleteAsync(keys), cancellation) is null)
+        {
+            throw new CorpusException($"Redis keeps vectors of it and cannot be asked ({problem ?? "it did not answer in time"}): say this again when it is back.");
+        }
     }
 
     private RedisKey Key(string fingerprint) => (byte[])[.. _prefix, .. key.Of(fingerprint)];
