@@ -67,12 +67,12 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
 
     public async Task Forget(IReadOnlyList<string> fingerprints, CancellationToken cancellation)
     {
-        await whileAway.Forget(fingerprints, cancellation);
+        await fallback.Forget(fingerprints, cancellation);
         var problem = await redis.Problem(cancellation);
         var keys = fingerprints.Select(Key).ToArray();
         if (problem is not null || await redis.Ask(async database => (long?)await database.KeyDeleteAsync(keys), cancellation) is null)
         {
-            throw new CorpusException($"Redis keeps vectors of it and cannot be asked ({problem ?? "it did not answer in time"}): say this again when it is back.");
+            throw new CorpusException($"Redis keeps vectors of it and cannot be asked ({problem ?? "it did not answer in time"}): run the command again when it is back.");
         }
     }
 

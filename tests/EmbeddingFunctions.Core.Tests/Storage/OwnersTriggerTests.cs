@@ -37,7 +37,7 @@ public sealed class OwnersTriggerTests : IAsyncLifetime
         await corpus.Get<EmbeddingFunctions.Batches.FailedItems>().Retry("notes", new([]), default);
         await _database.Execute("ALTER TABLE notes DISABLE TRIGGER USER; UPDATE notes SET title = 'unnoticed' WHERE id = 1; ALTER TABLE notes ENABLE TRIGGER USER");
         // What is queued stays as it was.
-        Assert.Equal(queue == "content" ? 0 : 1, (await corpus.Get<Audit>().Of("notes", isRepaired: true, default)).Values.Sum());
+        Assert.Equal(queue == "content" ? 0 : 1, (await corpus.Get<Audit>().Of("notes", isRepaired: true, default)).Found.Values.Sum());
         await _database.Execute(queue == "none" ? "SELECT 1" : "UPDATE embedding_queue SET status = 'pending'");
         await corpus.Run();
 
