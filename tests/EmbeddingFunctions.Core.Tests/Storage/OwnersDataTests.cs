@@ -307,6 +307,24 @@ public sealed class OwnersDataTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_doctor_misses_what_hides_chunks_and_a_migration_makes_it_again()
+    {
+        await using (await Declarations.CreateNotes(_database, 1))
+        {
+            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
+                new { kind = "note", table = "notes", text = "{title}", longText = "chunk", chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 } }));
+            await corpus.Migrate();
+            await _database.Execute("ALTER TABLE note_chunks DISABLE ROW LEVEL SECURITY; DROP POLICY embedding_chunks_of_visible_rows ON note_chunks");
+
+            Assert.Contains("the table note_chunks is not as it was made", (await Diagnosis(corpus)).Message, StringComparison.Ordinal);
+            await corpus.Migrate();
+
+            Assert.True((await Diagnosis(corpus)).IsWell);
+            Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE c.relname = 'note_chunks' AND c.relrowsecurity"));
+        }
+    }
+
+    [Fact]
     public async Task A_removal_takes_what_was_made_and_leaves_the_rest()
     {
         await using var corpus = await Declarations.CreateNotes(_database, 2);

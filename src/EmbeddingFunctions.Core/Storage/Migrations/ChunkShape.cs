@@ -5,6 +5,8 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// <summary>The table of a table's chunks, where long texts are embedded so.</summary>
 internal static class ChunkShape
 {
+    private const string Policy = "\"embedding_chunks_of_visible_rows\"";
+
     private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
     /// <summary>A role that may read the table sees the chunks of the rows that it may see, whatever hides the others from it, now or later.</summary>
@@ -20,11 +22,17 @@ internal static class ChunkShape
                 "token_count" integer NOT NULL,
                 "embedding"   {table.VectorColumnType} NOT NULL,
                 UNIQUE ("document_id", "chunk_index")
-            );
-            ALTER TABLE {table.ChunkTable} ENABLE ROW LEVEL SECURITY;
-            CREATE POLICY "embedding_chunks_of_visible_rows" ON {table.ChunkTable}
-                USING (EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {table.ChunkTable}."document_id"))
-            """);
+            )
+            """)
+        {
+            Finish =
+                $"""
+                ALTER TABLE {table.ChunkTable} ENABLE ROW LEVEL SECURITY;
+                DROP POLICY IF EXISTS {Policy} ON {table.ChunkTable};
+                CREATE POLICY {Policy} ON {table.ChunkTable}
+                    USING (EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {table.ChunkTable}."document_id"))
+                """,
+        };
 
     /// <summary>
     /// For <see cref="TablePage"/>: vectors whose chunks are not there, because their table was dropped, are to be made again; those of another rule are

@@ -12,7 +12,7 @@ internal static class CorpusShape
 
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
     public static string Id(BoundCorpus corpus) =>
-        Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. Parts(corpus).Select(part => part.Statement)]));
+        Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. Parts(corpus).Select(part => part.Statement + part.Finish)]));
 
     /// <summary>In the order in which they are made.</summary>
     public static IReadOnlyList<Part> Parts(BoundCorpus corpus) => All(corpus).DistinctBy(part => part.Key).ToList();

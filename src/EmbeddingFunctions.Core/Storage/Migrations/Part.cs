@@ -26,13 +26,16 @@ internal sealed record Part(PartKind Kind, string Schema, string Table, string N
     /// <summary>Whether an object of the name that no migration made is used as it is: the queue of an older system.</summary>
     public bool MayBeThere { get; init; }
 
+    /// <summary>Of a table: what is done to it after it is made, and again when a migration made it that is not as it was; empty if nothing is.</summary>
+    public string Finish { get; init; } = "";
+
     /// <summary>Of an index.</summary>
     public bool IsUnique { get; init; }
 
     public PartKey Key => new(Kind, Schema, Table, Name);
 
     /// <summary>Another statement has another one.</summary>
-    public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Statement)));
+    public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Statement + Finish)));
 }
 
 /// <summary>What an object is recorded and looked up by.</summary>

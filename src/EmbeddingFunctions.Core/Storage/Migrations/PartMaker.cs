@@ -108,8 +108,11 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
         switch (part.Kind)
         {
             case PartKind.Table when state.Live is null:
-                await Run(connection, part.Statement, cancellation);
+                await Run(connection, $"{part.Statement}; {part.Finish}", cancellation);
                 await Run(connection, WithholdFrom(name), cancellation);
+                break;
+            case PartKind.Table when part.Finish != "" && state.Record is { IsMade: true }:
+                await Run(connection, part.Finish, cancellation);
                 break;
             case PartKind.View:
                 await MakeView(connection, part, name, cancellation);
