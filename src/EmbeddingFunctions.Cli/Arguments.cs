@@ -18,9 +18,15 @@ internal static class Arguments
         var option = new Option<int?>(name) { Description = description, HelpName = "N" };
         option.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 1 && !(int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= 1 && value <= max))
+            if (
+                result.Tokens.Count == 1
+                    && !(
+                        int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= 1
+                            && value <= max))
             {
-                result.AddError($"{name} takes a whole number {(max == int.MaxValue ? "of at least 1" : $"from 1 to {max}")}, not '{result.Tokens[0].Value}'.");
+                result.AddError(
+                    $"{name} takes a whole number {(max == int.MaxValue ? "of at least 1" : $"from 1 to {max}")}, not "
+                        + $"'{result.Tokens[0].Value}'.");
             }
         });
         return option;

@@ -13,13 +13,16 @@ namespace EmbeddingFunctions.Cli;
 /// <summary>Turns what went wrong into one message and an exit code.</summary>
 internal static class Failures
 {
-    private const string CheckDatabase = "\nCheck DATABASE_URL, and that the server runs and lets you in; 'embeddings doctor' looks at all of it.";
+    private const string CheckDatabase = "\nCheck DATABASE_URL, and that the server runs and lets you in; 'embeddings doctor' looks at "
+        + "all of it.";
 
     /// <summary>The command line is wrong: says how, and what a right one looks like.</summary>
     public static int Usage(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
-        var errors = command.Subcommands.Count > 0 ? [NoCommand(command, parsed.UnmatchedTokens)] : parsed.Errors.Select(error => error.Message);
+        var errors = command.Subcommands.Count > 0
+            ? [NoCommand(command, parsed.UnmatchedTokens)]
+            : parsed.Errors.Select(error => error.Message);
         var example = command is CommandWithExamples { Examples: var examples } ? $"For example: {examples[0]}\n" : "";
         return Output.For(parsed).Fail($"{string.Join('\n', errors)}\n{example}See '{Path(parsed.CommandResult)} --help'.", ExitCode.Usage);
     }
@@ -61,12 +64,18 @@ internal static class Failures
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
             ("Somebody works on one of the rows and was not waited for: the same command again does what is left.", ExitCode.Failed),
         PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } cut =>
-            ($"The database ended a statement: {cut.MessageText}. Lift the limit for this user: ALTER ROLE … SET statement_timeout = 0.", ExitCode.Failed),
+            (
+                $"The database ended a statement: {cut.MessageText}. Lift the limit for this user: ALTER ROLE … SET statement_timeout = 0.",
+                ExitCode.Failed),
         PostgresException misfit when DatabaseFaults.IsMisfit(misfit) =>
             ($"The database is not as it was migrated: {misfit.MessageText}. "
                 + "'embeddings doctor' says what is missing, 'embeddings migrate CORPUS' makes it.", ExitCode.Failed),
-        PostgresException refused => ($"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}", ExitCode.Failed),
-        _ when DatabaseFaults.IsTooSlow(e) => ($"{char.ToUpperInvariant(DatabaseFaults.TooSlow[0])}{DatabaseFaults.TooSlow[1..]}.", ExitCode.Failed),
+        PostgresException refused =>
+            (
+                $"The database refused: {refused.MessageText} ({refused.SqlState}).{(LetsNobodyIn(refused) ? CheckDatabase : "")}",
+                ExitCode.Failed),
+        _ when DatabaseFaults.IsTooSlow(e) =>
+            ($"{char.ToUpperInvariant(DatabaseFaults.TooSlow[0])}{DatabaseFaults.TooSlow[1..]}.", ExitCode.Failed),
         NpgsqlException or TimeoutException => ($"The database cannot be reached: {e.Message}.{CheckDatabase}", ExitCode.Failed),
         _ => ($"A fault of this program, please report it: {e.GetType().Name}: {Clean(e.Message)}\n{e.StackTrace}", ExitCode.Failed),
     };

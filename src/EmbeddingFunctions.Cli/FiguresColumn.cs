@@ -9,6 +9,7 @@ internal sealed class FiguresColumn(RunFigures figures, int left) : ProgressColu
     public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime)
     {
         var width = Math.Max(10, options.ConsoleSize.Width - left);
-        return new Rows(figures.Lines.DefaultIfEmpty("starting").Select(line => new Text(line.Length <= width ? line : line[..(width - 1)] + "…")));
+        return new Rows(
+            figures.Lines.DefaultIfEmpty("starting").Select(line => new Text(line.Length <= width ? line : line[..(width - 1)] + "…")));
     }
 }

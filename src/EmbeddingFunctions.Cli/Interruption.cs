@@ -3,7 +3,9 @@ using Spectre.Console;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>Ctrl-C and SIGTERM: a command is asked to stop, and ended if it has not within eight seconds, so that ten are never passed.</summary>
+/// <summary>
+/// Ctrl-C and SIGTERM: a command is asked to stop, and ended if it has not within eight seconds, so that ten are never passed.
+/// </summary>
 internal sealed class Interruption : IDisposable
 {
     public const string HeldBack =

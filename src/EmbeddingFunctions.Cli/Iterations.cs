@@ -33,7 +33,9 @@ internal static class Iterations
         var succeeded = outcomes.Count(outcome => outcome.Status == RunStatus.Completed);
         if (outcomes.Count % ReportEvery == 0)
         {
-            output.Note($"Iterations: {outcomes.Count}{(iterations == int.MaxValue ? "" : $"/{iterations}")}, succeeded: {succeeded}, failed: {outcomes.Count - succeeded}, items: {outcomes.Sum(o => o.Counts.Processed):N0}");
+            output.Note(
+                $"Iterations: {outcomes.Count}{(iterations == int.MaxValue ? "" : $"/{iterations}")}, succeeded: {succeeded}, failed: "
+                    + $"{outcomes.Count - succeeded}, items: {outcomes.Sum(o => o.Counts.Processed):N0}");
         }
     }
 

@@ -1,6 +1,8 @@
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>Options of <c>backfill</c> as fingers know them from an older tool. No aliases: the help would name these and leave ours out.</summary>
+/// <summary>
+/// Options of <c>backfill</c> as fingers know them from an older tool. No aliases: the help would name these and leave ours out.
+/// </summary>
 internal static class OldSpellings
 {
     private static readonly Dictionary<string, string> _ours = new()

@@ -16,7 +16,8 @@ internal sealed class Output(bool json)
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    private static readonly Lazy<IAnsiConsole> _terminal = new(() => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }));
+    private static readonly Lazy<IAnsiConsole> _terminal = new(
+        () => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }));
 
     // Held while an answer is told, so that nothing ends the program in the middle of it.
     private static readonly Lock _answering = new();
@@ -33,7 +34,9 @@ internal sealed class Output(bool json)
 
     public void Note(string line) => _errors.WriteLine(line);
 
-    /// <summary>Prints the result: for people by their own printer, for machines as one object; then, on standard error, what to do about it.</summary>
+    /// <summary>
+    /// Prints the result: for people by their own printer, for machines as one object; then, on standard error, what to do about it.
+    /// </summary>
     public void Result(object result, Action<TextWriter> forPeople, string? advice = null)
     {
         lock (_answering)

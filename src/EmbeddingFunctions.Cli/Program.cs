@@ -29,4 +29,5 @@ if (parsed.Errors.Count > 0)
 }
 
 using var interruption = new Interruption(Output.For(parsed));
-return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false }, interruption.Asked);
+return await parsed.InvokeAsync(
+    new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false }, interruption.Asked);

@@ -19,7 +19,20 @@ internal sealed class QueueSummary(string corpus, string model, IReadOnlyList<Ru
     public int Print(Output output)
     {
         output.Result(
-            new { Corpus = corpus, outcomes[^1].Status, outcomes[^1].Error, Total = outcomes[0].ItemsTotal, Processed = Records, Errors = _counts.Failed, SuccessRate, _counts.Requests, _counts.Tokens, Dollars = Price.Of(model, _counts.Tokens), RunIds = outcomes.Select(outcome => outcome.RunId) },
+            new
+            {
+                Corpus = corpus,
+                outcomes[^1].Status,
+                outcomes[^1].Error,
+                Total = outcomes[0].ItemsTotal,
+                Processed = Records,
+                Errors = _counts.Failed,
+                SuccessRate,
+                _counts.Requests,
+                _counts.Tokens,
+                Dollars = Price.Of(model, _counts.Tokens),
+                RunIds = outcomes.Select(outcome => outcome.RunId)
+            },
             text =>
             {
                 text.WriteLine("=== Processing Summary ===");

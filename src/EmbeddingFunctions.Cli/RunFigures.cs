@@ -23,7 +23,12 @@ internal sealed class RunFigures(string model, ItemNoun noun)
 
     /// <summary>Beside a bar: how far it is and how fast; how long it took and what it used; what it waits for.</summary>
     public IEnumerable<string> Lines =>
-        new[] { Total == 0 ? null : $"{Done:N0}/{Total:N0} items{Speed()}", Total == 0 ? null : $"{Elapsed}, {Used()}{Failed()}", Note }.OfType<string>();
+        new[]
+        {
+            Total == 0 ? null : $"{Done:N0}/{Total:N0} items{Speed()}",
+            Total == 0 ? null : $"{Elapsed}, {Used()}{Failed()}",
+            Note
+        }.OfType<string>();
 
     /// <summary>The same as one line, with all that is counted.</summary>
     public string Line => string.Join(", ", new[] { Total == 0 ? null : Progress(), Note }.OfType<string>());
@@ -56,7 +61,8 @@ internal sealed class RunFigures(string model, ItemNoun noun)
 
     private string Progress() =>
         $"Progress: {Done:N0}/{Total:N0} {noun.Many} ({Percent(Share)}) - processed: {_report.Counts.Processed:N0}, "
-        + $"skipped: {_report.Counts.Unchanged + _report.Counts.Empty:N0}, failed: {_report.Counts.Failed:N0}{Speed()}, {Elapsed}, {Used()}";
+        + $"skipped: {_report.Counts.Unchanged + _report.Counts.Empty:N0}, failed: {_report.Counts.Failed:N0}{Speed()}, {Elapsed}, "
+            + $"{Used()}";
 
     private string Used() => $"{_report.Counts.Tokens:N0} tokens, {Money(Price.Of(model, _report.Counts.Tokens))}";
 

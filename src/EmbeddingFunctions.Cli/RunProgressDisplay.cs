@@ -36,7 +36,9 @@ internal sealed class RunProgressDisplay(Output output, string model, ItemNoun n
     {
         var outcome = await Output.Terminal.Progress()
             .AutoClear(true)
-            .Columns(new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new FiguresColumn(_figures, BarWidth + PercentageWidth + Gaps))
+            .Columns(
+                new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(),
+                new FiguresColumn(_figures, BarWidth + PercentageWidth + Gaps))
             .StartAsync(async progress =>
             {
                 var task = progress.AddTask("run", maxValue: 1);

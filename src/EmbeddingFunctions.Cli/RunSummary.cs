@@ -65,8 +65,10 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     /// <summary>What to do, if there is anything.</summary>
     public string? Advice => Status switch
     {
-        RunStatus.Cancelled => "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
-        RunStatus.Failed => $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
+        RunStatus.Cancelled =>
+            "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
+        RunStatus.Failed =>
+            $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
         _ => _counts.Failed > 0
             ? $"{_counts.Failed:N0} items failed: 'embeddings status {corpus}' says why. They are tried again later, three times in all. "
             + "No id is needed to resume: the same command takes what is pending."
@@ -120,14 +122,17 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         }
 
         text.WriteLine($"Total:              {Noun.Count(Total)}");
-        text.WriteLine($"Processed:          {_counts.Processed:N0}{(ProcessedShare is { } share ? $" ({RunFigures.Percent(share)} of {Tried:N0})" : "")}");
+        text.WriteLine(
+            "Processed:          "
+                + $"{_counts.Processed:N0}{(ProcessedShare is { } share ? $" ({RunFigures.Percent(share)} of {Tried:N0})" : "")}");
         text.WriteLine($"  Embedded:         {_counts.Embedded:N0}");
         text.WriteLine($"  Skipped:          {Skipped:N0} ({_counts.Unchanged:N0} unchanged, {_counts.Empty:N0} empty)");
         text.WriteLine($"Changed meanwhile:  {_counts.Changed:N0}");
         text.WriteLine($"Failed:             {_counts.Failed:N0}");
         if (Waiting.Items > 0)
         {
-            text.WriteLine($"Waiting:            {Waiting.Items:N0} (for their next attempt, the first until {Waiting.Until:HH:mm:ss} UTC)");
+            text.WriteLine(
+                $"Waiting:            {Waiting.Items:N0} (for their next attempt, the first until {Waiting.Until:HH:mm:ss} UTC)");
         }
 
         text.WriteLine($"Requests:           {_counts.Requests:N0}");

@@ -34,7 +34,8 @@ internal sealed class Session : IAsyncDisposable
     /// <param name="output">Is told which provider and database it is.</param>
     /// <param name="cancellation">Ends the opening.</param>
     /// <param name="adjust">Puts the command's own options in place of settings.</param>
-    /// <param name="standardLevel">What is logged where the settings do not say; null: warnings, on a terminal only errors, since the progress bar has it.</param>
+    /// <param name="standardLevel">What is logged where the settings do not say; null: warnings, on a terminal only errors, since the
+    /// progress bar has it.</param>
     public static async Task<Session> Open(
         Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null,
         LogLevel? standardLevel = null)
@@ -45,9 +46,12 @@ internal sealed class Session : IAsyncDisposable
         var isLeftAlone = hasDatabase && settings.Database is null;
         CorpusFile.Load(settings.CorporaFile);
         output.Note($"Provider: {settings.ProviderName}, {settings.DefaultModel} ({settings.ProviderReason}).");
-        var embedded = settings.Database is null ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation) : null;
+        var embedded = settings.Database is null
+            ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation)
+            : null;
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
-        output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({(isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own")})")}.");
+        var hint = isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own";
+        output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({hint})")}.");
         var level = standardLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
         return new Session(settings, database, embedded, level);
     }

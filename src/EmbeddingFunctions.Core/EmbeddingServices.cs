@@ -63,18 +63,29 @@ public static class EmbeddingServices
             .AddSingleton<OtherModels>()
             .AddSingleton<WorkNotices>()
             .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
-            .AddSingleton(s => new CorpusRemoval(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
+            .AddSingleton(
+                s =>
+                    new CorpusRemoval(
+                        s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton(s => new Migrator(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<RowAudit>(),
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<RowAudit>(),
                 s.GetService<ITextWindow>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) =>
         services
-            .AddSingleton(s => new RateLimits(s.GetRequiredService<EmbeddingSettings>().RequestsPerMinute, s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
+            .AddSingleton(
+                s =>
+                    new RateLimits(
+                        s.GetRequiredService<EmbeddingSettings>().RequestsPerMinute,
+                        s.GetRequiredService<EmbeddingSettings>().TokensPerMinute))
             .AddSingleton(s => ProviderAccount.Of(s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton<ILimiterStore, PostgresLimiterStore>()
             .AddSingleton<SharedRateLimiter>()
-            .AddSingleton(s => new RequestPacker(s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
+            .AddSingleton(
+                s =>
+                    new RequestPacker(
+                        s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
             .AddSingleton<ProviderOutages>()
             .AddSingleton(s => Provider(
                 s.GetRequiredService<EmbeddingSettings>(), s.GetService<ILocalModel>(), s.GetRequiredService<SharedRateLimiter>(),
@@ -125,7 +136,11 @@ public static class EmbeddingServices
             .AddSingleton<VectorStore>()
             .AddSingleton<FailureStore>()
             .AddSingleton(s => new FailedItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
-            .AddSingleton(s => new Erasure(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<IVectorCache>()))
+            .AddSingleton(
+                s =>
+                    new Erasure(
+                        s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(),
+                        s.GetRequiredService<IVectorCache>()))
             .AddSingleton(s => new WaitingItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton<RowAudit>()
             .AddSingleton<BatchWriter>()
@@ -136,7 +151,10 @@ public static class EmbeddingServices
                 s.GetRequiredService<TimeProvider>()))
             .AddSingleton<BatchEmbedder>()
             .AddSingleton<QueueIntake>()
-            .AddSingleton(s => new QueueRows(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>()))
+            .AddSingleton(
+                s =>
+                    new QueueRows(
+                        s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<CorpusSet>()))
             .AddSingleton<PagePlanner>()
             .AddSingleton<RunScope>()
             .AddSingleton<RunRequests>()
@@ -147,19 +165,27 @@ public static class EmbeddingServices
             .AddSingleton<RunStore>()
             .AddSingleton<WokenRuns>()
             .AddSingleton(s => new RunDesk(
-                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(), s.GetRequiredService<OldRuns>(),
-                s.GetRequiredService<RunStore>(), s.GetRequiredService<WokenRuns>(), s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<DatabaseClock>()))
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunRequests>(),
+                s.GetRequiredService<OldRuns>(),
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<WokenRuns>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<DatabaseClock>()))
             .AddSingleton(s => new Wakes(
-                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<WorkNotices>(), s.GetRequiredService<RunDesk>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<WorkNotices>(),
+                s.GetRequiredService<RunDesk>(), s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<Redaction>()))
             .AddSingleton<BackgroundEngine>()
             .AddSingleton(s => new RunActivities(
-                s.GetRequiredService<RunStore>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<PagePlanner>(), s.GetRequiredService<BatchEmbedder>(),
+                s.GetRequiredService<RunStore>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<PagePlanner>(),
+                s.GetRequiredService<BatchEmbedder>(),
                 s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Redaction>()))
             .AddSingleton(s => new DryRun(
-                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<OtherModels>(),
+                s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunScope>(),
+                s.GetRequiredService<OtherModels>(),
                 s.GetRequiredService<IVectorCache>(), s.GetRequiredService<EmbeddingSettings>()))
-            .AddSingleton(s => new InProcessEngine(s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<TimeProvider>()));
+            .AddSingleton(
+                s =>
+                    new InProcessEngine(
+                        s.GetRequiredService<RunActivities>(), s.GetRequiredService<RunPulse>(), s.GetRequiredService<TimeProvider>()));
 
     private static IServiceCollection AddReports(this IServiceCollection services) =>
         services
@@ -170,13 +196,16 @@ public static class EmbeddingServices
                 s.GetRequiredService<SharedRateLimiter>(), s.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(),
                 s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(s => new StatusReport(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunHistory>(),
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(),
+                s.GetRequiredService<RunHistory>(),
                 s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<CorpusFindings>()))
             .AddSingleton(s => new DeclaredCorpora(
-                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
+                s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CorpusFindings>()))
             .AddSingleton(s => new RunHistory(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(), s.GetRequiredService<EmbeddingSettings>()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<RunStore>(), s.GetRequiredService<CorpusSet>(),
+                s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton<CorpusFindings>()
             .AddSingleton(s => new Audit(s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RowAudit>()))
             .AddSingleton(s => new Health(
@@ -185,12 +214,15 @@ public static class EmbeddingServices
             .AddSingleton(s => new SimilarItems(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>()))
             .AddSingleton(s => new Doctor(
                 s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<Catalogue>(),
-                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<CorpusFindings>(), s.GetRequiredService<EmbeddingSettings>(),
+                s.GetRequiredService<ProviderCheck>(), s.GetRequiredService<RedisCheck>(), s.GetRequiredService<CorpusFindings>(),
+                s.GetRequiredService<EmbeddingSettings>(),
                 s.GetRequiredService<Redaction>()));
 
     private static IServiceCollection AddHttp(this IServiceCollection services) =>
         services.AddSingleton(s => new EmbeddingsApi(
-            s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunScope>(), s.GetRequiredService<RunDesk>(),
-            s.GetRequiredService<RunHistory>(), s.GetRequiredService<StatusReport>(), new SharedHealth(s.GetRequiredService<Health>(), s.GetRequiredService<TimeProvider>()), s.GetRequiredService<Redaction>(),
+            s.GetRequiredService<CorpusSet>(), s.GetRequiredService<BoundCorpora>(), s.GetRequiredService<RunScope>(),
+            s.GetRequiredService<RunDesk>(),
+            s.GetRequiredService<RunHistory>(), s.GetRequiredService<StatusReport>(),
+            new SharedHealth(s.GetRequiredService<Health>(), s.GetRequiredService<TimeProvider>()), s.GetRequiredService<Redaction>(),
             s.GetRequiredService<ILogger<EmbeddingsApi>>()));
 }

@@ -10,6 +10,7 @@ public sealed class EmbeddingsTimer(RunDesk desk)
 {
     [Function(nameof(EmbeddingsTimer))]
     public Task RunAsync(
-        [TimerTrigger("%EMBEDDINGS_SCHEDULE%")] TimerInfo timer, [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
+        [TimerTrigger("%EMBEDDINGS_SCHEDULE%")] TimerInfo timer, [DurableClient] DurableTaskClient client,
+        CancellationToken cancellation) =>
         desk.Tick(new DurableRunEngine(client), cancellation);
 }

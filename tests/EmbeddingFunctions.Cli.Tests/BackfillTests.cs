@@ -54,9 +54,12 @@ public sealed class BackfillTests : ProgramTest
 
         await Database.Execute("UPDATE embedding_claims SET retry_at = now() + interval '10 minutes'");
 
-        var second = (await Backfill()).Exits(3).Says($"{Items} items failed earlier and wait for their next attempt, the first until ").Says("--retry-now");
+        var second = (await Backfill()).Exits(3).Says($"{Items} items failed earlier and wait for their next attempt, the first until ")
+            .Says("--retry-now");
         Assert.Equal((0, 0, Items), (second.Number("total"), second.Number("failed"), second.Number("waiting")));
-        Assert.InRange(second.Json.GetProperty("waitingUntil").GetDateTimeOffset() - DateTimeOffset.UtcNow, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(11));
+        Assert.InRange(
+            second.Json.GetProperty("waitingUntil").GetDateTimeOffset() - DateTimeOffset.UtcNow, TimeSpan.FromMinutes(1),
+            TimeSpan.FromMinutes(11));
         (await Backfill("--kind", "discussion")).Exits(0);
         (await Backfill("--retry-now", "--dry-run")).Exits(2).Says("leave one of them out");
 

@@ -12,9 +12,13 @@ public sealed class ClipsTests() : SampleProgramTest("clips")
     {
         var status = (await Program.Run("status")).Exits(0).Says("Not migrated: workspace, sessions, summaries, documents.");
 
-        Assert.Contains("Of the pending, 5 never had a vector and are too old for the schedule: 'embeddings backfill clips' takes them.", status.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "Of the pending, 5 never had a vector and are too old for the schedule: 'embeddings backfill clips' takes them.", status.Out,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("workspace:", status.Out, StringComparison.Ordinal);
-        Assert.Contains("ok   other corpora: not migrated, so nothing is done for workspace, sessions, summaries, documents", (await Program.Run("doctor")).Exits(0).Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "ok   other corpora: not migrated, so nothing is done for workspace, sessions, summaries, documents",
+            (await Program.Run("doctor")).Exits(0).Out, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -24,7 +28,9 @@ public sealed class ClipsTests() : SampleProgramTest("clips")
 
         Assert.True((await server.Get("/api/embeddings/health")).GetProperty("isHealthy").GetBoolean());
         var status = await server.Get("/api/embeddings/status");
-        Assert.Equal(("clips", "workspace"), (status.GetProperty("corpora")[0].GetProperty("corpus").GetString(), status.GetProperty("notMigrated")[0].GetString()));
+        Assert.Equal(
+            ("clips", "workspace"),
+            (status.GetProperty("corpora")[0].GetProperty("corpus").GetString(), status.GetProperty("notMigrated")[0].GetString()));
         await server.Ask(new { });
         (await Program.Run("trigger", "clips", "--url", server.Address, "--wait")).Exits(0);
         Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding IS NOT NULL"));
@@ -47,10 +53,13 @@ public sealed class ClipsTests() : SampleProgramTest("clips")
 
         (await Program.Run("migrate", "clips", "--down")).Exits(2).Says("with 5 vectors").Says("--yes");
         Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding IS NOT NULL"));
-        Assert.Contains("the tables that all corpora share", (await Program.Run("migrate", "clips", "--down", "--yes")).Exits(0).Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "the tables that all corpora share", (await Program.Run("migrate", "clips", "--down", "--yes")).Exits(0).Out,
+            StringComparison.Ordinal);
 
         Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM clips"));
-        (await Program.Run("status")).Exits(2).Says("run 'embeddings migrate CORPUS' first, with one of workspace, sessions, summaries, clips, documents.");
+        (await Program.Run("status")).Exits(2)
+            .Says("run 'embeddings migrate CORPUS' first, with one of workspace, sessions, summaries, clips, documents.");
         Assert.Contains("nothing to do", (await Program.Run("migrate", "clips", "--down", "--yes")).Exits(0).Out, StringComparison.Ordinal);
     }
 }

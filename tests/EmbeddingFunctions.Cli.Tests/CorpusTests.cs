@@ -20,7 +20,8 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
             CREATE SCHEMA blog;
             CREATE TABLE blog.authors (id bigint PRIMARY KEY);
             CREATE TABLE blog.articles (
-                id bigint PRIMARY KEY, author_id bigint REFERENCES blog.authors, slug text, title text, body text, is_draft boolean NOT NULL DEFAULT false,
+                id bigint PRIMARY KEY, author_id bigint REFERENCES blog.authors, slug text, title text, body text, is_draft boolean NOT NULL
+                    DEFAULT false,
                 created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now());
             INSERT INTO blog.articles (id, title, body) VALUES (1, 'First', 'words'), (2, 'Second', NULL), (3, NULL, 'only a body');
             INSERT INTO blog.articles (id, title, is_draft) VALUES (4, 'Draft', true);
@@ -39,13 +40,15 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     public async Task A_proposed_declaration_is_checked_migrated_and_embedded_as_it_is()
     {
         var proposed = (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0)
-            .Says("text: title, body; left out: slug").Says("partition: could be author_id, which refers to blog.authors").Says("filter: only rows with is_draft false");
+            .Says("text: title, body; left out: slug").Says("partition: could be author_id, which refers to blog.authors")
+                .Says("filter: only rows with is_draft false");
         Assert.Empty(proposed.Out);
         (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(2).Says("is there already");
 
         var program = Program().Set("CORPORA_FILE", File);
         Assert.Equal("ok   articles\n", (await program.Run("corpus", "check")).Exits(0).Out.ReplaceLineEndings("\n"));
-        Assert.EndsWith("not migrated\n", (await program.Run("corpus", "list")).Exits(0).Out.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "not migrated\n", (await program.Run("corpus", "list")).Exits(0).Out.ReplaceLineEndings("\n"), StringComparison.Ordinal);
         (await program.Run("migrate", "articles")).Exits(0);
         (await program.Run("backfill", "articles")).Exits(0);
 
@@ -82,7 +85,8 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     public async Task D14_a_foreign_table_is_named_for_what_it_is()
     {
         await _database.Execute(
-            "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere; CREATE FOREIGN TABLE remote (id int, title text) SERVER elsewhere");
+            "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere; CREATE FOREIGN TABLE remote (id "
+                + "int, title text) SERVER elsewhere");
 
         (await Run("corpus", "init", "remote")).Exits(2).Says("'remote' is a foreign table; it takes a table, which can hold vectors");
     }
@@ -105,7 +109,8 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     {
         await _database.Execute($"CREATE EXTENSION vector; ALTER TABLE blog.articles ADD COLUMN embedding {type}");
 
-        (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0).Says("vector: articles.embedding is there already, made by another program");
+        (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0)
+            .Says("vector: articles.embedding is there already, made by another program");
 
         var program = Program().Set("CORPORA_FILE", File);
         (await program.Run("corpus", "check")).Exits(0);
@@ -134,7 +139,8 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
 
         Assert.Equal(
             [
-                $"{File}:4: articles: article: the column articles.embedding is real[], the corpus says vector(512): correct the declaration, or drop the column (its vectors cannot be kept) and migrate again",
+                $"{File}:4: articles: article: the column articles.embedding is real[], the corpus says vector(512): correct the "
+                    + "declaration, or drop the column (its vectors cannot be kept) and migrate again",
                 $"{File}:6: articles: article: the table articles has no column 'titel': do you mean 'title'?",
                 $"{File}:8: articles: article: the table articles has no column 'is_drft': do you mean 'is_draft'?",
             ],
@@ -151,13 +157,17 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
         await _database.Execute(
             """
             ALTER TABLE blog.articles DROP COLUMN summary, DROP COLUMN updated_at,
-                ADD COLUMN summary text GENERATED ALWAYS AS (left(body, 9)) STORED, ADD COLUMN updated_at timestamptz GENERATED ALWAYS AS (created_at) STORED
+                ADD COLUMN summary text GENERATED ALWAYS AS (left(body, 9)) STORED, ADD COLUMN updated_at timestamptz GENERATED ALWAYS AS
+                    (created_at) STORED
             """);
 
         var check = (await program.Run("corpus", "check")).Exits(2).Out;
-        Assert.Contains(":11: articles: article: the column articles.summary is generated, which the trigger that notes edits cannot see", check, StringComparison.Ordinal);
+        Assert.Contains(
+            ":11: articles: article: the column articles.summary is generated, which the trigger that notes edits cannot see", check,
+            StringComparison.Ordinal);
         Assert.Contains(":12: articles: article: the column articles.updated_at is generated", check, StringComparison.Ordinal);
-        var proposed = (await Run("corpus", "init", "blog.articles")).Exits(0).Says("text: title, body; left out: slug, summary (generated)").Out;
+        var proposed = (await Run("corpus", "init", "blog.articles")).Exits(0)
+            .Says("text: title, body; left out: slug, summary (generated)").Out;
         Assert.Contains("\"changedAt\": \"updated\"", proposed, StringComparison.Ordinal);
     }
 
@@ -166,12 +176,16 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     {
         await System.IO.File.WriteAllTextAsync(File, """
             { "corpora": [{ "name": "articles", "dimensions": 16,
-              "tables": [{ "kind": "article", "table": "blog.articles", "text": "{title}", "filter": [{ "column": "is_draft", "equalTo": "nope" }] }] }] }
+              "tables": [{ "kind": "article", "table": "blog.articles", "text": "{title}", "filter": [
+                { "column": "is_draft", "equalTo": "nope" }] }] }] }
             """);
 
         var check = (await Program().Set("CORPORA_FILE", File).Run("corpus", "check")).Exits(2).Out;
 
-        Assert.Contains(":2: articles: article: its filter, partitions or textSearch do not fit: invalid input syntax for type boolean: \"nope\" (22P02)", check, StringComparison.Ordinal);
+        Assert.Contains(
+            ":2: articles: article: its filter, partitions or textSearch do not fit: invalid input syntax for type boolean: \"nope\" "
+                + "(22P02)",
+            check, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -194,10 +208,20 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
         var check = (await program.Run("corpus", "check")).Exits(2).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         Assert.Collection(check,
-            line => Assert.StartsWith($"{File}:2: articles: similarity_cache.embedding is vector(8), the corpus says vector(16)", line, StringComparison.Ordinal),
-            line => Assert.StartsWith($"{File}:4: articles: article: the table article_chunks cannot hold chunks of vector(16) of ids that are bigint", line, StringComparison.Ordinal),
-            line => Assert.StartsWith($"{File}:5: articles: article: The table embedding_queue has no table_name, record_id", line, StringComparison.Ordinal));
-        (await program.Run("migrate", "articles")).Exits(2).Says("similarity_cache.embedding is vector(8)").Says("cannot hold chunks").Says("embedding_queue has no table_name");
+            line =>
+                Assert.StartsWith(
+                    $"{File}:2: articles: similarity_cache.embedding is vector(8), the corpus says vector(16)", line,
+                    StringComparison.Ordinal),
+            line =>
+                Assert.StartsWith(
+                    $"{File}:4: articles: article: the table article_chunks cannot hold chunks of vector(16) of ids that are bigint", line,
+                    StringComparison.Ordinal),
+            line =>
+                Assert.StartsWith(
+                    $"{File}:5: articles: article: The table embedding_queue has no table_name, record_id", line,
+                    StringComparison.Ordinal));
+        (await program.Run("migrate", "articles")).Exits(2).Says("similarity_cache.embedding is vector(8)").Says("cannot hold chunks")
+            .Says("embedding_queue has no table_name");
     }
 
     [Fact]
@@ -212,15 +236,18 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
         var program = Program().Set("CORPORA_FILE", File);
 
         Assert.Equal(
-            $"{File}:2: unknown property 'dimension': do you mean 'dimensions'?\n{File}:3: unknown property 'tabel': do you mean 'table'?\n",
+            $"{File}:2: unknown property 'dimension': do you mean 'dimensions'?\n{File}:3: unknown property 'tabel': do you mean "
+                + "'table'?\n",
             (await program.Run("corpus", "check")).Exits(2).Out.ReplaceLineEndings("\n"));
-        (await program.Run("status")).Exits(2).Says("line 2: unknown property 'dimension': do you mean 'dimensions'?").Says("line 3: unknown property 'tabel'");
+        (await program.Run("status")).Exits(2).Says("line 2: unknown property 'dimension': do you mean 'dimensions'?")
+            .Says("line 3: unknown property 'tabel'");
     }
 
     [Fact]
     public async Task The_shipped_corpora_are_no_fault_of_a_database_that_has_none_of_their_tables()
     {
-        Assert.Contains("clips: its tables are not in this database", (await Run("corpus", "check")).Exits(0).Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "clips: its tables are not in this database", (await Run("corpus", "check")).Exits(0).Out, StringComparison.Ordinal);
         Assert.Contains("there is no table 'clips'", (await Run("corpus", "check", "clips")).Exits(2).Out, StringComparison.Ordinal);
     }
 

@@ -17,14 +17,26 @@ public sealed class DocumentsTests() : SampleProgramTest("documents"), IDisposab
     [Fact]
     public async Task The_seeds_options_do_what_they_did()
     {
-        Assert.Equal((30, 30), (await Program.Run("import", "documents", File, "--json")).Exits(0) is var import ? (import.Number("read"), import.Number("written")) : default);
+        Assert.Equal(
+            (30, 30),
+            (await Program.Run("import", "documents", File, "--json")).Exits(0) is var import
+                ? (import.Number("read"), import.Number("written"))
+                : default);
 
         Assert.Equal(10, (await Backfill("--archive", "rules.tar.bz2", "--dry-run")).Exits(0).Number("items"));
         Assert.Equal(0, Fake.RequestCount);
         Assert.Equal(10, (await Backfill("--archive", "rules.tar.bz2")).Exits(0).Number("embedded"));
-        Assert.Equal((5, 5), (await Backfill("--where", "archive=laws.tar.bz2", "--limit", "5")).Exits(0) is var some ? (some.Number("total"), some.Number("embedded")) : default);
+        Assert.Equal(
+            (5, 5),
+            (await Backfill("--where", "archive=laws.tar.bz2", "--limit", "5")).Exits(0) is var some
+                ? (some.Number("total"), some.Number("embedded"))
+                : default);
         await Database.Execute("UPDATE lovdata_documents SET content = content || ' amended'");
-        Assert.Equal((11, 3), (await Backfill("--resume-from-id", "20", "--batch-size", "11", "--embedding-batch-size", "4")).Exits(0) is var rest ? (rest.Number("embedded"), rest.Number("requests")) : default);
+        Assert.Equal(
+            (11, 3),
+            (await Backfill("--resume-from-id", "20", "--batch-size", "11", "--embedding-batch-size", "4")).Exits(0) is var rest
+                ? (rest.Number("embedded"), rest.Number("requests"))
+                : default);
         (await Backfill("--archive", "lows.tar.bz2")).Exits(2).Says("No document has the archive 'lows.tar.bz2'.");
         (await Backfill("--where", "year=2001")).Exits(2).Says("the declaration's 'where' has archive.");
     }

@@ -63,7 +63,8 @@ public sealed class DryRunTests : ProgramTest
 
     private async Task<string> Dump()
     {
-        var tables = await Database.Rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1");
+        var tables = await Database.Rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1");
         var dump = new List<string>();
         foreach (var table in tables)
         {

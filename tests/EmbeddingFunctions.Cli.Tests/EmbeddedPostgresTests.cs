@@ -82,7 +82,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
         Assert.EndsWith("/.s.PGSQL.5432", socket, StringComparison.Ordinal);
         Assert.Equal(Mine, File.GetUnixFileMode(Path.GetDirectoryName(socket)!));
         Assert.Equal(Mine, File.GetUnixFileMode(Path.Combine(_folder.Path, ".embeddings")));
-        Assert.Contains("embeddings-", Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(socket)!).Single(), StringComparison.Ordinal);
+        Assert.Contains(
+            "embeddings-", Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(socket)!).Single(), StringComparison.Ordinal);
         // Nobody but its owner gets into the folder; new files are nobody else's either.
         Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Path.Combine(_folder.Path, ".embeddings", "data.lock")) & Others);
 
@@ -95,7 +96,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     public async Task Without_node_it_says_what_to_install()
     {
         using var empty = new TestFolder();
-        (await new Program(empty.Path).Set("PATH", empty.Path).Run("status")).Exits(2).Says("install Node.js 20 or later, or set DATABASE_URL");
+        (await new Program(empty.Path).Set("PATH", empty.Path).Run("status")).Exits(2)
+            .Says("install Node.js 20 or later, or set DATABASE_URL");
     }
 
     [Fact]

@@ -10,7 +10,8 @@ public sealed class ExitCodeTests : ProgramTest
     {
         await Workspace.Items(await Workspace.Repository(), 3);
         var done = (await Program.Run("backfill", "workspace")).Exits(0);
-        Assert.Contains("=== Backfill Summary ===\nResult:             Done\nTotal:              3 items\n", done.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "=== Backfill Summary ===\nResult:             Done\nTotal:              3 items\n", done.Out, StringComparison.Ordinal);
         var nothing = (await Program.Run("backfill", "workspace")).Exits(0);
         Assert.Contains("Result:             Nothing to do", nothing.Out, StringComparison.Ordinal);
     }

@@ -28,8 +28,10 @@ public sealed class FiveCorporaTests : IAsyncLifetime
             INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, 33) n;
             INSERT INTO summaries (title, tldr) SELECT 'summary ' || n, 'in short' FROM generate_series(1, 22) n;
             INSERT INTO clips (title, broadcaster_name, creator_name) SELECT 'clip ' || n, 'ninja', 'bob' FROM generate_series(1, 120) n;
-            INSERT INTO clips (title, broadcaster_name, creator_name, created_at) SELECT 'old clip ' || n, 'ninja', 'bob', now() - interval '8 days' FROM generate_series(1, 5) n;
-            INSERT INTO lovdata_documents (archive_filename, member, content) SELECT 'laws.tar.bz2', n || '.xml', 'section ' || n FROM generate_series(1, 50) n;
+            INSERT INTO clips (title, broadcaster_name, creator_name, created_at) SELECT 'old clip ' || n, 'ninja', 'bob', now() - interval
+                '8 days' FROM generate_series(1, 5) n;
+            INSERT INTO lovdata_documents (archive_filename, member, content) SELECT 'laws.tar.bz2', n || '.xml', 'section ' || n FROM
+                generate_series(1, 50) n;
             """);
     }
 
@@ -44,9 +46,16 @@ public sealed class FiveCorporaTests : IAsyncLifetime
     {
         await using (var server = await Server.Start(_program))
         {
-            await Waiting.Until(async () => await _database.Ask<long>("SELECT count(DISTINCT corpus) FROM embedding_jobs WHERE completed_at IS NOT NULL AND due_at IS NOT NULL") == _corpora.Length);
+            await Waiting.Until(
+                async () =>
+                    await _database.Ask<long>(
+                        "SELECT count(DISTINCT corpus) FROM embedding_jobs WHERE completed_at IS NOT NULL AND due_at IS NOT "
+                            + "NULL") == _corpora.Length);
             Assert.True((await server.Get("/api/embeddings/health")).GetProperty("isHealthy").GetBoolean());
-            Assert.Equal(_corpora, (await server.Get("/api/embeddings/status")).GetProperty("corpora").EnumerateArray().Select(corpus => corpus.GetProperty("corpus").GetString()));
+            Assert.Equal(
+                _corpora,
+                (await server.Get("/api/embeddings/status")).GetProperty("corpora").EnumerateArray()
+                    .Select(corpus => corpus.GetProperty("corpus").GetString()));
         }
 
         // Of the clips no more than a scheduled run takes, and none of the old ones.
@@ -65,7 +74,8 @@ public sealed class FiveCorporaTests : IAsyncLifetime
         Assert.Equal(0, await _database.Ask<long>(
             """
             SELECT count(*) FROM embedding_jobs
-            WHERE  due_at IS NOT NULL AND (status <> 'completed' OR date_trunc('minute', due_at) <> due_at OR extract(minute FROM due_at)::int % 15 <> 0
+            WHERE  due_at IS NOT NULL AND (status <> 'completed' OR date_trunc('minute', due_at) <> due_at OR extract(minute FROM
+                due_at)::int % 15 <> 0
             OR     corpus = 'clips' AND (extract(hour FROM due_at AT TIME ZONE 'UTC')::int % 6 <> 0 OR extract(minute FROM due_at) <> 0))
             """));
         Assert.Equal(0, _fake.DuplicatePaidInputs);
@@ -79,7 +89,11 @@ public sealed class FiveCorporaTests : IAsyncLifetime
         await using var server = await Server.Start(_program);
 
         await server.Process.Says("The schedule waits: ");
-        await Waiting.Until(async () => await _database.Ask<long>("SELECT count(DISTINCT corpus) FROM embedding_jobs WHERE completed_at IS NOT NULL AND due_at IS NOT NULL") == _corpora.Length - 1);
+        await Waiting.Until(
+            async () =>
+                await _database.Ask<long>(
+                    "SELECT count(DISTINCT corpus) FROM embedding_jobs WHERE completed_at IS NOT NULL AND due_at IS NOT "
+                        + "NULL") == _corpora.Length - 1);
         Assert.Equal(33, await _database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
     }
 }

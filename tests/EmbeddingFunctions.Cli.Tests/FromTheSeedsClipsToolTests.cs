@@ -22,10 +22,20 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
 
         var result = (await Backfill()).Exits(0);
 
-        var said = new[] { "Provider: ", ", text-embedding-3-small", "Database: ", "Configuration: batch size 50, limit none, force no, dry run no.", "Found 120 clips to process.\n", "Progress: 120/120 clips (100.0%) - processed: 120, skipped: 0, failed: 0" };
+        var said = new[]
+        {
+            "Provider: ",
+            ", text-embedding-3-small",
+            "Database: ",
+            "Configuration: batch size 50, limit none, force no, dry run no.",
+            "Found 120 clips to process.\n",
+            "Progress: 120/120 clips (100.0%) - processed: 120, skipped: 0, failed: 0"
+        };
         var places = said.Select(words => result.Says(words).Error.IndexOf(words, StringComparison.Ordinal)).ToList();
         Assert.Equal(places.Order(), places);
-        Assert.StartsWith("=== Backfill Summary ===\nResult:             Done\nTotal:              120 clips\nProcessed:          120 (100.0% of 120)\n", result.Out, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "=== Backfill Summary ===\nResult:             Done\nTotal:              120 clips\nProcessed:          120 (100.0% of 120)\n",
+            result.Out, StringComparison.Ordinal);
         Assert.Matches(SummaryPattern(), result.Out);
     }
 
@@ -49,7 +59,9 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     {
         var result = (await Backfill()).Exits(0).Says("Found 0 clips to process.");
 
-        Assert.Contains("Result:             Nothing to do\nTotal:              0 clips\nProcessed:          0\n", result.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "Result:             Nothing to do\nTotal:              0 clips\nProcessed:          0\n", result.Out,
+            StringComparison.Ordinal);
         Assert.Contains("Average time:       none\n", result.Out, StringComparison.Ordinal);
     }
 
@@ -97,12 +109,16 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     public async Task A_clip_that_fails_is_named_and_the_others_are_embedded_and_the_end_is_no_success()
     {
         await Clips(60);
-        var poison = await Database.Ask<Guid>("INSERT INTO clips (title, creator_name, broadcaster_name) VALUES ('poison', 'bob', 'ninja') RETURNING id");
+        var poison = await Database.Ask<Guid>(
+            "INSERT INTO clips (title, creator_name, broadcaster_name) VALUES ('poison', 'bob', 'ninja') RETURNING id");
         _ = Fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
 
-        var result = (await Backfill()).Exits(3).Says("Progress: 61/61 clips (100.0%) - processed: 60, skipped: 0, failed: 1").Says("1 items failed").Says("No id is needed to resume");
+        var result = (await Backfill()).Exits(3).Says("Progress: 61/61 clips (100.0%) - processed: 60, skipped: 0, failed: 1")
+            .Says("1 items failed").Says("No id is needed to resume");
 
-        Assert.Contains("Result:             Finished, some items failed\nTotal:              61 clips\nProcessed:          60 (98.3% of 61)\n", result.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "Result:             Finished, some items failed\nTotal:              61 clips\nProcessed:          60 (98.3% of 61)\n",
+            result.Out, StringComparison.Ordinal);
         Assert.Contains("Failed:             1\n", result.Out, StringComparison.Ordinal);
         Assert.Contains($"  failed clip:{poison}: the provider answered 400", result.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("success", result.Out + result.Error, StringComparison.OrdinalIgnoreCase);
@@ -123,7 +139,10 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
         await Clips(3);
         using var folder = new TestFolder();
         var file = Path.Combine(folder.Path, ".env");
-        await File.WriteAllTextAsync(file, $"OPENAI_API_KEY={Fake.ApiKey}\nEMBEDDING_ENABLED=true\nEMBEDDING_MODEL=text-embedding-3-small    # model\nEMBEDDING_REQUESTS_PER_MINUTE=5000\n");
+        await File.WriteAllTextAsync(
+            file,
+            $"OPENAI_API_KEY={Fake.ApiKey}\nEMBEDDING_ENABLED=true\nEMBEDDING_MODEL=text-embedding-3-small    # "
+                + "model\nEMBEDDING_REQUESTS_PER_MINUTE=5000\n");
         var program = new Program(folder.Path).Set("DATABASE_URL", Database.ConnectionString).Set("OPENAI_BASE_URL", Fake.BaseUrl);
 
         await using var running = program.StartOther("sh", "-c", "set -a; . ./.env; set +a; {program} backfill clips");
@@ -143,7 +162,9 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
 
         var predicted = (await Backfill("--dry-run --json")).Exits(0);
 
-        Assert.Equal((clips, requests, minutes), (predicted.Number("items"), predicted.Number("requests"), predicted.Json.GetProperty("minutes").GetDouble()));
+        Assert.Equal(
+            (clips, requests, minutes),
+            (predicted.Number("items"), predicted.Number("requests"), predicted.Json.GetProperty("minutes").GetDouble()));
         Assert.Equal(predicted.Number("tokens") * 0.02m / 1_000_000, predicted.Json.GetProperty("dollars").GetDecimal());
     }
 
@@ -168,14 +189,17 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
         (await Backfill()).Exits(0);
         Program.Set("EMBEDDING_MODEL", "text-embedding-3-large");
         (await Backfill()).Exits(2).Says("migrate clips");
-        (await Program.Run("migrate", "clips")).Exits(0).Says("2 of 'text-embedding-3-small', and the model is now 'text-embedding-3-large'");
+        (await Program.Run("migrate", "clips")).Exits(0)
+            .Says("2 of 'text-embedding-3-small', and the model is now 'text-embedding-3-large'");
         (await Backfill("--limit 1")).Exits(2).Says("clips.embedding has vectors of another model").Says("--yes-mix");
         (await Program.Run("corpus", "check", "clips")).Exits(2);
 
         (await Backfill("--yes-mix")).Exits(0).Says(", text-embedding-3-large");
         (await Backfill()).Exits(0);
 
-        Assert.Equal([("text-embedding-3-small", 768), ("text-embedding-3-large", 768)], Fake.Requests.Select(request => (request.Model, request.Dimensions)));
+        Assert.Equal(
+            [("text-embedding-3-small", 768), ("text-embedding-3-large", 768)],
+            Fake.Requests.Select(request => (request.Model, request.Dimensions)));
         Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM clips WHERE embedding_model = 'text-embedding-3-large'"));
     }
 

@@ -49,7 +49,10 @@ public sealed class FromTheSeedsDocumentsTests() : SampleProgramTest("documents"
 
         (await Backfill("--archive gjeldende-lover.tar.bz2")).Exits(0).Says("Found 4 documents");
 
-        Assert.Equal(4, await Database.Ask<long>("SELECT count(*) FROM lovdata_documents WHERE embedding IS NOT NULL AND archive_filename = 'gjeldende-lover.tar.bz2'"));
+        Assert.Equal(
+            4,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM lovdata_documents WHERE embedding IS NOT NULL AND archive_filename = 'gjeldende-lover.tar.bz2'"));
         Assert.Equal((4L, 6L), await Covered() is var all ? (all.With, all.Without) : default);
     }
 
@@ -113,11 +116,13 @@ public sealed class FromTheSeedsDocumentsTests() : SampleProgramTest("documents"
         await Documents(12, words: "poison");
         _ = Fake.Script(Requests.WithInput(text => text.StartsWith("poison", StringComparison.Ordinal)), Fault.BadInput());
 
-        var result = (await Backfill()).Exits(3).Says("12 items failed: 'embeddings status documents' says why.").Says("No id is needed to resume: the same command takes what is pending.");
+        var result = (await Backfill()).Exits(3).Says("12 items failed: 'embeddings status documents' says why.")
+            .Says("No id is needed to resume: the same command takes what is pending.");
 
         Assert.Equal(10, result.Out.Split('\n').Count(line => line.StartsWith("  failed document:", StringComparison.Ordinal)));
         Assert.Contains("Processed:          20 (62.5% of 32)", result.Out, StringComparison.Ordinal);
-        Assert.Equal(12, (await Program.Run("failures", "list", "documents", "--json")).Exits(0).Json.GetProperty("items").GetArrayLength());
+        Assert.Equal(
+            12, (await Program.Run("failures", "list", "documents", "--json")).Exits(0).Json.GetProperty("items").GetArrayLength());
         Fake.ClearScript();
         (await Program.Run("failures", "retry", "documents", "--all")).Exits(0);
         (await Backfill()).Exits(0).Says("Found 12 documents");
@@ -144,7 +149,8 @@ public sealed class FromTheSeedsDocumentsTests() : SampleProgramTest("documents"
     public async Task Before_the_migration_it_says_which_to_run()
     {
         await using var empty = await TestDatabase.Empty();
-        await empty.Execute("CREATE TABLE lovdata_documents (id bigint PRIMARY KEY, archive_filename text, content text, updated_at timestamptz)");
+        await empty.Execute(
+            "CREATE TABLE lovdata_documents (id bigint PRIMARY KEY, archive_filename text, content text, updated_at timestamptz)");
 
         (await new Program(empty, Fake).Run("backfill", "documents")).Exits(2).Says("embeddings migrate documents");
     }

@@ -36,13 +36,15 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
         """;
 
     private const string RunsByStatus =
-        "SELECT status, count(*), avg(extract(epoch FROM completed_at - started_at))::float8 FROM embedding_jobs WHERE corpus = 'clips' GROUP BY status";
+        "SELECT status, count(*), avg(extract(epoch FROM completed_at - started_at))::float8 FROM embedding_jobs WHERE corpus = 'clips' "
+            + "GROUP BY status";
 
     [Fact]
     public async Task The_coverage_and_the_recent_queries_count_what_was_embedded()
     {
         await Clips(8);
-        await Database.Execute("INSERT INTO clips (title, creator_name, broadcaster_name, is_removed) VALUES ('gone', 'bob', 'ninja', true)");
+        await Database.Execute(
+            "INSERT INTO clips (title, creator_name, broadcaster_name, is_removed) VALUES ('gone', 'bob', 'ninja', true)");
         Assert.Equal([8L, 0L, 0d], (await Database.Rows(Coverage))[0]);
 
         (await Backfill("--limit 6")).Exits(0);
@@ -87,7 +89,9 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
         await Clips(1);
         (await Backfill()).Exits(0);
 
-        var row = Assert.Single(await Database.Rows("SELECT vector_dims(embedding), pg_column_size(embedding), embedding_model, embedding_generated_at FROM clips"));
+        var row = Assert.Single(
+            await Database.Rows(
+                "SELECT vector_dims(embedding), pg_column_size(embedding), embedding_model, embedding_generated_at FROM clips"));
 
         Assert.Equal((768, "text-embedding-3-small"), ((int)row[0]!, (string)row[2]!));
         Assert.InRange((int)row[1]!, 768 * 4, (768 * 4) + 8);
@@ -104,7 +108,9 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
 
         var clips = Kind((await Program.Run("status", "--json")).Exits(0).Json);
 
-        Assert.Equal((5, 4, 1), (clips.GetProperty("total").GetInt32(), clips.GetProperty("embedded").GetInt32(), clips.GetProperty("pending").GetInt32()));
+        Assert.Equal(
+            (5, 4, 1),
+            (clips.GetProperty("total").GetInt32(), clips.GetProperty("embedded").GetInt32(), clips.GetProperty("pending").GetInt32()));
         var runs = Assert.Single(await Database.Rows(RunsByStatus));
         Assert.Equal(("completed", 2L), ((string)runs[0]!, (long)runs[1]!));
         Assert.InRange((double)runs[2]!, 0.0001, 120);
@@ -117,7 +123,11 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
 
         var summary = (await Backfill("--json")).Exits(0);
 
-        Assert.Equal((50, 50, 0, 0, 1), (summary.Number("total"), summary.Number("processed"), summary.Number("skipped"), summary.Number("failed"), summary.Number("requests")));
+        Assert.Equal(
+            (50, 50, 0, 0, 1),
+            (
+                summary.Number("total"), summary.Number("processed"), summary.Number("skipped"), summary.Number("failed"),
+                summary.Number("requests")));
         Assert.Equal(1, summary.Json.GetProperty("processedShare").GetDouble());
         Assert.InRange(summary.Json.GetProperty("millisecondsPerItem").GetDouble(), 0.01, 10_000);
         Assert.Equal(0, summary.Json.GetProperty("failures").GetArrayLength());

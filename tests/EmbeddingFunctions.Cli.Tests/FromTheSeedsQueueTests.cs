@@ -23,7 +23,8 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
 
         (await Program.Run("migrate", "sessions")).Exits(0);
 
-        Assert.Equal(33L, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND user_id IS NOT NULL"));
+        Assert.Equal(
+            33L, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND user_id IS NOT NULL"));
     }
 
     [Fact]
@@ -35,7 +36,8 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
         Assert.Equal("=== Processing Summary ===\nTotal records processed: 33\nTotal errors: 0\nSuccess rate: 100.0%\n", sessions.Out);
         Assert.Contains("Total records processed: 22", summaries.Out, StringComparison.Ordinal);
         Assert.Equal([["sessions", "completed", 33L], ["summaries", "completed", 22L]], await QueueStatus());
-        var batches = Fake.Requests.Where(request => request.Texts[0].StartsWith("session", StringComparison.Ordinal)).Select(request => request.InputCount).ToList();
+        var batches = Fake.Requests.Where(request => request.Texts[0].StartsWith("session", StringComparison.Ordinal))
+            .Select(request => request.InputCount).ToList();
         Assert.Equal((33, 5), (batches.Sum(), batches.Max()));
         Assert.Equal(1536, await Database.Ask<int>("SELECT vector_dims(title_embedding) FROM sessions LIMIT 1"));
     }
@@ -86,7 +88,9 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
             (await Program.Run("queue", "drain", "sessions")).Exits(3);
         }
 
-        await Database.Execute("UPDATE embedding_claims SET attempts = 3, is_dead = true, retry_at = NULL; UPDATE embedding_queue SET status = 'failed' WHERE status = 'pending' AND table_name = 'sessions'");
+        await Database.Execute(
+            "UPDATE embedding_claims SET attempts = 3, is_dead = true, retry_at = NULL; UPDATE embedding_queue SET status = 'failed' "
+                + "WHERE status = 'pending' AND table_name = 'sessions'");
         await Database.Execute(
             """
             UPDATE embedding_queue
@@ -103,7 +107,9 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
             DO UPDATE SET status = 'pending';
             """);
 
-        Assert.Equal("=== Processing Summary ===\nTotal records processed: 2\nTotal errors: 0\nSuccess rate: 100.0%\n", (await Program.Run("queue", "drain", "sessions")).Exits(0).Out);
+        Assert.Equal(
+            "=== Processing Summary ===\nTotal records processed: 2\nTotal errors: 0\nSuccess rate: 100.0%\n",
+            (await Program.Run("queue", "drain", "sessions")).Exits(0).Out);
         Assert.Equal(33, await Database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
         Assert.Equal(1, Fake.PaidInputs["session 1"]);
     }

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>docs/coming-from-another-system.md has a test, or a reason why there is none, in each of its rows, and names only tests that there are.</summary>
+/// <summary>
+/// docs/coming-from-another-system.md has a test, or a reason why there is none, in each of its rows, and names only tests that there are.
+/// </summary>
 public sealed partial class FromTheSeedsTableTests
 {
     private static readonly string _tests = Path.GetFullPath(Path.Combine(Folder(), ".."));
@@ -19,11 +21,18 @@ public sealed partial class FromTheSeedsTableTests
     [Fact]
     public void Every_test_that_is_named_exists()
     {
-        var sources = Directory.GetFiles(_tests, "*Tests.cs", SearchOption.AllDirectories).ToLookup(file => Path.GetFileNameWithoutExtension(file), File.ReadAllText);
-        var named = Rows().SelectMany(cells => TestPattern().Matches(cells[^1])).Select(test => (Class: test.Groups[1].Value, Method: test.Groups[2].Value)).ToList();
+        var sources = Directory.GetFiles(_tests, "*Tests.cs", SearchOption.AllDirectories)
+            .ToLookup(file => Path.GetFileNameWithoutExtension(file), File.ReadAllText);
+        var named = Rows().SelectMany(cells => TestPattern().Matches(cells[^1]))
+            .Select(test => (Class: test.Groups[1].Value, Method: test.Groups[2].Value)).ToList();
 
         Assert.True(named.Count > 100, $"{named.Count} tests are named.");
-        Assert.All(named, test => Assert.True(sources[test.Class].Any(source => source.Contains($" {test.Method}(", StringComparison.Ordinal)), $"There is no {test.Class}.{test.Method}."));
+        Assert.All(
+            named,
+            test =>
+                Assert.True(
+                    sources[test.Class].Any(source => source.Contains($" {test.Method}(", StringComparison.Ordinal)),
+                    $"There is no {test.Class}.{test.Method}."));
     }
 
     [Theory]
@@ -37,7 +46,10 @@ public sealed partial class FromTheSeedsTableTests
 
     // Without the heads and the lines under them.
     private static List<List<string>> Rows() => File.ReadLines(Path.Combine(_tests, "..", "docs", "coming-from-another-system.md"))
-        .Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| there ", StringComparison.Ordinal) && !line.StartsWith("| fault ", StringComparison.Ordinal))
+        .Where(
+            line =>
+                line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| there ", StringComparison.Ordinal)
+                    && !line.StartsWith("| fault ", StringComparison.Ordinal))
         .Select(line => BarPattern().Split(line)[1..^1].Select(cell => cell.Trim()).ToList()).ToList();
 
     private static string Folder([CallerFilePath] string here = "") => Path.GetDirectoryName(here)!;

@@ -3,7 +3,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>What people typed at the workspace functions' scripts and read from them, as docs/coming-from-another-system.md says it.</summary>
+/// <summary>
+/// What people typed at the workspace functions' scripts and read from them, as docs/coming-from-another-system.md says it.
+/// </summary>
 public sealed class FromTheSeedsWorkspaceTests : ProgramTest
 {
     private const string WorkspaceRepositories =
@@ -24,7 +26,9 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
 
         var result = (await Program.Run("backfill", "workspace", "--iterations", "100", "--delay", "5s")).Exits(0);
 
-        Assert.Contains("Runs:               3 (3 succeeded, 0 failed)\nTotal:              250 items\nProcessed:          250 (100.0% of 250)\n", result.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "Runs:               3 (3 succeeded, 0 failed)\nTotal:              250 items\nProcessed:          250 (100.0% of 250)\n",
+            result.Out, StringComparison.Ordinal);
         Assert.True(result.Duration > TimeSpan.FromSeconds(10), "It waits between iterations.");
         Assert.Equal([0, 50, 200], (await Database.Rows("SELECT items_processed FROM embedding_jobs ORDER BY 1")).Select(row => row[0]));
     }
@@ -50,9 +54,13 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
         _ = Fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
         var file = await ManyStarts();
 
-        var result = (await Program.Run("backfill", "workspace", "--iterations", "12", "--page-size", "1")).Exits(1).Says("Iterations: 10/12, succeeded: 9, failed: 1, items: 9\n");
+        var result = (await Program.Run("backfill", "workspace", "--iterations", "12", "--page-size", "1")).Exits(1)
+            .Says("Iterations: 10/12, succeeded: 9, failed: 1, items: 9\n");
 
-        Assert.Contains("Result:             Failed\nRuns:               12 (11 succeeded, 1 failed)\nTotal:              12 items\nProcessed:          11 (91.6% of 12)\n", result.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "Result:             Failed\nRuns:               12 (11 succeeded, 1 failed)\nTotal:              12 items\nProcessed:        "
+                + "  11 (91.6% of 12)\n",
+            result.Out, StringComparison.Ordinal);
         File.Delete(file);
     }
 
@@ -73,7 +81,8 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
     {
         await Workspace.Items(await Workspace.Repository(), 5);
         await AsIfServed();
-        await using var server = await Server.Start(Program.Set("INNGEST_PRODUCTION_EVENT_KEY", "your-key").Set("INNGEST_EVENT_KEY", "your-key"));
+        await using var server = await Server.Start(
+            Program.Set("INNGEST_PRODUCTION_EVENT_KEY", "your-key").Set("INNGEST_EVENT_KEY", "your-key"));
 
         var result = (await Program.Run("trigger", "workspace", "--url", server.Address, "--wait")).Exits(0);
 
@@ -86,7 +95,13 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
     public async Task The_status_script_s_table_has_its_figures()
     {
         var repository = await Workspace.Repository();
-        foreach (var (table, kind, total, embedded) in new[] { ("issues", "issue", 1_383, 537), ("pull_requests", "pull_request", 126_863, 92), ("discussions", "discussion", 202, 173) })
+        foreach (
+            var (table, kind, total, embedded) in new[]
+            {
+                ("issues", "issue", 1_383, 537),
+                ("pull_requests", "pull_request", 126_863, 92),
+                ("discussions", "discussion", 202, 173)
+            })
         {
             await Workspace.Items(repository, total, table);
             await Embed(table, kind, embedded);
@@ -114,16 +129,26 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
         Assert.Matches(@"\nEmbedded in the last hour: 7, the latest at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", status);
 
         await Database.Execute("UPDATE embedding_batches SET finished_at = finished_at - interval '61 minutes'");
-        Assert.Contains("Embedded in the last hour: 0, the latest at", (await Program.Run("status")).Exits(0).Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "Embedded in the last hour: 0, the latest at", (await Program.Run("status")).Exits(0).Out, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Keys_by_their_old_names_are_not_read_and_it_says_which_to_set()
     {
-        var program = new Program(Path.GetTempPath()).Set("DATABASE_URL", Database.ConnectionString).Set("EMBEDDING_API_BASE_URL", Fake.BaseUrl)
+        var program = new Program(Path.GetTempPath()).Set("DATABASE_URL", Database.ConnectionString)
+            .Set("EMBEDDING_API_BASE_URL", Fake.BaseUrl)
             .Set("EMBEDDING_PROVIDER", "")
             .Set("EMBEDDING_SCHEDULER_INTERVAL_MINUTES", "360");
-        foreach (var name in new[] { "VITE_OPENAI_API_KEY", "VITE_SUPABASE_URL", "VITE_SUPABASE_ANON_KEY", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY" })
+        foreach (
+            var name in new[]
+            {
+                "VITE_OPENAI_API_KEY",
+                "VITE_SUPABASE_URL",
+                "VITE_SUPABASE_ANON_KEY",
+                "SUPABASE_URL",
+                "SUPABASE_SERVICE_ROLE_KEY"
+            })
         {
             program.Set(name, "https://your-project.supabase.co");
         }
@@ -176,7 +201,8 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
         await using var shipped = typeof(CorpusException).Assembly.GetManifestResourceStream("corpora.json")!;
         using var reader = new StreamReader(shipped);
         var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, (await reader.ReadToEndAsync()).Replace("\"startsPerMinute\": 5", "\"startsPerMinute\": 1000", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            file, (await reader.ReadToEndAsync()).Replace("\"startsPerMinute\": 5", "\"startsPerMinute\": 1000", StringComparison.Ordinal));
         (await Program.Set("CORPORA_FILE", file).Run("migrate", "workspace")).Exits(0);
         return file;
     }

@@ -24,7 +24,8 @@ public sealed class HelpTests
     public async Task Help_shows_examples_of_the_command(params string[] command)
     {
         var help = (await _program.Run([.. command, "--help"])).Exits(0);
-        Assert.Contains($"Examples:\n  {string.Join(' ', ["embeddings", .. command])}", help.Out.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"Examples:\n  {string.Join(' ', ["embeddings", .. command])}", help.Out.ReplaceLineEndings("\n"), StringComparison.Ordinal);
         Assert.Empty(help.Error);
     }
 

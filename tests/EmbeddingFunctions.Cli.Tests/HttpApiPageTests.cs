@@ -20,20 +20,27 @@ public sealed partial class HttpApiPageTests : ProgramTest
         foreach (Match line in lines)
         {
             var method = line.Groups["method"].Success ? line.Groups["method"].Value : "GET";
-            using var request = new HttpRequestMessage(new HttpMethod(method), line.Groups["url"].Value.Replace("$HOST", server.Address).Replace("$RUN", run));
+            using var request = new HttpRequestMessage(
+                new HttpMethod(method), line.Groups["url"].Value.Replace("$HOST", server.Address).Replace("$RUN", run));
             if (line.Groups["data"].Success)
             {
                 // What curl -d says its data is.
-                request.Content = new StringContent(line.Groups["data"].Value, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
+                request.Content = new StringContent(
+                    line.Groups["data"].Value, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
             }
 
             using var response = await http.SendAsync(request);
             // The last run may have ended before it is to be cancelled, which is told too.
-            Assert.True(response.IsSuccessStatusCode || line.Value.Contains("/cancel", StringComparison.Ordinal), $"{line.Value}\n{await response.Content.ReadAsStringAsync()}");
+            Assert.True(
+                response.IsSuccessStatusCode || line.Value.Contains("/cancel", StringComparison.Ordinal),
+                $"{line.Value}\n{await response.Content.ReadAsStringAsync()}");
             run = response.Headers.Location?.ToString().Split('/')[^1] ?? run;
         }
     }
 
-    [GeneratedRegex("""^curl --fail-with-body (?:-H "\$KEY" )?(?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""", RegexOptions.Multiline)]
+    [
+        GeneratedRegex(
+            """^curl --fail-with-body (?:-H "\$KEY" )?(?:-X (?<method>[A-Z]+) )?"?(?<url>\$HOST[^\s"]+)"?(?: -d '(?<data>[^']*)')?""",
+            RegexOptions.Multiline)]
     private static partial Regex CurlPattern();
 }

@@ -43,7 +43,8 @@ public sealed class InterruptedWaitTests : ProgramTest
         await using var transaction = await connection.BeginTransactionAsync();
         await new NpgsqlCommand("LOCK TABLE repositories", connection, transaction).ExecuteNonQueryAsync();
         var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, """{"kind":"issue","repository":"acme/one","number":1,"key":"1","title":"Good","body":"","updated_at":1700000000}""");
+        await File.WriteAllTextAsync(
+            file, """{"kind":"issue","repository":"acme/one","number":1,"key":"1","title":"Good","body":"","updated_at":1700000000}""");
         await using var running = Program.Start("import", "workspace", file, "--json");
         await WaitUntil("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
         var result = (await Interrupt(running, Running.SigInt)).Says("The same command again goes on");

@@ -78,7 +78,8 @@ public sealed class InterruptionTests : ProgramTest
             SELECT 'workspace', 'issue', id, '', repeat('why ', 100), now() FROM generate_series(1, 1000) id
             """);
 
-        // The pipe is full when the program is asked to stop, and stays so until after the eight seconds that it has; a busy machine may be too late.
+        // The pipe is full when the program is asked to stop, and stays so until after the eight seconds that it has; a busy machine may be
+        // too late.
         const string Script =
             """
             sh -c 'echo $$ > PID; exec {program} failures list workspace --limit 1000 --json' \
@@ -88,7 +89,8 @@ public sealed class InterruptionTests : ProgramTest
         for (var tries = 0; tries < 3 && !told.Any(IsWhole); tries++)
         {
             using var folder = new TestFolder();
-            await using var running = Program.StartOther("sh", "-c", Script.Replace("PID", Path.Combine(folder.Path, "pid"), StringComparison.Ordinal));
+            await using var running = Program.StartOther(
+                "sh", "-c", Script.Replace("PID", Path.Combine(folder.Path, "pid"), StringComparison.Ordinal));
             told.Add((await running.Ended()).Out);
         }
 

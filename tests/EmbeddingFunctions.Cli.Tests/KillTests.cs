@@ -17,7 +17,8 @@ public sealed class KillTests : ProgramTest
     public async Task F36_Killed_at_random_moments_it_loses_nothing_and_pays_twice_at_most_what_was_in_flight()
     {
         var seed = Environment.TickCount;
-        Console.WriteLine($"{nameof(F36_Killed_at_random_moments_it_loses_nothing_and_pays_twice_at_most_what_was_in_flight)}: seed {seed}");
+        Console.WriteLine(
+            $"{nameof(F36_Killed_at_random_moments_it_loses_nothing_and_pays_twice_at_most_what_was_in_flight)}: seed {seed}");
         var random = new Random(seed);
         await Fill();
         for (var round = 0; round < Rounds; round++)
@@ -30,7 +31,9 @@ public sealed class KillTests : ProgramTest
             await Task.Delay(random.Next(0, 30));
             await running.Kill();
             await ForgetTheDead();
-            Assert.True(Fake.DuplicatePaidInputs - before <= BatchesInFlight * SmallBatch, $"Paid twice: {Fake.DuplicatePaidInputs - before}; seed {seed}, round {round}.");
+            Assert.True(
+                Fake.DuplicatePaidInputs - before <= BatchesInFlight * SmallBatch,
+                $"Paid twice: {Fake.DuplicatePaidInputs - before}; seed {seed}, round {round}.");
             Assert.True((await Workspace.Stale()).Count == 0, $"A vector is not its text's; seed {seed}, round {round}.");
         }
 

@@ -3,7 +3,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>What a person reads of an outage in the log of <c>serve</c> and <c>backfill</c>, and from <c>doctor</c> and <c>status</c>.</summary>
+/// <summary>
+/// What a person reads of an outage in the log of <c>serve</c> and <c>backfill</c>, and from <c>doctor</c> and <c>status</c>.
+/// </summary>
 public sealed partial class OutageLogTests : ProgramTest
 {
     // Nothing listens on a port that only root may open.
@@ -52,7 +54,8 @@ public sealed partial class OutageLogTests : ProgramTest
         var doctor = (await Program.Run("doctor")).Exits(1);
         var status = (await Program.Run("status")).Exits(0);
 
-        Assert.Single(Regex.Matches(backfill.Error, $"warn: .*Redis at {Nowhere} is unavailable .*paid vectors are cached in Postgres meanwhile"));
+        Assert.Single(
+            Regex.Matches(backfill.Error, $"warn: .*Redis at {Nowhere} is unavailable .*paid vectors are cached in Postgres meanwhile"));
         Assert.Single(Regex.Matches(doctor.Out, $"FAIL redis: {Nowhere}: .*meanwhile"));
         Assert.Single(Regex.Matches(status.Out, $"Redis at {Nowhere}: .*meanwhile"));
         Assert.DoesNotContain("Redis", doctor.Error + status.Error, StringComparison.Ordinal);

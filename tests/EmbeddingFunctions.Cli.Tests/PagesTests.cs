@@ -41,9 +41,16 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
             INSERT INTO articles (title, body) SELECT 'Article ' || n, 'Its text' FROM generate_series(1, 3) n;
             """);
         var readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
-        var (start, end) = (readme.IndexOf("## Your own table", StringComparison.Ordinal), readme.IndexOf("## How it works", StringComparison.Ordinal));
+        var (start, end) = (
+            readme.IndexOf("## Your own table", StringComparison.Ordinal), readme.IndexOf("## How it works", StringComparison.Ordinal));
 
-        Assert.Equal((1, 0, 0), await Run(readme[start..end].Replace("# export OPENAI_API_KEY='sk-...'", $"export OPENAI_API_KEY='{fake.ApiKey}' OPENAI_BASE_URL='{fake.BaseUrl}'", StringComparison.Ordinal)));
+        Assert.Equal(
+            (1, 0, 0),
+            await Run(
+                readme[start..end]
+                    .Replace(
+                        "# export OPENAI_API_KEY='sk-...'", $"export OPENAI_API_KEY='{fake.ApiKey}' OPENAI_BASE_URL='{fake.BaseUrl}'",
+                        StringComparison.Ordinal)));
 
         Assert.Equal(1, fake.RequestCount);
     }
@@ -60,7 +67,9 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
             await Do(blocks[i].Language, blocks[i].Text, shown, shell);
         }
 
-        return (blocks.Count(block => block.Language == "bash"), blocks.Count(block => block.Language == "sql"), blocks.Count(block => block.Language == "json"));
+        return (
+            blocks.Count(block => block.Language == "bash"), blocks.Count(block => block.Language == "sql"),
+            blocks.Count(block => block.Language == "json"));
     }
 
     private async Task Do(string language, string text, string? shown, Shell shell)
@@ -68,9 +77,18 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
         switch (language)
         {
             case "bash":
-                var printed = await shell.Run(text.Replace("'postgres://user:password@localhost:5432/database'", $"'{_database.ConnectionString}'", StringComparison.Ordinal)
+                var printed = await shell.Run(
+                    text.Replace(
+                        "'postgres://user:password@localhost:5432/database'", $"'{_database.ConnectionString}'", StringComparison.Ordinal)
                     .Replace("./run ", "sh ./run ", StringComparison.Ordinal));
-                AssertShown(shown is null ? null : Lines(shown), Lines(printed).Where(line => !line.StartsWith("Provider: ", StringComparison.Ordinal) && !line.StartsWith("Database: ", StringComparison.Ordinal)), text);
+                AssertShown(
+                    shown is null ? null : Lines(shown),
+                    Lines(printed)
+                        .Where(
+                            line =>
+                                !line.StartsWith("Provider: ", StringComparison.Ordinal)
+                                    && !line.StartsWith("Database: ", StringComparison.Ordinal)),
+                    text);
                 break;
             case "sql" when shown is null:
                 await _database.Execute(text);
@@ -79,7 +97,9 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
                 await AssertRows(text, shown);
                 break;
             case "json":
-                Assert.True(JsonNode.DeepEquals(JsonNode.Parse(text), JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder.Path, "recipes.json")))));
+                Assert.True(
+                    JsonNode.DeepEquals(
+                        JsonNode.Parse(text), JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder.Path, "recipes.json")))));
                 break;
         }
     }
@@ -124,7 +144,8 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
     }
 
     // Of a table as psql prints it.
-    private static List<string> Cells(string table) => Lines(table).Where(line => !line.StartsWith("--", StringComparison.Ordinal) && !line.StartsWith('('))
+    private static List<string> Cells(string table) =>
+        Lines(table).Where(line => !line.StartsWith("--", StringComparison.Ordinal) && !line.StartsWith('('))
         .SelectMany(line => line.Split('|')).Select(cell => cell.Trim()).ToList();
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -14,7 +14,8 @@ public sealed class ScopeTests : ProgramTest
         var result = (await Backfill("--limit", $"{limit}")).Exits(0);
         Assert.Equal((limit, limit), (result.Number("total"), result.Number("embedded")));
         Assert.Equal(limit, await Database.Ask<long>(
-            "SELECT count(*) FROM (SELECT embedding FROM issues ORDER BY updated_at DESC LIMIT $1) newest WHERE embedding IS NOT NULL", limit));
+            "SELECT count(*) FROM (SELECT embedding FROM issues ORDER BY updated_at DESC LIMIT $1) newest WHERE embedding IS NOT NULL",
+            limit));
     }
 
     [Fact]
@@ -76,7 +77,8 @@ public sealed class ScopeTests : ProgramTest
         await Workspace.Items(await Workspace.Repository(), 50);
         var result = (await Backfill("--iterations", "3", "--delay", "100ms", "--page-size", "10")).Exits(0);
         Assert.Equal((30, 3), (result.Number("embedded"), result.Json.GetProperty("runIds").GetArrayLength()));
-        Assert.Equal(3, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE status = 'completed' AND items_processed = 10"));
+        Assert.Equal(
+            3, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE status = 'completed' AND items_processed = 10"));
     }
 
     [Fact]

@@ -22,7 +22,9 @@ public sealed class SecretTests : ProgramTest
         var status = await Program.Run("status");
         foreach (var form in Forms(key))
         {
-            Assert.DoesNotContain(form, result.Out + result.Error + doctor.Out + doctor.Error + status.Out + status.Error, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain(
+                form, result.Out + result.Error + doctor.Out + doctor.Error + status.Out + status.Error,
+                StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain(form, await Everything(), StringComparison.OrdinalIgnoreCase);
         }
 
@@ -48,7 +50,8 @@ public sealed class SecretTests : ProgramTest
         await Workspace.Item(repository, "poison");
         Fake.Script(
             Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)),
-            Fault.Status(400, $$$"""{"error":{"message":"no good, {{{Fake.ApiKey}}}","type":"invalid_request_error","param":null,"code":null}}"""));
+            Fault.Status(
+                400, $$$"""{"error":{"message":"no good, {{{Fake.ApiKey}}}","type":"invalid_request_error","param":null,"code":null}}"""));
         var result = (await Program.Run("backfill", "workspace")).Exits(3);
         var status = (await Program.Run("status")).Exits(0);
         Assert.Contains("[redacted]", status.Out, StringComparison.Ordinal);

@@ -11,7 +11,8 @@ public sealed class ServeDoorTests : ProgramTest
     [Fact]
     public async Task Other_machines_are_let_in_with_a_key_only()
     {
-        var refused = (await Program.Run("serve", "--urls", "http://0.0.0.0:0")).Exits(2).Says("EMBEDDINGS_API_KEY is not set, and http://0.0.0.0:0 lets other machines in");
+        var refused = (await Program.Run("serve", "--urls", "http://0.0.0.0:0")).Exits(2)
+            .Says("EMBEDDINGS_API_KEY is not set, and http://0.0.0.0:0 lets other machines in");
         Assert.DoesNotContain("Listening", refused.Error, StringComparison.Ordinal);
 
         Program.Set("EMBEDDINGS_API_KEY", Key);
@@ -31,10 +32,14 @@ public sealed class ServeDoorTests : ProgramTest
         await using var server = await Server.Start(Program);
         using var stranger = new HttpClient { BaseAddress = new Uri(server.Address) };
 
-        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync(new Uri("/api/embeddings/status", UriKind.Relative))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Unauthorized, (await stranger.GetAsync(new Uri("/api/embeddings/status", UriKind.Relative))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, await Status(server, "status"));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(server.KeyFile!));
-        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Path.GetDirectoryName(server.KeyFile)!) & (UnixFileMode.OtherRead | UnixFileMode.OtherExecute | UnixFileMode.OtherWrite));
+        Assert.Equal(
+            UnixFileMode.None,
+            File.GetUnixFileMode(Path.GetDirectoryName(server.KeyFile)!) & (
+                UnixFileMode.OtherRead | UnixFileMode.OtherExecute | UnixFileMode.OtherWrite));
         (await Program.Run("trigger", "workspace", "--url", server.Address)).Exits(0);
         File.SetUnixFileMode(server.KeyFile!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherWrite);
         (await Program.Run("trigger", "workspace", "--url", server.Address)).Exits(1).Says("wants another key");
@@ -52,10 +57,14 @@ public sealed class ServeDoorTests : ProgramTest
         using var stranger = new HttpClient { BaseAddress = new Uri(server.Address) };
         var before = await Transactions();
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => stranger.GetAsync(new Uri("/api/embeddings/health", UriKind.Relative))));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 300).Select(_ => stranger.GetAsync(new Uri("/api/embeddings/health", UriKind.Relative))));
 
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
-        Assert.InRange(await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'embeddings'"), 0, 12);
+        Assert.InRange(
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'embeddings'"),
+            0, 12);
         Assert.InRange(await Transactions() - before, 0, 200);
     }
 

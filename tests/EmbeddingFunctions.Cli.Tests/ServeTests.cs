@@ -37,11 +37,14 @@ public sealed class ServeTests : ProgramTest
         await AsIfServed();
         await using var server = await Server.Start(Program);
 
-        var run = await server.Ask(new { name = "embeddings/compute.requested", data = new { corpus = "workspace", itemTypes = _issues, limit = 25 } });
+        var run = await server.Ask(
+            new { name = "embeddings/compute.requested", data = new { corpus = "workspace", itemTypes = _issues, limit = 25 } });
         var end = await server.Ended(run);
 
         Assert.Equal(("completed", 25, 25), (Text(end, "status"), Number(end, "itemsTotal"), Number(end, "itemsProcessed")));
-        Assert.Equal((25, 2), (end.GetProperty("counts").GetProperty("embedded").GetInt32(), end.GetProperty("counts").GetProperty("requests").GetInt32()));
+        Assert.Equal(
+            (25, 2),
+            (end.GetProperty("counts").GetProperty("embedded").GetInt32(), end.GetProperty("counts").GetProperty("requests").GetInt32()));
         Assert.Equal(25, await Workspace.Embedded());
     }
 
@@ -96,7 +99,8 @@ public sealed class ServeTests : ProgramTest
         first.Process.Signal(Running.SigTerm);
         (await first.Process.Ended()).Exits(0);
         Assert.True(asked.Elapsed < TimeSpan.FromSeconds(10), $"It took {asked.Elapsed}.");
-        Assert.Equal(("processing", 0L), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", run), await Claims()));
+        Assert.Equal(
+            ("processing", 0L), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", run), await Claims()));
         var before = await Workspace.Embedded();
         Assert.InRange(before, 60, 379);
 
@@ -179,7 +183,10 @@ public sealed class ServeTests : ProgramTest
         await using var server = await Server.Start(Program);
 
         var waiting = await server.Ask(new { });
-        await Waiting.Until(async () => (await server.Get($"/api/embeddings/runs/{waiting}")).GetProperty("note").GetString()?.StartsWith("waiting for a start slot", StringComparison.Ordinal) == true);
+        await Waiting.Until(
+            async () =>
+                (await server.Get($"/api/embeddings/runs/{waiting}")).GetProperty("note").GetString()
+                    ?.StartsWith("waiting for a start slot", StringComparison.Ordinal) == true);
         var asked = Stopwatch.StartNew();
         await server.Cancel(waiting);
 
@@ -220,7 +227,8 @@ public sealed class ServeTests : ProgramTest
 
     private Task<long> Jobs() => Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE host = 'server'");
 
-    private async Task<bool> NoneIsOpen() => await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
+    private async Task<bool> NoneIsOpen() =>
+        await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
 
     private static string? Text(JsonElement detail, string name) => detail.GetProperty("run").GetProperty(name).GetString();
 

@@ -18,7 +18,15 @@ public sealed class SettingsTests
     public async Task All_that_is_wrong_with_the_settings_is_in_one_message(params string[] command)
     {
         var result = (await _program.Run(command)).Exits(2);
-        foreach (var setting in new[] { "DATABASE_URL", "OPENAI_BASE_URL", "EMBEDDING_PROVIDER is 'oracle'", "EMBEDDING_CONCURRENCY is '0'", "EMBEDDING_REQUESTS_PER_MINUTE is 'lots'" })
+        foreach (
+            var setting in new[]
+            {
+                "DATABASE_URL",
+                "OPENAI_BASE_URL",
+                "EMBEDDING_PROVIDER is 'oracle'",
+                "EMBEDDING_CONCURRENCY is '0'",
+                "EMBEDDING_REQUESTS_PER_MINUTE is 'lots'"
+            })
         {
             result.Says(setting);
         }
@@ -38,7 +46,8 @@ public sealed class SettingsTests
 
     [Fact]
     public async Task A_database_that_is_not_there_is_a_failure_that_says_what_to_check() =>
-        (await new Program(Path.GetTempPath()).Set("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").Run("status")).Exits(1).Says("Check DATABASE_URL");
+        (await new Program(Path.GetTempPath()).Set("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").Run("status")).Exits(1)
+            .Says("Check DATABASE_URL");
 
     [Fact]
     public async Task The_password_of_the_database_is_never_shown()

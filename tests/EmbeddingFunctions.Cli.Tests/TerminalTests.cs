@@ -33,9 +33,11 @@ public sealed partial class TerminalTests : ProgramTest
     // The lines as they stood at any time, without the codes that move the cursor.
     private async Task<List<string>> Watch(string command)
     {
-        await using var running = Program.Set("TERM", "xterm-256color").StartOther(Script, "-qefc", $"stty cols 80 rows 24; {command}", "/dev/null");
+        await using var running = Program.Set("TERM", "xterm-256color")
+            .StartOther(Script, "-qefc", $"stty cols 80 rows 24; {command}", "/dev/null");
         var screen = (await running.Ended()).Exits(0).Out;
-        return CodePattern().Replace(screen, "").Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd()).ToList();
+        return CodePattern().Replace(screen, "").Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd())
+            .ToList();
     }
 
     [GeneratedRegex(@"^━+ +\d+% [\d,]+/600 items, \d+(\.\d)?/s, ETA \d\d:\d\d:\d\d$")]

@@ -68,7 +68,8 @@ public sealed class TriggerTests : ProgramTest
 
     [Fact]
     public async Task Without_a_host_it_says_how_to_start_one() =>
-        (await Program.Run("trigger", "workspace", "--url", "http://127.0.0.1:1")).Exits(1).Says("does not answer as a host of ours").Says("embeddings serve");
+        (await Program.Run("trigger", "workspace", "--url", "http://127.0.0.1:1")).Exits(1).Says("does not answer as a host of ours")
+            .Says("embeddings serve");
 
     [Fact]
     public async Task A_key_goes_to_a_host_that_wants_one_and_to_no_other_machine_in_the_clear()
@@ -82,5 +83,6 @@ public sealed class TriggerTests : ProgramTest
         Assert.DoesNotContain("0123456789", refused.Error, StringComparison.Ordinal);
     }
 
-    private Task<Result> Trigger(Server server, params string[] arguments) => Program.Run(["trigger", .. arguments, "--url", server.Address]);
+    private Task<Result> Trigger(Server server, params string[] arguments) =>
+        Program.Run(["trigger", .. arguments, "--url", server.Address]);
 }

@@ -20,7 +20,9 @@ public sealed class UsageTests
     [InlineData("--where takes name=value, like archive=laws.tar.bz2, not 'archive'.", "backfill documents --where archive")]
     [InlineData("Give one value for archive.", "backfill documents --where archive=a --archive b")]
     [InlineData("--resume-from-id takes a whole number, not 'a1'.", "backfill documents --resume-from-id a1")]
-    [InlineData("--embedding-batch-size takes a whole number from 1 to 2048, not '2049'.", "backfill documents --embedding-batch-size 2049")]
+    [
+        InlineData(
+            "--embedding-batch-size takes a whole number from 1 to 2048, not '2049'.", "backfill documents --embedding-batch-size 2049")]
     [InlineData("Name either --workspace or --no-workspace.", "import workspace items.jsonl --workspace a --no-workspace")]
     [InlineData("--limit takes a whole number of at least 1, not '0'.", "backfill workspace --limit 0")]
     [InlineData("--limit takes a whole number of at least 1, not 'many'.", "backfill workspace --limit many")]

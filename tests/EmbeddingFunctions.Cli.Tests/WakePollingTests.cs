@@ -13,7 +13,9 @@ public sealed class WakePollingTests : WakeTest
         await Migrate();
         var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString);
         using var pooler = new DeafPooler(settings.Host!, settings.Port);
-        (settings.Host, settings.Port, settings.SslMode, settings.GssEncryptionMode) = ("127.0.0.1", pooler.Port, SslMode.Disable, GssEncryptionMode.Disable);
+        (
+            settings.Host, settings.Port, settings.SslMode,
+            settings.GssEncryptionMode) = ("127.0.0.1", pooler.Port, SslMode.Disable, GssEncryptionMode.Disable);
         await using var server = await Server.Start(Program.Set("DATABASE_URL", settings.ConnectionString));
         await server.Process.Says(Polling);
 
@@ -39,6 +41,9 @@ public sealed class WakePollingTests : WakeTest
         await Workspace.Item(Repository, "first");
         await Waiting.Until(async () => await Workspace.Embedded() == 1);
 
-        Assert.InRange(await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'one%'"), 0, 1);
+        Assert.InRange(
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'one%'"),
+            0, 1);
     }
 }

@@ -54,7 +54,11 @@ public sealed class WakeTests : WakeTest
 
         foreach (var title in new[] { "second", "third" })
         {
-            Assert.Equal(1L, await Database.Ask<long>("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'"));
+            Assert.Equal(
+                1L,
+                await Database.Ask<long>(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND "
+                        + "application_name LIKE '%listener'"));
             await Edit(issue, $"title = '{title}'");
             await Waiting.Until(async () => await IsFresh(issue));
             await Waiting.Until(async () => await Listeners() == 1);
@@ -133,7 +137,8 @@ public sealed class WakeTests : WakeTest
         }
 
         await Waiting.Until(async () => await Jobs() is (1, 1) && await NoneIsOpen());
-        Assert.Equal(("failed", 1), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE due_at IS NULL"), Fake.RequestCount));
+        Assert.Equal(
+            ("failed", 1), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE due_at IS NULL"), Fake.RequestCount));
     }
 
     [Fact]

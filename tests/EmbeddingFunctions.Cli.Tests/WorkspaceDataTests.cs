@@ -42,7 +42,8 @@ public sealed class WorkspaceDataTests : ProgramTest
         {
             var text = $"{label} {row[0]} {row[1]}".Trim();
             var cut = text.Length <= MaxCharacters ? text : text[..MaxCharacters].TrimEnd();
-            return !FakeVector.Of(cut, "text-embedding-3-small", 384).Zip((float[])row[2]!).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5f);
+            return !FakeVector.Of(cut, "text-embedding-3-small", 384).Zip((float[])row[2]!)
+                .All(pair => Math.Abs(pair.First - pair.Second) < 1e-5f);
         });
         Assert.Empty(wrong.Select(row => row[0]));
     }

@@ -8,7 +8,9 @@ public sealed partial class ArchitectureTests
 {
     // A folder knows only those named before it.
     private static readonly string[] _floors =
-        ["Corpora", "Texts", "Settings", "Storage", "Queues", "Providers", "Resilience", "Caching", "Batches", "Runs", "Imports", "Search", "Status", "Http"];
+        [
+            "Corpora", "Texts", "Settings", "Storage", "Queues", "Providers", "Resilience", "Caching", "Batches", "Runs", "Imports",
+            "Search", "Status", "Http"];
 
     public static TheoryData<string> Folders => new(Directory.GetDirectories(Core()).Select(folder => Path.GetFileName(folder)!));
 

@@ -92,7 +92,12 @@ public sealed class TestDatabase : IAsyncDisposable
     {
         await DropLeftovers();
         var database = await Create("");
-        var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test", ApiKey = FakeOpenAiOptions.DefaultApiKey };
+        var settings = new EmbeddingSettings
+        {
+            Provider = ProviderChoice.OpenAi,
+            ProviderReason = "test",
+            ApiKey = FakeOpenAiOptions.DefaultApiKey
+        };
         await using (var services = new ServiceCollection().AddEmbeddings(settings, database.Source).BuildServiceProvider())
         {
             await services.GetRequiredService<Migrator>().Migrate(

@@ -5,7 +5,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Testing;
 
-/// <summary>The product as a host would register it, on a test's database and a fake provider, without waits that tests do not want.</summary>
+/// <summary>
+/// The product as a host would register it, on a test's database and a fake provider, without waits that tests do not want.
+/// </summary>
 public sealed class TestEngine : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
@@ -22,7 +24,8 @@ public sealed class TestEngine : IAsyncDisposable
     /// <param name="fake">The provider.</param>
     /// <param name="settings">Changes to the settings.</param>
     /// <param name="time">This machine's clock, if it is to be wrong.</param>
-    public TestEngine(NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null, TimeProvider? time = null)
+    public TestEngine(
+        NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null, TimeProvider? time = null)
     {
         var standard = new EmbeddingSettings
         {
@@ -35,7 +38,8 @@ public sealed class TestEngine : IAsyncDisposable
             Concurrency = 4,
         };
         Settings = settings?.Invoke(standard) ?? standard;
-        _services = new ServiceCollection().AddEmbeddings(Settings, database).AddSingleton(time ?? TimeProvider.System).BuildServiceProvider();
+        _services = new ServiceCollection().AddEmbeddings(Settings, database).AddSingleton(time ?? TimeProvider.System)
+            .BuildServiceProvider();
     }
 
     public EmbeddingSettings Settings { get; }

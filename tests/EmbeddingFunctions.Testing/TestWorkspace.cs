@@ -17,12 +17,15 @@ public sealed class TestWorkspace(TestDatabase database)
     }
 
     /// <returns>The new item's id, as text.</returns>
-    public async Task<string> Item(Guid repository, string title, string? body = null, string table = "issues", DateTimeOffset? updatedAt = null)
+    public async Task<string> Item(
+        Guid repository, string title, string? body = null, string table = "issues", DateTimeOffset? updatedAt = null)
     {
         var id = Guid.NewGuid();
         await database.Execute(
-            $"INSERT INTO {table} (id, repository_id, title, body, updated_at) VALUES ($1{(table == "discussions" ? "::text" : "::uuid")}, $2, $3, $4, $5)",
-            table == "discussions" ? id.ToString() : id, repository, title, body, (updatedAt ?? DateTimeOffset.UtcNow.AddMinutes(-1)).UtcDateTime);
+            $"INSERT INTO {table} (id, repository_id, title, body, updated_at) VALUES "
+                + $"($1{(table == "discussions" ? "::text" : "::uuid")}, $2, $3, $4, $5)",
+            table == "discussions" ? id.ToString() : id, repository, title, body,
+            (updatedAt ?? DateTimeOffset.UtcNow.AddMinutes(-1)).UtcDateTime);
         return id.ToString();
     }
 
@@ -30,7 +33,8 @@ public sealed class TestWorkspace(TestDatabase database)
     public Task Items(Guid repository, int count, string table = "issues", string words = "item") => database.Execute(
         $"""
         INSERT INTO {table} (id, repository_id, title, body, updated_at)
-        SELECT {(table == "discussions" ? "'D_' || gen_random_uuid()" : "gen_random_uuid()")}, $1, $2 || ' ' || n, 'body ' || n, now() - interval '1 day' + n * interval '1 second'
+        SELECT {(table == "discussions" ? "'D_' || gen_random_uuid()" : "gen_random_uuid()")}, $1, $2 || ' ' || n, 'body ' || n, now() -
+            interval '1 day' + n * interval '1 second'
         FROM   generate_series(1, $3) n
         """, repository, words, count);
 
@@ -40,7 +44,8 @@ public sealed class TestWorkspace(TestDatabase database)
 
     /// <summary>Whether every stored vector is the fake provider's for the row's text as it is now.</summary>
     /// <returns>The titles of rows whose vector is of another text.</returns>
-    public async Task<IReadOnlyList<string>> Stale(string table = "issues", string label = "[ISSUE]", string model = "text-embedding-3-small", int dimensions = 384)
+    public async Task<IReadOnlyList<string>> Stale(
+        string table = "issues", string label = "[ISSUE]", string model = "text-embedding-3-small", int dimensions = 384)
     {
         var rows = await database.Rows($"SELECT title, body, embedding::real[] FROM {table} WHERE embedding IS NOT NULL");
         return rows.Where(row => !SameVector(FakeVector.Of($"{label} {row[0]} {row[1]}".Trim(), model, dimensions), (float[])row[2]!))

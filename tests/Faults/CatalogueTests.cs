@@ -16,12 +16,14 @@ public sealed partial class CatalogueTests
     public void Every_test_named_exists()
     {
         var sources = Directory.GetFiles(Path.GetFullPath(Path.Combine(Folder(), "..")), "*.cs", SearchOption.AllDirectories)
-            .GroupBy(file => Path.GetFileNameWithoutExtension(file)).ToDictionary(files => files.Key, files => string.Concat(files.Select(File.ReadAllText)));
+            .GroupBy(file => Path.GetFileNameWithoutExtension(file))
+                .ToDictionary(files => files.Key, files => string.Concat(files.Select(File.ReadAllText)));
         var named = TestPattern().Matches(Readme()).Select(test => (Class: test.Groups[1].Value, Method: test.Groups[2].Value)).ToList();
 
         Assert.NotEmpty(named);
         Assert.All(named, test => Assert.True(
-            sources.TryGetValue(test.Class, out var source) && Regex.IsMatch(source, $@"\b{test.Method}\("), $"There is no {test.Class}.{test.Method}."));
+            sources.TryGetValue(test.Class, out var source) && Regex.IsMatch(source, $@"\b{test.Method}\("),
+            $"There is no {test.Class}.{test.Method}."));
     }
 
     private static string Readme() => File.ReadAllText(Path.Combine(Folder(), "README.md"));

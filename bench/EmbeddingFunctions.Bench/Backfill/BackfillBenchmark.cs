@@ -15,7 +15,9 @@ internal static class BackfillBenchmark
 
     public static async Task Run(Sizes sizes, Report report)
     {
-        report.Note($"{sizes.Items:N0} items of about 2,000 characters, {Partitions} partitions, batches of {ProviderAlone.BatchSize}, 100 ms a request; medians of {sizes.Runs}. The first {MeasuredBackfill.WarmUp:N0} items of each process are start-up.\n");
+        report.Note(
+            $"{sizes.Items:N0} items of about 2,000 characters, {Partitions} partitions, batches of {ProviderAlone.BatchSize}, 100 ms a "
+                + $"request; medians of {sizes.Runs}. The first {MeasuredBackfill.WarmUp:N0} items of each process are start-up.\n");
         await using var fake = await FakeServer.Start();
         var rows = new List<BackfillRow>();
         foreach (var concurrency in _concurrencies)
@@ -40,7 +42,9 @@ internal static class BackfillBenchmark
         }
 
         report.Table(
-            ["what", "in flight", "rows/s", "of the ideal", "of the provider alone", "CPU s per 1000 rows", "start-up CPU s", "peak MB", "MB allocated"],
+            [
+                "what", "in flight", "rows/s", "of the ideal", "of the provider alone", "CPU s per 1000 rows", "start-up CPU s", "peak MB",
+                "MB allocated"],
             rows.Select(row => row.Cells()));
         foreach (var corpus in new[] { BenchCorpus.Plain.Name, BenchCorpus.Workspace.Name })
         {
@@ -55,7 +59,8 @@ internal static class BackfillBenchmark
 
     private static async Task<BackfillResult> Measure(BenchCorpus corpus, int items, FakeServer fake, int concurrency, bool hasVectorIndex)
     {
-        await using var database = await BenchDatabase.Create(corpus, MeasuredBackfill.WarmUp + items, Partitions, Characters, hasVectorIndex);
+        await using var database = await BenchDatabase.Create(
+            corpus, MeasuredBackfill.WarmUp + items, Partitions, Characters, hasVectorIndex);
         return await MeasuredBackfill.Measure(database, fake.BaseUrl, concurrency);
     }
 }

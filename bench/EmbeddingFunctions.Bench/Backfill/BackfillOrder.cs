@@ -9,7 +9,8 @@ internal sealed record BackfillOrder(string Database, string? CorporaFile, strin
 /// <param name="StartCpuSeconds">Of the process, before that time, warming up included.</param>
 /// <param name="PeakMegabytes">The most memory that the process had resident.</param>
 internal sealed record BackfillResult(
-    int Items, int Requests, double Seconds, double CpuSeconds, double StartCpuSeconds, double PeakMegabytes, double AllocatedMegabytes, int FullCollections)
+    int Items, int Requests, double Seconds, double CpuSeconds, double StartCpuSeconds, double PeakMegabytes, double AllocatedMegabytes,
+    int FullCollections)
 {
     public double RowsPerSecond => Items / Seconds;
 

@@ -16,7 +16,13 @@ internal sealed record BackfillRow(string What, int InFlight, double Alone, doub
         What, $"{InFlight}", $"{RowsPerSecond:N0}", $"{OfIdeal:N1} %", $"{RowsPerSecond * 100 / Alone:N1} %",
         .. Runs.Count == 0
             ? ["", "", "", ""]
-            : new[] { $"{CpuPerThousand:N3}", $"{Median(run => run.StartCpuSeconds):N2}", $"{Median(run => run.PeakMegabytes):N0}", $"{Median(run => run.AllocatedMegabytes):N0}" },
+            : new[]
+            {
+                $"{CpuPerThousand:N3}",
+                $"{Median(run => run.StartCpuSeconds):N2}",
+                $"{Median(run => run.PeakMegabytes):N0}",
+                $"{Median(run => run.AllocatedMegabytes):N0}"
+            },
     ];
 
     private double Median(Func<BackfillResult, double> value) => Runs.Select(value).Median();

@@ -12,7 +12,9 @@ internal static class MeasuredBackfill
 {
     public const string Command = "measured-backfill";
 
-    /// <summary>Items embedded before measuring begins: by then the code is compiled, the connections are open, and the provider is known to answer.</summary>
+    /// <summary>
+    /// Items embedded before measuring begins: by then the code is compiled, the connections are open, and the provider is known to answer.
+    /// </summary>
     public const int WarmUp = 2_000;
 
     private const double Megabyte = 1 << 20;

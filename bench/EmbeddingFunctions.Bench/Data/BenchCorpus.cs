@@ -27,7 +27,8 @@ internal abstract class BenchCorpus
         TestDatabase database, string table, IEnumerable<int> numbers, Func<int, TId> id, Func<int, TPartition> partition, int characters)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        await using var import = await connection.BeginBinaryImportAsync($"COPY {table} (id, repository_id, title, body, updated_at) FROM STDIN (FORMAT BINARY)");
+        await using var import = await connection.BeginBinaryImportAsync(
+            $"COPY {table} (id, repository_id, title, body, updated_at) FROM STDIN (FORMAT BINARY)");
         foreach (var n in numbers)
         {
             await import.StartRowAsync();

@@ -16,7 +16,8 @@ internal sealed class BenchDatabase : IAsyncDisposable
     {
         _database = database;
         Corpus = corpus;
-        _services = new ServiceCollection().AddEmbeddings(Settings(corpus, "http://127.0.0.1:1/v1/", 1), database.Source).BuildServiceProvider();
+        _services = new ServiceCollection().AddEmbeddings(Settings(corpus, "http://127.0.0.1:1/v1/", 1), database.Source)
+            .BuildServiceProvider();
     }
 
     public BenchCorpus Corpus { get; }
@@ -28,7 +29,8 @@ internal sealed class BenchDatabase : IAsyncDisposable
     {
         var database = new BenchDatabase(await TestDatabase.Empty(), corpus);
         await corpus.Fill(database._database, items, partitions, characters);
-        await database.Get<Migrator>().Migrate(database.Get<CorpusSet>().Get(corpus.Name), withSampleTables: false, null, CancellationToken.None);
+        await database.Get<Migrator>()
+            .Migrate(database.Get<CorpusSet>().Get(corpus.Name), withSampleTables: false, null, CancellationToken.None);
         if (!hasVectorIndex)
         {
             await database.DropVectorIndexes();

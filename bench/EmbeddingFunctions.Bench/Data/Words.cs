@@ -29,7 +29,9 @@ internal static class Words
 
     private static string[] MakeVocabulary()
     {
-        string[] syllables = ["ba", "con", "dex", "fi", "gra", "hul", "in", "jo", "ker", "lim", "mo", "nar", "ost", "per", "qua", "res", "sto", "ten", "ul", "ver"];
+        string[] syllables = [
+            "ba", "con", "dex", "fi", "gra", "hul", "in", "jo", "ker", "lim", "mo", "nar", "ost", "per", "qua", "res", "sto", "ten", "ul",
+            "ver"];
         var random = new Random(1);
         return Enumerable.Range(0, VocabularySize)
             .Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => syllables[random.Next(syllables.Length)])))

@@ -13,7 +13,8 @@ internal sealed class WorkspaceCorpus : BenchCorpus
     {
         await database.Execute(Migration.Read("workspace_tables.sql"));
         var repositories = Enumerable.Range(0, partitions).Select(_ => Guid.NewGuid()).ToArray();
-        await database.Execute("INSERT INTO repositories (id, full_name) SELECT id, id::text FROM unnest($1::uuid[]) AS r (id)", [repositories]);
+        await database.Execute(
+            "INSERT INTO repositories (id, full_name) SELECT id, id::text FROM unnest($1::uuid[]) AS r (id)", [repositories]);
         await database.Execute(
             """
             WITH owner AS (INSERT INTO workspaces (name) VALUES ('bench') RETURNING id)
@@ -25,6 +26,8 @@ internal sealed class WorkspaceCorpus : BenchCorpus
         Guid Repository(int n) => repositories[n % partitions];
         await Copy(database, "issues", Enumerable.Range(0, issues), _ => $"{Guid.NewGuid()}", Repository, characters);
         await Copy(database, "pull_requests", Enumerable.Range(issues, pullRequests), _ => $"{Guid.NewGuid()}", Repository, characters);
-        await Copy(database, "discussions", Enumerable.Range(issues + pullRequests, items - issues - pullRequests), n => $"D_{n:x8}", Repository, characters);
+        await Copy(
+            database, "discussions", Enumerable.Range(issues + pullRequests, items - issues - pullRequests), n => $"D_{n:x8}", Repository,
+            characters);
     }
 }

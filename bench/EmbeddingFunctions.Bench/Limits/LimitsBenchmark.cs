@@ -48,7 +48,8 @@ internal static class LimitsBenchmark
                 return new[]
                 {
                     $"{costs.Key:N0}", $"{Median(cost => cost.Use, "N1")} %",
-                    Median(cost => cost.Cpu, "N2"), Median(cost => cost.DatabaseCpu, "N2"), Median(cost => cost.Statements, "N1"), Median(cost => cost.Median, "N1"), Median(cost => cost.Percentile95, "N1"),
+                    Median(cost => cost.Cpu, "N2"), Median(cost => cost.DatabaseCpu, "N2"), Median(cost => cost.Statements, "N1"),
+                    Median(cost => cost.Median, "N1"), Median(cost => cost.Percentile95, "N1"),
                 };
             }));
         var use = measured.Where(cost => cost.Limit == 10_000).Select(cost => cost.Use).Median();

@@ -26,7 +26,8 @@ internal static class MemoryBenchmark
             }));
         report.Add(Goal.AtMost($"peak memory at {sizes.Items:N0} items", 200, Peak(few), " MB"));
         report.Add(Goal.AtMost($"peak memory at {sizes.ManyItems:N0} items", 200, Peak(many), " MB"));
-        report.Add(Goal.AtMost($"peak memory, {sizes.ManyItems:N0} items against {sizes.Items:N0}", 110, Peak(many) * 100 / Peak(few), " %"));
+        report.Add(
+            Goal.AtMost($"peak memory, {sizes.ManyItems:N0} items against {sizes.Items:N0}", 110, Peak(many) * 100 / Peak(few), " %"));
     }
 
     private static async Task<List<BackfillResult>> Measure(FakeServer fake, int items, int runs)
@@ -35,7 +36,8 @@ internal static class MemoryBenchmark
         for (var run = 0; run < runs; run++)
         {
             await using var database = await BenchDatabase.Create(
-                BenchCorpus.Plain, MeasuredBackfill.WarmUp + items, BackfillBenchmark.Partitions, BackfillBenchmark.Characters, hasVectorIndex: false);
+                BenchCorpus.Plain, MeasuredBackfill.WarmUp + items, BackfillBenchmark.Partitions, BackfillBenchmark.Characters,
+                hasVectorIndex: false);
             results.Add(await MeasuredBackfill.Measure(database, fake.BaseUrl, Concurrency));
         }
 

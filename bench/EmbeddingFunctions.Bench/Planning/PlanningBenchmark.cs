@@ -19,7 +19,9 @@ internal static class PlanningBenchmark
 
     public static async Task Run(Sizes sizes, Report report)
     {
-        report.Note($"The plain corpus, {Partitions} partitions, pages of 200, batches of 20; {sizes.Plans} pages and claims at each size, in milliseconds.\n");
+        report.Note(
+            $"The plain corpus, {Partitions} partitions, pages of 200, batches of 20; {sizes.Plans} pages and claims at each size, in "
+                + "milliseconds.\n");
         var latencies = new List<PlanningLatencies>();
         foreach (var pending in sizes.Pending)
         {
@@ -31,10 +33,13 @@ internal static class PlanningBenchmark
             ["pending", "plan, median", "plan, p99", "claim, median", "claim, p99"],
             latencies.Select(l => new[]
             {
-                $"{l.Pending:N0}", $"{l.Plans.Median():N2}", $"{l.Plans.Percentile(99):N2}", $"{l.Claims.Median():N2}", $"{l.Claims.Percentile(99):N2}",
+                $"{l.Pending:N0}", $"{l.Plans.Median():N2}", $"{l.Plans.Percentile(99):N2}", $"{l.Claims.Median():N2}",
+                $"{l.Claims.Percentile(99):N2}",
             }));
-        report.Add(Goal.AtMost("planning a page: slowest size against fastest", 1.5, Spread(latencies.Select(l => l.Plans.Median())), " x", 2));
-        report.Add(Goal.AtMost("claiming a batch: slowest size against fastest", 1.5, Spread(latencies.Select(l => l.Claims.Median())), " x", 2));
+        report.Add(
+            Goal.AtMost("planning a page: slowest size against fastest", 1.5, Spread(latencies.Select(l => l.Plans.Median())), " x", 2));
+        report.Add(
+            Goal.AtMost("claiming a batch: slowest size against fastest", 1.5, Spread(latencies.Select(l => l.Claims.Median())), " x", 2));
     }
 
     private static double Spread(IEnumerable<double> medians) => medians.Max() / medians.Min();
@@ -63,7 +68,8 @@ internal static class PlanningBenchmark
             count,
             async () =>
             {
-                var order = new EmbedBatch(Guid.Empty, Guid.Empty, database.Corpus.Name, corpus.Tables[0].Kind, $"{partition++ % Partitions}", 20, null);
+                var order = new EmbedBatch(
+                    Guid.Empty, Guid.Empty, database.Corpus.Name, corpus.Tables[0].Kind, $"{partition++ % Partitions}", 20, null);
                 claim = await claims.Take(corpus, order, CancellationToken.None);
                 return claim.Items.Count == order.Count;
             },

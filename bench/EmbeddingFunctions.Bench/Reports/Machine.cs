@@ -12,7 +12,9 @@ internal static class Machine
         await using var database = await TestDatabase.Empty();
         var server = await database.Ask<string>("SHOW server_version");
         var vector = await database.Ask<string>("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'");
-        report.Note($"{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; {Environment.ProcessorCount} cores; .NET {Environment.Version}; Postgres {server}; pgvector {vector}; load before: {Load()}");
+        report.Note(
+            $"{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; {Environment.ProcessorCount} cores; .NET {Environment.Version}; Postgres {server}; "
+                + $"pgvector {vector}; load before: {Load()}");
     }
 
     private static string Load() =>

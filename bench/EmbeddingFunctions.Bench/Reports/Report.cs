@@ -19,10 +19,12 @@ internal sealed class Report(TextWriter output)
         var widths = header.Select((_, column) => lines.Max(line => line[column].Length)).ToList();
         foreach (var (line, i) in lines.Select((line, i) => (line, i)))
         {
-            output.WriteLine($"| {string.Join(" | ", line.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column])))} |");
+            var cells = line.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]));
+            output.WriteLine($"| {string.Join(" | ", cells)} |");
             if (i == 0)
             {
-                output.WriteLine($"|{string.Join("|", widths.Select((width, column) => new string('-', width + 1) + (column == 0 ? "-" : ":")))}|");
+                output.WriteLine(
+                    $"|{string.Join("|", widths.Select((width, column) => new string('-', width + 1) + (column == 0 ? "-" : ":")))}|");
             }
         }
 
@@ -33,6 +35,8 @@ internal sealed class Report(TextWriter output)
     public void PrintGoals()
     {
         Begin("goals");
-        Table(["goal", "target", "measured", ""], _goals.Select(goal => new[] { goal.What, goal.Target, goal.Measured, goal.IsMet ? "met" : "short" }));
+        Table(
+            ["goal", "target", "measured", ""],
+            _goals.Select(goal => new[] { goal.What, goal.Target, goal.Measured, goal.IsMet ? "met" : "short" }));
     }
 }

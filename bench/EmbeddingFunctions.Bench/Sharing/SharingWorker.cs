@@ -14,9 +14,14 @@ internal static class SharingWorker
     public static async Task<SharingResult> Run(SharingOrder order)
     {
         await using var database = Database.Open(order.Database);
-        var settings = BenchDatabase.Settings(BenchCorpus.Plain, order.BaseUrl, order.Concurrency) with { RequestsPerMinute = order.RequestsPerMinute, RedisUrl = order.RedisUrl };
+        var settings = BenchDatabase.Settings(BenchCorpus.Plain, order.BaseUrl, order.Concurrency) with
+        {
+            RequestsPerMinute = order.RequestsPerMinute,
+            RedisUrl = order.RedisUrl
+        };
         await using var services = new ServiceCollection().AddEmbeddings(settings, database).BuildServiceProvider();
-        var request = new RunRequest(BenchCorpus.Plain.Name, [], Concurrency: services.GetRequiredService<EmbeddingSettings>().BatchesInFlight);
+        var request = new RunRequest(
+            BenchCorpus.Plain.Name, [], Concurrency: services.GetRequiredService<EmbeddingSettings>().BatchesInFlight);
         var outcome = await services.GetRequiredService<InProcessEngine>().Run(request, null, CancellationToken.None);
         return new SharingResult(outcome.Counts.Embedded, outcome.Counts.Cached, outcome.Seconds);
     }

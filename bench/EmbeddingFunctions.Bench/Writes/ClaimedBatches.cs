@@ -12,7 +12,8 @@ internal sealed class ClaimedBatches(BenchDatabase database, int partitions, int
 
     public async IAsyncEnumerable<(Claim Claim, IReadOnlyList<ItemOutcome> Outcomes)> Take()
     {
-        await database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ($1, $2, $3)", _run, database.Corpus.Name, Array.Empty<string>());
+        await database.Execute(
+            "INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ($1, $2, $3)", _run, database.Corpus.Name, Array.Empty<string>());
         var corpus = await database.Get<BoundCorpora>().Get(database.Corpus.Name, CancellationToken.None);
         for (var partition = 0; partition < partitions; partition++)
         {
@@ -24,11 +25,13 @@ internal sealed class ClaimedBatches(BenchDatabase database, int partitions, int
         }
     }
 
-    private Task<Claim> Claim(BoundCorpus corpus, EmbedBatch order) => database.Get<ClaimStore>().Take(corpus, order, CancellationToken.None);
+    private Task<Claim> Claim(BoundCorpus corpus, EmbedBatch order) =>
+        database.Get<ClaimStore>().Take(corpus, order, CancellationToken.None);
 
     private static ItemOutcome Outcome(Claim claim, ClaimedItem item)
     {
         var rule = claim.Table.Rule;
-        return new ItemOutcome(item, Batches.Outcome.Embedded, rule.Fingerprint(item.Id), FakeVector.Of(item.Id, rule.Model, rule.Dimensions));
+        return new ItemOutcome(
+            item, Batches.Outcome.Embedded, rule.Fingerprint(item.Id), FakeVector.Of(item.Id, rule.Model, rule.Dimensions));
     }
 }

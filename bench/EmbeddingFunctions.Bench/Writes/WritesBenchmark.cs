@@ -16,14 +16,18 @@ internal static class WritesBenchmark
     [
         ("one UPDATE a row, vector as text", database => new RowByRow(database, isText: true, isOneTransaction: false)),
         ("one UPDATE a row, real[]", database => new RowByRow(database, isText: false, isOneTransaction: false)),
-        ("one UPDATE a row, vector as text, one transaction a batch", database => new RowByRow(database, isText: true, isOneTransaction: true)),
+        (
+            "one UPDATE a row, vector as text, one transaction a batch",
+            database => new RowByRow(database, isText: true, isOneTransaction: true)),
         ("one UPDATE a row, real[], one transaction a batch", database => new RowByRow(database, isText: false, isOneTransaction: true)),
         ("the engine's write", database => new EngineWrite(database)),
     ];
 
     public static async Task Run(Sizes sizes, Report report)
     {
-        report.Note($"{sizes.Rows:N0} rows of 384 dimensions, one connection; no HNSW index, all other indexes and the trigger in place; medians of {sizes.Runs}.\n");
+        report.Note(
+            $"{sizes.Rows:N0} rows of 384 dimensions, one connection; no HNSW index, all other indexes and the trigger in place; medians "
+                + $"of {sizes.Runs}.\n");
         var rates = new Dictionary<(string Way, int BatchSize), List<double>>();
         for (var run = 0; run < sizes.Runs; run++)
         {
@@ -52,7 +56,9 @@ internal static class WritesBenchmark
         }
 
         var written = await database.Ask<long>("SELECT count(*) FROM documents WHERE embedding IS NOT NULL");
-        return written == rows ? rows / clock.Elapsed.TotalSeconds : throw new InvalidOperationException($"{written} of {rows} rows were written.");
+        return written == rows
+            ? rows / clock.Elapsed.TotalSeconds
+            : throw new InvalidOperationException($"{written} of {rows} rows were written.");
     }
 
     private static void Tell(Report report, Dictionary<(string Way, int BatchSize), double> rates)
@@ -60,10 +66,13 @@ internal static class WritesBenchmark
         var engine = _ways[^1].Name;
         double Ratio(string way, int batchSize) => rates[(engine, batchSize)] / rates[(way, batchSize)];
         report.Table(
-            ["way", .. _batchSizes.Select(size => $"rows/s, {size} a batch"), .. _batchSizes.Select(size => $"engine's against it, {size}")],
+            [
+                "way", .. _batchSizes.Select(size => $"rows/s, {size} a batch"),
+                .. _batchSizes.Select(size => $"engine's against it, {size}")],
             _ways.Select(way => (string[])
             [
-                way.Name, .. _batchSizes.Select(size => $"{rates[(way.Name, size)]:N0}"), .. _batchSizes.Select(size => $"{Ratio(way.Name, size):N1} x"),
+                way.Name, .. _batchSizes.Select(size => $"{rates[(way.Name, size)]:N0}"),
+                .. _batchSizes.Select(size => $"{Ratio(way.Name, size):N1} x"),
             ]));
         foreach (var batchSize in _batchSizes)
         {

@@ -10,7 +10,8 @@ internal static class AuditCommand
         var corpus = Arguments.Corpus();
         var repair = new Option<bool>("--repair") { Description = "Make the rows pending that are found; without, only count them." };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("audit", "Read every row, and find those whose vector is of another text than theirs: edited past the triggers.",
+        var command = new CommandWithExamples(
+            "audit", "Read every row, and find those whose vector is of another text than theirs: edited past the triggers.",
             "embeddings audit workspace",
             "embeddings audit workspace --repair") { corpus, repair, json };
         command.SetAction((parsed, cancellation) =>
@@ -31,7 +32,8 @@ internal static class AuditCommand
             : $"{string.Join(", ", audit.Found.Select(kind => $"{kind.Value:N0} {kind.Key}"))} have a vector of another text; "
                 + (!isRepaired ? $"'embeddings audit {corpus} --repair' makes them pending."
                     : audit.Refused == 0 ? $"they are pending now: 'embeddings backfill {corpus}' embeds them."
-                    : $"{all - audit.Refused:N0} are pending now, {audit.Refused:N0} are not: their rows are locked, or a trigger or constraint refuses to have them written.")));
+                    : $"{all - audit.Refused:N0} are pending now, {audit.Refused:N0} are not: their rows are locked, or a trigger or "
+                        + "constraint refuses to have them written.")));
         return all == 0 || (isRepaired && audit.Refused == 0) ? ExitCode.Done : ExitCode.WithFailures;
     }
 }

@@ -37,7 +37,8 @@ internal static class BackfillCommand
     }
 
     /// <summary>One run with its progress shown on standard error.</summary>
-    public static Task<RunOutcome> RunOnce(Session session, Output output, RunRequest request, CancellationToken cancellation, bool isOneOfSeveral = false)
+    public static Task<RunOutcome> RunOnce(
+        Session session, Output output, RunRequest request, CancellationToken cancellation, bool isOneOfSeveral = false)
     {
         var engine = session.Get<InProcessEngine>();
         var display = new RunProgressDisplay(output, session.ModelOf(request.Corpus), NounOf(session, request), isOneOfSeveral);
@@ -58,7 +59,8 @@ internal static class BackfillCommand
 
     private static ItemNoun NounOf(Session session, RunRequest request) => ItemNoun.Of(session.Corpora.Get(request.Corpus), request.Kinds);
 
-    private static async Task<IReadOnlyList<FailedItem>> Failed(Session session, string corpus, Guid firstRun, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<FailedItem>> Failed(
+        Session session, string corpus, Guid firstRun, CancellationToken cancellation)
     {
         try
         {
@@ -74,7 +76,8 @@ internal static class BackfillCommand
         }
     }
 
-    private static async Task<(int Items, DateTimeOffset? Until)> Waiting(Session session, RunRequest request, CancellationToken cancellation)
+    private static async Task<(int Items, DateTimeOffset? Until)> Waiting(
+        Session session, RunRequest request, CancellationToken cancellation)
     {
         try
         {
@@ -91,7 +94,8 @@ internal static class BackfillCommand
     {
         static string Yes(bool value) => value ? "yes" : "no";
         var batchSize = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize;
-        return $"Configuration: batch size {batchSize}, limit {request.Limit?.ToString("N0", null) ?? "none"}, force {Yes(request.Force)}, dry run {Yes(isDryRun)}.";
+        return $"Configuration: batch size {batchSize}, limit {request.Limit?.ToString("N0", null) ?? "none"}, force "
+            + $"{Yes(request.Force)}, dry run {Yes(isDryRun)}.";
     }
 
     private static async Task<int> Predict(Session session, Output output, RunRequest request, CancellationToken cancellation)
@@ -109,7 +113,8 @@ internal static class BackfillCommand
             text.WriteLine($"  items     {prediction.Items,12:N0}");
             text.WriteLine($"  inputs    {prediction.Inputs,12:N0}");
             text.WriteLine($"  requests  {prediction.Requests,12:N0}");
-            text.WriteLine($"  tokens    {prediction.Tokens,12:N0}  ({(prediction.AreTokensExact ? "as the model counts them" : "estimated")})");
+            text.WriteLine(
+                $"  tokens    {prediction.Tokens,12:N0}  ({(prediction.AreTokensExact ? "as the model counts them" : "estimated")})");
             text.WriteLine($"  dollars   {RunFigures.Money(prediction.Dollars),12}");
             text.WriteLine($"  minutes   {prediction.Minutes,12:N1}  (at the configured limits)");
             foreach (var finding in prediction.Findings)
@@ -121,17 +126,22 @@ internal static class BackfillCommand
     }
 
     private static async Task<int> Run(
-        Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, bool isRetryNow, CancellationToken cancellation)
+        Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, bool isRetryNow,
+        CancellationToken cancellation)
     {
         session.Settings.DemandEnabled();
         if (isRetryNow)
         {
-            output.Note($"{NounOf(session, request).Count(await session.Get<WaitingItems>().EndWait(request, cancellation))} waited for their next attempt and are tried now.");
+            output.Note(
+                $"{NounOf(session, request).Count(await session.Get<WaitingItems>().EndWait(request, cancellation))} waited for their "
+                    + "next attempt and are tried now.");
         }
 
         var page = request with { Limit = request.Limit ?? request.PageSize ?? session.Corpora.Get(request.Corpus).PageSize };
         var outcomes = iterations is { } several
-            ? await Iterations.Run(output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation, isOneOfSeveral: true), cancellation)
+            ? await Iterations.Run(
+                output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation, isOneOfSeveral: true),
+                cancellation)
             : [await RunOnce(session, output, request, cancellation)];
         var isInterrupted = iterations?.Count > outcomes.Count && cancellation.IsCancellationRequested;
         var summary = await Summarise(session, request, outcomes, isInterrupted, cancellation);

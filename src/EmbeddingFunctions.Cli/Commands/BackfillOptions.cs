@@ -16,27 +16,81 @@ internal sealed class BackfillOptions
 
     private readonly Argument<string> _corpus = Arguments.Corpus();
     private readonly Option<int?> _limit = Arguments.Count("--limit", "At most so many items (with --iterations: each).");
-    private readonly Option<string?> _partition = new("--partition") { Description = "Only this partition's items: its key, for a workspace the repository's id.", HelpName = "key" };
-    private readonly Option<string[]> _kind = new("--kind") { Description = "Only items of this kind; may be given several times.", HelpName = "kind" };
-    private readonly Option<string[]> _where = new("--where") { Description = "Only items whose column, by its name in the declaration's 'where', has the value; may be given several times.", HelpName = "name=value" };
-    private readonly Option<string?> _archive = new("--archive") { Description = "Only this archive's documents: --where archive=NAME.", HelpName = "name" };
-    private readonly Option<long?> _fromId = Arguments.Id("--resume-from-id", "Only items with this id or a higher one, where ids are numbers.");
-    private readonly Option<int?> _batchSize = Arguments.Count("--batch-size", "Items in a batch, instead of the declared number.", MaxBatchSize);
-    private readonly Option<int?> _inputs = Arguments.Count("--embedding-batch-size", "At most so many texts a request, instead of as many as the provider takes.", MaxInputs);
-    private readonly Option<int?> _pageSize = Arguments.Count("--page-size", "Items planned at a time, instead of the declared number.", MaxPageSize);
-    private readonly Option<int?> _concurrency = Arguments.Count("--concurrency", "Requests in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
-    private readonly Option<int?> _iterations = Arguments.Count("--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
+    private readonly Option<string?> _partition = new("--partition")
+    {
+        Description = "Only this partition's items: its key, for a workspace the repository's id.",
+        HelpName = "key"
+    };
+    private readonly Option<string[]> _kind = new("--kind")
+    {
+        Description = "Only items of this kind; may be given several times.",
+        HelpName = "kind"
+    };
+    private readonly Option<string[]> _where = new("--where")
+    {
+        Description = "Only items whose column, by its name in the declaration's 'where', has the value; may be given several times.",
+        HelpName = "name=value"
+    };
+    private readonly Option<string?> _archive = new("--archive")
+    {
+        Description = "Only this archive's documents: --where archive=NAME.",
+        HelpName = "name"
+    };
+    private readonly Option<long?> _fromId = Arguments.Id(
+        "--resume-from-id", "Only items with this id or a higher one, where ids are numbers.");
+    private readonly Option<int?> _batchSize = Arguments.Count(
+        "--batch-size", "Items in a batch, instead of the declared number.", MaxBatchSize);
+    private readonly Option<int?> _inputs = Arguments.Count(
+        "--embedding-batch-size", "At most so many texts a request, instead of as many as the provider takes.", MaxInputs);
+    private readonly Option<int?> _pageSize = Arguments.Count(
+        "--page-size", "Items planned at a time, instead of the declared number.", MaxPageSize);
+    private readonly Option<int?> _concurrency = Arguments.Count(
+        "--concurrency", "Requests in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
+    private readonly Option<int?> _iterations = Arguments.Count(
+        "--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
     private readonly Option<TimeSpan> _delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
-    private readonly Option<bool> _force = new("--force") { Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was." };
-    private readonly Option<bool> _yesMix = new("--yes-mix") { Description = "Replace vectors of another model in place: until all are replaced, searches compare the two." };
-    private readonly Option<bool> _retryNow = new("--retry-now") { Description = "Take items too that failed and wait for their next attempt." };
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Predict items, requests, tokens, dollars and minutes; call nobody, write nothing." };
+    private readonly Option<bool> _force = new("--force")
+    {
+        Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was."
+    };
+    private readonly Option<bool> _yesMix = new("--yes-mix")
+    {
+        Description = "Replace vectors of another model in place: until all are replaced, searches compare the two."
+    };
+    private readonly Option<bool> _retryNow = new("--retry-now")
+    {
+        Description = "Take items too that failed and wait for their next attempt."
+    };
+    private readonly Option<bool> _dryRun = new("--dry-run")
+    {
+        Description = "Predict items, requests, tokens, dollars and minutes; call nobody, write nothing."
+    };
     private readonly Option<bool> _json = Arguments.Json();
 
     public void AddTo(Command command)
     {
         command.Add(_corpus);
-        foreach (var option in new Option[] { _limit, _partition, _kind, _where, _archive, _fromId, _batchSize, _inputs, _pageSize, _concurrency, _iterations, _delay, _force, _yesMix, _retryNow, _dryRun, _json })
+        foreach (
+            var option in new Option[]
+            {
+                _limit,
+                _partition,
+                _kind,
+                _where,
+                _archive,
+                _fromId,
+                _batchSize,
+                _inputs,
+                _pageSize,
+                _concurrency,
+                _iterations,
+                _delay,
+                _force,
+                _yesMix,
+                _retryNow,
+                _dryRun,
+                _json
+            })
         {
             command.Add(option);
         }
@@ -51,10 +105,15 @@ internal sealed class BackfillOptions
     public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
 
     public EmbeddingSettings Adjust(ParseResult parsed, EmbeddingSettings settings) =>
-        settings with { Concurrency = parsed.GetValue(_concurrency) ?? settings.Concurrency, InputsPerRequest = parsed.GetValue(_inputs) ?? settings.InputsPerRequest };
+        settings with
+        {
+            Concurrency = parsed.GetValue(_concurrency) ?? settings.Concurrency,
+            InputsPerRequest = parsed.GetValue(_inputs) ?? settings.InputsPerRequest
+        };
 
     public RunRequest Request(ParseResult parsed, int batchesInFlight) => new(
-        parsed.GetValue(_corpus)!, parsed.GetValue(_kind) ?? [], parsed.GetValue(_partition), parsed.GetValue(_limit), parsed.GetValue(_force),
+        parsed.GetValue(_corpus)!, parsed.GetValue(_kind) ?? [], parsed.GetValue(_partition), parsed.GetValue(_limit),
+        parsed.GetValue(_force),
         batchesInFlight, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize))
     {
         Selection = Selection(parsed),
@@ -83,8 +142,11 @@ internal sealed class BackfillOptions
     {
         var named = (result.GetValue(_where) ?? []).Select(Named).ToList();
         var names = named.Select(where => where.Name).Concat(result.GetResult(_archive) is null ? [] : [_archive.Name[2..]]);
-        return named.Where(where => where.Name.Length == 0).Select(where => $"--where takes name=value, like archive=laws.tar.bz2, not '{where.Value}'.")
-            .Concat(names.GroupBy(name => name).Where(group => group.Key.Length > 0 && group.Count() > 1).Select(group => $"Give one value for {group.Key}."));
+        return named.Where(where => where.Name.Length == 0)
+            .Select(where => $"--where takes name=value, like archive=laws.tar.bz2, not '{where.Value}'.")
+            .Concat(
+                names.GroupBy(name => name).Where(group => group.Key.Length > 0 && group.Count() > 1)
+                    .Select(group => $"Give one value for {group.Key}."));
     }
 
     private void Check(CommandResult result)

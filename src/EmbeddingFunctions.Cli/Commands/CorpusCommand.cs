@@ -8,7 +8,8 @@ namespace EmbeddingFunctions.Cli.Commands;
 
 internal static class CorpusCommand
 {
-    public static Command Create() => new CommandWithExamples("corpus", "Propose a declaration for a table, check the declarations, or list them.",
+    public static Command Create() =>
+        new CommandWithExamples("corpus", "Propose a declaration for a table, check the declarations, or list them.",
         "embeddings corpus init blog.articles",
         "embeddings corpus check",
         "embeddings corpus list") { Init(), Check(), List() };
@@ -16,7 +17,11 @@ internal static class CorpusCommand
     private static CommandWithExamples Init()
     {
         var table = new Argument<string>("table") { Description = "The table, with its schema where that is not searched." };
-        var file = new Option<FileInfo?>("--output") { Description = "Write the declaration to this file, which must not be there yet.", HelpName = "file" };
+        var file = new Option<FileInfo?>("--output")
+        {
+            Description = "Write the declaration to this file, which must not be there yet.",
+            HelpName = "file"
+        };
         var json = Arguments.Json();
         var command = new CommandWithExamples("init", "Print a declaration for a table of the database, for you to look over.",
             "embeddings corpus init blog.articles",
@@ -24,7 +29,8 @@ internal static class CorpusCommand
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
-            return Failures.Guard(output, () => Propose(output, parsed.GetValue(table)!, parsed.GetValue(file), cancellation), cancellation);
+            return Failures.Guard(
+                output, () => Propose(output, parsed.GetValue(table)!, parsed.GetValue(file), cancellation), cancellation);
         });
         return command;
     }
@@ -33,7 +39,8 @@ internal static class CorpusCommand
     {
         var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("check", "Say all that is wrong with the declarations or, if nothing is, with the database for them, line by line.",
+        var command = new CommandWithExamples(
+            "check", "Say all that is wrong with the declarations or, if nothing is, with the database for them, line by line.",
             "embeddings corpus check",
             "CORPORA_FILE=corpora.json embeddings corpus check articles") { corpus, json };
         command.SetAction((parsed, cancellation) =>
@@ -47,7 +54,8 @@ internal static class CorpusCommand
     private static CommandWithExamples List()
     {
         var json = Arguments.Json();
-        var command = new CommandWithExamples("list", "List the declared corpora, and whether the database was migrated for them.", "embeddings corpus list") { json };
+        var command = new CommandWithExamples(
+            "list", "List the declared corpora, and whether the database was migrated for them.", "embeddings corpus list") { json };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
@@ -98,7 +106,9 @@ internal static class CorpusCommand
                 text.WriteLine($"{check.Source}:{fault.Line}: {fault.Message}");
             }
 
-            foreach (var line in check.Fits.Select(name => $"ok   {name}").Concat(check.Absent.Select(name => $"     {name}: its tables are not in this database")))
+            foreach (
+                var line in check.Fits.Select(name => $"ok   {name}")
+                    .Concat(check.Absent.Select(name => $"     {name}: its tables are not in this database")))
             {
                 text.WriteLine(line);
             }
@@ -114,7 +124,9 @@ internal static class CorpusCommand
         {
             foreach (var corpus in corpora)
             {
-                text.WriteLine($"{corpus.Name}: {string.Join(", ", corpus.Tables)}; {corpus.Model}, {corpus.Dimensions} dimensions; {corpus.Schedule}; {(corpus.IsMigrated ? "migrated" : "not migrated")}");
+                text.WriteLine(
+                    $"{corpus.Name}: {string.Join(", ", corpus.Tables)}; {corpus.Model}, {corpus.Dimensions} dimensions; "
+                        + $"{corpus.Schedule}; {(corpus.IsMigrated ? "migrated" : "not migrated")}");
             }
         });
         return ExitCode.Done;

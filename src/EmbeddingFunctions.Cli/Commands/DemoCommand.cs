@@ -13,8 +13,13 @@ internal static class DemoCommand
 
     public static Command Create()
     {
-        var git = new Option<DirectoryInfo?>("--git") { Description = "The git repository whose history is embedded along; by default the one of this folder.", HelpName = "path" };
-        var command = new CommandWithExamples("demo", "Bring a small workspace and a git history into Postgres; embed, count and search them.",
+        var git = new Option<DirectoryInfo?>("--git")
+        {
+            Description = "The git repository whose history is embedded along; by default the one of this folder.",
+            HelpName = "path"
+        };
+        var command = new CommandWithExamples(
+            "demo", "Bring a small workspace and a git history into Postgres; embed, count and search them.",
             "embeddings demo",
             "embeddings demo --git ../another-repository") { git };
         command.SetAction((parsed, cancellation) =>

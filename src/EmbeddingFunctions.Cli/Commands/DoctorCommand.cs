@@ -9,7 +9,8 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var json = Arguments.Json();
-        var command = new CommandWithExamples("doctor", "Look at the database, the extension, each corpus and the provider: each is well, or this is what to do.",
+        var command = new CommandWithExamples(
+            "doctor", "Look at the database, the extension, each corpus and the provider: each is well, or this is what to do.",
             "embeddings doctor",
             "embeddings doctor --json") { json };
         command.SetAction((parsed, cancellation) =>

@@ -7,7 +7,8 @@ internal static class FailuresCommand
 {
     private const int Shown = 50;
 
-    public static Command Create() => new CommandWithExamples("failures", "List the items that failed, have them tried again, or leave them alone.",
+    public static Command Create() =>
+        new CommandWithExamples("failures", "List the items that failed, have them tried again, or leave them alone.",
         "embeddings failures list workspace",
         "embeddings failures retry workspace --all",
         "embeddings failures ignore workspace --error \"content policy\"")
@@ -21,7 +22,10 @@ internal static class FailuresCommand
         Decide("ignore", "Leave failed items alone until their text changes.", async (items, corpus, choice, cancellation) =>
         {
             var done = await items.Ignore(corpus, choice, cancellation);
-            return (done, $"Ignored until their text changes: {done.Ignored:N0}.{(done.Edited > 0 ? $" Edited since they failed, and pending again: {done.Edited:N0}." : "")}"
+            return (
+                done,
+                "Ignored until their text changes: "
+                    + $"{done.Ignored:N0}.{(done.Edited > 0 ? $" Edited since they failed, and pending again: {done.Edited:N0}." : "")}"
                 + Refused(done.Refused));
         }),
     };
@@ -51,7 +55,9 @@ internal static class FailuresCommand
         return command;
     }
 
-    private static CommandWithExamples Decide(string name, string description, Func<FailedItems, string, FailureChoice, CancellationToken, Task<(object Result, string Line)>> decide)
+    private static CommandWithExamples Decide(
+        string name, string description,
+        Func<FailedItems, string, FailureChoice, CancellationToken, Task<(object Result, string Line)>> decide)
     {
         var corpus = Arguments.Corpus();
         var items = new ItemOptions("All that failed.");
@@ -68,7 +74,9 @@ internal static class FailuresCommand
             return Failures.Guard(output, async () =>
             {
                 await using var session = await Session.Open(output, cancellation);
-                var done = await decide(session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureChoice(items.Items(parsed), items.Error(parsed)), cancellation);
+                var done = await decide(
+                    session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureChoice(items.Items(parsed), items.Error(parsed)),
+                    cancellation);
                 output.Result(done.Result, text => text.WriteLine(done.Line));
                 return ExitCode.Done;
             }, cancellation);
@@ -85,8 +93,14 @@ internal static class FailuresCommand
 
         foreach (var item in items)
         {
-            var next = item.IsDead ? "given up until the text changes" : item.NextTry is { } time ? $"next try {time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC" : "next try with the next run";
-            text.WriteLine($"{item.Kind}:{item.Id}  {item.FailedAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, {item.Attempts} {(item.Attempts == 1 ? "attempt" : "attempts")}, {next}: {item.Reason}");
+            var next = item.IsDead
+                ? "given up until the text changes"
+                : item.NextTry is { } time
+                ? $"next try {time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"
+                : "next try with the next run";
+            text.WriteLine(
+                $"{item.Kind}:{item.Id}  {item.FailedAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, {item.Attempts} "
+                    + $"{(item.Attempts == 1 ? "attempt" : "attempts")}, {next}: {item.Reason}");
         }
     }
 }

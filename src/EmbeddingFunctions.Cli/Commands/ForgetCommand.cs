@@ -23,7 +23,8 @@ internal static class ForgetCommand
         var yes = new Option<bool>("--yes") { Description = "Do it; without, only say what would go." };
         var json = Arguments.Json();
         var command = new CommandWithExamples("forget",
-            "Clear all that is kept of one item: vector, chunks, queue row, copies, cached vectors of its text, failure. Its own row stays yours: "
+            "Clear all that is kept of one item: vector, chunks, queue row, copies, cached vectors of its text, failure. Its own row "
+                + "stays yours: "
                 + "while it is there, it is ignored until its text changes.",
             "embeddings forget workspace issue:42",
             "embeddings forget workspace issue:42 --yes") { corpus, item, yes, json };
@@ -31,7 +32,8 @@ internal static class ForgetCommand
         {
             var (output, named) = (new Output(parsed.GetValue(json)), parsed.GetValue(item)!);
             var (kind, id) = (named[..named.IndexOf(':')], named[(named.IndexOf(':') + 1)..]);
-            return Failures.Guard(output, () => Run(output, parsed.GetValue(corpus)!, kind, id, parsed.GetValue(yes), cancellation), cancellation);
+            return Failures.Guard(
+                output, () => Run(output, parsed.GetValue(corpus)!, kind, id, parsed.GetValue(yes), cancellation), cancellation);
         });
         return command;
     }
@@ -48,7 +50,8 @@ internal static class ForgetCommand
         }
 
         var forgotten = await erasure.Forget(corpus, kind, id, cancellation);
-        output.Result(forgotten, text => text.WriteLine($"Gone of {kind}:{id}: {string.Join(", ", Lines(forgotten))}.\n{After(forgotten)}"));
+        output.Result(
+            forgotten, text => text.WriteLine($"Gone of {kind}:{id}: {string.Join(", ", Lines(forgotten))}.\n{After(forgotten)}"));
         return ExitCode.Done;
     }
 

@@ -5,7 +5,11 @@ namespace EmbeddingFunctions.Cli.Commands;
 /// <summary>Which items a command is about: by id, by the words of their error, or all.</summary>
 internal sealed class ItemOptions
 {
-    private readonly Option<string[]> _id = new("--id") { Description = "This item, as its kind, a colon and its id; may be given several times.", HelpName = "kind:id" };
+    private readonly Option<string[]> _id = new("--id")
+    {
+        Description = "This item, as its kind, a colon and its id; may be given several times.",
+        HelpName = "kind:id"
+    };
     private readonly Option<string?>? _error;
     private readonly Option<bool> _all;
 
@@ -14,7 +18,9 @@ internal sealed class ItemOptions
     public ItemOptions(string all, bool byError = true)
     {
         _all = new Option<bool>("--all") { Description = all };
-        _error = byError ? new Option<string?>("--error") { Description = "All whose reason has these words in it.", HelpName = "text" } : null;
+        _error = byError
+            ? new Option<string?>("--error") { Description = "All whose reason has these words in it.", HelpName = "text" }
+            : null;
     }
 
     public void AddTo(Command command)

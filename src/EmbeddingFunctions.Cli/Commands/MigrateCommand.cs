@@ -8,12 +8,26 @@ internal static class MigrateCommand
     public static Command Create()
     {
         var corpus = Arguments.Corpus();
-        var sampleTables = new Option<bool>("--with-sample-tables") { Description = "Create the base tables of a shipped corpus where they are missing." };
-        var down = new Option<bool>("--down") { Description = "Take away what migrate made for the corpus, all its vectors included; your tables and the extension stay." };
-        var takeOver = new Option<bool>("--take-over") { Description = "Use columns and other objects of the needed names that are there already, and overwrite them; --down leaves them." };
-        var yes = new Option<bool>("--yes") { Description = "Drop what searches may use: with --down all that was made for the corpus, else what it declares no more." };
+        var sampleTables = new Option<bool>("--with-sample-tables")
+        {
+            Description = "Create the base tables of a shipped corpus where they are missing."
+        };
+        var down = new Option<bool>("--down")
+        {
+            Description = "Take away what migrate made for the corpus, all its vectors included; your tables and the extension stay."
+        };
+        var takeOver = new Option<bool>("--take-over")
+        {
+            Description = "Use columns and other objects of the needed names that are there already, and overwrite them; --down leaves "
+                + "them."
+        };
+        var yes = new Option<bool>("--yes")
+        {
+            Description = "Drop what searches may use: with --down all that was made for the corpus, else what it declares no more."
+        };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
+        var command = new CommandWithExamples(
+            "migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
             "embeddings migrate workspace",
             "embeddings migrate workspace --with-sample-tables",
             "embeddings migrate clips --down --yes") { corpus, sampleTables, takeOver, down, yes, json };
@@ -29,7 +43,8 @@ internal static class MigrateCommand
             var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
             return Failures.Guard(output, () => parsed.GetValue(down)
                 ? Remove(output, name, parsed.GetValue(yes), cancellation)
-                : Run(output, name, new(parsed.GetValue(sampleTables), parsed.GetValue(takeOver), parsed.GetValue(yes)), cancellation), cancellation);
+                : Run(output, name, new(parsed.GetValue(sampleTables), parsed.GetValue(takeOver), parsed.GetValue(yes)), cancellation),
+                cancellation);
         });
         return command;
     }
@@ -44,7 +59,8 @@ internal static class MigrateCommand
     {
         await using var session = await Session.Open(output, cancellation);
         await Migrate(session, output, corpus, options, cancellation);
-        output.Result(new { Corpus = corpus, Migrated = true }, text => text.WriteLine($"The database is ready for the corpus '{corpus}'."));
+        output.Result(
+            new { Corpus = corpus, Migrated = true }, text => text.WriteLine($"The database is ready for the corpus '{corpus}'."));
         return ExitCode.Done;
     }
 
@@ -56,7 +72,9 @@ internal static class MigrateCommand
         var plan = await removal.Plan(corpus, cancellation);
         if (plan.Count > 0 && !isSure)
         {
-            return output.Fail($"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.", ExitCode.Usage);
+            return output.Fail(
+                $"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.",
+                ExitCode.Usage);
         }
 
         if (plan.Count > 0)
@@ -67,7 +85,8 @@ internal static class MigrateCommand
         IReadOnlyList<string> stays = plan.Count == 0 ? [] : kept;
         output.Result(new { Corpus = corpus, Migrated = false, Removed = plan, Stays = stays }, text => text.WriteLine(
             plan.Count == 0 ? $"The database was not migrated for the corpus '{corpus}': nothing to do."
-            : $"All that was made for the corpus '{corpus}' is gone. What stays:{Lines([.. stays, "your tables"])}\n'embeddings uninstall' takes away what corpora share."));
+            : $"All that was made for the corpus '{corpus}' is gone. What stays:{Lines([.. stays, "your tables"])}\n'embeddings "
+                + "uninstall' takes away what corpora share."));
         return ExitCode.Done;
     }
 

@@ -10,14 +10,16 @@ internal static class ProviderCommand
     public static Command Create()
     {
         var json = Arguments.Json();
-        var resume = new CommandWithExamples("resume", "Ask the provider now, though it was stopped or wants to be left alone; if it answers, all processes go on.",
+        var resume = new CommandWithExamples(
+            "resume", "Ask the provider now, though it was stopped or wants to be left alone; if it answers, all processes go on.",
             "embeddings provider resume") { json };
         resume.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
             return Failures.Guard(output, () => Resume(output, cancellation), cancellation);
         });
-        return new CommandWithExamples("provider", "What all processes share of the provider: whether it may be called.", "embeddings provider resume") { resume };
+        return new CommandWithExamples(
+            "provider", "What all processes share of the provider: whether it may be called.", "embeddings provider resume") { resume };
     }
 
     private static async Task<int> Resume(Output output, CancellationToken cancellation)

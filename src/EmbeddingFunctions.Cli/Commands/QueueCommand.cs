@@ -8,7 +8,8 @@ internal static class QueueCommand
 {
     private const int Shown = 50;
 
-    public static Command Create() => new CommandWithExamples("queue", "Look at the table embedding_queue, ask for items anew, or work it off.",
+    public static Command Create() =>
+        new CommandWithExamples("queue", "Look at the table embedding_queue, ask for items anew, or work it off.",
         "embeddings queue list sessions",
         "embeddings queue retry sessions --all",
         "embeddings queue drain sessions")
@@ -17,7 +18,9 @@ internal static class QueueCommand
         Ask("retry", "Ask again for what failed.", new ItemOptions("All that failed."),
             (rows, corpus, items, error, cancellation) => rows.Retry(corpus, items, error, cancellation),
             "embeddings queue retry sessions --error \"too long\""),
-        Ask("requeue", "Ask for items again, embedded or not, with their text as it is now.", new ItemOptions("All items of the corpus.", byError: false),
+        Ask(
+            "requeue", "Ask for items again, embedded or not, with their text as it is now.",
+            new ItemOptions("All items of the corpus.", byError: false),
             (rows, corpus, items, _, cancellation) => rows.Requeue(corpus, items, cancellation),
             "embeddings queue requeue sessions --id session:0f8fad5b-d9cb-469f-a165-70867728950e"),
         Drain(),
@@ -26,7 +29,11 @@ internal static class QueueCommand
     private static CommandWithExamples List()
     {
         var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
-        var status = new Option<string?>("--status") { Description = "Only rows that are pending, processing, completed or failed.", HelpName = "status" }
+        var status = new Option<string?>("--status")
+        {
+            Description = "Only rows that are pending, processing, completed or failed.",
+            HelpName = "status"
+        }
             .AcceptOnlyFromAmong("pending", "processing", "completed", "failed");
         var limit = Arguments.Count("--limit", $"At most so many rows, {Shown} unless given.");
         var json = Arguments.Json();
@@ -50,7 +57,8 @@ internal static class QueueCommand
     }
 
     private static CommandWithExamples Ask(
-        string name, string description, ItemOptions items, Func<QueueRows, string, IReadOnlyList<(string, string)>, string?, CancellationToken, Task<AskedRows>> ask, string example)
+        string name, string description, ItemOptions items,
+        Func<QueueRows, string, IReadOnlyList<(string, string)>, string?, CancellationToken, Task<AskedRows>> ask, string example)
     {
         var corpus = Arguments.Corpus();
         var json = Arguments.Json();
@@ -63,9 +71,13 @@ internal static class QueueCommand
             return Failures.Guard(output, async () =>
             {
                 await using var session = await Session.Open(output, cancellation);
-                var asked = await ask(session.Get<QueueRows>(), parsed.GetValue(corpus)!, items.Items(parsed), items.Error(parsed), cancellation);
+                var asked = await ask(
+                    session.Get<QueueRows>(), parsed.GetValue(corpus)!, items.Items(parsed), items.Error(parsed), cancellation);
                 output.Result(asked, text => text.WriteLine($"Pending again: {asked.Pending:N0}."
-                    + (asked.Refused > 0 ? $" As before, because their rows are locked or the database refuses to have them written: {asked.Refused:N0}." : "")));
+                    + (
+                        asked.Refused > 0
+                            ? $" As before, because their rows are locked or the database refuses to have them written: {asked.Refused:N0}."
+                            : "")));
                 return ExitCode.Done;
             }, cancellation);
         });
@@ -75,7 +87,8 @@ internal static class QueueCommand
     private static CommandWithExamples Drain()
     {
         var corpus = Arguments.Corpus();
-        var batchSize = Arguments.Count("--batch-size", "Records in a batch, instead of the declared number.", BackfillOptions.MaxBatchSize);
+        var batchSize = Arguments.Count(
+            "--batch-size", "Records in a batch, instead of the declared number.", BackfillOptions.MaxBatchSize);
         var delay = Arguments.Delay("--delay", "A wait between batches; without it they are as fast as the provider's limits allow.");
         var json = Arguments.Json();
         var command = new CommandWithExamples("drain", "Work the queue off: embed all that is pending, until nothing is.",
@@ -90,7 +103,8 @@ internal static class QueueCommand
                 session.Settings.DemandEnabled();
                 var name = parsed.GetValue(corpus)!;
                 await session.Get<QueueRows>().Counts(name, cancellation);
-                var request = new RunRequest(name, [], Concurrency: session.Settings.BatchesInFlight, BatchSize: parsed.GetValue(batchSize));
+                var request = new RunRequest(
+                    name, [], Concurrency: session.Settings.BatchesInFlight, BatchSize: parsed.GetValue(batchSize));
                 var outcomes = parsed.GetValue(delay) == TimeSpan.Zero
                     ? [await BackfillCommand.RunOnce(session, output, request, cancellation)]
                     : await OneByOne(session, output, request, parsed.GetValue(delay), cancellation);
@@ -100,10 +114,13 @@ internal static class QueueCommand
         return command;
     }
 
-    private static Task<IReadOnlyList<RunOutcome>> OneByOne(Session session, Output output, RunRequest request, TimeSpan delay, CancellationToken cancellation)
+    private static Task<IReadOnlyList<RunOutcome>> OneByOne(
+        Session session, Output output, RunRequest request, TimeSpan delay, CancellationToken cancellation)
     {
         var batch = request with { Limit = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize };
-        return Iterations.Run(output, int.MaxValue, delay, () => BackfillCommand.RunOnce(session, output, batch, cancellation, isOneOfSeveral: true), cancellation);
+        return Iterations.Run(
+            output, int.MaxValue, delay, () => BackfillCommand.RunOnce(session, output, batch, cancellation, isOneOfSeveral: true),
+            cancellation);
     }
 
     private static void Print(IReadOnlyList<QueueCount> counts, IReadOnlyList<QueueRow> rows, TextWriter text)
@@ -111,13 +128,16 @@ internal static class QueueCommand
         text.WriteLine($"{"Table",-20}{"Column",-24}{"Status",-12}{"Count",8}");
         foreach (var count in counts)
         {
-            text.WriteLine($"{count.TableName,-20}{count.EmbeddingColumn,-24}{count.Status,-12}{count.Count,8:N0}{(count.IsGranted ? "" : "  no declared corpus embeds it")}");
+            var note = count.IsGranted ? "" : "  no declared corpus embeds it";
+            text.WriteLine($"{count.TableName,-20}{count.EmbeddingColumn,-24}{count.Status,-12}{count.Count,8:N0}{note}");
         }
 
         text.WriteLine();
         foreach (var row in rows)
         {
-            text.WriteLine($"{row.Kind}:{row.Id}  {row.Status}, {row.Attempts} {(row.Attempts == 1 ? "attempt" : "attempts")}, queued {row.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC{(row.Error is null ? "" : $": {row.Error}")}");
+            text.WriteLine(
+                $"{row.Kind}:{row.Id}  {row.Status}, {row.Attempts} {(row.Attempts == 1 ? "attempt" : "attempts")}, queued "
+                    + $"{row.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC{(row.Error is null ? "" : $": {row.Error}")}");
         }
     }
 }

@@ -14,19 +14,31 @@ internal static class ServeCommand
 
     public static Command Create()
     {
-        var urls = new Option<string>("--urls") { Description = $"Where to listen, {StandardUrl} unless given.", HelpName = "url", DefaultValueFactory = _ => StandardUrl };
+        var urls = new Option<string>("--urls")
+        {
+            Description = $"Where to listen, {StandardUrl} unless given.",
+            HelpName = "url",
+            DefaultValueFactory = _ => StandardUrl
+        };
         urls.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && !IsUrl(result.Tokens[0].Value))
             {
-                result.AddError($"--urls takes one http address without a path, like {StandardUrl} or http://0.0.0.0:7071, not '{result.Tokens[0].Value}'.");
+                result.AddError(
+                    $"--urls takes one http address without a path, like {StandardUrl} or http://0.0.0.0:7071, not "
+                        + $"'{result.Tokens[0].Value}'.");
             }
         });
-        var noKey = new Option<bool>("--no-key") { Description = "Where EMBEDDINGS_API_KEY is not set: let all programs and users of this machine in, without a key." };
-        var command = new CommandWithExamples("serve", "Serve the HTTP face and the schedule of the Functions app on this machine, until stopped.",
+        var noKey = new Option<bool>("--no-key")
+        {
+            Description = "Where EMBEDDINGS_API_KEY is not set: let all programs and users of this machine in, without a key."
+        };
+        var command = new CommandWithExamples(
+            "serve", "Serve the HTTP face and the schedule of the Functions app on this machine, until stopped.",
             "embeddings serve",
             "export EMBEDDINGS_API_KEY=$(openssl rand -hex 32); embeddings serve --urls http://0.0.0.0:7071",
-            "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -H \"x-functions-key: $(cat ~/.local/share/embeddings/keys/7071)\" -d '{\"corpus\":\"workspace\"}'") { urls, noKey };
+            "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -H \"x-functions-key: $(cat ~/.local/share/embeddings/keys/7071)\" "
+                + "-d '{\"corpus\":\"workspace\"}'") { urls, noKey };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(false);
@@ -74,6 +86,7 @@ internal static class ServeCommand
     private static bool IsUrl(string text)
     {
         var comparable = text.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal);
-        return Uri.TryCreate(comparable, UriKind.Absolute, out var url) && url.Scheme == "http" && url.PathAndQuery == "/" && url.UserInfo.Length == 0;
+        return Uri.TryCreate(comparable, UriKind.Absolute, out var url) && url.Scheme == "http" && url.PathAndQuery == "/"
+            && url.UserInfo.Length == 0;
     }
 }

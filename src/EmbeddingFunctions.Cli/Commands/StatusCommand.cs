@@ -11,7 +11,8 @@ internal static class StatusCommand
     {
         var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("status", "Show how much is embedded, what is pending, what failed and why, and the last runs.",
+        var command = new CommandWithExamples(
+            "status", "Show how much is embedded, what is pending, what failed and why, and the last runs.",
             "embeddings status",
             "embeddings status workspace --json") { corpus, json };
         command.SetAction((parsed, cancellation) =>
@@ -58,7 +59,9 @@ internal static class StatusCommand
         if (status.Kinds.Sum(kind => kind.LeftToBackfill) is > 0 and var left)
         {
             text.WriteLine();
-            text.WriteLine($"Of the pending, {left:N0} never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' takes them.");
+            text.WriteLine(
+                $"Of the pending, {left:N0} never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' "
+                    + "takes them.");
         }
 
         if (status.Kinds.Sum(kind => kind.Asked) is > 0 and var asked)
@@ -81,17 +84,23 @@ internal static class StatusCommand
 
     private static void PrintCoverage(CorpusStatus status, TextWriter text)
     {
-        text.WriteLine($"{"Item Type",-16}{"Total",10}{"With Embeddings",17}{"Coverage %",12}{"Pending",9}{"Empty",8}{"Failed",8}{"Last Hour",11}");
+        text.WriteLine(
+            $"{"Item Type",-16}{"Total",10}{"With Embeddings",17}{"Coverage %",12}{"Pending",9}{"Empty",8}{"Failed",8}{"Last Hour",11}");
         foreach (var kind in status.Kinds)
         {
             var lastHour = status.Recent.FirstOrDefault(recent => recent.Kind == kind.Kind)?.LastHour ?? 0;
-            text.WriteLine($"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{(kind.Total == 0 ? "-" : $"{kind.Coverage:0.00}%"),12}{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}{lastHour,11:N0}");
+            var coverage = kind.Total == 0 ? "-" : $"{kind.Coverage:0.00}%";
+            text.WriteLine(
+                $"{kind.Table,-16}{kind.Total,10:N0}{kind.Embedded,17:N0}{coverage,12}"
+                    + $"{kind.Pending,9:N0}{kind.Empty,8:N0}{kind.Failed,8:N0}{lastHour,11:N0}");
         }
 
         if (status.Recent.Count > 0)
         {
             text.WriteLine();
-            text.WriteLine($"Embedded in the last hour: {status.Recent.Sum(recent => recent.LastHour):N0}, the latest at {status.Recent.Max(recent => recent.Latest).UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC");
+            text.WriteLine(
+                $"Embedded in the last hour: {status.Recent.Sum(recent => recent.LastHour):N0}, the latest at "
+                    + $"{status.Recent.Max(recent => recent.Latest).UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC");
         }
     }
 
@@ -100,7 +109,9 @@ internal static class StatusCommand
         if (provider.State != ProviderStatus.Available)
         {
             text.WriteLine();
-            var when = provider.Until is { } until ? $"tried again at {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now" : "tried by the next run, or now";
+            var when = provider.Until is { } until
+                ? $"tried again at {until.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, or now"
+                : "tried by the next run, or now";
             text.WriteLine($"Provider {provider.State}: {provider.Reason} ({when} by 'embeddings provider resume')");
         }
     }
@@ -119,7 +130,8 @@ internal static class StatusCommand
         if (cache.Hits > 0)
         {
             text.WriteLine();
-            text.WriteLine($"Cache: {cache.Hits:N0} hits, {cache.Misses:N0} misses, {RunFigures.Money(cache.DollarsSaved)} saved in the last 90 days");
+            text.WriteLine(
+                $"Cache: {cache.Hits:N0} hits, {cache.Misses:N0} misses, {RunFigures.Money(cache.DollarsSaved)} saved in the last 90 days");
         }
     }
 
@@ -146,7 +158,9 @@ internal static class StatusCommand
         text.WriteLine(status.Runs.Count == 0 ? "No runs yet." : "Last runs");
         foreach (var run in status.Runs)
         {
-            text.WriteLine($"  {run.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC  {run.Status,-10} {run.ItemsProcessed:N0} of {run.ItemsTotal:N0} items"
+            text.WriteLine(
+                $"  {run.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC  {run.Status,-10} {run.ItemsProcessed:N0} of {run.ItemsTotal:N0} "
+                    + "items"
                 + (run.ItemsFailed > 0 ? $", {run.ItemsFailed:N0} failed" : "") + (run.Error is null ? "" : $": {run.Error}"));
         }
     }

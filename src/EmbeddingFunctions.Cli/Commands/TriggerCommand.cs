@@ -12,9 +12,22 @@ internal static class TriggerCommand
     public static Command Create()
     {
         var corpus = Arguments.Corpus();
-        var url = new Option<string>("--url") { Description = $"The host: embeddings serve or the Functions app; {StandardUrl} unless given.", HelpName = "url", DefaultValueFactory = _ => StandardUrl };
-        var partition = new Option<string?>("--partition") { Description = "Only this partition's items: its key, for a workspace the repository's id.", HelpName = "key" };
-        var kind = new Option<string[]>("--kind") { Description = "Only items of this kind; may be given several times.", HelpName = "kind" };
+        var url = new Option<string>("--url")
+        {
+            Description = $"The host: embeddings serve or the Functions app; {StandardUrl} unless given.",
+            HelpName = "url",
+            DefaultValueFactory = _ => StandardUrl
+        };
+        var partition = new Option<string?>("--partition")
+        {
+            Description = "Only this partition's items: its key, for a workspace the repository's id.",
+            HelpName = "key"
+        };
+        var kind = new Option<string[]>("--kind")
+        {
+            Description = "Only items of this kind; may be given several times.",
+            HelpName = "kind"
+        };
         var limit = Arguments.Count("--limit", "At most so many items.");
         var force = new Option<bool>("--force") { Description = "Embed everything in scope anew, changed or not." };
         var id = new Option<string?>("--id") { Description = "The event's id: the same id again is the same run.", HelpName = "id" };
@@ -39,10 +52,12 @@ internal static class TriggerCommand
         return command;
     }
 
-    private static async Task<int> Run(Output output, RemoteHost host, TriggerData data, string? id, bool wait, CancellationToken cancellation)
+    private static async Task<int> Run(
+        Output output, RemoteHost host, TriggerData data, string? id, bool wait, CancellationToken cancellation)
     {
         var run = await host.Trigger(data, id, cancellation);
-        output.Note(run.IsNew ? $"Run {run.RunId} was asked for." : $"Run {run.RunId} was asked for earlier, and does what this event asks for.");
+        output.Note(
+            run.IsNew ? $"Run {run.RunId} was asked for." : $"Run {run.RunId} was asked for earlier, and does what this event asks for.");
         if (!wait)
         {
             output.Result(run, text => text.WriteLine(run.RunId));
@@ -64,7 +79,8 @@ internal static class TriggerCommand
         }
 
         output.Result(end, text => text.WriteLine(
-            $"{end.Run.Status}: {end.Run.ItemsProcessed:N0} of {end.Run.ItemsTotal:N0} items, {end.Run.ItemsFailed:N0} failed, {end.Counts.Requests:N0} requests, {end.Counts.Tokens:N0} tokens, {RunFigures.Money(end.Dollars)}"));
+            $"{end.Run.Status}: {end.Run.ItemsProcessed:N0} of {end.Run.ItemsTotal:N0} items, {end.Run.ItemsFailed:N0} failed, "
+                + $"{end.Counts.Requests:N0} requests, {end.Counts.Tokens:N0} tokens, {RunFigures.Money(end.Dollars)}"));
         if (end.Run.Error is { } error)
         {
             output.Note(error);

@@ -9,7 +9,8 @@ internal static class UninstallCommand
     {
         var yes = new Option<bool>("--yes") { Description = "Do it; without, only say what would go." };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("uninstall", "Take away all that the product ever made in a database, of all corpora, and nothing that it did not make.",
+        var command = new CommandWithExamples(
+            "uninstall", "Take away all that the product ever made in a database, of all corpora, and nothing that it did not make.",
             "embeddings uninstall",
             "embeddings uninstall --yes") { yes, json };
         command.SetAction((parsed, cancellation) =>
@@ -34,7 +35,9 @@ internal static class UninstallCommand
         plan.AddRange(await removal.Shared(cancellation));
         if (plan.Count > 0 && !isSure)
         {
-            return output.Fail($"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.", ExitCode.Usage);
+            return output.Fail(
+                $"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.",
+                ExitCode.Usage);
         }
 
         foreach (var corpus in corpora)
@@ -48,7 +51,9 @@ internal static class UninstallCommand
         }
 
         output.Result(new { Removed = plan }, text => text.WriteLine(
-            plan.Count == 0 ? "Nothing of the product's is in this database: nothing to do." : "All that the product made is gone. The extension vector and your tables stay."));
+            plan.Count == 0
+                ? "Nothing of the product's is in this database: nothing to do."
+                : "All that the product made is gone. The extension vector and your tables stay."));
         return ExitCode.Done;
     }
 }

@@ -7,13 +7,17 @@ using Microsoft.AspNetCore.Http;
 
 namespace EmbeddingFunctions.Cli.Server;
 
-/// <summary>Who may ask the local server: holders of its key; where it is to have none, programs of this machine, but no web page that is open on it and no proxy.</summary>
+/// <summary>
+/// Who may ask the local server: holders of its key; where it is to have none, programs of this machine, but no web page that is open on it
+/// and no proxy.
+/// </summary>
 internal sealed class Door
 {
     private const string KeyHeader = "x-functions-key";
 
     // A proxy on this machine speaks for anybody.
-    private static readonly string[] _proxies = ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
+    private static readonly string[] _proxies = [
+        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
 
     private readonly byte[]? _key;
 
@@ -25,9 +29,16 @@ internal sealed class Door
     {
         MadeKey = settings.ServerKey is null && hasKey ? ServerKeyFile.NewKey() : null;
         _key = (settings.ServerKey ?? MadeKey) is { } key ? Digest(key) : null;
-        if (settings.ServerKey is null && !IsLoopback(new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal)).Host))
+        if (
+            settings.ServerKey is null
+                && !IsLoopback(
+                    new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal))
+                        .Host))
         {
-            throw new SettingsException([$"EMBEDDINGS_API_KEY is not set, and {url} lets other machines in: set a random key of at least 16 characters, which requests then carry in the header {KeyHeader}."]);
+            throw new SettingsException(
+                [
+                    $"EMBEDDINGS_API_KEY is not set, and {url} lets other machines in: set a random key of at least 16 characters, which "
+                        + $"requests then carry in the header {KeyHeader}."]);
         }
     }
 
@@ -43,8 +54,11 @@ internal sealed class Door
         }
 
         return (_key is null
-            ? Results.Problem("Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.", statusCode: StatusCodes.Status403Forbidden)
-            : Results.Problem($"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, what the file says that the server named when it started.", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context);
+            ? Results.Problem(
+                "Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.",
+                statusCode: StatusCodes.Status403Forbidden)
+            : Results.Problem($"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, what the "
+                + "file says that the server named when it started.", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context);
     }
 
     // Digests are of one length, so that the comparison's time tells nothing about the key.

@@ -39,7 +39,8 @@ internal sealed class LocalServer : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var web = builder.Build();
-        web.UseStatusCodePages(missed => Results.Problem(statusCode: missed.HttpContext.Response.StatusCode).ExecuteAsync(missed.HttpContext));
+        web.UseStatusCodePages(
+            missed => Results.Problem(statusCode: missed.HttpContext.Response.StatusCode).ExecuteAsync(missed.HttpContext));
         web.Use(door.Check);
         web.UseRouting();
         Map(web, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
@@ -66,7 +67,8 @@ internal sealed class LocalServer : IAsyncDisposable
         routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
         routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.ListRuns(request, c));
         routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.GetRun(request, runId, engine, c));
-        routes.MapPost(Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
+        routes.MapPost(
+            Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
         routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c));
     }

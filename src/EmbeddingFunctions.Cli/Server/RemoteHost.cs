@@ -33,7 +33,8 @@ internal sealed class RemoteHost : IDisposable
     public async Task<TriggeredRun> Trigger(TriggerData data, string? id, CancellationToken cancellation)
     {
         using var content = JsonContent.Create(new { name = "embeddings/compute.requested", id, data }, options: _json);
-        return await Send<TriggeredRun>(new HttpRequestMessage(HttpMethod.Post, Address(Routes.Compute)) { Content = content }, cancellation);
+        return await Send<TriggeredRun>(
+            new HttpRequestMessage(HttpMethod.Post, Address(Routes.Compute)) { Content = content }, cancellation);
     }
 
     public Task<RunDetail> Run(Guid id, CancellationToken cancellation) =>
@@ -55,9 +56,13 @@ internal sealed class RemoteHost : IDisposable
                     : throw new RemoteHostException(response.StatusCode, await Refusal(response, cancellation));
             }
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception e) when (
+            e is HttpRequestException or JsonException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            throw new RemoteHostException(null, $"{_base.GetLeftPart(UriPartial.Authority)} does not answer as a host of ours: {e.Message.TrimEnd('.')}. Start one with 'embeddings serve', or name it with --url.");
+            throw new RemoteHostException(
+                null,
+                $"{_base.GetLeftPart(UriPartial.Authority)} does not answer as a host of ours: {e.Message.TrimEnd('.')}. Start one with "
+                    + "'embeddings serve', or name it with --url.");
         }
     }
 

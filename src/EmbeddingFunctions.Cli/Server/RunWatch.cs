@@ -26,7 +26,9 @@ internal static class RunWatch
                     return run;
                 }
 
-                var line = run.Note ?? $"{run.Run.ItemsProcessed:N0}/{run.Run.ItemsTotal:N0} items, {run.Counts.Tokens:N0} tokens, {RunFigures.Money(run.Dollars)}";
+                var line = run.Note
+                    ?? $"{run.Run.ItemsProcessed:N0}/{run.Run.ItemsTotal:N0} items, {run.Counts.Tokens:N0} tokens, "
+                        + $"{RunFigures.Money(run.Dollars)}";
                 if (line != told)
                 {
                     output.Note(told = line);

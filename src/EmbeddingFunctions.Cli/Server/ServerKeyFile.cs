@@ -42,7 +42,10 @@ internal sealed class ServerKeyFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SettingsException([$"The server's key cannot be kept in {path}: {e.Message} Set EMBEDDINGS_API_KEY, or let all programs of this machine in with --no-key."]);
+            throw new SettingsException(
+                [
+                    $"The server's key cannot be kept in {path}: {e.Message} Set EMBEDDINGS_API_KEY, or let all programs of this machine "
+                        + "in with --no-key."]);
         }
     }
 
@@ -53,7 +56,9 @@ internal sealed class ServerKeyFile : IDisposable
         try
         {
             // A file that others can read or write may be another's.
-            return server.IsLoopback && File.Exists(path) && (OperatingSystem.IsWindows() || File.GetUnixFileMode(path) == Mine) ? File.ReadAllText(path) : null;
+            return server.IsLoopback && File.Exists(path) && (OperatingSystem.IsWindows() || File.GetUnixFileMode(path) == Mine)
+                ? File.ReadAllText(path)
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -76,5 +81,6 @@ internal sealed class ServerKeyFile : IDisposable
     }
 
     private static string PathOf(int port) => System.IO.Path.Combine(
-        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "embeddings", "keys", $"{port}");
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify),
+        "embeddings", "keys", $"{port}");
 }

@@ -8,7 +8,10 @@ internal static partial class ServerLog
     [LoggerMessage(LogLevel.Information, "Listening on {Address}/{Path}; schedule {Schedule} (UTC). Ctrl-C ends it.")]
     public static partial void Listening(this ILogger logger, string address, string path, string schedule);
 
-    [LoggerMessage(LogLevel.Information, "Requests carry the key in {File} in the header x-functions-key; 'embeddings trigger' of the same user does")]
+    [
+        LoggerMessage(
+            LogLevel.Information,
+            "Requests carry the key in {File} in the header x-functions-key; 'embeddings trigger' of the same user does")]
     public static partial void KeyIsIn(this ILogger logger, string file);
 
     [LoggerMessage(LogLevel.Warning, "{Why} Runs wait, what is asked for is refused.")]

@@ -24,7 +24,8 @@ internal sealed class Ticks(RunDesk desk, IRunEngine engine, Schedule schedule, 
             last = await Try(work, last, stopping);
             // Delays end early by a little, and a moment must not be met twice; long ones are looked at anew.
             var next = wait(DateTimeOffset.UtcNow) + TimeSpan.FromMilliseconds(5);
-            await Task.Delay(next < TimeSpan.FromDays(1) ? next : TimeSpan.FromDays(1), stopping).ContinueWith(_ => { }, TaskScheduler.Default);
+            await Task.Delay(next < TimeSpan.FromDays(1) ? next : TimeSpan.FromDays(1), stopping)
+                .ContinueWith(_ => { }, TaskScheduler.Default);
         }
     }
 

@@ -71,7 +71,8 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run is told to look elsewhere.
+    // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run is told to look
+    // elsewhere.
     private async Task<(Claim Claim, bool NoLane)> Claim(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
@@ -97,7 +98,14 @@ internal sealed class BatchEmbedder(
         var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);
         var (outcomes, failures) = gate.Settle(texts);
         // What is given back was not claimed: it does not count towards a run's limit.
-        var counts = new BatchCounts { Claimed = outcomes.Count + failures.Count, Cached = gate.Cached(texts), SavedTokens = gate.SavedTokens(texts), Requests = meter.Requests, Tokens = meter.Tokens };
+        var counts = new BatchCounts
+        {
+            Claimed = outcomes.Count + failures.Count,
+            Cached = gate.Cached(texts),
+            SavedTokens = gate.SavedTokens(texts),
+            Requests = meter.Requests,
+            Tokens = meter.Tokens
+        };
         // What was paid for is written even if the run is being stopped.
         counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
         BatchMetrics.Record(batch.Corpus, counts);

@@ -3,7 +3,9 @@ using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Decides which of a batch's items need a call: not the empty, not the unchanged, not what failed for good, and each text once.</summary>
+/// <summary>
+/// Decides which of a batch's items need a call: not the empty, not the unchanged, not what failed for good, and each text once.
+/// </summary>
 internal sealed class BatchGate
 {
     private readonly List<ItemOutcome> _settled = [];
@@ -33,7 +35,9 @@ internal sealed class BatchGate
         return gate;
     }
 
-    /// <summary>Gives each waiting item its texts' vector or failure; where nothing became of one of them, nothing becomes of the item.</summary>
+    /// <summary>
+    /// Gives each waiting item its texts' vector or failure; where nothing became of one of them, nothing becomes of the item.
+    /// </summary>
     public (IReadOnlyList<ItemOutcome> Outcomes, IReadOnlyList<ItemFailure> Failures) Settle(EmbeddedTexts texts)
     {
         var (outcomes, failures) = (_settled.ToList(), _failed.ToList());
@@ -44,7 +48,8 @@ internal sealed class BatchGate
             {
                 outcomes.Add(Embedded(item, text.Chunks.Count > 0 ? text : Sent(text, texts, places[0]), vectors));
             }
-            else if (places.Select((place, i) => Reason(texts.Failures[place], i, places.Count)).OfType<string>().FirstOrDefault() is { } reason)
+            else if (
+                places.Select((place, i) => Reason(texts.Failures[place], i, places.Count)).OfType<string>().FirstOrDefault() is { } reason)
             {
                 failures.Add(new ItemFailure(item, text.Hash, reason, IsDead: false));
             }
@@ -58,7 +63,8 @@ internal sealed class BatchGate
 
     /// <summary>What the texts with a vector from the cache would have cost, by estimate where they were not counted.</summary>
     public long SavedTokens(EmbeddedTexts texts) =>
-        _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place]).Sum(place => (long)texts.Sent(place).ExpectedTokens);
+        _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place])
+            .Sum(place => (long)texts.Sent(place).ExpectedTokens);
 
     // A text that was cut as the provider found it too long has the fingerprint of the rest, so that it is never taken for unchanged:
     // how much was cut is only known by asking.
@@ -100,7 +106,8 @@ internal sealed class BatchGate
         }
         else if (item.WasLost && item.Attempts > LostAttempts(item, hash))
         {
-            _failed.Add(new ItemFailure(item, hash, $"the worker ended {ClaimStore.MaxAttempts} times while it held this item", IsDead: true));
+            _failed.Add(
+                new ItemFailure(item, hash, $"the worker ended {ClaimStore.MaxAttempts} times while it held this item", IsDead: true));
         }
         else
         {

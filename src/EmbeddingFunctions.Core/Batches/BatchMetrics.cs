@@ -2,17 +2,26 @@ using System.Diagnostics.Metrics;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>What this process's batches did, as counters of the meter <c>EmbeddingFunctions</c>, tagged with the corpus; any listener of .NET's metrics can read them.</summary>
+/// <summary>
+/// What this process's batches did, as counters of the meter <c>EmbeddingFunctions</c>, tagged with the corpus; any listener of .NET's
+/// metrics can read them.
+/// </summary>
 internal static class BatchMetrics
 {
     private static readonly Meter _meter = new("EmbeddingFunctions");
-    private static readonly Counter<long> _embedded = _meter.CreateCounter<long>("embedding.items.embedded", "{item}", "Items that got a vector.");
+    private static readonly Counter<long> _embedded = _meter.CreateCounter<long>(
+        "embedding.items.embedded", "{item}", "Items that got a vector.");
     private static readonly Counter<long> _failed = _meter.CreateCounter<long>("embedding.items.failed", "{item}", "Items that failed.");
-    private static readonly Counter<long> _hits = _meter.CreateCounter<long>("embedding.cache.hits", "{item}", "Items whose vector was in the cache.");
-    private static readonly Counter<long> _misses = _meter.CreateCounter<long>("embedding.cache.misses", "{item}", "Items whose vector was asked for.");
-    private static readonly Counter<long> _requests = _meter.CreateCounter<long>("embedding.requests", "{request}", "Requests to the provider, retries included.");
-    private static readonly Counter<long> _tokens = _meter.CreateCounter<long>("embedding.tokens", "{token}", "Tokens that the provider counted.");
-    private static readonly Counter<long> _saved = _meter.CreateCounter<long>("embedding.tokens.saved", "{token}", "Tokens that the cache saved, by estimate.");
+    private static readonly Counter<long> _hits = _meter.CreateCounter<long>(
+        "embedding.cache.hits", "{item}", "Items whose vector was in the cache.");
+    private static readonly Counter<long> _misses = _meter.CreateCounter<long>(
+        "embedding.cache.misses", "{item}", "Items whose vector was asked for.");
+    private static readonly Counter<long> _requests = _meter.CreateCounter<long>(
+        "embedding.requests", "{request}", "Requests to the provider, retries included.");
+    private static readonly Counter<long> _tokens = _meter.CreateCounter<long>(
+        "embedding.tokens", "{token}", "Tokens that the provider counted.");
+    private static readonly Counter<long> _saved = _meter.CreateCounter<long>(
+        "embedding.tokens.saved", "{token}", "Tokens that the cache saved, by estimate.");
 
     public static void Record(string corpus, BatchCounts counts)
     {

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>A batch's row in <c>embedding_batches</c>: every statement of the batch adds what it committed, so that its counts are the batch's.</summary>
+/// <summary>
+/// A batch's row in <c>embedding_batches</c>: every statement of the batch adds what it committed, so that its counts are the batch's.
+/// </summary>
 internal static class BatchRow
 {
     public const string Columns = "claimed, embedded, unchanged, empty, changed, failed, cached, requests, tokens, saved_tokens";

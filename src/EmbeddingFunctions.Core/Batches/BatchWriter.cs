@@ -6,7 +6,9 @@ using Polly.Retry;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.</summary>
+/// <summary>
+/// Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.
+/// </summary>
 internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database, Crash crash)
 {
     // The vectors are paid for: some 25 seconds, as long as the claims surely hold, are spent on storing them.
@@ -28,7 +30,8 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
 
     /// <returns>The counts as committed.</returns>
     public async Task<BatchCounts> Write(
-        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, IReadOnlyList<ItemFailure> failed, BatchCounts counts, CancellationToken cancellation)
+        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, IReadOnlyList<ItemFailure> failed, BatchCounts counts,
+        CancellationToken cancellation)
     {
         var refused = new List<ItemFailure>(failed);
         var recorded = outcomes.Count == 0 ? null : await WriteOrSplit(claim, batchId, outcomes, counts, refused, cancellation);
@@ -40,7 +43,8 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
 
     // A constraint or trigger refuses the statement as a whole and names no row: halves find it.
     private async Task<BatchCounts?> WriteOrSplit(
-        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, List<ItemFailure> refused, CancellationToken cancellation)
+        Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, List<ItemFailure> refused,
+        CancellationToken cancellation)
     {
         try
         {
@@ -48,7 +52,9 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e) && outcomes.Count == 1)
         {
-            refused.Add(new ItemFailure(outcomes[0].Item, outcomes[0].Hash, $"the database refused the row: {e.MessageText} ({e.SqlState})", IsDead: false));
+            refused.Add(
+                new ItemFailure(
+                    outcomes[0].Item, outcomes[0].Hash, $"the database refused the row: {e.MessageText} ({e.SqlState})", IsDead: false));
             return null;
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e))

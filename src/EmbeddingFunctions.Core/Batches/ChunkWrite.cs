@@ -8,7 +8,9 @@ internal static class ChunkWrite
     /// <summary>How many chunks a statement writes: some seconds' work, as each is an insert into an HNSW index.</summary>
     public const int Part = 256;
 
-    /// <summary>Brings the chunks of the items in <c>written</c> to what their vectors are of; for an unchanged item they are that already.</summary>
+    /// <summary>
+    /// Brings the chunks of the items in <c>written</c> to what their vectors are of; for an unchanged item they are that already.
+    /// </summary>
     /// <param name="table">The items' table.</param>
     /// <param name="first">The number of the first parameter, see <see cref="Values"/>.</param>
     /// <param name="vector">The vector of a slot, as SQL.</param>
@@ -25,13 +27,15 @@ internal static class ChunkWrite
             unchunked AS (
                 DELETE FROM {chunks} k
                 USING  written w JOIN input i USING (item_id)
-                WHERE  k.document_id {Sql.Is} w.item_id::{table.IdType} AND w.outcome <> '{nameof(Outcome.Unchanged)}' AND k.chunk_index >= i.chunks
+                WHERE  k.document_id {Sql.Is} w.item_id::{table.IdType} AND w.outcome <> '{nameof(Outcome.Unchanged)}' AND k.chunk_index >=
+                    i.chunks
             ),
             """;
     }
 
     /// <summary>
-    /// Writes a part of the chunks of items ($1 ids, $2 versions) that the token ($3) still holds and that are still what was read; the items' own vectors come last.
+    /// Writes a part of the chunks of items ($1 ids, $2 versions) that the token ($3) still holds and that are still what was read; the
+    /// items' own vectors come last.
     /// From here on the row does not count as unchanged: its chunks may be of two texts.
     /// </summary>
     /// <param name="table">The items' table.</param>
@@ -71,7 +75,8 @@ internal static class ChunkWrite
     /// <param name="slot">Where the first chunk's vector is.</param>
     public static IEnumerable<object> Values(IReadOnlyList<PlacedChunk> chunks, int slot) =>
     [
-        chunks.Select(chunk => chunk.Item.Id).ToArray(), chunks.Select(chunk => chunk.Index).ToArray(), chunks.Select(chunk => chunk.Embedded.Chunk.Text).ToArray(),
+        chunks.Select(chunk => chunk.Item.Id).ToArray(), chunks.Select(chunk => chunk.Index).ToArray(),
+        chunks.Select(chunk => chunk.Embedded.Chunk.Text).ToArray(),
         chunks.Select(chunk => chunk.Embedded.Chunk.Start).ToArray(), chunks.Select(chunk => chunk.Embedded.Chunk.End).ToArray(),
         chunks.Select(chunk => chunk.Embedded.Chunk.Tokens).ToArray(), Enumerable.Range(slot, chunks.Count).ToArray(),
     ];
@@ -80,7 +85,8 @@ internal static class ChunkWrite
         $"""
         INSERT INTO {table.ChunkTable} AS k (document_id, chunk_index, content, start_char, end_char, token_count, embedding)
         SELECT item_id::{table.IdType}, chunk_index, content, start_char, end_char, token_count, {vector("c.slot")}
-        FROM   unnest(${first}::text[], ${first + 1}::int[], ${first + 2}::text[], ${first + 3}::int[], ${first + 4}::int[], ${first + 5}::int[], ${first + 6}::int[])
+        FROM   unnest(${first}::text[], ${first + 1}::int[], ${first + 2}::text[], ${first + 3}::int[], ${first + 4}::int[],
+            ${first + 5}::int[], ${first + 6}::int[])
                AS c (item_id, chunk_index, content, start_char, end_char, token_count, slot)
         JOIN   {items} USING (item_id)
         ON CONFLICT (document_id, chunk_index) DO UPDATE

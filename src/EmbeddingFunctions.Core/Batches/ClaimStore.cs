@@ -9,7 +9,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 {
     public const int MaxAttempts = 3;
 
-    /// <summary>A batch holds more than its first item only while their texts together are no longer: they, and the vectors of their chunks, must fit into memory.</summary>
+    /// <summary>
+    /// A batch holds more than its first item only while their texts together are no longer: they, and the vectors of their chunks, must
+    /// fit into memory.
+    /// </summary>
     public const int MaxCharacters = 4_000_000;
 
     // Of a batch of several items, by estimate.
@@ -46,7 +49,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         SELECT pg_catalog.set_config('embedding.has_turn', (
             pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding lanes of ' || $1 || ' ' || $2, 0))
             AND CASE WHEN EXISTS (SELECT FROM embedding_claims WHERE corpus = $1 AND leased_until < now() AND attempts >= $3 - 1)
-                     THEN pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding suspects of ' || $1, 0)) ELSE true END)::text, true)
+                     THEN pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding suspects of ' || $1, 0)) ELSE true
+                         END)::text, true)
         """;
 
     private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
@@ -67,7 +71,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         await using var statements = database.CreateBatch();
         statements.BatchCommands.Add(Statement(TakeTurn, corpus.Corpus.Name, batch.Partition, MaxAttempts));
         var claim = Statement(
-            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, LeaseTime, MaxAttempts, batch.BatchId, corpus.Corpus.LanesPerPartition, batch.RunId,
+            sql, corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, token, LeaseTime, MaxAttempts, batch.BatchId,
+            corpus.Corpus.LanesPerPartition, batch.RunId,
             Selection.Values(batch.Selection));
         if (batch.ForceBefore is { } before)
         {
@@ -81,7 +86,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         try
         {
             var (hadTurn, items) = await Read(statements, table.Template.Columns.Count, cancellation);
-            return new Claim(corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null) { HadTurn = hadTurn };
+            return new Claim(
+                corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null)
+            { HadTurn = hadTurn };
         }
         finally
         {
@@ -108,14 +115,25 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     public Task Renew(Claim claim, CancellationToken cancellation) => Execute(RenewClaims, cancellation, claim.Token, LeaseTime);
 
     /// <summary>
-    /// Has items fail that a policy lets this role see and not change: no statement can lock them, and no run would ever be done with them. To be
+    /// Has items fail that a policy lets this role see and not change: no statement can lock them, and no run would ever be done with them.
+    /// To be
     /// asked when a claim found none of the items that were planned.
     /// </summary>
     public async Task RefuseUnwritable(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         var table = corpus.TableOf(batch.Kind);
         await using var command = database.CreateCommand(Unwritable(table, batch.Scope, table.Selected(batch.Selection, "$7")));
-        foreach (var value in new object[] { corpus.Corpus.Name, table.Kind, batch.Partition, batch.Count, batch.BatchId, batch.RunId, Selection.Values(batch.Selection) })
+        foreach (
+            var value in new object[]
+            {
+                corpus.Corpus.Name,
+                table.Kind,
+                batch.Partition,
+                batch.Count,
+                batch.BatchId,
+                batch.RunId,
+                Selection.Values(batch.Selection)
+            })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -141,7 +159,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         WITH seen AS MATERIALIZED (
             SELECT {table.Id} AS id FROM {table.Table} t
             WHERE  pg_catalog.row_security_active({Sql.Literal(table.Table)}::pg_catalog.regclass)
-            AND    {table.Partition} {table.IsPartition} $3::{table.PartitionType} AND {table.Due(scope, "$8")}{selected} AND {NotHeld(table)}
+            AND    {table.Partition} {table.IsPartition} $3::{table.PartitionType} AND {table.Due(scope, "$8")}{selected} AND
+                {NotHeld(table)}
             ORDER  BY {table.Order(scope)} LIMIT $4
         ),
         writable AS MATERIALIZED (
@@ -149,7 +168,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         ),
         failed AS (
             INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at)
-            SELECT $1, $2, id::text, $3, {MaxAttempts}, 'a policy of row security lets this role see the row and not change it', now(), now() + interval '1 hour'
+            SELECT $1, $2, id::text, $3, {MaxAttempts}, 'a policy of row security lets this role see the row and not change it', now(),
+                now() + interval '1 hour'
             FROM   seen WHERE NOT EXISTS (SELECT FROM writable w WHERE w.id {Sql.Is} seen.id)
             ON CONFLICT (corpus, kind, item_id) DO UPDATE
             SET    attempts = EXCLUDED.attempts, reason = EXCLUDED.reason, failed_at = EXCLUDED.failed_at, retry_at = EXCLUDED.retry_at
@@ -165,7 +185,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     public Task Release(Claim claim, CancellationToken cancellation) => Execute(ReleaseClaims, cancellation, claim.Token);
 
     /// <summary>The condition that keeps items out which somebody holds or which wait after a failure; <c>t</c> is the row.</summary>
-    /// <remarks>OFFSET 0 makes it a look-up by key for each row: the table comes and goes too fast for statistics, which would have it joined as if it were empty.</remarks>
+    /// <remarks>OFFSET 0 makes it a look-up by key for each row: the table comes and goes too fast for statistics, which would have it
+    /// joined as if it were empty.</remarks>
     public static string NotHeld(BoundTable table) =>
         $"""
         NOT EXISTS (
@@ -181,11 +202,14 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope, string selected)
     {
         var forced = scope == PendingScope.Forced;
-        var active = corpus.ActivePartitions is null ? "" : $"AND $3::{table.PartitionType} {table.IsPartition} ANY ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null
+            ? ""
+            : $"AND $3::{table.PartitionType} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         return
             $"""
             WITH found AS (
-                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, {table.Hash} AS content_hash, {table.Vector} IS NOT NULL AS has_vector,
+                SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, {table.Hash} AS content_hash,
+                    {table.Vector} IS NOT NULL AS has_vector,
                        {string.Join(", ", table.TextColumns.Select((column, i) => $"{column} AS text_{i}"))},
                        {(forced ? table.GeneratedAt : table.Moved ?? "NULL::timestamptz")} AS position
                 FROM   {table.Table} t
@@ -212,15 +236,18 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ),
             chosen AS (
                 SELECT * FROM judged
-                WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight("$1", "$7")} FROM judged WHERE place = 1) THEN place = 1 ELSE NOT is_suspect END
+                WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight("$1", "$7")} FROM judged WHERE place = 1) THEN place = 1 ELSE
+                    NOT is_suspect END
                 AND    (place = 1 OR characters <= {MaxCharactersOf(table)})
             ),
             claimed AS (
                 INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
                 SELECT $1, $2, item_id, $3, $5, clock_timestamp() + $6, version FROM chosen ORDER BY item_id
                 ON CONFLICT (corpus, kind, item_id) DO UPDATE
-                SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition, version = EXCLUDED.version, attempts = c.attempts + 1
-                WHERE  (c.leased_until IS NULL OR c.leased_until < now()) AND (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)
+                SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition, version =
+                    EXCLUDED.version, attempts = c.attempts + 1
+                WHERE  (c.leased_until IS NULL OR c.leased_until < now()) AND (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <>
+                    EXCLUDED.version)
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
             SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
@@ -256,7 +283,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         return statement;
     }
 
-    private static async Task<(bool HadTurn, List<ClaimedItem> Items)> Read(NpgsqlBatch statements, int columns, CancellationToken cancellation)
+    private static async Task<(bool HadTurn, List<ClaimedItem> Items)> Read(
+        NpgsqlBatch statements, int columns, CancellationToken cancellation)
     {
         const int FirstText = 8;
         var items = new List<ClaimedItem>();

@@ -32,10 +32,12 @@ public sealed record EmbedBatch(
 }
 
 /// <summary>What a batch did, as committed.</summary>
-/// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and nobody was charged.</param>
+/// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and nobody was
+/// charged.</param>
 /// <param name="NoLane">Nothing was claimed, as other runs have all batches of the partition in flight that it may.</param>
 /// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration.</param>
-public sealed record EmbeddedBatch(BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false);
+public sealed record EmbeddedBatch(
+    BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false);
 
 public sealed record BatchCounts
 {

@@ -2,7 +2,9 @@ using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>A batch's texts and what became of each so far: a vector, a failure, or nothing yet. What was paid for stays, whatever comes after.</summary>
+/// <summary>
+/// A batch's texts and what became of each so far: a vector, a failure, or nothing yet. What was paid for stays, whatever comes after.
+/// </summary>
 /// <param name="texts">No two alike.</param>
 /// <param name="fingerprints">Of the texts.</param>
 /// <param name="mayShorten">Whether a text that the provider finds too long may be cut.</param>

@@ -68,8 +68,11 @@ public sealed class Erasure
         NpgsqlConnection connection, (BoundCorpus Corpus, BoundTable Table) bound, string id, Found found, CancellationToken cancellation)
     {
         var (corpus, table) = bound;
-        var content = table.Queue == QueuedText.Content ? $", {Sql.Identifier(table.Own.Content)} = {TemplateFunction.Name(table.Found)}(t.*)" : "";
-        var unembed = $"UPDATE {table.Table} t SET {table.Unembedded}, {table.HashName} = $2{content} WHERE {table.Id} {Sql.Is} $1::{table.IdType}";
+        var content = table.Queue == QueuedText.Content
+            ? $", {Sql.Identifier(table.Own.Content)} = {TemplateFunction.Name(table.Found)}(t.*)"
+            : "";
+        var unembed = $"UPDATE {table.Table} t SET {table.Unembedded}, {table.HashName} = $2{content} WHERE {table.Id} {Sql.Is} "
+            + $"$1::{table.IdType}";
         await Run(connection, unembed, cancellation, id, found.Mark);
         if (await Run(connection, RemoveClaim, cancellation, corpus.Corpus.Name, table.Kind, id) is true)
         {
@@ -107,7 +110,8 @@ public sealed class Erasure
     {
         var corpus = await _corpora.Get(name, cancellation);
         return (corpus, corpus.Tables.FirstOrDefault(table => table.Kind == kind)
-            ?? throw new CorpusException($"The corpus '{name}' has no kind '{kind}': it has {string.Join(", ", corpus.Tables.Select(table => table.Kind))}."));
+            ?? throw new CorpusException(
+                $"The corpus '{name}' has no kind '{kind}': it has {string.Join(", ", corpus.Tables.Select(table => table.Kind))}."));
     }
 
     private async Task<Found> Look((BoundCorpus Corpus, BoundTable Table) bound, string id, CancellationToken cancellation)
@@ -123,14 +127,17 @@ public sealed class Erasure
 
         var rows = await OfId(bound, id, () => Rows(table, id, cancellation));
         var chunks = table.ChunkTable is not { } chunkTable ? []
-            : await Read($"SELECT content FROM {chunkTable} WHERE document_id {Sql.Is} $1::{table.IdType}", reader => reader.GetString(0), cancellation, id);
+            : await Read(
+                $"SELECT content FROM {chunkTable} WHERE document_id {Sql.Is} $1::{table.IdType}", reader => reader.GetString(0),
+                cancellation, id);
         var queued = table.Queue == QueuedText.None ? []
             : await Read(
                 $"SELECT content FROM {QueueShape.Queue(table)} WHERE {QueueShape.IsOf(table)} AND record_id::text = $1",
                 reader => Text(reader, 0), cancellation, id);
         var similar = !corpus.Corpus.SimilarityCache ? []
             : await Read(
-                $"SELECT content_hash FROM {Copies(table)} WHERE item_type = $1 AND item_id = $2", reader => reader.GetString(0), cancellation, table.Kind, id);
+                $"SELECT content_hash FROM {Copies(table)} WHERE item_type = $1 AND item_id = $2", reader => reader.GetString(0),
+                cancellation, table.Kind, id);
         var others = table.Queue == QueuedText.Content ? queued.Concat(rows.Select(row => row.Declared)) : [];
         var texts = rows.Select(row => ItemText.Of(row.Values, table)).Concat(others.Select(text => ItemText.Of([text], table))).ToList();
         var hashes = rows.Select(row => row.Hash).Concat(claims.Select(claim => claim.Hash)).Concat(similar).OfType<string>();
@@ -138,7 +145,8 @@ public sealed class Erasure
             .Concat(texts.SelectMany(text => text.Parts).Select(part => table.Rule.Fingerprint(part.Text)))
             .Concat(chunks.Select(table.Rule.Fingerprint));
         var mark = texts.LastOrDefault() is { Parts.Count: > 0 } last ? BoundTable.IgnoredMark(last.Hash) : BoundTable.EmptyMark;
-        var kept = new KeptOfItem(rows.Count > 0, rows.Exists(row => row.HasVector), chunks.Count, queued.Count, similar.Count, claims.Count);
+        var kept = new KeptOfItem(
+            rows.Count > 0, rows.Exists(row => row.HasVector), chunks.Count, queued.Count, similar.Count, claims.Count);
         return new Found(kept, fingerprints.Distinct().ToList(), mark, claims.FirstOrDefault().Reason);
     }
 

@@ -13,7 +13,8 @@ public sealed record FailedItem(
 public sealed record FailureChoice(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
 
 /// <param name="Retried">Items that have their attempts again.</param>
-/// <param name="Refused">Items whose rows are locked, or the database does not let be written, as a trigger of theirs may; they stay failed.</param>
+/// <param name="Refused">Items whose rows are locked, or the database does not let be written, as a trigger of theirs may; they stay
+/// failed.</param>
 public sealed record RetriedItems(int Retried, int Refused = 0);
 
 /// <param name="Edited">Items that were edited since they failed, and are pending again.</param>

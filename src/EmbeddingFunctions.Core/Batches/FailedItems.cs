@@ -33,7 +33,8 @@ public sealed class FailedItems
         """
         SELECT i.kind || ':' || i.item_id
         FROM   unnest($2, $3) AS i (kind, item_id)
-        WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.corpus = $1 AND c.kind = i.kind AND c.item_id = i.item_id AND c.reason IS NOT NULL)
+        WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.corpus = $1 AND c.kind = i.kind AND c.item_id = i.item_id AND c.reason IS
+            NOT NULL)
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -49,10 +50,14 @@ public sealed class FailedItems
         command.Parameters.Add(new() { Value = limit });
         return await Read(command, reader => new FailedItem(
             reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetInt32(4), reader.GetBoolean(5),
-            reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6), reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)), cancellation);
+            reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6),
+            reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)),
+            cancellation);
     }
 
-    /// <summary>Gives items their three attempts again, the ignored too if they are named; those that a run holds at this moment are left to it.</summary>
+    /// <summary>
+    /// Gives items their three attempts again, the ignored too if they are named; those that a run holds at this moment are left to it.
+    /// </summary>
     /// <exception cref="CorpusException">An item that was named has not failed.</exception>
     public async Task<RetriedItems> Retry(string name, FailureChoice choice, CancellationToken cancellation)
     {
@@ -77,7 +82,9 @@ public sealed class FailedItems
         static IEnumerable<(string, string[])> Statements(string sql, List<string> ids) => ids.Chunk(AtATime).Select(some => (sql, some));
     }
 
-    /// <summary>Takes items out of the pending and the failed until their text changes; those that a run holds at this moment are left to it.</summary>
+    /// <summary>
+    /// Takes items out of the pending and the failed until their text changes; those that a run holds at this moment are left to it.
+    /// </summary>
     /// <returns>How many, and how many were not because they were edited since they failed.</returns>
     /// <exception cref="CorpusException">An item that was named has not failed.</exception>
     public async Task<IgnoredItems> Ignore(string name, FailureChoice choice, CancellationToken cancellation)
@@ -101,7 +108,8 @@ public sealed class FailedItems
         var ignored = new List<(string, string)>();
         foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
         {
-            await using var command = _database.CreateCommand($"SELECT {table.Id}::text FROM {table.Table} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ($1)");
+            await using var command = _database.CreateCommand(
+                $"SELECT {table.Id}::text FROM {table.Table} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ($1)");
             command.Parameters.Add(new() { Value = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray() });
             ignored.AddRange(await Read(command, reader => (table.Kind, reader.GetString(0)), cancellation));
         }
@@ -111,7 +119,9 @@ public sealed class FailedItems
 
     private async Task<List<string>> Failed(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
     {
-        await using var command = Command($"SELECT c.item_id FROM embedding_claims c WHERE {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}", corpus, choice);
+        await using var command = Command(
+            $"SELECT c.item_id FROM embedding_claims c WHERE {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}", corpus,
+            choice);
         return await Read(command, reader => reader.GetString(0), cancellation);
     }
 
@@ -148,7 +158,8 @@ public sealed class FailedItems
         SELECT count(*)::int FROM forgotten
         """;
 
-    private static string IsOf(string corpus, BoundTable table) => $"c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)}";
+    private static string IsOf(string corpus, BoundTable table) =>
+        $"c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)}";
 
     private async Task<int> Execute(string sql, IReadOnlyList<string> ids, CancellationToken cancellation)
     {
@@ -169,11 +180,20 @@ public sealed class FailedItems
             """, corpus, choice);
         return await Read(command, reader =>
         {
-            var values = Enumerable.Range(FirstText, table.Template.Columns.Count).Select(i => reader.IsDBNull(i) ? null : reader.GetString(i)).ToList();
+            var values = Enumerable.Range(FirstText, table.Template.Columns.Count)
+                .Select(i => reader.IsDBNull(i) ? null : reader.GetString(i)).ToList();
             return new FailedText(
-                reader.GetString(0), (byte[])reader.GetValue(1), reader.IsDBNull(2) ? null : reader.GetString(2), ItemText.Of(values, table).Hash);
+                reader.GetString(0), (byte[])reader.GetValue(1), reader.IsDBNull(2) ? null : reader.GetString(2),
+                ItemText.Of(values, table).Hash);
         }, cancellation);
     }
+
+    private static string Uncached(BoundTable table) =>
+        $"""
+        uncached AS (
+            DELETE FROM similarity_cache s USING forgotten f WHERE s.item_type = {Sql.Literal(table.Kind)} AND s.item_id = f.item_id
+        ),
+        """;
 
     private async Task<int> Ignore(BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation)
     {
@@ -187,7 +207,7 @@ public sealed class FailedItems
                 WHERE  c.corpus = $1 AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = i.item_id AND {NotHeld}
                 RETURNING c.item_id
             ),
-            {(corpus.Corpus.SimilarityCache ? $"uncached AS (DELETE FROM similarity_cache s USING forgotten f WHERE s.item_type = {Sql.Literal(table.Kind)} AND s.item_id = f.item_id)," : "")}
+            {(corpus.Corpus.SimilarityCache ? Uncached(table) : "")}
             {ChunkWrite.Forget(table, "forgotten")}
             ignored AS (
                 UPDATE {table.Table} t
@@ -216,7 +236,9 @@ public sealed class FailedItems
         var unknown = await Read(command, reader => reader.GetString(0), cancellation);
         if (unknown.Count > 0)
         {
-            throw new CorpusException($"Among the failed items of '{corpus}' there is no {string.Join(", ", unknown)}: 'embeddings failures list {corpus}' has them.");
+            throw new CorpusException(
+                $"Among the failed items of '{corpus}' there is no {string.Join(", ", unknown)}: 'embeddings failures list {corpus}' has "
+                    + "them.");
         }
     }
 
@@ -224,8 +246,10 @@ public sealed class FailedItems
     {
         var command = _database.CreateCommand(sql);
         command.Parameters.Add(new() { Value = corpus });
-        command.Parameters.Add(new() { Value = choice.Items.Select(item => item.Kind).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = choice.Items.Select(item => item.Id).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        command.Parameters.Add(
+            new() { Value = choice.Items.Select(item => item.Kind).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        command.Parameters.Add(
+            new() { Value = choice.Items.Select(item => item.Id).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = (object?)choice.Reason ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         return command;
     }

@@ -11,7 +11,8 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     private static readonly TimeSpan _firstWait = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// No item waits longer for its next attempt: a dead one whose row refuses to be marked is still pending, and to look at its text again costs nothing.
+    /// No item waits longer for its next attempt: a dead one whose row refuses to be marked is still pending, and to look at its text again
+    /// costs nothing.
     /// </summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
@@ -28,8 +29,10 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         }
         catch (PostgresException e) when (failures.Count == 1 && (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e)))
         {
-            // The row refuses to be written, which may be why it failed, or is being edited: it stays pending, and its claim keeps it waiting.
-            return await Record(claim, batchId, failures, counts, marked: false, WriteFaults.IsLocked(e) ? _firstWait : LongestWait, cancellation);
+            // The row refuses to be written, which may be why it failed, or is being edited: it stays pending, and its claim keeps it
+            // waiting.
+            return await Record(
+                claim, batchId, failures, counts, marked: false, WriteFaults.IsLocked(e) ? _firstWait : LongestWait, cancellation);
         }
         catch (PostgresException e) when (WriteFaults.IsOfARow(e) || WriteFaults.IsLocked(e))
         {
@@ -44,14 +47,18 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     }
 
     private async Task<BatchCounts> Record(
-        Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, TimeSpan deadWait, CancellationToken cancellation)
+        Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, TimeSpan deadWait,
+        CancellationToken cancellation)
     {
-        var sql = _record.GetOrAdd((claim.Table, claim.IsForced, marked), key => Statement(claim.Corpus, key.Table, key.IsForced, key.Marked));
+        var sql = _record.GetOrAdd(
+            (claim.Table, claim.IsForced, marked), key => Statement(claim.Corpus, key.Table, key.IsForced, key.Marked));
         await using var command = database.CreateCommand(sql);
         foreach (var value in new object[]
         {
-            failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(), failures.Select(f => f.Hash).ToArray(),
-            failures.Select(f => f.Reason is null ? null : redaction.Clean(OwnWords.Hide(f.Reason, f.Item.Values))).ToArray(), failures.Select(f => f.IsDead).ToArray(),
+            failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(),
+            failures.Select(f => f.Hash).ToArray(),
+            failures.Select(f => f.Reason is null ? null : redaction.Clean(OwnWords.Hide(f.Reason, f.Item.Values))).ToArray(),
+            failures.Select(f => f.IsDead).ToArray(),
             ClaimStore.MaxAttempts, claim.Table.Kind, claim.Token, claim.Partition,
             batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, deadWait, counts.SavedTokens,
         })
@@ -73,7 +80,8 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead
             FROM   input i
             JOIN   embedding_claims c ON c.token = $8 AND c.item_id = i.item_id
-            JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Partition} {table.IsPartition} $9::{table.PartitionType} AND {table.Version} = i.version
+            JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Partition} {table.IsPartition}
+                $9::{table.PartitionType} AND {table.Version} = i.version
             CROSS  JOIN LATERAL (SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, $6) END AS attempts) a
         ),
         marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),

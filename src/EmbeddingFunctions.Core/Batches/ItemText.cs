@@ -10,7 +10,8 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="Chunks">Of each part where it stands, if the text is embedded in chunks.</param>
 /// <param name="LeftOut">How many characters are in no part, because they were cut off or the model reads no further.</param>
 /// <param name="Problem">Why it is not to be sent.</param>
-internal sealed record ItemText(string Hash, IReadOnlyList<InputText> Parts, IReadOnlyList<TextChunk> Chunks, int LeftOut = 0, string? Problem = null)
+internal sealed record ItemText(
+    string Hash, IReadOnlyList<InputText> Parts, IReadOnlyList<TextChunk> Chunks, int LeftOut = 0, string? Problem = null)
 {
     public static ItemText Of(IReadOnlyList<string?> values, BoundTable table)
     {

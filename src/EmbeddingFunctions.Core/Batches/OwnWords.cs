@@ -1,6 +1,8 @@
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Keeps an item's text out of the reason why it failed: providers and triggers repeat it, and reasons are logged and shown.</summary>
+/// <summary>
+/// Keeps an item's text out of the reason why it failed: providers and triggers repeat it, and reasons are logged and shown.
+/// </summary>
 internal static class OwnWords
 {
     // Shorter runs of letters are in any sentence.

@@ -5,7 +5,9 @@ using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Embeds a batch's texts so that each is paid for once: from the cache, by a call, or by waiting for the batch that is calling for it now.</summary>
+/// <summary>
+/// Embeds a batch's texts so that each is paid for once: from the cache, by a call, or by waiting for the batch that is calling for it now.
+/// </summary>
 /// <param name="embedder">Calls.</param>
 /// <param name="cache">Keeps what was paid for.</param>
 /// <param name="flights">Null: calls cost nothing.</param>
@@ -29,7 +31,9 @@ internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, Single
         for (var left = texts.Undecided(); left.Count > 0; left = texts.Undecided())
         {
             // Marked before looking: what another batch has paid for in between is then found in the cache.
-            var own = flights is null || time.GetElapsedTime(begun) > _patience ? left.ToHashSet() : await flights.Take(left, claim.Token, cancellation);
+            var own = flights is null || time.GetElapsedTime(begun) > _patience
+                ? left.ToHashSet()
+                : await flights.Take(left, claim.Token, cancellation);
             await TakeCached(texts, left, claim.Table.Rule, since, cancellation);
             await EmbedOwn(texts, own, claim.Table.Rule, meter, since, cancellation);
             if (own.Count < left.Count && texts.Undecided().Count > 0)
@@ -39,7 +43,8 @@ internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, Single
         }
     }
 
-    private async Task TakeCached(EmbeddedTexts texts, IReadOnlyList<string> left, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
+    private async Task TakeCached(
+        EmbeddedTexts texts, IReadOnlyList<string> left, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
     {
         var cached = await cache.Find(left, rule.Dimensions, since, cancellation);
         for (var i = 0; i < texts.Texts.Count; i++)
@@ -52,7 +57,8 @@ internal sealed class PaidOnce(TextEmbedder embedder, IVectorCache cache, Single
     }
 
     private async Task EmbedOwn(
-        EmbeddedTexts texts, IReadOnlySet<string> own, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
+        EmbeddedTexts texts, IReadOnlySet<string> own, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since,
+        CancellationToken cancellation)
     {
         var (part, places) = texts.Part(own);
         try

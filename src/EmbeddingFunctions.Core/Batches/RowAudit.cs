@@ -18,7 +18,9 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
         while (await Page(table, last, cancellation) is { Count: > 0 } page)
         {
             var wrong = page.Where(row => !IsOf(row, table)).ToList();
-            var (written, denied) = isRepaired ? await RowByRow.Write(wrong, some => MakePending(table, some, cancellation)) : (wrong.Count, 0);
+            var (written, denied) = isRepaired
+                ? await RowByRow.Write(wrong, some => MakePending(table, some, cancellation))
+                : (wrong.Count, 0);
             (found, refused, last) = (found + written + denied, refused + denied, page[^1].Id);
         }
 
@@ -39,7 +41,8 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
             SELECT {table.Id}::text, {table.Hash}, {string.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
             WHERE  ($1 IS NULL OR {table.Id} OPERATOR(pg_catalog.>) $1::{table.IdType})
-            AND    {table.RuleMark} = {Sql.Literal(table.Rule.Id)} AND (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} = '{BoundTable.EmptyMark}'){table.Filter}
+            AND    {table.RuleMark} = {Sql.Literal(table.Rule.Id)} AND (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} =
+                '{BoundTable.EmptyMark}'){table.Filter}
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
             """);

@@ -10,7 +10,8 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>
 /// Embeds texts in as few requests as the provider accepts, keeps what is paid for in the cache, and finds the texts it will never accept.
 /// </summary>
-internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache, Crash crash)
+internal sealed class TextEmbedder(
+    IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache, Crash crash)
 {
     // A provider that is well has a vector for this.
     private const string Harmless = "ok";
@@ -90,7 +91,9 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
 
             var half = first + (part.Count / 2);
             var accepted = Math.Max(await EmbedAll(job, first, half), await EmbedAll(job, half, end));
-            if (e is { Fault: ProviderFault.Item, Overrun: null } && texts.Failures.Skip(first).Take(part.Count).All(failure => failure is null))
+            if (
+                e is { Fault: ProviderFault.Item, Overrun: null }
+                    && texts.Failures.Skip(first).Take(part.Count).All(failure => failure is null))
             {
                 packer.LearnInputs(accepted);
             }
@@ -129,7 +132,8 @@ internal sealed class TextEmbedder(IEmbeddingGenerator<string, Embedding<float>>
         }
     }
 
-    private sealed record Job(EmbeddedTexts Texts, EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
+    private sealed record Job(
+        EmbeddedTexts Texts, EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
     {
         public EmbeddingGenerationOptions Options(int tokens) => Meter.Options(Rule.Model, Rule.Dimensions, tokens);
     }

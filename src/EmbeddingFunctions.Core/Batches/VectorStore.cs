@@ -5,17 +5,23 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Writes what a batch has to say of its items: one statement, whole or not at all; of many chunks some hundred at a time before it.</summary>
+/// <summary>
+/// Writes what a batch has to say of its items: one statement, whole or not at all; of many chunks some hundred at a time before it.
+/// </summary>
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
     /// <summary>
-    /// A condition that is always true. For its statement alone it sets how long to wait for a row that another transaction holds, half as long as
-    /// Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's statement;
-    /// and it marks the statement as the engine's own, see <see cref="Sql.Writing"/>, and as one that changes no text itself: a text that changes
+    /// A condition that is always true. For its statement alone it sets how long to wait for a row that another transaction holds, half as
+    /// long as
+    /// Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's
+    /// statement;
+    /// and it marks the statement as the engine's own, see <see cref="Sql.Writing"/>, and as one that changes no text itself: a text that
+    /// changes
     /// all the same was changed by a trigger.
     /// </summary>
     public const string OwnWrite =
-        $"set_config('lock_timeout', '500ms', true) || set_config('{EditTriggerShape.KeepsText}', 'on', true) IS NOT NULL AND {Sql.Writing}";
+        $"set_config('lock_timeout', '500ms', true) || set_config('{EditTriggerShape.KeepsText}', 'on', true) IS NOT NULL AND "
+            + $"{Sql.Writing}";
 
     // An insert into a large HNSW index on a small server.
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
@@ -77,7 +83,8 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             var items = part.Select(chunk => chunk.Item).Distinct().ToList();
             await using var command = Command(sql, part.Length,
             [
-                items.Select(item => item.Id).ToArray(), items.Select(item => item.Version).ToArray(), claim.Token, claim.Partition, claim.Table.Kind,
+                items.Select(item => item.Id).ToArray(), items.Select(item => item.Version).ToArray(), claim.Token, claim.Partition,
+                claim.Table.Kind,
                 Flat(part.Select(chunk => chunk.Embedded.Vector).ToList(), dimensions), .. ChunkWrite.Values(part, slot: 1),
             ]);
             await command.ExecuteNonQueryAsync(cancellation);
@@ -122,11 +129,14 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     {
         var dimensions = corpus.Corpus.Dimensions;
         string Vector(string slot) => VectorStore.Vector(slot, table, dimensions);
-        var active = corpus.ActivePartitions is null ? "" : $"AND $9::{table.PartitionType} {table.IsPartition} ANY ({corpus.ActivePartitions})";
+        var active = corpus.ActivePartitions is null
+            ? ""
+            : $"AND $9::{table.PartitionType} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         return
             $"""
             WITH input AS (
-                SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::int[], $17::int[], $18::int[]) AS i (item_id, version, outcome, hash, slot, left_out, chunks)
+                SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::int[], $17::int[], $18::int[]) AS i (item_id,
+                    version, outcome, hash, slot, left_out, chunks)
                 WHERE  {OwnWrite}
             ),
             {(skipLocked ? Free(table) : "free AS (SELECT * FROM input),")}
@@ -161,7 +171,8 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                        (SELECT count(*) FROM held)::int - count(*)::int AS changed
                 FROM   written
             )
-            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens, saved_tokens)
+            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests,
+                tokens, saved_tokens)
             SELECT $10, $11, $7, $9, $12, embedded, unchanged, empty, changed, $13, $14, $15, $16
             FROM   counted
             {BatchRow.Add}
@@ -176,7 +187,8 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         ),
         free AS (
             SELECT * FROM input i
-            WHERE  item_id IN (SELECT item_id FROM lockable) OR NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} i.item_id::{table.IdType})
+            WHERE  item_id IN (SELECT item_id FROM lockable) OR NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is}
+                i.item_id::{table.IdType})
         ),
         """;
 

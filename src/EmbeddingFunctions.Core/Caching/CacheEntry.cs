@@ -6,7 +6,8 @@ using EmbeddingFunctions.Providers;
 namespace EmbeddingFunctions.Caching;
 
 /// <summary>
-/// A vector as bytes: format, moment, floats (little endian) and a signature over these and the fingerprint, so that no entry passes for another's.
+/// A vector as bytes: format, moment, floats (little endian) and a signature over these and the fingerprint, so that no entry passes for
+/// another's.
 /// </summary>
 internal static class CacheEntry
 {
@@ -25,7 +26,8 @@ internal static class CacheEntry
     }
 
     /// <returns>
-    /// The vector, or null: the entry is foreign, short, corrupt, of another length or from before <paramref name="since"/>, or no search could find it.
+    /// The vector, or null: the entry is foreign, short, corrupt, of another length or from before <paramref name="since"/>, or no search
+    /// could find it.
     /// </returns>
     public static float[]? Read(CacheKey key, string fingerprint, ReadOnlySpan<byte> entry, int dimensions, DateTimeOffset? since)
     {

@@ -32,7 +32,8 @@ internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource data
             await using var command = database.CreateCommand(FindSecret);
             _secret = await command.ExecuteScalarAsync(cancellation) as byte[];
         }
-        catch (Exception e) when (e is TimeoutException || (e is NpgsqlException { SqlState: not PostgresErrorCodes.InsufficientPrivilege }))
+        catch (Exception e) when (
+            e is TimeoutException || (e is NpgsqlException { SqlState: not PostgresErrorCodes.InsufficientPrivilege }))
         {
             // If the database is away, the caller's own statements say so.
         }

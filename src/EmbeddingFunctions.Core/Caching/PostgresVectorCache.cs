@@ -4,7 +4,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Caching;
 
 /// <summary>The cache where there is no Redis: a table of bounded size, which a crash of the server may empty.</summary>
-internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey key, TimeProvider time, int maxEntries = 100_000) : IVectorCache
+internal sealed class PostgresVectorCache(
+    NpgsqlDataSource database, CacheKey key, TimeProvider time, int maxEntries = 100_000) : IVectorCache
 {
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
@@ -104,7 +105,8 @@ internal sealed class PostgresVectorCache(NpgsqlDataSource database, CacheKey ke
         if (!await key.Load(cancellation))
         {
             throw new CorpusException(
-                "The database does not let this role read embedding_cache_key, so cached vectors cannot be found: GRANT SELECT on it, and say this again.");
+                "The database does not let this role read embedding_cache_key, so cached vectors cannot be found: GRANT SELECT on it, and "
+                    + "say this again.");
         }
 
         await using var command = database.CreateCommand(ForgetEntries);

@@ -2,7 +2,10 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Caching;
 
-/// <summary>Lets one batch at a time pay for a text, of whatever process: a batch marks what it is about to ask for, and its marks stand for as long as its claims.</summary>
+/// <summary>
+/// Lets one batch at a time pay for a text, of whatever process: a batch marks what it is about to ask for, and its marks stand for as long
+/// as its claims.
+/// </summary>
 internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
 {
     // The first of so many times also clears away the marks of batches that are over.

@@ -53,9 +53,11 @@ public sealed record Corpus
 
     public CorpusTable TableOf(string kind) =>
         Tables.FirstOrDefault(table => table.Kind == kind)
-        ?? throw new CorpusException($"Corpus '{Name}' has no kind '{kind}'{Hint(kind)} It has: {string.Join(", ", Tables.Select(t => t.Kind))}.");
+        ?? throw new CorpusException(
+            $"Corpus '{Name}' has no kind '{kind}'{Hint(kind)} It has: {string.Join(", ", Tables.Select(t => t.Kind))}.");
 
-    private string Hint(string kind) => NearestName.Of(kind, Tables.Select(table => table.Kind)) is { } near ? $": do you mean '{near}'?" : ".";
+    private string Hint(string kind) =>
+        NearestName.Of(kind, Tables.Select(table => table.Kind)) is { } near ? $": do you mean '{near}'?" : ".";
 }
 
 public enum VectorType

@@ -24,9 +24,19 @@ internal static partial class CorpusRules
     // What two corpora cannot both have: each would undo what the other did.
     private static IEnumerable<DeclarationFault> Shared(IReadOnlyList<Corpus> corpora) =>
         Twice(corpora, corpus => [corpus.Name], "name", name => $"two corpora are called '{name}'")
-            .Concat(Twice(corpora, corpus => corpus.Tables.SelectMany(table => new[] { table.Table, table.Chunks?.Table }).OfType<string>().Distinct(), "tables", table => $"two corpora have the table '{table}': a row holds one vector"))
-            .Concat(Twice(corpora, corpus => corpus.SimilarityCache ? ["similarity_cache"] : [], "similarityCache", cache => $"two corpora keep a {cache}"))
-            .Concat(Twice(corpora, corpus => corpus.PendingView is { } view ? [view.Name] : [], "pendingView", view => $"two corpora have the view '{view}'"));
+            .Concat(
+                Twice(
+                    corpora,
+                    corpus => corpus.Tables.SelectMany(table => new[] { table.Table, table.Chunks?.Table }).OfType<string>().Distinct(),
+                    "tables", table => $"two corpora have the table '{table}': a row holds one vector"))
+            .Concat(
+                Twice(
+                    corpora, corpus => corpus.SimilarityCache ? ["similarity_cache"] : [], "similarityCache",
+                    cache => $"two corpora keep a {cache}"))
+            .Concat(
+                Twice(
+                    corpora, corpus => corpus.PendingView is { } view ? [view.Name] : [], "pendingView",
+                    view => $"two corpora have the view '{view}'"));
 
     private static IEnumerable<DeclarationFault> Twice(
         IReadOnlyList<Corpus> corpora, Func<Corpus, IEnumerable<string>> names, string property, Func<string, string> message) =>
@@ -35,7 +45,8 @@ internal static partial class CorpusRules
             .Select(group => new DeclarationFault($"{PathOf(group.Last().Corpus)}.{property}", message(group.Key)));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
-        CheckNumbers(corpus).Concat(CheckPartitions(corpus)).Concat(CheckScheduled(corpus)).Concat(CheckView(corpus)).Concat(TableRules.Check(corpus));
+        CheckNumbers(corpus).Concat(CheckPartitions(corpus)).Concat(CheckScheduled(corpus)).Concat(CheckView(corpus))
+            .Concat(TableRules.Check(corpus));
 
     private static IEnumerable<DeclarationFault> CheckNumbers(Corpus corpus)
     {
@@ -66,19 +77,25 @@ internal static partial class CorpusRules
 
         if (corpus.Index is { M: < 2 or > 100 } or { EfConstruction: < 4 or > 1_000 } || corpus.Index.EfConstruction < 2 * corpus.Index.M)
         {
-            yield return new("index", $"index has m {corpus.Index.M} and efConstruction {corpus.Index.EfConstruction}; m takes 2 to 100, efConstruction 4 to 1000 and at least twice m");
+            yield return new(
+                "index",
+                $"index has m {corpus.Index.M} and efConstruction {corpus.Index.EfConstruction}; m takes 2 to 100, efConstruction 4 to "
+                    + "1000 and at least twice m");
         }
     }
 
     private static IEnumerable<DeclarationFault> CheckPartitions(Corpus corpus) => corpus.Partitions is not { } partitions ? []
-        : TableRules.CheckFilters(partitions.Filter).Concat(TableRules.CheckFilters(partitions.Owner?.Filter ?? []).Select(fault => fault.Within("owner")))
+        : TableRules.CheckFilters(partitions.Filter)
+            .Concat(TableRules.CheckFilters(partitions.Owner?.Filter ?? []).Select(fault => fault.Within("owner")))
             .Select(fault => fault.Within("partitions", "partitions"));
 
     private static IEnumerable<DeclarationFault> CheckScheduled(Corpus corpus)
     {
         if (Schedule.TryParse(corpus.Schedule) is null)
         {
-            yield return new("schedule", $"schedule is '{corpus.Schedule}'; it takes an NCrontab expression like '0 */15 * * * *' (seconds first, in UTC)");
+            yield return new(
+                "schedule",
+                $"schedule is '{corpus.Schedule}'; it takes an NCrontab expression like '0 */15 * * * *' (seconds first, in UTC)");
         }
 
         if (corpus.Scheduled?.NewerThan is not { } time)
@@ -88,12 +105,15 @@ internal static partial class CorpusRules
 
         if (!ScheduledRuns.IsTime(time))
         {
-            yield return new("scheduled.newerThan", $"scheduled.newerThan is '{time}'; it takes a time like '7 days', '12 hours' or '2 weeks'");
+            yield return new(
+                "scheduled.newerThan", $"scheduled.newerThan is '{time}'; it takes a time like '7 days', '12 hours' or '2 weeks'");
         }
 
         foreach (var table in corpus.Tables.Where(table => table.CreatedAt is null))
         {
-            yield return new("scheduled.newerThan", $"{table.Kind}: scheduled.newerThan looks at when a row was made, so the table needs a createdAt column");
+            yield return new(
+                "scheduled.newerThan",
+                $"{table.Kind}: scheduled.newerThan looks at when a row was made, so the table needs a createdAt column");
         }
     }
 

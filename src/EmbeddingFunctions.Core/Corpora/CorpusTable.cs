@@ -29,7 +29,10 @@ public sealed record CorpusTable
     /// <summary>When the row last changed: newest go first, and a later change than the vector's makes the item pending.</summary>
     public string? ChangedAt { get; init; }
 
-    /// <summary>When the row was made: newest go first where no <see cref="ChangedAt"/> is declared, and what <see cref="ScheduledRuns.NewerThan"/> is of.</summary>
+    /// <summary>
+    /// When the row was made: newest go first where no <see cref="ChangedAt"/> is declared, and what <see cref="ScheduledRuns.NewerThan"/>
+    /// is of.
+    /// </summary>
     public string? CreatedAt { get; init; }
 
     /// <summary>Higher goes first.</summary>
@@ -50,7 +53,9 @@ public sealed record CorpusTable
     /// <summary>By what a backfill may be confined: names that people say, and the columns that they mean.</summary>
     public IReadOnlyDictionary<string, string> Where { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The language, as Postgres calls its configuration, of a full-text search over the text's columns; none: no such search.</summary>
+    /// <summary>
+    /// The language, as Postgres calls its configuration, of a full-text search over the text's columns; none: no such search.
+    /// </summary>
     public string? TextSearch { get; init; }
 }
 

@@ -85,7 +85,10 @@ internal sealed class DeclarationMap
         if (property is null)
         {
             var hint = NearestName.Hint(name, properties.Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)));
-            _unknown.Add(new DeclarationFault($"{path}.{name}", $"unknown property '{name}'{(hint.Length > 0 ? hint : "; docs/corpora.md lists the properties")}", line));
+            _unknown.Add(
+                new DeclarationFault(
+                    $"{path}.{name}", $"unknown property '{name}'{(hint.Length > 0 ? hint : "; docs/corpora.md lists the properties")}",
+                    line));
         }
 
         return property?.PropertyType;

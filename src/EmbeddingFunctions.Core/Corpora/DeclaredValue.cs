@@ -30,11 +30,13 @@ internal static class DeclaredValue
 
         return type switch
         {
-            _ when type == typeof(bool) && token is not (JsonTokenType.True or JsonTokenType.False) => $"{name} takes true or false, without quotes",
+            _ when type == typeof(bool) && token is not (JsonTokenType.True or JsonTokenType.False) =>
+                $"{name} takes true or false, without quotes",
             _ when type == typeof(int) && token is not JsonTokenType.Number => $"{name} takes a whole number, without quotes",
             _ when type == typeof(string) && token is not JsonTokenType.String => $"{name} takes text in quotes: \"{Raw(ref reader)}\"",
             _ when type.Namespace == typeof(Corpus).Namespace => $"{name} takes an object, in braces",
-            _ when type.IsGenericType => $"{name} takes {(type.GetGenericArguments().Length == 1 ? "a list, in brackets" : "an object, in braces")}",
+            _ when type.IsGenericType =>
+                $"{name} takes {(type.GetGenericArguments().Length == 1 ? "a list, in brackets" : "an object, in braces")}",
             _ => null,
         };
     }
@@ -49,10 +51,15 @@ internal static class DeclaredValue
             return [];
         }
 
-        var known = type.GetProperties().ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.OrdinalIgnoreCase);
+        var known = type.GetProperties()
+            .ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.OrdinalIgnoreCase);
         var misspelt = names.Where(name => !known.ContainsKey(name)).ToList();
-        return known.Where(property => property.Value.GetCustomAttribute<RequiredMemberAttribute>() is not null).Select(property => property.Key)
-            .Where(name => !names.Contains(name, StringComparer.OrdinalIgnoreCase) && !misspelt.Exists(other => NearestName.Of(other, [name]) is not null));
+        return known.Where(property => property.Value.GetCustomAttribute<RequiredMemberAttribute>() is not null)
+            .Select(property => property.Key)
+            .Where(
+                name =>
+                    !names.Contains(name, StringComparer.OrdinalIgnoreCase)
+                        && !misspelt.Exists(other => NearestName.Of(other, [name]) is not null));
     }
 
     private static string Raw(ref Utf8JsonReader reader) => System.Text.Encoding.UTF8.GetString(reader.ValueSpan);

@@ -12,8 +12,11 @@ internal static class NearestName
     public static string? Of(string name, IEnumerable<string> known)
     {
         var plain = Plain(name);
-        var nearest = known.Select(other => (Name: other, Edits: Distance(plain, Plain(other)))).OrderBy(other => other.Edits).FirstOrDefault();
-        return nearest.Name is not null && nearest.Edits <= Math.Max(FewestEdits, plain.Length / 3) && nearest.Edits < plain.Length ? nearest.Name : null;
+        var nearest = known.Select(other => (Name: other, Edits: Distance(plain, Plain(other)))).OrderBy(other => other.Edits)
+            .FirstOrDefault();
+        return nearest.Name is not null && nearest.Edits <= Math.Max(FewestEdits, plain.Length / 3) && nearest.Edits < plain.Length
+            ? nearest.Name
+            : null;
     }
 
     // One who writes page_size means pageSize.

@@ -18,7 +18,9 @@ public sealed record OwnColumns
     /// <summary>The fingerprint of the embedded text.</summary>
     public string ContentHash { get; init; } = "content_hash";
 
-    /// <summary>The text of an item that was asked for through the queue; only where <see cref="QueuedText.Content"/> is declared.</summary>
+    /// <summary>
+    /// The text of an item that was asked for through the queue; only where <see cref="QueuedText.Content"/> is declared.
+    /// </summary>
     public string Content { get; init; } = "embedding_content";
 
     /// <summary>By the declaration's property; the content column is not among them.</summary>

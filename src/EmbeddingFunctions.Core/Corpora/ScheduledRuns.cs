@@ -8,7 +8,9 @@ public sealed partial record ScheduledRuns
     /// <summary>At most so many items a run.</summary>
     public int? Limit { get; init; }
 
-    /// <summary>Of items that never had a vector only those created within this time, for example <c>7 days</c>; edited ones are always taken.</summary>
+    /// <summary>
+    /// Of items that never had a vector only those created within this time, for example <c>7 days</c>; edited ones are always taken.
+    /// </summary>
     public string? NewerThan { get; init; }
 
     internal static bool IsTime(string text) => Time().IsMatch(text);

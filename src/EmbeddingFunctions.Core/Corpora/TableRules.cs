@@ -10,7 +10,10 @@ internal static class TableRules
     private const int MaxChunk = 8_191;
 
     public static IEnumerable<DeclarationFault> Check(Corpus corpus) =>
-        (corpus.Tables.Count == 0 ? ["it has no tables"] : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
+        (
+            corpus.Tables.Count == 0
+                ? ["it has no tables"]
+                : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
             .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
             .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table).Select(fault => fault.Within(PathOf(i), table.Kind))));
 
@@ -18,16 +21,38 @@ internal static class TableRules
 
     // One table may hold several kinds if no row is of two: each would make the other's vector anew, for ever.
     private static IEnumerable<string> CheckShared(Corpus corpus) =>
-        corpus.Tables.SelectMany((table, i) => corpus.Tables.Skip(i + 1).Where(other => other.Table == table.Table && !Exclude(table, other)).Select(other => (One: table, Other: other)))
-            .Select(pair => $"{pair.One.Kind} and {pair.Other.Kind} are both in the table '{pair.One.Table}': give each a filter on the same column, for another value")
+        corpus.Tables.SelectMany(
+            (table, i) =>
+                corpus.Tables.Skip(i + 1).Where(other => other.Table == table.Table && !Exclude(table, other))
+                    .Select(other => (One: table, Other: other)))
+            .Select(
+                pair =>
+                    $"{pair.One.Kind} and {pair.Other.Kind} are both in the table '{pair.One.Table}': give each a filter on the same "
+                        + "column, for another value")
             .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.DistinctBy(table => table.Vector).Count() > 1)
-                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} keep their vectors in different columns of '{group.Key}': a row holds one vector"))
-            .Concat(corpus.Tables.GroupBy(table => table.Table).Where(group => group.Count() > 1 && group.Any(table => table.Queue != QueuedText.None))
-                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': with a queue it holds one kind"))
-            .Concat(corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
-                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave it to one"))
-            .Concat(corpus.Tables.Where(table => table.Chunks is not null).GroupBy(table => table.Chunks!.Table).Where(group => group.DistinctBy(table => table.Table).Count() > 1)
-                .Select(group => $"{string.Join(" and ", group.Select(t => t.Kind))} both keep chunks in '{group.Key}': give each table its own"));
+                .Select(
+                    group =>
+                        $"{string.Join(" and ", group.Select(t => t.Kind))} keep their vectors in different columns of '{group.Key}': a "
+                            + "row holds one vector"))
+            .Concat(
+                corpus.Tables.GroupBy(table => table.Table)
+                    .Where(group => group.Count() > 1 && group.Any(table => table.Queue != QueuedText.None))
+                .Select(
+                    group =>
+                        $"{string.Join(" and ", group.Select(t => t.Kind))} are both in the table '{group.Key}': with a queue it holds "
+                            + "one kind"))
+            .Concat(
+                corpus.Tables.Where(table => table.TextSearch is not null).GroupBy(table => table.Table).Where(group => group.Count() > 1)
+                .Select(
+                    group =>
+                        $"{string.Join(" and ", group.Select(t => t.Kind))} both declare a textSearch of the table '{group.Key}': leave "
+                            + "it to one"))
+            .Concat(
+                corpus.Tables.Where(table => table.Chunks is not null).GroupBy(table => table.Chunks!.Table)
+                    .Where(group => group.DistinctBy(table => table.Table).Count() > 1)
+                .Select(
+                    group =>
+                        $"{string.Join(" and ", group.Select(t => t.Kind))} both keep chunks in '{group.Key}': give each table its own"));
 
     private static IEnumerable<string> CheckChunks(CorpusTable table)
     {
@@ -48,18 +73,23 @@ internal static class TableRules
 
         if (chunks.MaxTokens is < MinChunk or > MaxChunk || chunks.OverlapTokens < 0 || chunks.OverlapTokens > chunks.MaxTokens / 2)
         {
-            yield return $"chunks have maxTokens {chunks.MaxTokens} and overlapTokens {chunks.OverlapTokens}; maxTokens takes {MinChunk} to {MaxChunk}, overlapTokens 0 to half of it";
+            yield return $"chunks have maxTokens {chunks.MaxTokens} and overlapTokens {chunks.OverlapTokens}; maxTokens takes {MinChunk} "
+                + $"to {MaxChunk}, overlapTokens 0 to half of it";
         }
     }
 
     private static bool Exclude(CorpusTable one, CorpusTable other) =>
-        one.Filter.Any(filter => other.Filter.Any(their => their.Column == filter.Column && (their.EqualTo, their.IsNull) != (filter.EqualTo, filter.IsNull)));
+        one.Filter.Any(
+            filter =>
+                other.Filter.Any(
+                    their => their.Column == filter.Column && (their.EqualTo, their.IsNull) != (filter.EqualTo, filter.IsNull)));
 
     /// <summary>A filter says what it keeps: it was read as the opposite by everyone where it did not.</summary>
     internal static IEnumerable<DeclarationFault> CheckFilters(IReadOnlyList<ColumnFilter> filters) =>
         filters.Select((filter, i) => (filter, i)).Where(one => (one.filter.EqualTo is null) == (one.filter.IsNull is null)).Select(one =>
             new DeclarationFault($"filter[{one.i}]", one.filter.EqualTo is null
-                ? $"the filter on '{one.filter.Column}' does not say what it keeps: write {{ \"column\": \"{one.filter.Column}\", \"isNull\": true }} for the rows without a value, false for those with one"
+                ? $"the filter on '{one.filter.Column}' does not say what it keeps: write {{ \"column\": \"{one.filter.Column}\", "
+                    + "\"isNull\": true } for the rows without a value, false for those with one"
                 : $"the filter on '{one.filter.Column}' has both equalTo and isNull; it takes one of them"));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
@@ -90,12 +120,16 @@ internal static class TableRules
         }
 
         var own = table.Columns.Of(QueuedText.Content).ToList();
-        foreach (var (property, column, _) in own.Where(column => !CorpusRules.IsTableName(column.Column) || column.Column.IndexOfAny(['{', '}']) >= 0))
+        foreach (
+            var (property, column, _) in own.Where(
+                column => !CorpusRules.IsTableName(column.Column) || column.Column.IndexOfAny(['{', '}']) >= 0))
         {
-            yield return new($"columns.{property}", $"columns.{property} is '{column}'; it takes a column's name of 1 to 63 bytes, without braces");
+            yield return new(
+                $"columns.{property}", $"columns.{property} is '{column}'; it takes a column's name of 1 to 63 bytes, without braces");
         }
 
-        foreach (var message in CorpusRules.Repeated(own.Select(column => column.Column), column => $"two of its columns are called '{column}'"))
+        foreach (
+            var message in CorpusRules.Repeated(own.Select(column => column.Column), column => $"two of its columns are called '{column}'"))
         {
             yield return new("columns", message);
         }
@@ -112,7 +146,8 @@ internal static class TableRules
 
         foreach (var (name, _) in table.Where.Where(named => !CorpusRules.IsName(named.Key) || string.IsNullOrEmpty(named.Value)))
         {
-            yield return new("where", $"where has '{name}'; it takes names of a-z, 0-9, _ and -, beginning with a letter, each with its column");
+            yield return new(
+                "where", $"where has '{name}'; it takes names of a-z, 0-9, _ and -, beginning with a letter, each with its column");
         }
     }
 }

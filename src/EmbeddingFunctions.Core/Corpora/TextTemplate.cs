@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>
-/// Words and <c>{columns}</c> that make an item's text; a null column is empty. A part in braces of its own, <c>{. Game: {game}}</c>, is left out
+/// Words and <c>{columns}</c> that make an item's text; a null column is empty. A part in braces of its own, <c>{. Game: {game}}</c>, is
+/// left out
 /// where a column of it is blank, or where <c>{a}!={b}</c> are the same; the first part that stays loses the separator in front.
 /// </summary>
 internal sealed partial class TextTemplate
@@ -80,7 +81,9 @@ internal sealed partial class TextTemplate
 
     private static bool Says(Piece piece, IReadOnlyList<string?> values) => piece.Column == None
         || (!string.IsNullOrWhiteSpace(values[piece.Column])
-            && (piece.Other == None || !values[piece.Column]!.Trim().Equals(values[piece.Other]?.Trim(), StringComparison.OrdinalIgnoreCase)));
+            && (
+                piece.Other == None
+                    || !values[piece.Column]!.Trim().Equals(values[piece.Other]?.Trim(), StringComparison.OrdinalIgnoreCase)));
 
     private Piece Read(Match piece) => new(piece.Groups["words"].Value, Column(piece.Groups["column"]), Column(piece.Groups["other"]));
 

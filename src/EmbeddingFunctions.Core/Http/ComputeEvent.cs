@@ -94,7 +94,9 @@ internal sealed class ComputeEvent
     }
 
     private string? Checked(string field, string id) =>
-        id.Length is 0 or > MaxIdLength || id.Any(char.IsControl) ? Refused(field, $"is not 1 to {MaxIdLength} characters, or has control characters.") : id;
+        id.Length is 0 or > MaxIdLength || id.Any(char.IsControl)
+            ? Refused(field, $"is not 1 to {MaxIdLength} characters, or has control characters.")
+            : id;
 
     private RunRequest? ReadData()
     {
@@ -133,7 +135,9 @@ internal sealed class ComputeEvent
             ? corpus.Tables.FirstOrDefault(table => table.Kind == name.GetString() || table.Table == name.GetString()) : null).ToList();
         if (tables.Count == 0 || tables.Contains(null))
         {
-            Refuse($"{_prefix}itemTypes", $"is no list of item types of '{corpus.Name}', which are: {string.Join(", ", corpus.Tables.Select(t => t.Kind))}.");
+            Refuse(
+                $"{_prefix}itemTypes",
+                $"is no list of item types of '{corpus.Name}', which are: {string.Join(", ", corpus.Tables.Select(t => t.Kind))}.");
         }
 
         return tables.OfType<CorpusTable>().Select(table => table.Kind).Distinct().ToList();

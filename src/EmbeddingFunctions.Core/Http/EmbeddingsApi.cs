@@ -32,14 +32,16 @@ public sealed class EmbeddingsApi : IDisposable
     private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
 
     internal EmbeddingsApi(
-        CorpusSet corpora, BoundCorpora bound, RunScope scope, RunDesk desk, RunHistory history, StatusReport status, SharedHealth health, Redaction redaction, ILogger log)
+        CorpusSet corpora, BoundCorpora bound, RunScope scope, RunDesk desk, RunHistory history, StatusReport status, SharedHealth health,
+        Redaction redaction, ILogger log)
     {
         (_corpora, _bound, _scope, _desk, _history) = (corpora, bound, scope, desk, history);
         (_status, _health, _redaction, _log) = (status, health, redaction, log);
     }
 
     /// <summary>
-    /// POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run, and so is a run that has not
+    /// POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run, and so is
+    /// a run that has not
     /// started yet and takes all that this one would. 429 while too many runs wait for their start.
     /// </summary>
     public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
@@ -52,7 +54,8 @@ public sealed class EmbeddingsApi : IDisposable
 
         using (json)
         {
-            var asked = ComputeEvent.Read(json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await Standard(cancellation));
+            var asked = ComputeEvent.Read(
+                json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await Standard(cancellation));
             return asked.Errors.Count > 0 ? Replies.Invalid(asked.Errors)
                 : await FindFault(asked, cancellation) ?? await Accept(request, asked, engine, cancellation);
         }
@@ -65,7 +68,8 @@ public sealed class EmbeddingsApi : IDisposable
         var (corpus, status, limit) = (Query("corpus"), Query("status"), StandardRuns);
         if (corpus is not null && !_corpora.All.Any(c => c.Name == corpus))
         {
-            return Replies.Invalid("corpus", $"There is no corpus '{corpus}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+            return Replies.Invalid(
+                "corpus", $"There is no corpus '{corpus}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
         }
 
         if (status is not null && !_statuses.Contains(status))
@@ -82,7 +86,8 @@ public sealed class EmbeddingsApi : IDisposable
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
-    public Task<IResult> GetRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
+    public Task<IResult> GetRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
+        Guard(request, async () =>
     {
         if (!Guid.TryParse(runId, out var id))
         {
@@ -94,7 +99,8 @@ public sealed class EmbeddingsApi : IDisposable
     }, cancellation);
 
     /// <summary>POST <see cref="Routes.CancelRun"/>: 202, and the run begins no more batches; 409 if it has ended.</summary>
-    public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
+    public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
+        Guard(request, async () =>
     {
         if (!Guid.TryParse(runId, out var id))
         {
@@ -107,7 +113,9 @@ public sealed class EmbeddingsApi : IDisposable
             : Replies.Problem(StatusCodes.Status409Conflict, "The run has ended.", $"Run {id} is {found.Run.Status}.");
     }, cancellation);
 
-    /// <summary>GET <see cref="Routes.Status"/>: coverage, pending, failures and the last runs of every migrated corpus, or of <c>?corpus=</c>.</summary>
+    /// <summary>
+    /// GET <see cref="Routes.Status"/>: coverage, pending, failures and the last runs of every migrated corpus, or of <c>?corpus=</c>.
+    /// </summary>
     public Task<IResult> GetStatus(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
     {
         if (request.Query["corpus"].FirstOrDefault() is not { Length: > 0 } asked)
@@ -117,10 +125,13 @@ public sealed class EmbeddingsApi : IDisposable
 
         return _corpora.All.Any(corpus => corpus.Name == asked)
             ? Replies.Json(new CorporaStatus([await _status.Of(asked, cancellation)], []))
-            : Replies.Invalid("corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+            : Replies.Invalid(
+                "corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
     }, cancellation);
 
-    /// <summary>GET <see cref="Routes.Health"/>: 200 or 503, each check by name, at most five seconds old; the provider is not called.</summary>
+    /// <summary>
+    /// GET <see cref="Routes.Health"/>: 200 or 503, each check by name, at most five seconds old; the provider is not called.
+    /// </summary>
     public Task<IResult> GetHealth(HttpRequest request, CancellationToken cancellation) => Explain(request, async () =>
     {
         var health = await _health.Check(cancellation);
@@ -213,13 +224,17 @@ public sealed class EmbeddingsApi : IDisposable
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
         {
-            return Replies.Problem(StatusCodes.Status503ServiceUnavailable, "The database is not ready.", $"Run 'embeddings migrate {_corpora.All[0].Name}' first.");
+            return Replies.Problem(
+                StatusCodes.Status503ServiceUnavailable, "The database is not ready.",
+                $"Run 'embeddings migrate {_corpora.All[0].Name}' first.");
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
             _log.RequestFails(request.Method, request.Path, e.GetType().Name, _redaction.Clean(e.Message));
             return e is NpgsqlException or TimeoutException or Azure.Identity.AuthenticationFailedException
-                ? Replies.Problem(StatusCodes.Status503ServiceUnavailable, "The database cannot be reached.", "Try again; the host's log has the reason. An event that carries an id may be sent again safely.")
+                ? Replies.Problem(
+                    StatusCodes.Status503ServiceUnavailable, "The database cannot be reached.",
+                    "Try again; the host's log has the reason. An event that carries an id may be sent again safely.")
                 : Replies.Problem(StatusCodes.Status500InternalServerError, "A fault of this program.", "The host's log has the reason.");
         }
     }

@@ -16,10 +16,13 @@ internal static class Replies
 
     public static IResult Json(object value, int status = StatusCodes.Status200OK) => TypedResults.Json(value, _json, statusCode: status);
 
-    public static IResult Problem(int status, string title, string detail) => TypedResults.Problem(detail, statusCode: status, title: title);
+    public static IResult Problem(int status, string title, string detail) =>
+        TypedResults.Problem(detail, statusCode: status, title: title);
 
     public static IResult Invalid(IReadOnlyDictionary<string, string[]> errors) =>
-        TypedResults.ValidationProblem(errors.ToDictionary(), detail: string.Join(' ', errors.Values.SelectMany(reasons => reasons)), title: "The request cannot be used.");
+        TypedResults.ValidationProblem(
+            errors.ToDictionary(), detail: string.Join(' ', errors.Values.SelectMany(reasons => reasons)),
+            title: "The request cannot be used.");
 
     public static IResult Invalid(string field, string reason) => Invalid(new Dictionary<string, string[]> { [field] = [reason] });
 }

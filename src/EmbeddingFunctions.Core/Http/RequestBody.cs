@@ -13,7 +13,10 @@ internal static class RequestBody
     {
         if (await ReadBytes(request, cancellation) is not { } bytes)
         {
-            return (null, Replies.Problem(StatusCodes.Status413PayloadTooLarge, "The body is too large.", $"An event is at most {MaxBytes:N0} bytes long."));
+            return (
+                null,
+                Replies.Problem(
+                    StatusCodes.Status413PayloadTooLarge, "The body is too large.", $"An event is at most {MaxBytes:N0} bytes long."));
         }
 
         try
@@ -28,7 +31,9 @@ internal static class RequestBody
         }
         catch (JsonException e)
         {
-            return (null, Replies.Invalid("$", $"The body is no JSON object: {(bytes.Length == 0 ? "it is empty; send at least {}." : e.Message)}"));
+            return (
+                null,
+                Replies.Invalid("$", $"The body is no JSON object: {(bytes.Length == 0 ? "it is empty; send at least {}." : e.Message)}"));
         }
     }
 

@@ -24,7 +24,9 @@ public sealed class DocumentsImport(NpgsqlDataSource database)
     /// <param name="file">JSON lines with archive, member, title and content, plain or gzipped.</param>
     /// <exception cref="CorpusException">The sample table is not there.</exception>
     public Task<ImportedItems> ImportLines(Stream file, CancellationToken cancellation) =>
-        ImportedBatches.Write(JsonLines.Read(file, Document, cancellation), document => document.Content.Length, batch => Write(batch, cancellation), cancellation);
+        ImportedBatches.Write(
+            JsonLines.Read(file, Document, cancellation), document => document.Content.Length, batch => Write(batch, cancellation),
+            cancellation);
 
     private static Document Document(JsonElement item) => new(
         JsonLines.Required(item, "archive", MaxArchive), JsonLines.Required(item, "member", MaxMember), JsonLines.Text(item, "title"),
@@ -48,9 +50,12 @@ public sealed class DocumentsImport(NpgsqlDataSource database)
         {
             return await command.ExecuteNonQueryAsync(cancellation);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference)
+        catch (PostgresException e) when (e.SqlState is
+            PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference)
         {
-            throw new CorpusException($"The sample table is missing, or another has its name ({e.MessageText}): run 'embeddings migrate documents --with-sample-tables' on a database without it.");
+            throw new CorpusException(
+                $"The sample table is missing, or another has its name ({e.MessageText}): run 'embeddings migrate documents "
+                    + "--with-sample-tables' on a database without it.");
         }
     }
 }

@@ -22,7 +22,9 @@ internal static partial class GitHistory
         try
         {
             var errors = git.StandardError.ReadToEndAsync(cancellation);
-            await foreach (var fields in Fields(git.StandardOutput, cancellation).Chunk(FieldsOfCommit).Where(fields => fields.Length == FieldsOfCommit))
+            await foreach (
+                var fields in Fields(git.StandardOutput, cancellation).Chunk(FieldsOfCommit)
+                    .Where(fields => fields.Length == FieldsOfCommit))
             {
                 yield return Item(repository, fields);
             }
@@ -81,7 +83,8 @@ internal static partial class GitHistory
         return NameOf(url) ?? $"local/{Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)))}";
     }
 
-    /// <returns>The last two parts of a remote's address, without what may be a secret in it; null if it is no address but a folder.</returns>
+    /// <returns>The last two parts of a remote's address, without what may be a secret in it; null if it is no address but a
+    /// folder.</returns>
     internal static string? NameOf(string url)
     {
         var address = AddressPattern().Match(url);

@@ -34,7 +34,9 @@ internal static class JsonLines
 
     /// <summary>What is indexed: Postgres can index a name no longer than that.</summary>
     public static string Required(JsonElement item, string name, int maxLength) =>
-        Required(item, name) is var text && text.Length <= maxLength ? text : throw new FormatException($"the '{name}' is longer than {maxLength} characters");
+        Required(item, name) is var text && text.Length <= maxLength
+            ? text
+            : throw new FormatException($"the '{name}' is longer than {maxLength} characters");
 
     // Postgres has no place for NUL.
     public static string? Text(JsonElement item, string name) => Value(item, name) switch

@@ -29,5 +29,6 @@ public sealed class WorkspaceImport(NpgsqlDataSource database)
     private Task<ImportedItems> Import(
         IAsyncEnumerable<(int Line, WorkspaceItem? Item, string? Problem)> lines, string? workspace, CancellationToken cancellation) =>
         ImportedBatches.Write(
-            lines, item => item.Title.Length + (item.Body?.Length ?? 0), batch => _tables.Write(batch, workspace, cancellation), cancellation);
+            lines, item => item.Title.Length + (item.Body?.Length ?? 0), batch => _tables.Write(batch, workspace, cancellation),
+            cancellation);
 }

@@ -45,13 +45,17 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
 
             return written;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch)
+        catch (PostgresException e) when (
+            e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch)
         {
-            throw new CorpusException($"The sample tables are missing, or others have their names ({e.MessageText}): run 'embeddings migrate workspace --with-sample-tables' on a database without them.");
+            throw new CorpusException(
+                $"The sample tables are missing, or others have their names ({e.MessageText}): run 'embeddings migrate workspace "
+                    + "--with-sample-tables' on a database without them.");
         }
     }
 
-    private async Task<Dictionary<string, Guid>> Repositories(IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
+    private async Task<Dictionary<string, Guid>> Repositories(
+        IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(UpsertRepositories);
         command.Parameters.Add(new() { Value = batch.Select(item => item.Repository).Distinct().ToArray() });
@@ -83,12 +87,14 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
                    AS i (id, repository_id, number, title, body, updated_at)
             ON CONFLICT (id) DO UPDATE
             SET    number = EXCLUDED.number, title = EXCLUDED.title, body = EXCLUDED.body, updated_at = EXCLUDED.updated_at
-            WHERE  (t.number, t.title, t.body, t.updated_at) IS DISTINCT FROM (EXCLUDED.number, EXCLUDED.title, EXCLUDED.body, EXCLUDED.updated_at)
+            WHERE  (t.number, t.title, t.body, t.updated_at) IS DISTINCT FROM (EXCLUDED.number, EXCLUDED.title, EXCLUDED.body,
+                EXCLUDED.updated_at)
             """);
         foreach (var value in new object[]
         {
             items.Select(item => Id(item)).ToArray(), items.Select(item => repositories[item.Repository]).ToArray(),
-            items.Select(item => item.Number).ToArray(), items.Select(item => item.Title).ToArray(), items.Select(item => item.Body).ToArray(),
+            items.Select(item => item.Number).ToArray(), items.Select(item => item.Title).ToArray(),
+            items.Select(item => item.Body).ToArray(),
             items.Select(item => item.UpdatedAt).ToArray(),
         })
         {
@@ -102,6 +108,8 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
     private static string Id(WorkspaceItem item)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{item.Repository}\0{item.Kind}\0{item.Key}"));
-        return item.Kind == "discussion" ? $"D_{Convert.ToBase64String(hash[..12]).Replace('+', '-').Replace('/', '_')}" : new Guid(hash[..16]).ToString();
+        return item.Kind == "discussion"
+            ? $"D_{Convert.ToBase64String(hash[..12]).Replace('+', '-').Replace('/', '_')}"
+            : new Guid(hash[..16]).ToString();
     }
 }

@@ -51,8 +51,11 @@ internal sealed class CheckedEmbeddingGenerator(IEmbeddingGenerator<string, Embe
 
         return wrong.Count == reply.Count && !_fitting.ContainsKey((options.ModelId, dimensions))
             ? (ProviderFault.Configuration,
-                $"the provider's vectors have {wrong[0].Vector.Length} dimensions, the corpus says {dimensions}: correct the corpus's dimensions or the model")
-            : (ProviderFault.Reply, $"the provider's reply is wrong: {wrong.Count} of {reply.Count} vectors have not {dimensions} dimensions");
+                $"the provider's vectors have {wrong[0].Vector.Length} dimensions, the corpus says {dimensions}: correct the corpus's "
+                    + "dimensions or the model")
+            : (
+                ProviderFault.Reply,
+                $"the provider's reply is wrong: {wrong.Count} of {reply.Count} vectors have not {dimensions} dimensions");
     }
 
     // Alone in its request, such a text would get the same again: it is looked for, and the others go on.

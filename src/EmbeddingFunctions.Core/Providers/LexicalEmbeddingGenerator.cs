@@ -7,7 +7,8 @@ namespace EmbeddingFunctions.Providers;
 /// Embeddings computed in this process, without a model or a network, for tests and bulk trials. They are lexical: texts that share words
 /// or parts of words are near each other, and nothing of what the words mean is understood.
 /// </summary>
-/// <remarks>The same text has the same vector on every machine. Scripts written without spaces are compared by runs of 3 to 5 characters.</remarks>
+/// <remarks>The same text has the same vector on every machine. Scripts written without spaces are compared by runs of 3 to 5
+/// characters.</remarks>
 internal sealed class LexicalEmbeddingGenerator(int dimensions) : IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly EmbeddingGeneratorMetadata _metadata = new("lexical", null, EmbeddingSettings.LexicalModel, Positive(dimensions));

@@ -83,7 +83,9 @@ internal sealed class LexicalFeatures
 
     // A mark counts only behind a letter: the one that makes a symbol an emoji is no word.
     private bool BelongsToWord(Rune rune) => Rune.IsLetterOrDigit(rune) ||
-        (!rune.IsAscii && _word.Count > 1 && Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
+        (
+            !rune.IsAscii && _word.Count > 1
+                && Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
 
     private void BeginWord()
     {

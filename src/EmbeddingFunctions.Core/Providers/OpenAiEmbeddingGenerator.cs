@@ -30,7 +30,9 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         return new GeneratedEmbeddings<Embedding<float>>(Pair(inputs.Count, answer.Value))
         {
             Usage = new UsageDetails { InputTokenCount = Usage(answer.Value) },
-            AdditionalProperties = ProviderLimits.Read(answer.GetRawResponse().Headers) is { } limits ? new() { [ProviderLimits.Property] = limits } : null,
+            AdditionalProperties = ProviderLimits.Read(answer.GetRawResponse().Headers) is { } limits
+                ? new() { [ProviderLimits.Property] = limits }
+                : null,
         };
     }
 
@@ -66,10 +68,13 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string stand
         OperationCanceledException { InnerException: TimeoutException } when !isTimeUp =>
             Unconnected("no connection in time; is the provider's address right?", e, isUnreachable: true),
         OperationCanceledException or TimeoutException => Timeout(e),
-        AuthenticationFailedException => new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e) { IsLocal = true },
-        _ when e.GetBaseException() is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Malformed("it is too large", e),
+        AuthenticationFailedException =>
+            new(ProviderFault.Configuration, redaction.Clean($"no token for the provider: {e.Message}"), e) { IsLocal = true },
+        _ when e.GetBaseException() is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } =>
+            Malformed("it is too large", e),
         HttpRequestException or IOException or ClientResultException or AggregateException =>
-            Unconnected($"{e.GetBaseException().Message}{(IsUnreachable(e) ? "; is the provider's address right?" : "")}", e, IsUnreachable(e)),
+            Unconnected(
+                $"{e.GetBaseException().Message}{(IsUnreachable(e) ? "; is the provider's address right?" : "")}", e, IsUnreachable(e)),
         _ => Malformed($"it cannot be read: {redaction.Clean(e.GetBaseException().Message)}", e),
     };
 

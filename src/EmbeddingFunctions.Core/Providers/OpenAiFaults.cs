@@ -31,7 +31,8 @@ internal static partial class OpenAiFaults
     public static ProviderException From(ClientResultException refusal, Redaction redaction)
     {
         var error = ErrorBody.Parse(refusal.GetRawResponse());
-        var message = $"the provider answered {refusal.Status}{(error.Code is null ? "" : $" ({error.Code})")}: {error.Message ?? "no reason given"}";
+        var message = $"the provider answered {refusal.Status}{(error.Code is null ? "" : $" ({error.Code})")}: "
+            + $"{error.Message ?? "no reason given"}";
         return new ProviderException(Classify(refusal.Status, error), redaction.Clean(message))
         {
             RetryAfter = RetryAfter(refusal.GetRawResponse()?.Headers),
@@ -91,7 +92,9 @@ internal static partial class OpenAiFaults
             : DateTimeOffset.UtcNow;
 
     private static double? Positive(string? text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number > 0 && double.IsFinite(number) ? number : null;
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number > 0 && double.IsFinite(number)
+            ? number
+            : null;
 
     private static TimeSpan Capped(double seconds) => TimeSpan.FromSeconds(Math.Min(seconds, _longestHint.TotalSeconds));
 
@@ -103,7 +106,11 @@ internal static partial class OpenAiFaults
     private static partial Regex MaxTokensPattern();
 
     // As OpenAI and vLLM say it, and as Hugging Face's server for embeddings does.
-    [GeneratedRegex("context length is (?<max>[0-9]+) tokens[.,]? however,? you requested (?<tokens>[0-9]+) tokens|less than (?<max>[0-9]+) tokens\\. Given: (?<tokens>[0-9]+)", RegexOptions.IgnoreCase)]
+    [
+        GeneratedRegex(
+            "context length is (?<max>[0-9]+) tokens[.,]? however,? you requested (?<tokens>[0-9]+) tokens|less than (?<max>[0-9]+) "
+                + "tokens\\. Given: (?<tokens>[0-9]+)",
+            RegexOptions.IgnoreCase)]
     private static partial Regex OverrunPattern();
 
     // OpenAI's own refusals of these come without a param. Narrow, because a refusal may repeat a text.
@@ -116,14 +123,17 @@ internal static partial class OpenAiFaults
 
         public bool IsTooManyTokens => Code == "max_tokens_per_request" || Type == "max_tokens_per_request";
 
-        public bool IsAboutParameters => Parameter is not null ? _requestParameters.Contains(Parameter) : Message is not null && ParametersPattern().IsMatch(Message);
+        public bool IsAboutParameters =>
+            Parameter is not null ? _requestParameters.Contains(Parameter) : Message is not null && ParametersPattern().IsMatch(Message);
 
         /// <summary>Null, if it is about something else or the figures make no sense.</summary>
         public TokenOverrun? Overrun => Message is not null && OverrunPattern().Match(Message) is { Success: true } match
-            && int.TryParse(match.Groups["tokens"].Value, out var tokens) && int.TryParse(match.Groups["max"].Value, out var max) && tokens > max
+            && int.TryParse(match.Groups["tokens"].Value, out var tokens) && int.TryParse(match.Groups["max"].Value, out var max)
+                && tokens > max
             ? new TokenOverrun(tokens, max) : null;
 
-        public bool Names(HashSet<string> codes) => (Code is not null && codes.Contains(Code)) || (Type is not null && codes.Contains(Type));
+        public bool Names(HashSet<string> codes) =>
+            (Code is not null && codes.Contains(Code)) || (Type is not null && codes.Contains(Type));
 
         public static ErrorBody Parse(PipelineResponse? response)
         {
@@ -148,6 +158,8 @@ internal static partial class OpenAiFaults
             new(Text(error, "message"), Text(error, "code"), Text(error, "type"), Text(error, "param"));
 
         private static string? Text(JsonElement error, string name) =>
-            error.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? value.ToString() : null;
+            error.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String or JsonValueKind.Number
+                ? value.ToString()
+                : null;
     }
 }

@@ -31,7 +31,8 @@ internal static class ProviderFactory
         {
             ProviderChoice.Local => localModel ?? throw new SettingsException([settings.NoLocalModel]),
             ProviderChoice.Lexical => new LexicalEmbeddingGenerator(StandardDimensions),
-            _ => new OpenAiEmbeddingGenerator(Client(settings, entra), settings.Model, new Redaction(settings), longestCall ?? _longestCall),
+            _ =>
+                new OpenAiEmbeddingGenerator(Client(settings, entra), settings.Model, new Redaction(settings), longestCall ?? _longestCall),
         };
 
     // A server on this machine may need no key, but the client requires one.

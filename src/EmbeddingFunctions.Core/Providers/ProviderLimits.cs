@@ -37,13 +37,15 @@ internal sealed partial record ProviderLimits(int? Requests, int? Tokens, TimeSp
             return null;
         }
 
-        double Part(string name) => match.Groups[name] is { Success: true } part ? double.Parse(part.Value, CultureInfo.InvariantCulture) : 0;
+        double Part(string name) =>
+            match.Groups[name] is { Success: true } part ? double.Parse(part.Value, CultureInfo.InvariantCulture) : 0;
         var seconds = (Part("h") * 3_600) + (Part("m") * 60) + Part("s") + (Part("ms") / 1_000);
         return seconds is > 0 and < 1e6 ? TimeSpan.FromSeconds(seconds) : null;
     }
 
     private static int? Number(PipelineResponseHeaders headers, string name) =>
-        headers.TryGetValue($"x-ratelimit-{name}", out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+        headers.TryGetValue($"x-ratelimit-{name}", out var text)
+            && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
             ? number
             : null;
 

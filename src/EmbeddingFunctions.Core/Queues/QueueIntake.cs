@@ -7,7 +7,9 @@ using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Queues;
 
-/// <summary>Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, and have their attempts anew.</summary>
+/// <summary>
+/// Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, and have their attempts anew.
+/// </summary>
 internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 {
     private const int AtATime = 200;
@@ -20,7 +22,10 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 
     private readonly ConcurrentDictionary<string, long> _settled = new();
 
-    /// <summary>Some at a time, as a page is planned; what somebody holds or locks at this moment is left for the next: nothing here waits for anybody.</summary>
+    /// <summary>
+    /// Some at a time, as a page is planned; what somebody holds or locks at this moment is left for the next: nothing here waits for
+    /// anybody.
+    /// </summary>
     /// <returns>Whether there may be more that can be taken at once.</returns>
     public async Task<bool> Take(BoundCorpus corpus, CancellationToken cancellation)
     {
@@ -59,7 +64,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         return (records, last);
     }
 
-    private async Task<int> Take(string corpus, BoundTable table, IReadOnlyList<string> records, string? last, CancellationToken cancellation)
+    private async Task<int> Take(
+        string corpus, BoundTable table, IReadOnlyList<string> records, string? last, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(Statement(corpus, table));
         command.Parameters.Add(new() { Value = records.ToArray() });
@@ -89,7 +95,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             await using var command = database.CreateCommand(
                 $"""
                 SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueShape.Key(table)}
-                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
+                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT
+                    TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
                 """);
             left += (long)(await command.ExecuteScalarAsync(cancellation))!;
         }
@@ -97,7 +104,9 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         return left;
     }
 
-    /// <summary>Puts right, once a minute, what rows of the queue say of items whose worker vanished, or that were written past the triggers.</summary>
+    /// <summary>
+    /// Puts right, once a minute, what rows of the queue say of items whose worker vanished, or that were written past the triggers.
+    /// </summary>
     public async Task Settle(BoundCorpus corpus, CancellationToken cancellation)
     {
         if (_settled.TryGetValue(corpus.Corpus.Name, out var last) && time.GetElapsedTime(last) < _settleEvery)
@@ -130,7 +139,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             WHERE  q.key IS NOT NULL
             AND    CASE q.status
                    WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
-                   WHEN 'processing' THEN NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, "q.key")} AND c.leased_until > now())
+                   WHEN 'processing' THEN NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, "q.key")} AND
+                       c.leased_until > now())
                    WHEN 'completed' THEN {table.Id} IS NOT NULL AND {table.Pending}
                    ELSE false END
             LIMIT  {MostSettled}
@@ -157,7 +167,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             FOR    NO KEY UPDATE SKIP LOCKED
         ),
         items AS MATERIALIZED (
-            SELECT {table.Id} AS key, {Owner(table, "t")} AS owner FROM {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
+            SELECT {table.Id} AS key, {Owner(table, "t")} AS owner FROM {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT key FROM
+                asked) FOR NO KEY UPDATE SKIP LOCKED
         ),
         claims AS MATERIALIZED (
             SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
@@ -172,7 +183,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         ),
         opened AS (
             UPDATE {table.Table} t
-            SET    {table.RuleName} = NULL, {table.HashName} = NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(table.Own.Content)} = taken.content" : "")}
+            SET    {table.RuleName} = NULL, {table.HashName} =
+                NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(table.Own.Content)} = taken.content" : "")}
             FROM   taken
             WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}
         ),
@@ -180,7 +192,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, "taken.key")}
         ),
         marked AS (
-            UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE {QueueShape.IsOf(table)} AND q.record_id = taken.record_id
+            UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE {QueueShape.IsOf(table)} AND q.record_id =
+                taken.record_id
             RETURNING q.record_id
         ),
         refused AS (
@@ -188,7 +201,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             FROM   asked a
             WHERE  NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} a.key)
             UNION  ALL
-            SELECT a.record_id, CASE WHEN a.owner IS NULL THEN 'it is asked for without the user_id that the row has' ELSE 'it is asked for in another user''s name than the row''s' END
+            SELECT a.record_id, CASE WHEN a.owner IS NULL THEN 'it is asked for without the user_id that the row has' ELSE
+                'it is asked for in another user''s name than the row''s' END
             FROM   asked a JOIN items ON items.key {Sql.Is} a.key
             WHERE  a.owner IS DISTINCT FROM items.owner
         ),

@@ -71,9 +71,14 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
                 return;
             }
 
-            var level = end.Status == RunStatus.Failed ? LogLevel.Error : end.Counts.Failed > 0 || end.Error is not null ? LogLevel.Warning : LogLevel.Information;
+            var level = end.Status == RunStatus.Failed
+                ? LogLevel.Error
+                : end.Counts.Failed > 0 || end.Error is not null
+                ? LogLevel.Warning
+                : LogLevel.Information;
             log.RunEnds(
-                level, run.RunId, run.Request.Corpus, end.Status, end.Counts.Processed, end.ItemsTotal, end.Counts.Failed, end.Counts.Tokens,
+                level, run.RunId, run.Request.Corpus, end.Status, end.Counts.Processed, end.ItemsTotal, end.Counts.Failed,
+                end.Counts.Tokens,
                 end.Seconds, end.Error is { } error ? $": {error}" : "");
         }
         catch (Exception e)

@@ -20,10 +20,13 @@ public sealed class DryRun
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
-    internal DryRun(BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache, EmbeddingSettings settings) =>
+    internal DryRun(
+        BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache,
+        EmbeddingSettings settings) =>
         (_corpora, _database, _scope, _models, _cache, _settings) = (corpora, database, scope, models, cache, settings);
 
-    /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
+    /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
+    /// it.</exception>
     public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(request.Corpus, cancellation);
@@ -55,7 +58,9 @@ public sealed class DryRun
 
         var isFree = !_settings.IsRemote;
         var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
-        return new Prediction(items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2), TokenCounter.Of(corpus.Model).IsExact)
+        return new Prediction(
+            items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2),
+            TokenCounter.Of(corpus.Model).IsExact)
         {
             Findings = request.YesMix ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
         };
@@ -67,9 +72,12 @@ public sealed class DryRun
             .Select(text => new AskedText(text.Second, text.First.Tokens, text.First.RequestTokens)).ToList();
 
     /// <returns>The texts that are not in the cache.</returns>
-    private async Task<List<AskedText>> Unpaid(List<AskedText> asked, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
+    private async Task<List<AskedText>> Unpaid(
+        List<AskedText> asked, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
     {
-        var cached = asked.Count == 0 ? null : await _cache.Find(asked.Select(text => text.Fingerprint).ToList(), rule.Dimensions, since, cancellation);
+        var cached = asked.Count == 0
+            ? null
+            : await _cache.Find(asked.Select(text => text.Fingerprint).ToList(), rule.Dimensions, since, cancellation);
         return asked.Where(text => !cached!.ContainsKey(text.Fingerprint)).ToList();
     }
 
@@ -81,14 +89,24 @@ public sealed class DryRun
         var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         await using var command = _database.CreateCommand(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END, {table.Vector} IS NOT NULL, {string.Join(", ", Texts(table))}
+            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END, {table.Vector} IS NOT
+                NULL, {string.Join(", ", Texts(table))}
             FROM   {table.Table} t {QueueShape.Wish(table)}
-            WHERE  ({table.Due(request.Scope(forceBefore), "$6")} AND {ClaimStore.NotHeld(table)} OR wish.content IS NOT NULL{table.Filter}) {active}{table.Selected(request.Selection, "$5")}
+            WHERE  ({table.Due(request.Scope(forceBefore), "$6")} AND {ClaimStore.NotHeld(table)} OR wish.content IS NOT NULL{table.Filter})
+                {active}{table.Selected(request.Selection, "$5")}
             AND    ($3::text IS NULL OR {table.Partition}::text = $3)
             ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
             LIMIT  $4
             """);
-        foreach (var value in new[] { corpus.Corpus.Name, table.Kind, (object?)request.Partition ?? DBNull.Value, Math.Max(0, limit), Selection.Values(request.Selection) })
+        foreach (
+            var value in new[]
+            {
+                corpus.Corpus.Name,
+                table.Kind,
+                (object?)request.Partition ?? DBNull.Value,
+                Math.Max(0, limit),
+                Selection.Values(request.Selection)
+            })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -105,7 +123,11 @@ public sealed class DryRun
         {
             var item = Item(reader, table.Template.Columns.Count);
             var length = item.Values.Sum(value => (long)(value?.Length ?? 0));
-            if (batch.Count > 0 && (batch.Count == batchSize || reader.GetString(1) != partition || characters + length > ClaimStore.MaxCharactersOf(table)))
+            if (
+                batch.Count > 0
+                    && (
+                        batch.Count == batchSize || reader.GetString(1) != partition
+                            || characters + length > ClaimStore.MaxCharactersOf(table)))
             {
                 yield return batch;
                 (batch, characters) = ([], 0);
@@ -128,7 +150,9 @@ public sealed class DryRun
     {
         const int FirstText = 4;
         string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
-        return new ClaimedItem(reader.GetString(0), [], Enumerable.Range(FirstText, columns).Select(Text).ToList(), Text(2), reader.GetBoolean(3), 1, null, false);
+        return new ClaimedItem(
+            reader.GetString(0), [], Enumerable.Range(FirstText, columns).Select(Text).ToList(), Text(2), reader.GetBoolean(3), 1, null,
+            false);
     }
 
     private readonly record struct AskedText(string Fingerprint, int Tokens, int RequestTokens);

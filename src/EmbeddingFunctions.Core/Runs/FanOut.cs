@@ -115,7 +115,9 @@ internal sealed class FanOut(IRunContext context, RunInput input)
 
         if ((_pausedUntil ?? _heldUntil ?? (_others.Any ? context.Now + _lookAgain : null)) is { } until)
         {
-            context.Report(Progress(_pausedUntil is null ? "waiting for items that another worker holds" : $"waiting for the provider: {_pauseReason}"));
+            context.Report(
+                Progress(
+                    _pausedUntil is null ? "waiting for items that another worker holds" : $"waiting for the provider: {_pauseReason}"));
             await context.WaitUntil(until);
             context.Report(Progress(null));
             (_pausedUntil, _heldUntil, _nothingPlanned) = (null, null, false);
@@ -144,14 +146,19 @@ internal sealed class FanOut(IRunContext context, RunInput input)
     private void Accept(string partition, EmbeddedBatch batch)
     {
         _others.Ended(partition, batch);
-        _input = _input with { Counts = _input.Counts + batch.Counts, FruitlessPauses = batch.Counts.Processed > 0 ? 0 : _input.FruitlessPauses };
+        _input = _input with
+        {
+            Counts = _input.Counts + batch.Counts,
+            FruitlessPauses = batch.Counts.Processed > 0 ? 0 : _input.FruitlessPauses
+        };
         if (batch.RetryAt is { } retryAt)
         {
             _input = _input with { FruitlessPauses = _input.FruitlessPauses + (_pausedUntil is null ? 1 : 0) };
             (_pausedUntil, _pauseReason) = (retryAt > _pausedUntil ? retryAt : _pausedUntil ?? retryAt, batch.RetryReason);
         }
 
-        StopReason ??= batch.Stop ?? (_input.FruitlessPauses >= MaxFruitlessPauses ? $"the provider stayed away: {batch.RetryReason}" : null);
+        StopReason ??= batch.Stop
+            ?? (_input.FruitlessPauses >= MaxFruitlessPauses ? $"the provider stayed away: {batch.RetryReason}" : null);
         // What this batch gave back, or what was edited under it, is there to be planned.
         _nothingPlanned &= _lanes.HasInFlight;
         context.Report(Progress(null));

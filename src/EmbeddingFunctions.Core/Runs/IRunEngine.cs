@@ -18,7 +18,9 @@ public interface IRunEngine
     Task Forget(TimeSpan age, CancellationToken cancellation) => Task.CompletedTask;
 }
 
-/// <summary>Who carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.</summary>
+/// <summary>
+/// Who carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.
+/// </summary>
 public enum RunHost
 {
     Command,

@@ -29,7 +29,8 @@ internal sealed class InProcessContext(
             // A person waits for the start of a run that is not recorded yet, and is told at once.
             var pipeline = activity.Opens && !isRecorded ? ResiliencePipeline.Empty : retry;
             return await Task.Run(
-                () => pipeline.ExecuteAsync(async cancellation => await activities.Try(activity, input, cancellation), token).AsTask(), CancellationToken.None);
+                () => pipeline.ExecuteAsync(async cancellation => await activities.Try(activity, input, cancellation), token).AsTask(),
+                CancellationToken.None);
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
         {

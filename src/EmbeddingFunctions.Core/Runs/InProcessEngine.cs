@@ -5,7 +5,9 @@ using Polly.Retry;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Runs the orchestration inside this process. It keeps nothing: if the process ends, the next run goes on from what Postgres holds.</summary>
+/// <summary>
+/// Runs the orchestration inside this process. It keeps nothing: if the process ends, the next run goes on from what Postgres holds.
+/// </summary>
 public sealed class InProcessEngine
 {
     // Half a minute in all: a database that restarts or fails over is waited for.
@@ -38,8 +40,10 @@ public sealed class InProcessEngine
 
     /// <param name="request">What to run over.</param>
     /// <param name="progress">Is told after every batch.</param>
-    /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for it.</exception>
-    /// <param name="stopping">No new batches; those in flight end within five seconds or give their items back; the run ends as cancelled.</param>
+    /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
+    /// it.</exception>
+    /// <param name="stopping">No new batches; those in flight end within five seconds or give their items back; the run ends as
+    /// cancelled.</param>
     public Task<RunOutcome> Run(RunRequest request, Action<RunProgress>? progress, CancellationToken stopping) =>
         Carry(new RunInput(Guid.CreateVersion7(), request), progress, stopping);
 

@@ -49,7 +49,10 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
         }
     }
 
-    /// <summary>Forgets what is past its time or of items that are gone: failures and dead workers' claims of deleted rows, and expired copies of vectors.</summary>
+    /// <summary>
+    /// Forgets what is past its time or of items that are gone: failures and dead workers' claims of deleted rows, and expired copies of
+    /// vectors.
+    /// </summary>
     public async Task Tidy(BoundCorpus corpus, CancellationToken cancellation)
     {
         foreach (var table in corpus.Tables)
@@ -83,7 +86,8 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     private static string IsOldRequest(BoundTable table) =>
         $"""
         {QueueShape.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
-        AND (q.processed_at < now() - $1 OR q.processed_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueShape.Key(table)}))
+        AND (q.processed_at < now() - $1 OR q.processed_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {table.Table} t WHERE
+            {table.Id} {Sql.Is} {QueueShape.Key(table)}))
         """;
 
     // A request that a table of the owner's refers to stays, and keeps no other.
@@ -92,10 +96,17 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
         var queue = table.Schemas.QueueTable(QueueTable.Name);
         for (var i = 0; i < MostPortions; i++)
         {
-            await using var command = Command($"SELECT array_agg(place) FROM (SELECT q.ctid::text AS place FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}) old", Kept);
+            await using var command = Command(
+                $"SELECT array_agg(place) FROM (SELECT q.ctid::text AS place FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}) "
+                    + "old",
+                Kept);
             var old = await command.ExecuteScalarAsync(cancellation) as string[] ?? [];
             var (dropped, _) = await RowByRow.Write(
-                old, places => Execute($"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ($2::text[]::tid[])", cancellation, Kept, places.ToArray()));
+                old,
+                places =>
+                    Execute(
+                        $"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ($2::text[]::tid[])", cancellation, Kept,
+                        places.ToArray()));
             if (dropped == 0 || old.Length < Portion)
             {
                 return;

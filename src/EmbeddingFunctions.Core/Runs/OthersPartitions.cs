@@ -2,7 +2,9 @@ using EmbeddingFunctions.Batches;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Partitions that other runs, or whoever keeps their rows locked, have in hand: left to them until there is nothing else to do.</summary>
+/// <summary>
+/// Partitions that other runs, or whoever keeps their rows locked, have in hand: left to them until there is nothing else to do.
+/// </summary>
 internal sealed class OthersPartitions
 {
     private readonly HashSet<string> _partitions = [];

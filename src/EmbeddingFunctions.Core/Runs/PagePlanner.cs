@@ -6,7 +6,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.</summary>
+/// <summary>
+/// Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.
+/// </summary>
 internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
@@ -32,7 +34,8 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         List<PlannedBatch> page;
         DateTimeOffset? heldUntil;
         bool hasMore;
-        // An empty page says that all is done: wishes that came to nothing must hide none behind them. While partitions are busy it is planned again anyway.
+        // An empty page says that all is done: wishes that came to nothing must hide none behind them. While partitions are busy it is
+        // planned again anyway.
         do
         {
             hasMore = await queue.Take(corpus, cancellation);
@@ -55,21 +58,28 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await queue.Take(corpus, cancellation);
         await queue.Settle(corpus, cancellation);
-        var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null ? await queue.Left(corpus, cancellation) : 0;
+        var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null
+            ? await queue.Left(corpus, cancellation)
+            : 0;
         foreach (var table in InScope(corpus, request))
         {
-            var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
+            var active = corpus.ActivePartitions is null
+                ? ""
+                : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
             var sql =
                 $"""
                 SELECT count(*)
                 FROM   {table.Table} t
-                WHERE  {table.Due(request.Scope(forceBefore), "$6")}{(forceBefore is null ? table.NotSettledBy("$5") : "")} {active}{table.Selected(request.Selection, "$4")}
+                WHERE  {table.Due(request.Scope(forceBefore), "$6")}{(forceBefore is null ? table.NotSettledBy("$5") : "")}
+                    {active}{table.Selected(request.Selection, "$4")}
                 AND    {ClaimStore.NotHeld(table)}
                 AND    ($3::text IS NULL OR {table.Partition}::text = $3)
                 """;
             await using var command = database.CreateCommand(sql);
             command.CommandTimeout = Sql.PatienceOfCounts;
-            Bind(command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection), run.RunId);
+            Bind(
+                command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection),
+                run.RunId);
             if (forceBefore is { } before)
             {
                 command.Parameters.Add(new() { Value = before });
@@ -118,9 +128,11 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
     {
         var request = order.Run.Request;
         var key = (table, request.Scope(order.Run.Opened?.ForceBefore), table.Selected(request.Selection, "$8"));
-        await using var command = database.CreateCommand(_statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3)));
+        await using var command = database.CreateCommand(
+            _statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3)));
         Bind(command, request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
-            (room + batchSize - 1) / batchSize, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection), order.Run.RunId);
+            (room + batchSize - 1) / batchSize, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection),
+            order.Run.RunId);
         if (order.Run.Opened?.ForceBefore is { } before)
         {
             command.Parameters.Add(new() { Value = before });
@@ -201,7 +213,9 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
     {
         var request = order.Run.Request;
         await using var command = database.CreateCommand($"{FindHeld}{HeldOf(corpus, request)} ORDER BY leased_until LIMIT 1");
-        Bind(command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(), _longestLook, Selection.Values(request.Selection));
+        Bind(
+            command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(),
+            _longestLook, Selection.Values(request.Selection));
         return await command.ExecuteScalarAsync(cancellation) is TimeSpan wait ? time.GetUtcNow() + wait : null;
     }
 
@@ -214,7 +228,8 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         }
 
         var kinds = InScope(corpus, request).Select(table =>
-            $"WHEN {Sql.Literal(table.Kind)} THEN EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} item_id::{table.IdType}{table.Selected(request.Selection, "$6")})");
+            $"WHEN {Sql.Literal(table.Kind)} THEN EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} "
+                + $"item_id::{table.IdType}{table.Selected(request.Selection, "$6")})");
         return $" AND CASE kind {string.Join(' ', kinds)} END";
     }
 

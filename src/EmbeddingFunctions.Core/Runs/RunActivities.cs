@@ -88,7 +88,8 @@ public sealed class RunActivities
 /// <param name="ForceBefore">Forced: items embedded before then are in scope.</param>
 /// <param name="GoesOn">Forced: an earlier run was not done with the scope, and this one does the rest.</param>
 /// <param name="Before">What the run had done in a process that is gone.</param>
-public sealed record OpenedRun(int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false, BatchCounts? Before = null);
+public sealed record OpenedRun(
+    int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false, BatchCounts? Before = null);
 
 /// <param name="Busy">Partitions whose planned batches have not all begun: they are left out.</param>
 /// <param name="Items">At most so many items.</param>
@@ -97,7 +98,8 @@ public sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string>
 /// <param name="Cursor">The partition served last.</param>
 /// <param name="HeldUntil">With no batches: items of the scope are held by others until then, perhaps by a process that is gone.</param>
 /// <param name="Cancelled">The run is no longer wanted.</param>
-public sealed record PlannedPage(IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
+public sealed record PlannedPage(
+    IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
 
 /// <param name="Count">At most so many items.</param>
 /// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>

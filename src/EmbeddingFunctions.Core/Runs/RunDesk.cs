@@ -5,7 +5,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Where runs are asked for: each becomes a row first and is then given to an engine, so that none is lost and none begun twice.</summary>
+/// <summary>
+/// Where runs are asked for: each becomes a row first and is then given to an engine, so that none is lost and none begun twice.
+/// </summary>
 public sealed class RunDesk
 {
     // A timer may come a little before its time by the database's clock.
@@ -21,10 +23,15 @@ public sealed class RunDesk
     private readonly DatabaseClock _clock;
 
     internal RunDesk(
-        CorpusSet corpora, BoundCorpora bound, RunRequests requests, OldRuns oldRuns, RunStore runs, WokenRuns woken, EmbeddingSettings settings, DatabaseClock clock) =>
-        (_corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings, _clock) = (corpora, bound, requests, oldRuns, runs, woken, settings, clock);
+        CorpusSet corpora, BoundCorpora bound, RunRequests requests, OldRuns oldRuns, RunStore runs, WokenRuns woken,
+        EmbeddingSettings settings, DatabaseClock clock) =>
+        (
+            _corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings,
+            _clock) = (corpora, bound, requests, oldRuns, runs, woken, settings, clock);
 
-    /// <summary>Records a run and has it begun; the same event again is the same run, and a run that has not started yet takes what it covers.</summary>
+    /// <summary>
+    /// Records a run and has it begun; the same event again is the same run, and a run that has not started yet takes what it covers.
+    /// </summary>
     /// <param name="engine">Who is to carry it.</param>
     /// <param name="request">What to run over; checked by the caller.</param>
     /// <param name="eventId">The sender's own id of the event, or null.</param>
@@ -72,7 +79,8 @@ public sealed class RunDesk
     }
 
     /// <summary>
-    /// Starts a run for every migrated corpus whose scheduled moment has come and was not served, and for every other that declares a trigger
+    /// Starts a run for every migrated corpus whose scheduled moment has come and was not served, and for every other that declares a
+    /// trigger
     /// and has anything pending; a late or doubled tick starts nothing twice.
     /// </summary>
     /// <returns>The corpora whose run was started; none while <c>EMBEDDING_ENABLED</c> is false.</returns>
@@ -87,7 +95,9 @@ public sealed class RunDesk
 
         await Each(await _bound.Migrated(cancellation), async corpus =>
         {
-            if (await StartIfDue(engine, corpus, cancellation) || (corpus.Trigger && await Wake(engine, corpus, cancellation) == Woken.Recorded))
+            if (
+                await StartIfDue(engine, corpus, cancellation)
+                    || (corpus.Trigger && await Wake(engine, corpus, cancellation) == Woken.Recorded))
             {
                 started.Add(corpus.Name);
             }
@@ -95,7 +105,10 @@ public sealed class RunDesk
         return started;
     }
 
-    /// <summary>Starts a run for a corpus if anything is pending in it that waits for nothing and that no open run takes; of many hosts that are woken one does.</summary>
+    /// <summary>
+    /// Starts a run for a corpus if anything is pending in it that waits for nothing and that no open run takes; of many hosts that are
+    /// woken one does.
+    /// </summary>
     /// <exception cref="CorpusException">The database is not ready for it.</exception>
     internal async Task<Woken> Wake(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
@@ -109,7 +122,9 @@ public sealed class RunDesk
         return woken;
     }
 
-    /// <summary>Goes on with the open runs of this kind of host that nobody carries, because a process ended or an engine lost them.</summary>
+    /// <summary>
+    /// Goes on with the open runs of this kind of host that nobody carries, because a process ended or an engine lost them.
+    /// </summary>
     public Task TakeUp(IRunEngine engine, CancellationToken cancellation) => TakeUp(engine, run: null, cancellation);
 
     /// <summary>Lets a run begin no more batches; it ends as cancelled when those in flight have.</summary>
@@ -245,7 +260,8 @@ public sealed record AskedRun(Guid Id, bool IsNew);
 
 /// <summary>So many runs of a corpus wait for their start that no event is accepted now.</summary>
 public sealed class TooManyRunsException(string corpus, TimeSpan retryAfter)
-    : Exception($"{RunRequests.MostWaiting} runs of '{corpus}' wait for their start: send the event again later, or one event for all of them.")
+    : Exception(
+        $"{RunRequests.MostWaiting} runs of '{corpus}' wait for their start: send the event again later, or one event for all of them.")
 {
     /// <summary>By when one of them will have started.</summary>
     public TimeSpan RetryAfter => retryAfter;

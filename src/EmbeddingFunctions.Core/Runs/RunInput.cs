@@ -65,7 +65,8 @@ public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Not
 
 /// <summary>How a run ended, from what is committed.</summary>
 /// <param name="IsLeft">It has not ended: the next server goes on with it.</param>
-public sealed record RunOutcome(Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds, bool IsLeft = false);
+public sealed record RunOutcome(
+    Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds, bool IsLeft = false);
 
 public enum RunStatus
 {

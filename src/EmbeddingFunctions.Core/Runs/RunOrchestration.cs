@@ -51,7 +51,9 @@ public static class RunOrchestration
         }
 
         var opened = await context.Call(RunActivities.OpenRun, input);
-        var note = opened is { GoesOn: true, ForceBefore: { } moment } ? $"going on with the forced run of {moment:yyyy-MM-dd HH:mm:ss} UTC" : null;
+        var note = opened is { GoesOn: true, ForceBefore: { } moment }
+            ? $"going on with the forced run of {moment:yyyy-MM-dd HH:mm:ss} UTC"
+            : null;
         context.Report(new RunProgress(input.Counts, opened.ItemsTotal, note));
 
         return input with { Opened = opened with { Before = null }, Counts = opened.Before ?? input.Counts };

@@ -15,7 +15,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     private const string Insert =
         $"""
         INSERT INTO embedding_jobs (corpus, partition, kinds, selection, item_limit, force_before, host, event_id, due_at, id)
-        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(CASE WHEN $7 = 'command' THEN ({RunScope.LentMoment}) END, now()) END, $7, $8, $9, $10
+        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(CASE WHEN $7 = 'command' THEN ({RunScope.LentMoment}) END, now()) END, $7, $8,
+            $9, $10
         WHERE  $9 IS NULL OR NOT EXISTS (
             SELECT FROM embedding_jobs
             WHERE  corpus = $1 AND due_at IS NOT NULL
@@ -27,7 +28,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     // Events of a corpus are recorded one after the other, so that each sees the runs of those before.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding events of ' || $1, 0))";
 
-    // A run that has not started plans after this statement, so it takes all that is pending now: a second one for the same would find nothing.
+    // A run that has not started plans after this statement, so it takes all that is pending now: a second one for the same would find
+    // nothing.
     private const string InsertEvent =
         """
         WITH known AS (
@@ -67,7 +69,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         """
         SELECT j.id, j.status IN ('pending', 'processing'),
                (asked.corpus, asked.partition, asked.kinds, asked.item_limit, asked.is_forced) IS NOT DISTINCT FROM ($2, $3, $4, $5, $6)
-        FROM  (SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL AS is_forced FROM embedding_jobs WHERE event_id = $1
+        FROM  (SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL AS is_forced FROM embedding_jobs WHERE event_id =
+            $1
                UNION ALL
                SELECT run_id, corpus, partition, kinds, item_limit, is_forced FROM embedding_run_events WHERE event_id = $1) asked
         JOIN   embedding_jobs j USING (id)
@@ -109,7 +112,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         WHERE  id = $1 AND status IN ('pending', 'processing')
         """;
 
-    /// <returns>Whether it was recorded now; false: its id, event or moment was served before, or an earlier scheduled run goes on.</returns>
+    /// <returns>Whether it was recorded now; false: its id, event or moment was served before, or an earlier scheduled run goes
+    /// on.</returns>
     public async Task<bool> Record(
         RunRequest request, Guid id, RunHost host, string? eventId, DateTimeOffset? dueAt, CancellationToken cancellation)
     {
@@ -142,7 +146,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             var insert = new NpgsqlBatchCommand(InsertEvent);
             foreach (var parameter in new NpgsqlParameter[]
             {
-                new() { Value = request.Corpus }, RunScope.Partition(request), RunScope.Kinds(request), RunScope.Limit(request), new() { Value = id },
+                new() { Value = request.Corpus }, RunScope.Partition(request), RunScope.Kinds(request), RunScope.Limit(request),
+                new() { Value = id },
                 new() { Value = request.Force }, new() { Value = Name(host) },
                 new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" },
                 new() { Value = MostWaiting },
@@ -177,7 +182,9 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         return await reader.ReadAsync(cancellation) ? (reader.GetGuid(0), reader.GetBoolean(1), reader.GetBoolean(2)) : null;
     }
 
-    /// <summary>Open runs of a kind of host, of these corpora, of which nobody was heard for so long: each is given to one caller.</summary>
+    /// <summary>
+    /// Open runs of a kind of host, of these corpora, of which nobody was heard for so long: each is given to one caller.
+    /// </summary>
     /// <param name="host">The kind.</param>
     /// <param name="silence">How long.</param>
     /// <param name="corpora">Those that the caller declares.</param>
@@ -185,7 +192,9 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     /// <param name="cancellation">Ends the asking.</param>
     public Task<List<RunInput>> TakeSilentRuns(
         RunHost host, TimeSpan silence, string[] corpora, Guid? run, CancellationToken cancellation) =>
-        Read(TakeSilent, cancellation, Name(host), silence, corpora, new NpgsqlParameter { Value = (object?)run ?? DBNull.Value, DataTypeName = "uuid" });
+        Read(
+            TakeSilent, cancellation, Name(host), silence, corpora,
+            new NpgsqlParameter { Value = (object?)run ?? DBNull.Value, DataTypeName = "uuid" });
 
     /// <summary>Lets whoever asks next take the run up, without waiting for its silence.</summary>
     public async Task Free(Guid id, CancellationToken cancellation)
@@ -196,7 +205,8 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     }
 
     /// <returns>The run if it is open.</returns>
-    public async Task<RunInput?> Open(Guid id, CancellationToken cancellation) => (await Read(FindOpen, cancellation, id)).SingleOrDefault();
+    public async Task<RunInput?> Open(Guid id, CancellationToken cancellation) =>
+        (await Read(FindOpen, cancellation, id)).SingleOrDefault();
 
     /// <returns>Whether the run was open.</returns>
     public async Task<bool> Cancel(Guid id, CancellationToken cancellation)

@@ -9,16 +9,19 @@ namespace EmbeddingFunctions.Runs;
 internal sealed class RunScope(NpgsqlDataSource database)
 {
     /// <summary>
-    /// The moment of a forced run over the same scope ($1 corpus, $2 partition, $3 kinds, $4 selection) that is not done with it, whatever became of its process:
+    /// The moment of a forced run over the same scope ($1 corpus, $2 partition, $3 kinds, $4 selection) that is not done with it, whatever
+    /// became of its process:
     /// what it embedded is not embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
     /// </summary>
     public const string LentMoment =
         """
         SELECT j.force_before FROM embedding_jobs j
-        WHERE  j.corpus = $1 AND j.partition IS NOT DISTINCT FROM $2 AND j.kinds = $3 AND j.selection IS NOT DISTINCT FROM $4 AND j.force_before > now() - interval '1 day'
+        WHERE  j.corpus = $1 AND j.partition IS NOT DISTINCT FROM $2 AND j.kinds = $3 AND j.selection IS NOT DISTINCT FROM $4 AND
+            j.force_before > now() - interval '1 day'
         AND    j.host = 'command' AND j.cancel_requested_at IS NULL
         AND    NOT EXISTS (SELECT FROM embedding_jobs done
-                           WHERE done.corpus = $1 AND done.partition IS NOT DISTINCT FROM $2 AND done.kinds = $3 AND done.selection IS NOT DISTINCT FROM $4
+                           WHERE done.corpus = $1 AND done.partition IS NOT DISTINCT FROM $2 AND done.kinds = $3 AND done.selection IS NOT
+                               DISTINCT FROM $4
                            AND   done.force_before = j.force_before
                            AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
         ORDER  BY j.created_at DESC
@@ -48,12 +51,15 @@ internal sealed class RunScope(NpgsqlDataSource database)
             throw new CorpusException($"Corpus '{corpus.Corpus.Name}' has no partitions: leave '{partition}' out.");
         }
 
-        await using var command = database.CreateCommand($"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = $1)");
+        await using var command = database.CreateCommand(
+            $"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = $1)");
         command.Parameters.Add(new() { Value = partition });
         if (await command.ExecuteScalarAsync(cancellation) is not true)
         {
             var listed = corpus.Corpus.Partitions!;
-            throw new CorpusException($"'{partition}' is no active partition of '{corpus.Corpus.Name}': name one of the values of {listed.Table}.{listed.Column}; only those listed there may embed.");
+            throw new CorpusException(
+                $"'{partition}' is no active partition of '{corpus.Corpus.Name}': name one of the values of "
+                    + $"{listed.Table}.{listed.Column}; only those listed there may embed.");
         }
     }
 
@@ -70,7 +76,8 @@ internal sealed class RunScope(NpgsqlDataSource database)
 
             if (selection.FromId is not null && table.IdType is not ("bigint" or "integer"))
             {
-                throw new CorpusException($"The id of a {table.Kind} in '{corpus}' is of type {table.IdType}: only numbers can be resumed from.");
+                throw new CorpusException(
+                    $"The id of a {table.Kind} in '{corpus}' is of type {table.IdType}: only numbers can be resumed from.");
             }
         }
 
@@ -83,7 +90,10 @@ internal sealed class RunScope(NpgsqlDataSource database)
     // A misspelt value would look like work that is done.
     private async Task DemandRow(List<BoundTable> tables, string name, string value, CancellationToken cancellation)
     {
-        var rows = tables.Select(table => $"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name).Column} {table.Where(name).Is} $1::{table.Where(name).Type})");
+        var rows = tables.Select(
+            table =>
+                $"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name).Column} {table.Where(name).Is} "
+                    + $"$1::{table.Where(name).Type})");
         await using var command = database.CreateCommand($"SELECT {string.Join(" OR ", rows)}");
         command.Parameters.Add(new() { Value = value });
         try
@@ -115,9 +125,11 @@ internal sealed class RunScope(NpgsqlDataSource database)
         return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
     }
 
-    public static NpgsqlParameter Partition(RunRequest request) => new() { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" };
+    public static NpgsqlParameter Partition(RunRequest request) =>
+        new() { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" };
 
-    public static NpgsqlParameter Limit(RunRequest request) => new() { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" };
+    public static NpgsqlParameter Limit(RunRequest request) =>
+        new() { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" };
 
     public static NpgsqlParameter Selection(RunRequest request) =>
         new() { Value = request.Selection is { } selection ? JsonSerializer.Serialize(selection) : DBNull.Value, DataTypeName = "jsonb" };

@@ -8,7 +8,8 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, OtherModels models, RunRequests requests, OldRuns oldRuns, RunPulse pulse, PagePlanner planner, UndoneItems undone, Redaction redaction, Crash crash, TimeProvider time)
+    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, OtherModels models, RunRequests requests, OldRuns oldRuns,
+    RunPulse pulse, PagePlanner planner, UndoneItems undone, Redaction redaction, Crash crash, TimeProvider time)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     // Runs take their slots one after the other.
@@ -32,7 +33,8 @@ internal sealed class RunStore(
         ),
         slot AS (
             UPDATE embedding_start_slots s
-            SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now()) + interval '1 minute' / $3
+            SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now()) + interval '1 minute' /
+                $3
             FROM   run, waiting
             WHERE  s.corpus = $2 AND NOT run.is_command
             RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
@@ -50,7 +52,8 @@ internal sealed class RunStore(
     private const string OpenJob =
         """
         UPDATE embedding_jobs
-        SET    status = 'processing', started_at = COALESCE(started_at, now()), completed_at = NULL, error_message = NULL, updated_at = now()
+        SET    status = 'processing', started_at = COALESCE(started_at, now()), completed_at = NULL, error_message = NULL, updated_at =
+            now()
         WHERE  id = $1
         RETURNING force_before, force_before < created_at
         """;
@@ -67,8 +70,10 @@ internal sealed class RunStore(
     // In the order of a batch's own columns.
     private const string SumBatches =
         """
-        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(empty), 0)::int,
-               COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(cached), 0)::int, COALESCE(sum(requests), 0)::int,
+        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(empty),
+            0)::int,
+               COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(cached), 0)::int, COALESCE(sum(requests),
+                   0)::int,
                COALESCE(sum(tokens), 0)::bigint, COALESCE(sum(saved_tokens), 0)::bigint
         FROM   embedding_batches
         WHERE  run_id = $1
@@ -87,8 +92,10 @@ internal sealed class RunStore(
     private const string CloseJob =
         """
         UPDATE embedding_jobs
-        SET    status = $2, error_message = CASE WHEN $2 = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.' ELSE $3 END,
-               items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at = now()
+        SET    status = $2, error_message = CASE WHEN $2 = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.' ELSE $3
+            END,
+               items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at =
+                   now()
         WHERE  id = $1
         AND    (completed_at IS NULL OR $2 <> 'cancelled')
         RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8, error_message
@@ -108,7 +115,8 @@ internal sealed class RunStore(
         return time.GetUtcNow() + await TakeSlotOf(run, corpus.Corpus.StartsPerMinute, cancellation);
     }
 
-    /// <exception cref="CorpusException">Vectors of another model are in a column that the run would write, and the request does not allow both.</exception>
+    /// <exception cref="CorpusException">Vectors of another model are in a column that the run would write, and the request does not allow
+    /// both.</exception>
     public Task DemandOneModel(BoundCorpus corpus, RunRequest request, CancellationToken cancellation) =>
         request.YesMix ? Task.CompletedTask : models.DemandNone(corpus, request.Kinds, cancellation);
 
@@ -161,7 +169,8 @@ internal sealed class RunStore(
         var isOthers = order.Cancelled || (order.StopReason is not null && !await corpora.Fits(run.Request.Corpus, cancellation));
         if (isOthers && await pulse.LeaveToOthers(run.RunId, cancellation))
         {
-            return new RunOutcome(run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
+            return new RunOutcome(
+                run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
 
         crash.Reach(CrashPoint.DuringFinalise);
@@ -169,7 +178,8 @@ internal sealed class RunStore(
             new NpgsqlParameter { Value = (object?)error ?? DBNull.Value, DataTypeName = "text" }, counts.Processed, counts.Failed);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         return await reader.ReadAsync(cancellation)
-            ? new RunOutcome(run.RunId, status, reader.GetInt32(0), counts, reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetDouble(1))
+            ? new RunOutcome(
+                run.RunId, status, reader.GetInt32(0), counts, reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetDouble(1))
             : new RunOutcome(run.RunId, status, 0, counts, error, 0);
     }
 

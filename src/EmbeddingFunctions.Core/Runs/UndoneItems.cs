@@ -4,7 +4,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// Items that a run settled and that are pending again at once, because a trigger of the owner's changes their text, or sets their changed-at column
+/// Items that a run settled and that are pending again at once, because a trigger of the owner's changes their text, or sets their
+/// changed-at column
 /// after the engine's own.
 /// </summary>
 internal sealed class UndoneItems(NpgsqlDataSource database)
@@ -46,8 +47,11 @@ internal sealed class UndoneItems(NpgsqlDataSource database)
         await reader.ReadAsync(cancellation);
         var (rewritten, touched, triggers) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetString(2));
         string Told(long items, string what) =>
-            $"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({triggers}) {what} whenever they are written. "
+            $"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({triggers}) {what} whenever "
+                + "they are written. "
             + "Let it act on the application's columns alone (UPDATE OF …).";
-        return [.. rewritten > 0 ? [Told(rewritten, "changes their text")] : Array.Empty<string>(), .. touched > 0 ? [Told(touched, "says that they changed")] : Array.Empty<string>()];
+        return [
+            .. rewritten > 0 ? [Told(rewritten, "changes their text")] : Array.Empty<string>(),
+            .. touched > 0 ? [Told(touched, "says that they changed")] : Array.Empty<string>()];
     }
 }

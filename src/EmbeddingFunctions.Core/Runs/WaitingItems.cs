@@ -63,7 +63,14 @@ public sealed class WaitingItems
     private NpgsqlCommand Command(string sql, BoundTable table, RunRequest request)
     {
         var command = _database.CreateCommand(sql);
-        foreach (var value in new[] { request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection) })
+        foreach (
+            var value in new[]
+            {
+                request.Corpus,
+                table.Kind,
+                (object?)request.Partition ?? DBNull.Value,
+                Selection.Values(request.Selection)
+            })
         {
             command.Parameters.Add(new() { Value = value });
         }

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Runs that begin because a table changed: a host that stays up hears of it from the triggers or, where it cannot, looks every ten seconds.</summary>
+/// <summary>
+/// Runs that begin because a table changed: a host that stays up hears of it from the triggers or, where it cannot, looks every ten
+/// seconds.
+/// </summary>
 public sealed class Wakes
 {
     // An application seldom writes one row alone.
@@ -29,12 +32,15 @@ public sealed class Wakes
     private string _names = "";
     private string _told = "";
 
-    internal Wakes(CorpusSet corpora, BoundCorpora bound, WorkNotices notices, RunDesk desk, EmbeddingSettings settings, Redaction redaction)
+    internal Wakes(
+        CorpusSet corpora, BoundCorpora bound, WorkNotices notices, RunDesk desk, EmbeddingSettings settings, Redaction redaction)
     {
         (_bound, _notices, _desk, _redaction) = (bound, notices, desk, redaction);
         _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
         // One ring that is not answered yet is as good as many.
-        _bells = _corpora.ToDictionary(corpus => corpus.Name, _ => Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }));
+        _bells = _corpora.ToDictionary(
+            corpus => corpus.Name,
+            _ => Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }));
     }
 
     private string LooksInstead => $"edits of {_names} are looked for every {_lookEvery.TotalSeconds:0} seconds";
@@ -47,7 +53,8 @@ public sealed class Wakes
     {
         try
         {
-            await Task.WhenAll(_corpora.Count == 0 ? [] : _corpora.Select(corpus => Answer(corpus, engine, stopping)).Append(Hear(tell, stopping)));
+            await Task.WhenAll(
+                _corpora.Count == 0 ? [] : _corpora.Select(corpus => Answer(corpus, engine, stopping)).Append(Hear(tell, stopping)));
         }
         catch (Exception) when (stopping.IsCancellationRequested)
         {
@@ -77,7 +84,8 @@ public sealed class Wakes
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
                 Tell(
-                    tell, LogLevel.Warning, $"Nothing is heard of triggers, and until it is, {LooksInstead}: {_redaction.Clean(e.Message)}");
+                    tell, LogLevel.Warning,
+                    $"Nothing is heard of triggers, and until it is, {LooksInstead}: {_redaction.Clean(e.Message)}");
                 RingAll();
                 await Task.Delay(wait, stopping);
                 wait = wait * 2 < _lookEvery ? wait * 2 : _lookEvery;

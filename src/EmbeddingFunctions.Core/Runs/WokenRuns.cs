@@ -13,8 +13,10 @@ internal sealed class WokenRuns(
     // Hosts that are woken by the same edit come one after the other, so that each sees the run of the one before.
     private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
 
-    // Not while a run is open that takes all that is pending, nor if one has ended since that was looked for, which may have taken it; nor soon
-    // after one that failed at no item of its own, or was not wanted, or whose items a trigger made pending again: the next would end the same way.
+    // Not while a run is open that takes all that is pending, nor if one has ended since that was looked for, which may have taken it; nor
+    // soon
+    // after one that failed at no item of its own, or was not wanted, or whose items a trigger made pending again: the next would end the
+    // same way.
     private const string InsertUnlessOneIs =
         $$"""
         INSERT INTO embedding_jobs (corpus, id, host, kinds)
@@ -22,7 +24,8 @@ internal sealed class WokenRuns(
         WHERE  NOT EXISTS (
             SELECT FROM embedding_jobs
             WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at > now() - $4
-            AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS NULL OR $5))
+            AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS
+                NULL OR $5))
         AND    NOT EXISTS (
             SELECT FROM embedding_jobs
             WHERE  corpus = $1 AND completed_at > now() - interval '1 hour' AND completed_at <= now() + {{StoredMoments.Tolerance}}
@@ -52,7 +55,16 @@ internal sealed class WokenRuns(
         batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = corpus.Name } } });
         var insert = new NpgsqlBatchCommand(InsertUnlessOneIs);
         // What a scheduled run leaves to a backfill, it does not take.
-        foreach (var value in new object[] { corpus.Name, run, RunRequests.Name(host), OldRuns.Silence, corpus.Scheduled?.NewerThan is null, lookedAt })
+        foreach (
+            var value in new object[]
+            {
+                corpus.Name,
+                run,
+                RunRequests.Name(host),
+                OldRuns.Silence,
+                corpus.Scheduled?.NewerThan is null,
+                lookedAt
+            })
         {
             insert.Parameters.Add(new() { Value = value });
         }

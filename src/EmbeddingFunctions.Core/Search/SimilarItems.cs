@@ -9,7 +9,8 @@ public sealed class SimilarItems
     // Left alone, pgvector ends a search after forty rows, however many are wanted and whatever the conditions leave of them.
     private const string SearchOn =
         """
-        SELECT set_config('hnsw.ef_search', LEAST(GREATEST($1, 40), 1000)::text, true), set_config('hnsw.iterative_scan', 'strict_order', true)
+        SELECT set_config('hnsw.ef_search', LEAST(GREATEST($1, 40), 1000)::text, true),
+               set_config('hnsw.iterative_scan', 'strict_order', true)
         """;
 
     private readonly NpgsqlDataSource _database;

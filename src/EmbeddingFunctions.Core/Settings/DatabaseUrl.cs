@@ -26,16 +26,21 @@ internal static class DatabaseUrl
         try
         {
             var builder = IsUrl(value) ? FromUrl(new Uri(value)) : new NpgsqlConnectionStringBuilder(value);
-            return string.IsNullOrEmpty(builder.Host) ? throw new FormatException($"names no host: write it like {Form}.") : builder.ConnectionString;
+            return string.IsNullOrEmpty(builder.Host)
+                ? throw new FormatException($"names no host: write it like {Form}.")
+                : builder.ConnectionString;
         }
         catch (Exception e) when (e is UriFormatException or ArgumentException)
         {
-            throw new FormatException($"cannot be read: write it like {Form}, or as an Npgsql connection string; its options are those of Npgsql and {string.Join(", ", _names.Keys)}.");
+            throw new FormatException(
+                $"cannot be read: write it like {Form}, or as an Npgsql connection string; its options are those of Npgsql and "
+                    + $"{string.Join(", ", _names.Keys)}.");
         }
     }
 
     private static bool IsUrl(string value) =>
-        value.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || value.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
+        value.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
+            || value.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
 
     private static NpgsqlConnectionStringBuilder FromUrl(Uri url)
     {
@@ -55,7 +60,9 @@ internal static class DatabaseUrl
             var name = Uri.UnescapeDataString(pair[0]);
             var text = Uri.UnescapeDataString(pair.ElementAtOrDefault(1) ?? "");
             // libpq writes verify-full where Npgsql writes VerifyFull.
-            builder[_names.GetValueOrDefault(name, name)] = name.Equals("sslmode", StringComparison.OrdinalIgnoreCase) ? text.Replace("-", "") : text;
+            builder[_names.GetValueOrDefault(name, name)] = name.Equals("sslmode", StringComparison.OrdinalIgnoreCase)
+                ? text.Replace("-", "")
+                : text;
         }
 
         return builder;

@@ -61,7 +61,9 @@ public sealed record EmbeddingSettings
     /// <summary>Requests in flight in one process.</summary>
     public int Concurrency { get; init; } = 8;
 
-    /// <summary>Batches in flight in one run: a few more than requests, which load and write while the others wait for the provider.</summary>
+    /// <summary>
+    /// Batches in flight in one run: a few more than requests, which load and write while the others wait for the provider.
+    /// </summary>
     public int BatchesInFlight => Concurrency + Math.Max(1, Concurrency / 4);
 
     /// <summary>When a host looks which corpora are due: an NCrontab expression, in UTC.</summary>

@@ -15,7 +15,8 @@ public sealed partial record FaultPoint(CrashPoint Point, int Occurrence)
         var parts = value.Split(':', 2);
         var place = Names.ToList().IndexOf(parts[0]);
         var occurrence = 1;
-        var isOccurrence = parts.Length == 1 || (int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out occurrence) && occurrence > 0);
+        var isOccurrence = parts.Length == 1
+            || (int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out occurrence) && occurrence > 0);
         return place >= 0 && isOccurrence ? new FaultPoint(Enum.GetValues<CrashPoint>()[place], occurrence) : null;
     }
 

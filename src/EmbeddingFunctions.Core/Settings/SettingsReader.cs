@@ -54,7 +54,8 @@ public static class SettingsReader
             RequestsPerMinute = Number(configuration, "EMBEDDING_REQUESTS_PER_MINUTE", 500, 10_000_000, errors),
             TokensPerMinute = Number(configuration, "EMBEDDING_TOKENS_PER_MINUTE", 1_000_000, 2_000_000_000, errors),
             Concurrency = Number(configuration, "EMBEDDING_CONCURRENCY", 8, 256, errors),
-            InputsPerRequest = Number(configuration, "EMBEDDING_INPUTS_PER_REQUEST", RequestPacker.MaxInputs, RequestPacker.MaxInputs, errors),
+            InputsPerRequest = Number(
+                configuration, "EMBEDDING_INPUTS_PER_REQUEST", RequestPacker.MaxInputs, RequestPacker.MaxInputs, errors),
             LogLevel = Level(configuration, errors),
             Schedule = Times(configuration, errors),
             ServerKey = ServerKey(configuration, errors),
@@ -85,7 +86,9 @@ public static class SettingsReader
         var key = Key(configuration, "EMBEDDINGS_API_KEY", errors);
         if (key?.Length < ShortestServerKey)
         {
-            errors.Add($"EMBEDDINGS_API_KEY is shorter than {ShortestServerKey} characters: take a random one, as 'openssl rand -hex 32' makes it.");
+            errors.Add(
+                $"EMBEDDINGS_API_KEY is shorter than {ShortestServerKey} characters: take a random one, as 'openssl rand -hex 32' makes "
+                    + "it.");
         }
 
         return key;
@@ -108,7 +111,9 @@ public static class SettingsReader
         var fault = value is null ? null : FaultPoint.TryParse(value);
         if (value is not null && fault is null)
         {
-            errors.Add($"FAULT_POINT is '{value}'; it is for tests, and takes {string.Join(", ", FaultPoint.Names)}, with ':2' behind it for the second passing.");
+            errors.Add(
+                $"FAULT_POINT is '{value}'; it is for tests, and takes {string.Join(", ", FaultPoint.Names)}, with ':2' behind it for the "
+                    + "second passing.");
         }
 
         return fault;

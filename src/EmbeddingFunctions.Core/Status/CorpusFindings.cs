@@ -4,13 +4,17 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Status;
 
-/// <summary>What a migrated corpus's tables lack of that which was made for them, which vectors are of another model, and what this process's role may not do.</summary>
+/// <summary>
+/// What a migrated corpus's tables lack of that which was made for them, which vectors are of another model, and what this process's role
+/// may not do.
+/// </summary>
 internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels models)
 {
     private const string FindPrivileges =
         """
         SELECT has_table_privilege($1, 'SELECT'), (SELECT array_agg(a.attname::text) FROM pg_attribute a
-               WHERE a.attrelid = $1::regclass AND a.attname = ANY ($2) AND NOT a.attisdropped AND NOT has_column_privilege(a.attrelid, a.attnum, 'UPDATE')),
+               WHERE a.attrelid = $1::regclass AND a.attname = ANY ($2) AND NOT a.attisdropped AND NOT has_column_privilege(a.attrelid,
+                   a.attnum, 'UPDATE')),
                (SELECT rolname FROM pg_roles WHERE rolname = current_user)::text
         """;
 
@@ -38,11 +42,14 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     public async Task<IReadOnlyList<string>> Of(BoundCorpus corpus, CancellationToken cancellation)
     {
         var (findings, hasColumns) = await Examine(corpus, cancellation);
-        return [.. findings, .. hasColumns ? await models.Findings(corpus, [], cancellation) : [], .. await LaterTriggers(corpus, cancellation)];
+        return [
+            .. findings, .. hasColumns ? await models.Findings(corpus, [], cancellation) : [],
+            .. await LaterTriggers(corpus, cancellation)];
     }
 
     /// <summary>Of these the ones that keep a host from its work whatever a person decides.</summary>
-    public async Task<IReadOnlyList<string>> Faults(BoundCorpus corpus, CancellationToken cancellation) => (await Examine(corpus, cancellation)).Findings;
+    public async Task<IReadOnlyList<string>> Faults(BoundCorpus corpus, CancellationToken cancellation) =>
+        (await Examine(corpus, cancellation)).Findings;
 
     /// <summary>Where row security may hide rows from this role, so that counts are of those that it sees.</summary>
     public async Task<IReadOnlyList<string>> Policies(BoundCorpus corpus, CancellationToken cancellation)
@@ -73,7 +80,8 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
             command.Parameters.Add(new() { Value = ours });
             if (await command.ExecuteScalarAsync(cancellation) is string later)
             {
-                findings.Add($"triggers of {table.Name} ({later}) run after the one that notes edits, so a text that they change is not noticed: "
+                findings.Add(
+                    $"triggers of {table.Name} ({later}) run after the one that notes edits, so a text that they change is not noticed: "
                     + $"rename them, so that they come before {ours}");
             }
         }
@@ -85,8 +93,12 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     {
         var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, CorpusShape.Parts(corpus), cancellation);
         var problems = states.Select(state => state.Problem).OfType<string>().ToList();
-        var findings = problems.Count == 0 ? [] : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
-        return ([.. findings, .. await Access(corpus, cancellation)], states.All(state => state.Part.Kind != PartKind.Column || state.Live is not null));
+        var findings = problems.Count == 0
+            ? []
+            : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
+        return (
+            [.. findings, .. await Access(corpus, cancellation)],
+            states.All(state => state.Part.Kind != PartKind.Column || state.Live is not null));
     }
 
     private async Task<IReadOnlyList<string>> Access(BoundCorpus corpus, CancellationToken cancellation)
@@ -96,12 +108,19 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         {
             await using var command = database.CreateCommand(FindPrivileges);
             command.Parameters.Add(new() { Value = table.Table });
-            command.Parameters.Add(new() { Value = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray() });
+            command.Parameters.Add(
+                new() { Value = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray() });
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             await reader.ReadAsync(cancellation);
             var role = reader.GetString(2);
-            findings.AddRange(reader.GetBoolean(0) ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
-            findings.AddRange(reader.IsDBNull(1) ? [] : [$"this role may not write {table.Name}: GRANT UPDATE ({string.Join(", ", (string[])reader.GetValue(1))}) ON {table.Table} TO \"{role}\""]);
+            findings.AddRange(
+                reader.GetBoolean(0) ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
+            findings.AddRange(
+                reader.IsDBNull(1)
+                    ? []
+                    : [
+                        $"this role may not write {table.Name}: GRANT UPDATE ({string.Join(", ", (string[])reader.GetValue(1))}) ON "
+                            + $"{table.Table} TO \"{role}\""]);
         }
 
         return findings;

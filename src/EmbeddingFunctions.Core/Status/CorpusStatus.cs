@@ -7,7 +7,8 @@ public sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnl
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
-    string Corpus, string Model, int Dimensions, ProviderStatus Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds, IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
+    string Corpus, string Model, int Dimensions, ProviderStatus Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds,
+    IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
 {
     /// <summary>Null: none is set.</summary>
     public RedisStatus? Redis { get; init; }
@@ -15,7 +16,9 @@ public sealed record CorpusStatus(
     /// <summary>What was embedded of late, of those kinds of which anything was in the last 90 days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
 
-    /// <summary>What of that which was made for it is missing, and what this role may not do; the counts are of the rows that it sees.</summary>
+    /// <summary>
+    /// What of that which was made for it is missing, and what this role may not do; the counts are of the rows that it sees.
+    /// </summary>
     public IReadOnlyList<string> Findings { get; init; } = [];
 }
 
@@ -28,10 +31,13 @@ public sealed record RecentVectors(string Kind, long LastHour, DateTimeOffset La
 /// <param name="Empty">Of these, with nothing to embed.</param>
 /// <param name="Pending">Of these, to be embedded by the next run: the vector is missing or of an older text.</param>
 /// <param name="Failed">Of these, waiting after a failure or given up after three tries; not among the pending.</param>
-/// <param name="LeftToBackfill">Of the pending, those that the schedule leaves to a backfill: never embedded, and older than the declaration says.</param>
+/// <param name="LeftToBackfill">Of the pending, those that the schedule leaves to a backfill: never embedded, and older than the
+/// declaration says.</param>
 /// <param name="Ignored">Failed once, and left alone at a person's wish until the text changes; neither pending nor failed.</param>
 /// <param name="Asked">Not pending by themselves, but asked for anew through the queue: the next run takes them too.</param>
-public sealed record KindCoverage(string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed, long LeftToBackfill = 0, long Ignored = 0, long Asked = 0)
+public sealed record KindCoverage(
+    string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed, long LeftToBackfill = 0, long Ignored = 0,
+    long Asked = 0)
 {
     private const double Nearly = 99.99;
 

@@ -16,14 +16,17 @@ public sealed class DeclaredCorpora
     private readonly NpgsqlDataSource _database;
     private readonly CorpusFindings _findings;
 
-    internal DeclaredCorpora(CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings, NpgsqlDataSource database, CorpusFindings findings) =>
+    internal DeclaredCorpora(
+        CorpusSet declared, BoundCorpora corpora, Catalogue catalogue, EmbeddingSettings settings, NpgsqlDataSource database,
+        CorpusFindings findings) =>
         (_declared, _corpora, _catalogue, _settings, _database, _findings) = (declared, corpora, catalogue, settings, database, findings);
 
     public async Task<IReadOnlyList<DeclaredCorpus>> List(CancellationToken cancellation)
     {
         var migrated = await _corpora.MigratedNames(cancellation);
         return _declared.All.Select(corpus => new DeclaredCorpus(
-            corpus.Name, corpus.Tables.Select(table => table.Table).Distinct().ToList(), _settings.ModelFor(corpus), corpus.Dimensions, corpus.Schedule,
+            corpus.Name, corpus.Tables.Select(table => table.Table).Distinct().ToList(), _settings.ModelFor(corpus), corpus.Dimensions,
+            corpus.Schedule,
             migrated.Contains(corpus.Name))).ToList();
     }
 
@@ -48,7 +51,8 @@ public sealed class DeclaredCorpora
             }
 
             found = found.Count > 0 ? found : await Faults(await _corpora.Bind(corpus, cancellation), cancellation);
-            faults.AddRange(found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
+            faults.AddRange(
+                found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
             fits.AddRange(found.Count == 0 ? [corpus.Name] : []);
         }
 
@@ -72,12 +76,14 @@ public sealed class DeclaredCorpora
     }
 }
 
-public sealed record DeclaredCorpus(string Name, IReadOnlyList<string> Tables, string Model, int Dimensions, string Schedule, bool IsMigrated);
+public sealed record DeclaredCorpus(
+    string Name, IReadOnlyList<string> Tables, string Model, int Dimensions, string Schedule, bool IsMigrated);
 
 /// <param name="Source">The file.</param>
 /// <param name="Fits">Corpora with which nothing is wrong.</param>
 /// <param name="Absent">Shipped corpora none of whose tables the database has.</param>
-public sealed record CorporaCheck(string Source, IReadOnlyList<DeclarationFault> Faults, IReadOnlyList<string> Fits, IReadOnlyList<string> Absent)
+public sealed record CorporaCheck(
+    string Source, IReadOnlyList<DeclarationFault> Faults, IReadOnlyList<string> Fits, IReadOnlyList<string> Absent)
 {
     public bool IsWell => Faults.Count == 0;
 }

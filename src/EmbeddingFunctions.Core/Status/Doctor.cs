@@ -30,16 +30,23 @@ public sealed class Doctor
         (database, corpora, catalogue, provider, redis, findings, settings, redaction);
 
     /// <summary>
-    /// Checks the database first, and the corpora only if it answers: those that it was migrated for, or if there is none, all that are declared,
+    /// Checks the database first, and the corpora only if it answers: those that it was migrated for, or if there is none, all that are
+    /// declared,
     /// of the shipped ones those that it has a table for. The provider is asked for one vector of each model and length in use.
     /// </summary>
     public async Task<IReadOnlyList<Finding>> Examine(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
     {
         IReadOnlyList<Corpus> inUse = [];
-        var findings = new List<Finding> { await Try("database", () => CheckServer(cancellation), "Check DATABASE_URL, and that the server runs and lets you in.") };
+        var findings = new List<Finding>
+        {
+            await Try("database", () => CheckServer(cancellation), "Check DATABASE_URL, and that the server runs and lets you in.")
+        };
         if (findings[0].IsWell)
         {
-            findings.Add(await Try("extension", () => CheckExtension(cancellation), "Install pgvector on the server: it is the package postgresql-NN-pgvector, or the image pgvector/pgvector."));
+            findings.Add(
+                await Try(
+                    "extension", () => CheckExtension(cancellation),
+                    "Install pgvector on the server: it is the package postgresql-NN-pgvector, or the image pgvector/pgvector."));
             inUse = await Migrated(cancellation);
             var examined = inUse.Count > 0 ? inUse : await WithTables(corpora, cancellation);
             foreach (var corpus in examined)
@@ -54,13 +61,22 @@ public sealed class Doctor
 
             if (inUse.Count > 0 && inUse.Count < corpora.Count)
             {
-                findings.Add(new Finding("other corpora", true, $"not migrated, so nothing is done for {string.Join(", ", corpora.Except(inUse).Select(corpus => corpus.Name))}", null));
+                findings.Add(
+                    new Finding(
+                        "other corpora", true,
+                        $"not migrated, so nothing is done for {string.Join(", ", corpora.Except(inUse).Select(corpus => corpus.Name))}",
+                        null));
             }
         }
 
-        foreach (var corpus in (inUse.Count > 0 ? inUse : corpora.Take(1)).DistinctBy(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)))
+        foreach (
+            var corpus in (inUse.Count > 0 ? inUse : corpora.Take(1)).DistinctBy(corpus => (_settings.ModelFor(corpus), corpus.Dimensions)))
         {
-            findings.Add(await Try("provider", () => _provider.Ask(corpus, cancellation), $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
+            findings.Add(
+                await Try(
+                    "provider", () => _provider.Ask(corpus, cancellation),
+                    $"Asked {_settings.BaseUrl?.ToString() ?? "OpenAI"}: check that address (OPENAI_BASE_URL or AZURE_OPENAI_ENDPOINT), "
+                        + "the key (OPENAI_API_KEY), EMBEDDING_MODEL, and the account's balance."));
         }
 
         if (await _redis.Status(cancellation) is { } redis)
@@ -107,7 +123,8 @@ public sealed class Doctor
 
     private static Finding NoCorpus() => new(
         "corpora", false, "none is declared, and the database has no table of the shipped ones",
-        "Run 'embeddings corpus init TABLE --output corpora.json' for a table of yours and set CORPORA_FILE=corpora.json; or try sample data with 'embeddings demo'.");
+        "Run 'embeddings corpus init TABLE --output corpora.json' for a table of yours and set CORPORA_FILE=corpora.json; or try sample "
+            + "data with 'embeddings demo'.");
 
     private async Task<string> CheckServer(CancellationToken cancellation)
     {
@@ -120,9 +137,13 @@ public sealed class Doctor
 
     private async Task<string> CheckExtension(CancellationToken cancellation)
     {
-        var version = await Ask("SELECT COALESCE((SELECT extversion FROM pg_extension WHERE extname = 'vector'), (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'))", cancellation) as string;
+        var version = await Ask(
+            "SELECT COALESCE((SELECT extversion FROM pg_extension WHERE extname = 'vector'), (SELECT default_version FROM "
+                + "pg_available_extensions WHERE name = 'vector'))",
+            cancellation) as string;
         return version is null ? throw new CorpusException("the server does not have pgvector")
-            : Version.TryParse(version, out var found) && found < _oldestVector ? throw new CorpusException($"pgvector is {version}; 0.8 or later is needed")
+            : Version.TryParse(version, out var found) && found < _oldestVector
+                ? throw new CorpusException($"pgvector is {version}; 0.8 or later is needed")
             : $"pgvector {version}";
     }
 
@@ -154,7 +175,8 @@ public sealed class Doctor
         {
             return new Finding(subject, true, await check(), null);
         }
-        catch (Exception e) when (e is NpgsqlException or CorpusException or ProviderException or TimeoutException or Azure.Identity.AuthenticationFailedException)
+        catch (Exception e) when (e is
+            NpgsqlException or CorpusException or ProviderException or TimeoutException or Azure.Identity.AuthenticationFailedException)
         {
             return new Finding(subject, false, _redaction.Clean(e.Message), advice);
         }

@@ -7,7 +7,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Status;
 
 /// <summary>
-/// Whether a host can do its work now: it asks the database and Redis a little, the provider nothing. It is open to all, so it repeats no other's words.
+/// Whether a host can do its work now: it asks the database and Redis a little, the provider nothing. It is open to all, so it repeats no
+/// other's words.
 /// </summary>
 public sealed class Health
 {
@@ -66,7 +67,8 @@ public sealed class Health
             }
             catch (ProviderException)
             {
-                return new HealthCheck(name, false, "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more.");
+                return new HealthCheck(
+                    name, false, "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more.");
             }
             catch (CorpusException)
             {
@@ -98,7 +100,8 @@ public sealed class Health
             problem ??= (await _provider.Status(corpus, cancellation)) switch
             {
                 { State: ProviderStatus.Waiting, Until: { } until } =>
-                    $"It failed or asked for a pause, and is tried again at {until.UtcDateTime:HH:mm:ss} UTC. 'embeddings status' says more.",
+                    $"It failed or asked for a pause, and is tried again at {until.UtcDateTime:HH:mm:ss} UTC. 'embeddings status' says "
+                        + "more.",
                 { State: ProviderStatus.Failing } => "It failed when it was last called. 'embeddings status' says more.",
                 _ => null,
             };

@@ -12,7 +12,8 @@ public sealed class RunHistory
     private const string Columns =
         """
         SELECT j.id, j.corpus, j.partition, j.kinds, j.item_limit, j.force_before IS NOT NULL, j.host, j.status,
-               GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed), COALESCE(s.failed, j.items_failed),
+               GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed), COALESCE(s.failed,
+                   j.items_failed),
                j.error_message, j.cancel_requested_at IS NOT NULL, j.created_at, j.due_at, j.starts_at, j.started_at, j.completed_at
         FROM   embedding_jobs j
         LEFT   JOIN LATERAL (
@@ -52,7 +53,9 @@ public sealed class RunHistory
         }
 
         var counts = await _runs.Sum(id, cancellation);
-        var model = _corpora.All.FirstOrDefault(corpus => corpus.Name == run.Corpus) is { } declared ? _settings.ModelFor(declared) : _settings.Model;
+        var model = _corpora.All.FirstOrDefault(corpus => corpus.Name == run.Corpus) is { } declared
+            ? _settings.ModelFor(declared)
+            : _settings.Model;
         return new RunDetail(run, counts, Price.Of(model, counts.Tokens), Price.Of(model, counts.SavedTokens));
     }
 
@@ -82,7 +85,8 @@ public sealed class RunHistory
             DateTimeOffset? Time(int i) => reader.IsDBNull(i) ? null : new DateTimeOffset(reader.GetDateTime(i));
             string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
             runs.Add(new RecordedRun(
-                reader.GetGuid(0), reader.GetString(1), Text(2), reader.GetFieldValue<string[]>(3), reader.IsDBNull(4) ? null : reader.GetInt32(4),
+                reader.GetGuid(0), reader.GetString(1), Text(2), reader.GetFieldValue<string[]>(3),
+                reader.IsDBNull(4) ? null : reader.GetInt32(4),
                 reader.GetBoolean(5), reader.GetString(6), reader.GetString(7), reader.GetInt32(8), reader.GetInt32(9), reader.GetInt32(10),
                 Text(11), reader.GetBoolean(12), Time(13)!.Value, Time(14), Time(15), Time(16), Time(17)));
         }
@@ -100,7 +104,8 @@ public sealed class RunHistory
 /// <param name="DueAt">The scheduled moment that it serves.</param>
 /// <param name="StartsAt">Its start slot.</param>
 public sealed record RecordedRun(
-    Guid Id, string Corpus, string? RepositoryId, IReadOnlyList<string> ItemTypes, int? Limit, bool ForceRegenerate, string Host, string Status,
+    Guid Id, string Corpus, string? RepositoryId, IReadOnlyList<string> ItemTypes, int? Limit, bool ForceRegenerate, string Host,
+    string Status,
     int ItemsTotal, int ItemsProcessed, int ItemsFailed, string? Error, bool CancelRequested,
     DateTimeOffset CreatedAt, DateTimeOffset? DueAt, DateTimeOffset? StartsAt, DateTimeOffset? StartedAt, DateTimeOffset? CompletedAt);
 

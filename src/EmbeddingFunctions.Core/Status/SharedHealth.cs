@@ -1,6 +1,8 @@
 namespace EmbeddingFunctions.Status;
 
-/// <summary>One answer for all who ask within five seconds: asking needs no key, so a thousand questions must cost no more than one.</summary>
+/// <summary>
+/// One answer for all who ask within five seconds: asking needs no key, so a thousand questions must cost no more than one.
+/// </summary>
 internal sealed class SharedHealth(Health health, TimeProvider time)
 {
     private static readonly TimeSpan _life = TimeSpan.FromSeconds(5);

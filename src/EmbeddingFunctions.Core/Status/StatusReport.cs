@@ -87,10 +87,13 @@ public sealed class StatusReport
 
         var failures = await Read(FindFailures, name, r => new FailureReason(
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
-        var cache = await Read(SumCacheUse, name, r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))), cancellation);
+        var cache = await Read(
+            SumCacheUse, name, r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))),
+            cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Status(corpus.Corpus, cancellation);
-        var recent = await Read(SumRecent, name, r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
+        var recent = await Read(
+            SumRecent, name, r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs)
         {
             Recent = recent,
@@ -113,7 +116,8 @@ public sealed class StatusReport
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
                    count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}'),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, {table.Hash} AS content_hash, COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, {table.Hash} AS
+                content_hash, COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left, wish.content IS NOT NULL AS is_asked
                    FROM   {table.Table} t {QueueShape.Wish(table)}
                    LEFT   JOIN embedding_claims f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text AND f.reason IS NOT NULL
@@ -126,7 +130,8 @@ public sealed class StatusReport
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
         return new KindCoverage(table.Kind, table.Name,
-            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7));
+            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5),
+            reader.GetInt64(6), reader.GetInt64(7));
     }
 
     private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)

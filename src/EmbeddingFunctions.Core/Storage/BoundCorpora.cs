@@ -7,7 +7,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.</summary>
+/// <summary>
+/// The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.
+/// </summary>
 internal sealed class BoundCorpora(
     CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time,
     ITextWindow? window = null)
@@ -44,7 +46,8 @@ internal sealed class BoundCorpora(
         await DemandMigrated(corpus, cancellation);
         // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
         await new SearchedSchemas(database).Demand(corpus, cancellation);
-        return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() }).Corpus;
+        return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() })
+            .Corpus;
     }
 
     /// <summary>Whether the database is, at this moment, not for another declaration or version than this program's.</summary>
@@ -52,7 +55,8 @@ internal sealed class BoundCorpora(
     {
         try
         {
-            await DemandMigrated(_bound.TryGetValue(name, out var known) ? known.Corpus : await Bind(corpora.Get(name), cancellation), cancellation);
+            await DemandMigrated(
+                _bound.TryGetValue(name, out var known) ? known.Corpus : await Bind(corpora.Get(name), cancellation), cancellation);
             return true;
         }
         catch (CorpusException e)
@@ -68,10 +72,13 @@ internal sealed class BoundCorpora(
         var found = await MigratedNames(cancellation);
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
-            : throw new CorpusException($"The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of {string.Join(", ", corpora.All.Select(corpus => corpus.Name))}.");
+            : throw new CorpusException(
+                "The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of "
+                    + $"{string.Join(", ", corpora.All.Select(corpus => corpus.Name))}.");
     }
 
-    public Task<List<string>> MigratedNames(CancellationToken cancellation) => Read(FindMigrated, reader => reader.GetString(0), cancellation);
+    public Task<List<string>> MigratedNames(CancellationToken cancellation) =>
+        Read(FindMigrated, reader => reader.GetString(0), cancellation);
 
     /// <summary>Binds without asking whether the database was migrated.</summary>
     public async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation)
@@ -80,7 +87,9 @@ internal sealed class BoundCorpora(
         return CorpusBinder.Bind(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
     }
 
-    /// <summary>What to tell instead of a statement that met tables which were altered since they were bound; they are bound again then.</summary>
+    /// <summary>
+    /// What to tell instead of a statement that met tables which were altered since they were bound; they are bound again then.
+    /// </summary>
     public async Task<CorpusException> Misfit(PostgresException cause, CancellationToken cancellation)
     {
         var names = _bound.Keys.ToList();
@@ -100,7 +109,8 @@ internal sealed class BoundCorpora(
         }
 
         return new CorpusException(
-            $"The database is not as it was migrated: {cause.MessageText}. 'embeddings doctor' says what is missing, 'embeddings migrate CORPUS' makes it.");
+            $"The database is not as it was migrated: {cause.MessageText}. 'embeddings doctor' says what is missing, 'embeddings migrate "
+                + "CORPUS' makes it.");
     }
 
     private async Task DemandMigrated(BoundCorpus corpus, CancellationToken cancellation)
@@ -122,20 +132,26 @@ internal sealed class BoundCorpora(
         if (changed.Count > 0)
         {
             throw new CorpusMisfitException(
-                $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, model, dimensions or what becomes of long texts changed; " +
-                $"the model is now '{corpus.Model}'): every vector must be looked at, and made anew where it would be another. Run 'embeddings migrate {name}' if that is what you want.");
+                $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, "
+                    + "model, dimensions or what becomes of long texts changed; " +
+                $"the model is now '{corpus.Model}'): every vector must be looked at, and made anew where it would be another. Run "
+                    + $"'embeddings migrate {name}' if that is what you want.");
         }
 
         var shape = CorpusShape.Id(corpus);
         if (corpus.Tables.Any(table => rules.GetValueOrDefault(table.Kind).Shape != shape))
         {
             throw new CorpusMisfitException(
-                $"The database was migrated for another declaration of '{name}', or by another version of this program: run 'embeddings migrate {name}'. Its vectors stay.");
+                $"The database was migrated for another declaration of '{name}', or by another version of this program: run 'embeddings "
+                    + $"migrate {name}'. Its vectors stay.");
         }
     }
 
     private async Task<Dictionary<string, (string Rule, string Shape)>> Rules(string corpus, CancellationToken cancellation) =>
-        (await Read(FindRules, reader => (Kind: reader.GetString(0), Rule: reader.GetString(1), Shape: reader.GetString(2)), cancellation, corpus))
+        (
+            await Read(
+                FindRules, reader => (Kind: reader.GetString(0), Rule: reader.GetString(1), Shape: reader.GetString(2)), cancellation,
+                corpus))
         .ToDictionary(found => found.Kind, found => (found.Rule, found.Shape));
 
     private async Task<List<T>> Read<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)

@@ -4,9 +4,12 @@ using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.</summary>
+/// <summary>
+/// A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.
+/// </summary>
 internal sealed class BoundTable(
-    Corpus corpus, CorpusTable table, FoundTable found, string model, DatabaseSchemas schemas, ITextWindow? window = null, string row = BoundTable.StandardRow)
+    Corpus corpus, CorpusTable table, FoundTable found, string model, DatabaseSchemas schemas, ITextWindow? window = null,
+    string row = BoundTable.StandardRow)
 {
     private const string StandardRow = "t.";
 
@@ -46,7 +49,8 @@ internal sealed class BoundTable(
     public FoundTable Found => found;
 
     /// <summary>What is embedded, of the row's columns.</summary>
-    public TextTemplate Template { get; } = TextTemplate.Parse(table.Queue == QueuedText.Content ? $"{{{table.Columns.Content}}}" : table.Text);
+    public TextTemplate Template { get; } = TextTemplate.Parse(
+        table.Queue == QueuedText.Content ? $"{{{table.Columns.Content}}}" : table.Text);
 
     /// <summary>The text as declared; what is embedded is made of it, or is what a queue's row says.</summary>
     public TextTemplate Declared { get; } = TextTemplate.Parse(table.Text);
@@ -110,7 +114,8 @@ internal sealed class BoundTable(
 
     public string VectorColumnType => schemas.InVector(VectorTypeOf(corpus));
 
-    public string CosineOperators => schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
+    public string CosineOperators =>
+        schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
 
     /// <summary>Cosine distance, for between two vectors.</summary>
     public string Distance => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
@@ -134,7 +139,9 @@ internal sealed class BoundTable(
     /// <summary>Whether the row has a vector of another model.</summary>
     public string IsOfAnotherModel => $"{Vector} IS NOT NULL AND {Model} OPERATOR(pg_catalog.<>) {Sql.Literal(model)}";
 
-    /// <summary>The same of rows that a run would take. These words make a partial index, which is empty unless the model changed.</summary>
+    /// <summary>
+    /// The same of rows that a run would take. These words make a partial index, which is empty unless the model changed.
+    /// </summary>
     public string IsToBeReplaced => $"{IsOfAnotherModel}{Filter}";
 
     /// <summary>The same columns where SQL assigns to them.</summary>
@@ -154,10 +161,14 @@ internal sealed class BoundTable(
     /// <summary>The text's columns, as text, in the template's order.</summary>
     public IEnumerable<string> TextColumns => Template.Columns.Select(Text);
 
-    /// <summary>A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.</summary>
-    public string Text(string column) => found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
+    /// <summary>
+    /// A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.
+    /// </summary>
+    public string Text(string column) =>
+        found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
         ? $"pg_catalog.array_to_string({Column(column)}, ' ')"
-        : column == table.Columns.Content && table.Queue == QueuedText.Content && row == StandardRow ? $"COALESCE({Column(column)}, {TemplateFunction.Name(found)}({row}*))"
+        : column == table.Columns.Content && table.Queue == QueuedText.Content && row == StandardRow
+            ? $"COALESCE({Column(column)}, {TemplateFunction.Name(found)}({row}*))"
         : $"{Column(column)}::text";
 
     /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
@@ -199,10 +210,15 @@ internal sealed class BoundTable(
             OR {Hash} IS NULL OR ({Vector} IS NULL AND pg_catalog.length({Hash}) = 64)){Filter}
         """;
 
-    /// <summary>Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left behind.</summary>
+    /// <summary>
+    /// Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left
+    /// behind.
+    /// </summary>
     private string PendingBySchedule => $"{Pending}{(LeftToBackfill is null ? "" : $" AND ({LeftToBackfill}) IS NOT TRUE")}";
 
-    /// <summary>What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.</summary>
+    /// <summary>
+    /// What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.
+    /// </summary>
     public string? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
         ? $"""{Column(table.Columns.GeneratedAt)} IS NULL AND {created} < now() - interval {Sql.Literal(time)}"""
         : null;
@@ -217,13 +233,17 @@ internal sealed class BoundTable(
         _ => Pending,
     };
 
-    /// <summary>The condition to append that keeps out what a run has settled already: where something of the owner's undoes that, it would never end.</summary>
+    /// <summary>
+    /// The condition to append that keeps out what a run has settled already: where something of the owner's undoes that, it would never
+    /// end.
+    /// </summary>
     /// <param name="run">The parameter with the run's id. An edit of the text since is not kept out.</param>
     public string NotSettledBy(string run) => $" AND ({SettledBy(run)}) IS NOT TRUE";
 
     /// <summary>Whether a run has settled the row, and its text is the same since, or was changed by a trigger at that.</summary>
     public string SettledBy(string run) =>
-        $"{RuleMark} IN ({Sql.Literal(Rule.Id)}, '{RewrittenMark}') AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id = {run})";
+        $"{RuleMark} IN ({Sql.Literal(Rule.Id)}, '{RewrittenMark}') AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id "
+            + $"= {run})";
 
     public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
 
@@ -241,12 +261,16 @@ internal sealed class BoundTable(
     /// <param name="selection">Its names are the declaration's.</param>
     /// <param name="values">The parameter with <see cref="Selection.Values"/>.</param>
     public string Selected(Selection? selection, string values) =>
-        string.Concat(selection?.Names.Select((name, i) => $" AND {Where(name).Column} {Where(name).Is} ({values}::text[])[{i + 1}]::{Where(name).Type}") ?? [])
+        string.Concat(
+            selection?.Names.Select(
+                (name, i) => $" AND {Where(name).Column} {Where(name).Is} ({values}::text[])[{i + 1}]::{Where(name).Type}")
+                ?? [])
         + (selection?.FromId is null ? "" : $" AND {Id} >= ({values}::text[])[{selection.Where.Count + 1}]::bigint");
 
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 
-    public static string VectorTypeOf(Corpus corpus) => $"{(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+    public static string VectorTypeOf(Corpus corpus) =>
+        $"{(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
 
     // What a vector under this rule is of, where a text is long.
     private static string Describe(Corpus corpus, CorpusTable table, string model)
@@ -264,6 +288,8 @@ internal sealed class BoundTable(
     public static string Condition(string row, FoundTable table, ColumnFilter filter)
     {
         var column = $"{row}{Sql.Identifier(filter.Column)}";
-        return filter.EqualTo is null ? $"{column} IS {(filter.IsNull == false ? "NOT " : "")}NULL" : $"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}";
+        return filter.EqualTo is null
+            ? $"{column} IS {(filter.IsNull == false ? "NOT " : "")}NULL"
+            : $"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}";
     }
 }

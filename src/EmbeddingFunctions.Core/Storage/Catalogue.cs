@@ -16,11 +16,14 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                    WHERE  i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                    AND    i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
                a.attgenerated::text,
-               CASE WHEN tn.nspname = 'pg_catalog' THEN format_type(a.atttypid, -1) ELSE quote_ident(tn.nspname) || '.' || quote_ident(t.typname) END,
+               CASE WHEN tn.nspname = 'pg_catalog' THEN format_type(a.atttypid, -1) ELSE quote_ident(tn.nspname) || '.' ||
+                   quote_ident(t.typname) END,
                COALESCE((SELECT quote_ident(ons.nspname) FROM pg_opclass k
-                         JOIN pg_amop am ON am.amopfamily = k.opcfamily AND am.amoplefttype = k.opcintype AND am.amoprighttype = k.opcintype AND am.amopstrategy = 3
+                         JOIN pg_amop am ON am.amopfamily = k.opcfamily AND am.amoplefttype = k.opcintype AND am.amoprighttype = k.opcintype
+                             AND am.amopstrategy = 3
                          JOIN pg_operator op ON op.oid = am.amopopr JOIN pg_namespace ons ON ons.oid = op.oprnamespace
-                         WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')), 'pg_catalog'),
+                         WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')),
+                             'pg_catalog'),
                EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
@@ -37,7 +40,8 @@ internal sealed class Catalogue(NpgsqlDataSource database)
         """
         SELECT COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_rules'), current_schema(), 'public')::text,
                COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_queue'), current_schema(), 'public')::text,
-               COALESCE((SELECT v.nspname FROM pg_extension e JOIN pg_namespace v ON v.oid = e.extnamespace WHERE e.extname = 'vector'), current_schema(), 'public')::text
+               COALESCE((SELECT v.nspname FROM pg_extension e JOIN pg_namespace v ON v.oid = e.extnamespace WHERE e.extname = 'vector'),
+                   current_schema(), 'public')::text
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         WHERE  c.relname IN ('embedding_rules', 'embedding_queue') AND pg_table_is_visible(c.oid)
@@ -60,7 +64,8 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                 // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
                 if (found[name].Schema == schema && found[name].Name == table)
                 {
-                    found[name].Columns[reader.GetString(3)] = new FoundColumn(reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6), reader.GetString(7))
+                    found[name].Columns[reader.GetString(3)] = new FoundColumn(
+                        reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6), reader.GetString(7))
                     {
                         SqlType = reader.GetString(8),
                         Is = $"OPERATOR({reader.GetString(9)}.=)",

@@ -16,14 +16,17 @@ internal static class CorpusBinder
     /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
     /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
     public static BoundCorpus Bind(
-        Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings, ITextWindow? window = null)
+        Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings,
+        ITextWindow? window = null)
     {
         var faults = Faults(corpus, tables, settings);
         if (faults.Count > 0)
         {
             var hint = tables.Count == 0 && SampleTables.Of(corpus) is not null
                 ? $"\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them." : "";
-            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}{hint}");
+            throw new CorpusException(
+                $"The corpus '{corpus.Name}' does not fit the "
+                    + $"database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}{hint}");
         }
 
         var model = settings.ModelFor(corpus);
@@ -46,7 +49,8 @@ internal static class CorpusBinder
 
     // Kinds that share a table must exclude each other, which is looked at by the table's name.
     private static IEnumerable<DeclarationFault> CheckNames(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>
-        corpus.Tables.Select(table => table.Table).Distinct().Where(tables.ContainsKey).GroupBy(name => tables[name].Quoted).Where(names => names.Count() > 1)
+        corpus.Tables.Select(table => table.Table).Distinct().Where(tables.ContainsKey).GroupBy(name => tables[name].Quoted)
+            .Where(names => names.Count() > 1)
             .Select(names => new DeclarationFault("tables", $"{string.Join(" and ", names)} are the same table: call it by one name"));
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table, IReadOnlyDictionary<string, FoundTable> tables)
@@ -61,7 +65,8 @@ internal static class CorpusBinder
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
-        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found)).Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(table, found));
+        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found))
+            .Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(table, found));
     }
 
     private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, FoundTable found)
@@ -76,7 +81,8 @@ internal static class CorpusBinder
         }
         else if (id is { IsKey: false })
         {
-            yield return new("id", $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL");
+            yield return new(
+                "id", $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL");
         }
     }
 
@@ -90,7 +96,9 @@ internal static class CorpusBinder
             }
         }
 
-        if (found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type && type != BoundTable.VectorTypeOf(corpus))
+        if (
+            found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type
+                && type != BoundTable.VectorTypeOf(corpus))
         {
             yield return new("", $"the column {found.Name}.{table.Vector} is {type}, the corpus says {BoundTable.VectorTypeOf(corpus)}: "
                 + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
@@ -100,10 +108,14 @@ internal static class CorpusBinder
     // To the trigger that notes edits such a column is null: each vector's own write would look like an edit.
     private static IEnumerable<DeclarationFault> CheckGenerated(CorpusTable table, FoundTable found)
     {
-        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column)).Append(("changedAt", table.ChangedAt));
+        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
+            .Append(("changedAt", table.ChangedAt));
         foreach (var (property, column) in Those(found, noted, column => column.IsGenerated))
         {
-            yield return new(property, $"the column {found.Name}.{column} is generated, which the trigger that notes edits cannot see; name the columns that it is made of");
+            yield return new(
+                property,
+                $"the column {found.Name}.{column} is generated, which the trigger that notes edits cannot see; name the columns that it "
+                    + "is made of");
         }
 
         var indexed = Filters(table.Filter).Concat([("partition", table.Partition), ("createdAt", table.CreatedAt)]);
@@ -113,15 +125,21 @@ internal static class CorpusBinder
         }
     }
 
-    private static IEnumerable<(string Property, string? Column)> Those(FoundTable found, IEnumerable<(string Property, string? Column)> columns, Func<FoundColumn, bool> are) =>
+    private static IEnumerable<(string Property, string? Column)> Those(
+        FoundTable found, IEnumerable<(string Property, string? Column)> columns, Func<FoundColumn, bool> are) =>
         columns.Where(named => named.Column is not null && found.Columns.TryGetValue(named.Column, out var column) && are(column));
 
     // Only of these Postgres makes a generated column: other types' words depend on settings.
     private static IEnumerable<DeclarationFault> CheckTextSearch(CorpusTable table, FoundTable found) =>
         table.TextSearch is null ? []
         : TextTemplate.Parse(table.Text).Columns
-            .Where(column => found.Columns.TryGetValue(column, out var text) && text.Type is not ("text" or "character varying" or "character"))
-            .Select(column => new DeclarationFault("textSearch", $"textSearch is over {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes columns of text"));
+            .Where(
+                column =>
+                    found.Columns.TryGetValue(column, out var text) && text.Type is not ("text" or "character varying" or "character"))
+            .Select(
+                column => new DeclarationFault(
+                    "textSearch",
+                    $"textSearch is over {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes columns of text"));
 
     private static IEnumerable<DeclarationFault> CheckOldColumns(CorpusTable table, FoundTable found) =>
         from column in table.Columns.Of(table.Queue)
@@ -142,7 +160,9 @@ internal static class CorpusBinder
             return [];
         }
 
-        var listed = Missing(tables, partitions.Table, [.. Filters(partitions.Filter), ("column", partitions.Column), ("owner.referredBy", partitions.Owner?.ReferredBy)]);
+        var listed = Missing(
+            tables, partitions.Table,
+            [.. Filters(partitions.Filter), ("column", partitions.Column), ("owner.referredBy", partitions.Owner?.ReferredBy)]);
         var owners = partitions.Owner is { } owner
             ? Missing(tables, owner.Table, [.. Filters(owner.Filter), ("id", owner.Id)]).Select(fault => fault.Within("owner"))
             : [];
@@ -158,7 +178,11 @@ internal static class CorpusBinder
 
     private static IEnumerable<DeclarationFault> Missing(FoundTable found, IEnumerable<(string Property, string? Column)> columns) =>
         columns.Where(named => named.Column is not null && !found.Columns.ContainsKey(named.Column)).DistinctBy(named => named.Column)
-            .Select(named => new DeclarationFault(named.Property, $"the table {found.Name} has no column '{named.Column}'{NearestName.Hint(named.Column!, found.Columns.Keys)}"));
+            .Select(
+                named =>
+                    new DeclarationFault(
+                        named.Property,
+                        $"the table {found.Name} has no column '{named.Column}'{NearestName.Hint(named.Column!, found.Columns.Keys)}"));
 
     // One row an active partition, the column called "key".
     private static string? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
@@ -174,11 +198,13 @@ internal static class CorpusBinder
         if (partitions.Owner is { } owner)
         {
             var owners = tables[owner.Table];
-            join = $"JOIN {owners.Quoted} o ON o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} p.{Sql.Identifier(owner.ReferredBy)}";
+            join = $"JOIN {owners.Quoted} o ON o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} "
+                + $"p.{Sql.Identifier(owner.ReferredBy)}";
             conditions.AddRange(owner.Filter.Select(filter => BoundTable.Condition("o.", owners, filter)));
         }
 
         conditions.Add($"p.{Sql.Identifier(partitions.Column)} IS NOT NULL");
-        return $"SELECT DISTINCT p.{Sql.Identifier(partitions.Column)} AS key FROM {listed.Quoted} p {join} WHERE {string.Join(" AND ", conditions)}";
+        return $"SELECT DISTINCT p.{Sql.Identifier(partitions.Column)} AS key FROM {listed.Quoted} p {join} WHERE "
+            + $"{string.Join(" AND ", conditions)}";
     }
 }

@@ -9,8 +9,10 @@ public static class Database
 {
     private const string AzureServers = ".postgres.database.azure.com";
 
-    // A role's limits are meant for an application's statements: this program builds indexes and counts whole tables, and has time-outs of its own.
-    // Behind a transaction pooler, where a session is also others', the server's process is not the one that was shaken hands with: nothing is set.
+    // A role's limits are meant for an application's statements: this program builds indexes and counts whole tables, and has time-outs of
+    // its own.
+    // Behind a transaction pooler, where a session is also others', the server's process is not the one that was shaken hands with: nothing
+    // is set.
     private const string LiftTimeouts =
         """
         SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
@@ -67,5 +69,6 @@ public static class Database
         new(LiftTimeouts, connection) { Parameters = { new() { Value = connection.ProcessID } } };
 
     internal static bool WantsToken(NpgsqlConnectionStringBuilder settings) =>
-        settings.Host?.EndsWith(AzureServers, StringComparison.OrdinalIgnoreCase) == true && settings.Password is null && settings.Passfile is null;
+        settings.Host?.EndsWith(AzureServers, StringComparison.OrdinalIgnoreCase) == true && settings.Password is null
+            && settings.Passfile is null;
 }

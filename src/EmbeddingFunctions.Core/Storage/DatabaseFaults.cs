@@ -5,14 +5,17 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>Faults of the database that look alike and are not.</summary>
 public static class DatabaseFaults
 {
-    public const string TooSlow = "the database was reached, but did not answer a statement in time: look at what it is busy with, and try again";
+    public const string TooSlow = "the database was reached, but did not answer a statement in time: look at what it is busy with, and "
+        + "try again";
 
     /// <summary>Whether a statement names what is not there, or is of another type than it was.</summary>
-    public static bool IsMisfit(PostgresException e) => e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable
+    public static bool IsMisfit(PostgresException e) =>
+        e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable
         or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch;
 
     /// <summary>Whether a statement took too long, on a connection that stands; not whether one could be had.</summary>
     public static bool IsTooSlow(Exception e) =>
-        e is NpgsqlException { InnerException: TimeoutException } and not PostgresException && !e.Message.StartsWith("Failed to connect", StringComparison.Ordinal)
+        e is NpgsqlException { InnerException: TimeoutException } and not PostgresException
+            && !e.Message.StartsWith("Failed to connect", StringComparison.Ordinal)
         && !e.Message.Contains("pool", StringComparison.OrdinalIgnoreCase);
 }

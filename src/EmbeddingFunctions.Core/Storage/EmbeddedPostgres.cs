@@ -24,7 +24,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     {
         (_lock, _process, _socketFolder) = (folderLock, process, socketFolder);
         var address = socketFolder is null ? $"Host=127.0.0.1;Port={port}" : $"Host={socketFolder.FullName};Port=5432";
-        ConnectionString = $"{address};Database=postgres;Username=postgres;Password=postgres;SSL Mode=Disable;Maximum Pool Size=1;Timeout=30";
+        ConnectionString = $"{address};Database=postgres;Username=postgres;Password=postgres;SSL Mode=Disable;Maximum Pool "
+            + "Size=1;Timeout=30";
     }
 
     public string ConnectionString { get; }
@@ -80,7 +81,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new EmbeddedPostgresException($"The embedded Postgres has no place for its data: {e.Message} Work in another folder, or set DATABASE_URL.");
+            throw new EmbeddedPostgresException(
+                $"The embedded Postgres has no place for its data: {e.Message} Work in another folder, or set DATABASE_URL.");
         }
 
         try
@@ -90,7 +92,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EmbeddedPostgresException(
-                $"Another embeddings process uses the database in {folder}: wait for it (stop it if it is 'embeddings serve'), work in another folder, or set DATABASE_URL to a server that many may share. ({e.Message})");
+                $"Another embeddings process uses the database in {folder}: wait for it (stop it if it is 'embeddings serve'), work in "
+                    + $"another folder, or set DATABASE_URL to a server that many may share. ({e.Message})");
         }
     }
 
@@ -131,7 +134,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         foreach (var file in Directory.EnumerateFiles(source))
         {
             var copy = Path.Combine(target, Path.GetFileName(file));
-            isCurrent &= File.Exists(copy) && await File.ReadAllTextAsync(copy, cancellation) == await File.ReadAllTextAsync(file, cancellation);
+            isCurrent &= File.Exists(copy)
+                && await File.ReadAllTextAsync(copy, cancellation) == await File.ReadAllTextAsync(file, cancellation);
             File.Copy(file, copy, overwrite: true);
         }
 
@@ -149,7 +153,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
 
     private static async Task InstallPackages(string target, CancellationToken cancellation)
     {
-        using var npm = Run(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", target, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts");
+        using var npm = Run(
+            OperatingSystem.IsWindows() ? "npm.cmd" : "npm", target, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts");
         npm.StandardInput.Close();
         try
         {
@@ -161,7 +166,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             cancellation.ThrowIfCancellationRequested();
             if (npm.ExitCode != 0)
             {
-                throw new EmbeddedPostgresException($"npm could not install the embedded Postgres; set DATABASE_URL, or mend this:\n{errors.Trim()}");
+                throw new EmbeddedPostgresException(
+                    $"npm could not install the embedded Postgres; set DATABASE_URL, or mend this:\n{errors.Trim()}");
             }
         }
         catch (OperationCanceledException)
@@ -179,7 +185,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         try
         {
             var line = await process.StandardOutput.ReadLineAsync(timeout.Token)
-                ?? throw new EmbeddedPostgresException($"The embedded Postgres did not start: {(await process.StandardError.ReadToEndAsync(timeout.Token)).Trim()}");
+                ?? throw new EmbeddedPostgresException(
+                    $"The embedded Postgres did not start: {(await process.StandardError.ReadToEndAsync(timeout.Token)).Trim()}");
             // Nobody reads on: a full pipe would stop it.
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginErrorReadLine();
@@ -214,7 +221,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         catch (Win32Exception)
         {
             throw new EmbeddedPostgresException(
-                $"'{program}' is not installed, and without DATABASE_URL it is needed for the embedded Postgres: install Node.js 20 or later, or set DATABASE_URL.");
+                $"'{program}' is not installed, and without DATABASE_URL it is needed for the embedded Postgres: install Node.js 20 or "
+                    + "later, or set DATABASE_URL.");
         }
     }
 }

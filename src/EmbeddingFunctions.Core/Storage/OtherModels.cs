@@ -20,7 +20,9 @@ internal sealed class OtherModels(NpgsqlDataSource database)
         }
     }
 
-    /// <summary>A sentence for each column with vectors of another model: how many, and what to do. Rows that no run would take do not count.</summary>
+    /// <summary>
+    /// A sentence for each column with vectors of another model: how many, and what to do. Rows that no run would take do not count.
+    /// </summary>
     public async Task<IReadOnlyList<string>> Findings(BoundCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
     {
         var findings = new List<string>();
@@ -38,8 +40,10 @@ internal sealed class OtherModels(NpgsqlDataSource database)
             {
                 var models = found.GroupBy(some => some.Model).Select(some => $"{Count(some.Sum(each => each.Vectors))} of '{some.Key}'");
                 findings.Add(
-                    $"{column.First().Name}.{column.Key.VectorColumn} has vectors of another model, {string.Join(", ", models)}, and the model is now '{corpus.Model}': "
-                    + "searches would compare the two. Declare the earlier model again, or another column (\"vector\": \"…\"), and migrate; or replace them in place with "
+                    $"{column.First().Name}.{column.Key.VectorColumn} has vectors of another model, {string.Join(", ", models)}, and the "
+                        + $"model is now '{corpus.Model}': "
+                    + "searches would compare the two. Declare the earlier model again, or another column (\"vector\": \"…\"), and "
+                        + "migrate; or replace them in place with "
                     + $"'embeddings backfill {corpus.Corpus.Name} --yes-mix', which has two models in the column until it is done");
             }
         }

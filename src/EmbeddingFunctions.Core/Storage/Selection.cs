@@ -11,5 +11,7 @@ public sealed record Selection(IReadOnlyDictionary<string, string> Where, long? 
 
     /// <returns>The values in the order of the names, then the id.</returns>
     internal static string[] Values(Selection? selection) =>
-        [.. selection?.Names.Select(name => selection.Where[name]) ?? [], .. selection?.FromId is { } id ? [id.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
+        [
+            .. selection?.Names.Select(name => selection.Where[name]) ?? [],
+            .. selection?.FromId is { } id ? [id.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
 }

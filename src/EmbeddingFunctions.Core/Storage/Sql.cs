@@ -15,7 +15,8 @@ internal static class Sql
     public const string SafePath = "SET search_path = pg_catalog, pg_temp";
 
     /// <summary>
-    /// A condition that is always true, and marks its transaction as the engine's own: a trigger of the table's owner can leave such writes alone
+    /// A condition that is always true, and marks its transaction as the engine's own: a trigger of the table's owner can leave such writes
+    /// alone
     /// with <c>WHEN (current_setting('embeddings.writing', true) IS DISTINCT FROM 'on')</c>.
     /// </summary>
     public const string Writing = "pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL";

@@ -14,12 +14,18 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
     private const int StandardDimensions = 1_536;
 
     private static readonly string[] _textTypes = ["text", "character varying", "character", "citext"];
-    private static readonly string[] _telling = ["title", "headline", "subject", "name", "summary", "tldr", "abstract", "description", "body", "content", "text", "message"];
-    private static readonly string[] _changed = ["updated_at", "modified_at", "changed_at", "edited_at", "last_modified", "last_updated", "updated", "modified"];
+    private static readonly string[] _telling = [
+        "title", "headline", "subject", "name", "summary", "tldr", "abstract", "description", "body", "content", "text", "message"];
+    private static readonly string[] _changed = [
+        "updated_at", "modified_at", "changed_at", "edited_at", "last_modified", "last_updated", "updated", "modified"];
     private static readonly string[] _created = ["created_at", "inserted_at", "published_at", "created", "inserted"];
     private static readonly string[] _ours = ["embedding", .. new OwnColumns().Of(QueuedText.Content).Select(column => column.Column)];
 
-    private static readonly JsonSerializerOptions _json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions _json = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    };
 
     internal static TableProposal Of(string name, FoundTable table, IReadOnlyList<(string Column, string Table)> references)
     {
@@ -31,7 +37,9 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
             ["kind"] = Word(table.Name.Length > 2 && table.Name.EndsWith('s') ? table.Name[..^1] : table.Name),
             ["table"] = name,
             ["id"] = key,
-            ["text"] = texts.Count == 1 ? $"{{{texts[0]}}}" : $"{{{{{texts[0]}}}}}{string.Concat(texts.Skip(1).Select(text => $"{{. {{{text}}}}}"))}",
+            ["text"] = texts.Count == 1
+                ? $"{{{texts[0]}}}"
+                : $"{{{{{texts[0]}}}}}{string.Concat(texts.Skip(1).Select(text => $"{{. {{{text}}}}}"))}",
         };
         AddMoments(declared, table, unsure);
         AddFilter(declared, table, unsure);
@@ -51,7 +59,8 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
 
     private static string Key(FoundTable table, List<string> unsure)
     {
-        var keys = table.Columns.Where(column => column.Value.IsKey && CorpusBinder.KeyTypes.Contains(column.Value.Type)).Select(column => column.Key)
+        var keys = table.Columns.Where(column => column.Value.IsKey && CorpusBinder.KeyTypes.Contains(column.Value.Type))
+            .Select(column => column.Key)
             .OrderByDescending(column => column == "id").ToList();
         if (keys.Count > 1)
         {
@@ -59,13 +68,17 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         }
 
         return keys.FirstOrDefault()
-            ?? throw new CorpusException($"The table {table.Name} has no single column that tells its rows apart: it takes a primary key, or a unique index and NOT NULL, of uuid, bigint, integer or text.");
+            ?? throw new CorpusException(
+                $"The table {table.Name} has no single column that tells its rows apart: it takes a primary key, or a unique index and "
+                    + "NOT NULL, of uuid, bigint, integer or text.");
     }
 
     private static List<string> Texts(FoundTable table, string key, IReadOnlyList<string> references, List<string> unsure)
     {
         var all = table.Columns.Where(column => _textTypes.Contains(column.Value.Type) && column.Key != key).Select(column => column.Key)
-            .Where(column => !_ours.Contains(column) && !references.Contains(column) && !column.EndsWith("_id", StringComparison.OrdinalIgnoreCase))
+            .Where(
+                column =>
+                    !_ours.Contains(column) && !references.Contains(column) && !column.EndsWith("_id", StringComparison.OrdinalIgnoreCase))
             .Where(column => column.IndexOfAny(['{', '}']) < 0).ToList();
         var written = all.Where(column => !table.Columns[column].IsGenerated).ToList();
         var telling = _telling.Where(word => written.Contains(word, StringComparer.OrdinalIgnoreCase))
@@ -76,8 +89,9 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
             throw new CorpusException($"The table {table.Name} has no column with text to embed.");
         }
 
+        var others = all.Except(chosen).Select(column => table.Columns[column].IsGenerated ? $"{column} (generated)" : column);
         unsure.Add(all.Count == chosen.Count ? $"text: all columns with text, {string.Join(", ", chosen)}"
-            : $"text: {string.Join(", ", chosen)}; left out: {string.Join(", ", all.Except(chosen).Select(column => table.Columns[column].IsGenerated ? $"{column} (generated)" : column))}");
+            : $"text: {string.Join(", ", chosen)}; left out: {string.Join(", ", others)}");
         return chosen;
     }
 
@@ -87,7 +101,8 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
     private static void AddMoments(JsonObject declared, FoundTable table, List<string> unsure)
     {
         string? Moment(string[] names) => names.SelectMany(name => table.Columns.Where(column => Bare(column.Key) == Bare(name)))
-            .Where(column => !column.Value.IsGenerated && BoundTable.IsMoment(column.Value.Type)).Select(column => column.Key).FirstOrDefault();
+            .Where(column => !column.Value.IsGenerated && BoundTable.IsMoment(column.Value.Type)).Select(column => column.Key)
+                .FirstOrDefault();
         if (Moment(_changed) is { } changed)
         {
             declared["changedAt"] = changed;
@@ -121,7 +136,8 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         if (filter.Count > 0)
         {
             declared["filter"] = filter;
-            unsure.Add($"filter: only rows with {string.Join(", ", filter.Select(one => one!["column"]!.ToString() + (one["equalTo"] is null ? " null" : " false")))}");
+            unsure.Add("filter: only rows with "
+                + $"{string.Join(", ", filter.Select(one => one!["column"]!.ToString() + (one["equalTo"] is null ? " null" : " false")))}");
         }
     }
 
@@ -132,14 +148,19 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         if (table.Columns.ContainsKey(CorpusTable.StandardVector))
         {
             declared["vector"] = Free(CorpusTable.StandardVector);
-            unsure.Add($"vector: {table.Name}.{CorpusTable.StandardVector} is there already, made by another program, so vectors go to {declared["vector"]}");
+            unsure.Add(
+                $"vector: {table.Name}.{CorpusTable.StandardVector} is there already, made by another program, so vectors go to "
+                    + $"{declared["vector"]}");
         }
 
         var taken = new OwnColumns().Always.Where(column => table.Columns.ContainsKey(column.Column)).ToList();
         if (taken.Count > 0)
         {
-            declared["columns"] = new JsonObject(taken.Select(column => KeyValuePair.Create(column.Property, (JsonNode?)Free(column.Column))));
-            unsure.Add($"columns: {string.Join(", ", taken.Select(column => column.Column))} of {table.Name} are not ours, so ours have other names");
+            declared["columns"] = new JsonObject(
+                taken.Select(column => KeyValuePair.Create(column.Property, (JsonNode?)Free(column.Column))));
+            unsure.Add(
+                $"columns: {string.Join(", ", taken.Select(column => column.Column))} of {table.Name} are not ours, so ours have other "
+                    + "names");
         }
     }
 
@@ -166,7 +187,8 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
     private static string Word(string name)
     {
         const int Longest = 40;
-        var word = string.Concat(name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' ? c : '_')).TrimStart('_', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9');
+        var word = string.Concat(name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' ? c : '_'))
+            .TrimStart('_', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9');
         return word.Length == 0 ? "items" : word[..Math.Min(Longest, word.Length)];
     }
 }

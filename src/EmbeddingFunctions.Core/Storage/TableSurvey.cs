@@ -36,7 +36,9 @@ public sealed class TableSurvey
         if (!(await _catalogue.Find([name], cancellation)).TryGetValue(name, out var table))
         {
             var tables = await Rows(FindTables, reader => reader.GetString(0), cancellation);
-            throw new CorpusException($"There is no table '{name}'{(NearestName.Hint(name, tables) is { Length: > 0 } hint ? hint : " in this database; a table of another schema is written schema.table.")}");
+            var hint = NearestName.Hint(name, tables);
+            var advice = hint.Length > 0 ? hint : " in this database; a table of another schema is written schema.table.";
+            throw new CorpusException($"There is no table '{name}'{advice}");
         }
 
         if (!table.IsTable)

@@ -16,7 +16,8 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
     /// <param name="ready">From now on nothing is missed.</param>
     /// <param name="heard">Is told the name of the corpus.</param>
     /// <param name="cancellation">Ends the hearing.</param>
-    /// <returns>False, soon: nothing can be heard over a connection to this database, because a transaction pooler stands before it or it gives one only.</returns>
+    /// <returns>False, soon: nothing can be heard over a connection to this database, because a transaction pooler stands before it or it
+    /// gives one only.</returns>
     public async Task<bool> Hear(Action ready, Action<string> heard, CancellationToken cancellation)
     {
         if (Database.HasOneConnection(database))
@@ -72,7 +73,9 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
             await command.ExecuteNonQueryAsync(cancellation);
         }
 
-        for (var since = TimeProvider.System.GetTimestamp(); !arrived && TimeProvider.System.GetElapsedTime(since) is var waited && waited < _patience;)
+        for (
+            var since = TimeProvider.System.GetTimestamp(); !arrived && TimeProvider.System.GetElapsedTime(since) is var waited
+                && waited < _patience;)
         {
             await connection.WaitAsync(_patience - waited, cancellation);
         }

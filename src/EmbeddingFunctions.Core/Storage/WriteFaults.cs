@@ -27,8 +27,10 @@ internal static class WriteFaults
     private static bool IsRaised(PostgresException e) => e.Routine == "exec_stmt_raise";
 
     // A row that a policy does not let be written as it would be.
-    private static bool IsOfAPolicy(PostgresException e) => e is { SqlState: PostgresErrorCodes.InsufficientPrivilege, Routine: "ExecWithCheckOptions" };
+    private static bool IsOfAPolicy(PostgresException e) =>
+        e is { SqlState: PostgresErrorCodes.InsufficientPrivilege, Routine: "ExecWithCheckOptions" };
 
     // Connections, transactions that may only read, resources, operators, the system, Postgres itself.
-    private static bool IsOfTheServer(PostgresException e) => e.SqlState[..2] is "08" or "25" or "28" or "3D" or "53" or "57" or "58" or "XX";
+    private static bool IsOfTheServer(PostgresException e) =>
+        e.SqlState[..2] is "08" or "25" or "28" or "3D" or "53" or "57" or "58" or "XX";
 }

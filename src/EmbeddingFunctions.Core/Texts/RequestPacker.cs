@@ -33,7 +33,8 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     /// <param name="accepted">The inputs of the largest of these.</param>
     public void LearnInputs(int accepted) => _maxInputs = Math.Min(_maxInputs, Math.Max(1, accepted));
 
-    /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before <paramref name="end"/>.</returns>
+    /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before
+    /// <paramref name="end"/>.</returns>
     public int Next(IReadOnlyList<InputText> texts, int first, int end)
     {
         // Where even the most that they may have is little enough, nothing has to be counted.

@@ -30,7 +30,8 @@ internal sealed class TextChunks
     /// <param name="counter">The model's.</param>
     /// <param name="maxTokens">Of a chunk.</param>
     /// <param name="overlapTokens">At most half of <paramref name="maxTokens"/>.</param>
-    /// <returns>Chunks that together hold every word; one if the text is short, none if it is empty. Of more than <see cref="MostChunks"/> the first, and one more.</returns>
+    /// <returns>Chunks that together hold every word; one if the text is short, none if it is empty. Of more than <see cref="MostChunks"/>
+    /// the first, and one more.</returns>
     public static IReadOnlyList<TextChunk> Of(string text, TokenCounter counter, int maxTokens, int overlapTokens)
     {
         var chunks = new TextChunks(text, counter, maxTokens, overlapTokens);

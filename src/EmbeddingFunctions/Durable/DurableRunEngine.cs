@@ -80,7 +80,8 @@ internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
     };
 
     public Task Forget(TimeSpan age, CancellationToken cancellation) =>
-        client.PurgeAllInstancesAsync(new PurgeInstancesFilter(DateTimeOffset.UnixEpoch, DateTimeOffset.UtcNow - age, _ended), cancellation);
+        client.PurgeAllInstancesAsync(
+            new PurgeInstancesFilter(DateTimeOffset.UnixEpoch, DateTimeOffset.UtcNow - age, _ended), cancellation);
 
     private Task<OrchestrationMetadata?> Find(Guid runId, CancellationToken cancellation) =>
         client.GetInstanceAsync(runId.ToString(), getInputsAndOutputs: true, cancellation);

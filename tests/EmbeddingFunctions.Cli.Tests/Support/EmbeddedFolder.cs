@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>A folder with an embedded Postgres that is installed and migrated: a copy of one that is made once a test run, because that takes a while.</summary>
+/// <summary>
+/// A folder with an embedded Postgres that is installed and migrated: a copy of one that is made once a test run, because that takes a
+/// while.
+/// </summary>
 internal sealed class EmbeddedFolder : IDisposable
 {
     public const string Collection = "one embedded Postgres at a time";
@@ -49,7 +52,8 @@ internal sealed class EmbeddedFolder : IDisposable
     }
 
     /// <summary>What the running server was started with.</summary>
-    public string[] ServerArguments() => File.ReadAllText($"/proc/{Servers().Single()}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+    public string[] ServerArguments() =>
+        File.ReadAllText($"/proc/{Servers().Single()}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
     // By the data directory among their arguments, so that no other's are seen.
     private IEnumerable<int> Servers() => Process.GetProcessesByName("node").Select(process => process.Id).Where(id =>

@@ -7,9 +7,11 @@ namespace EmbeddingFunctions.Cli.Tests;
 /// <summary>The real <c>embeddings</c> program, run with settings of its own and none of this process's.</summary>
 internal sealed class Program
 {
-    public static readonly string FullPath = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "Program").Value!;
+    public static readonly string FullPath = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(data => data.Key == "Program").Value!;
 
-    private static readonly string[] _settings = ["FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "EMBEDDINGS_", "CORPORA_FILE"];
+    private static readonly string[] _settings = [
+        "FAULT_POINT", "DATABASE_URL", "REDIS_URL", "OPENAI_", "AZURE_", "EMBEDDING_", "EMBEDDINGS_", "CORPORA_FILE"];
 
     private static readonly string[] _choices = ["EMBEDDING_PROVIDER", "OPENAI_BASE_URL", "OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"];
 
@@ -64,7 +66,8 @@ internal sealed class Program
     /// <summary>Starts the program inside another, as <c>script</c> or a shell; <c>{program}</c> in its arguments is its path.</summary>
     public Running StartOther(string host, params string[] arguments)
     {
-        var start = new ProcessStartInfo(host, arguments.Select(argument => argument.Replace("{program}", FullPath, StringComparison.Ordinal)))
+        var start = new ProcessStartInfo(
+            host, arguments.Select(argument => argument.Replace("{program}", FullPath, StringComparison.Ordinal)))
         {
             WorkingDirectory = _folder ?? Path.GetTempPath(),
             RedirectStandardInput = true,
@@ -89,7 +92,9 @@ internal sealed class Program
     /// <summary>Takes this process's own settings from a process that is to be started.</summary>
     public static void Clean(ProcessStartInfo start)
     {
-        foreach (var name in start.Environment.Keys.Where(name => _settings.Any(setting => name.StartsWith(setting, StringComparison.Ordinal))).ToList())
+        foreach (
+            var name in start.Environment.Keys.Where(name => _settings.Any(setting => name.StartsWith(setting, StringComparison.Ordinal)))
+                .ToList())
         {
             start.Environment.Remove(name);
         }

@@ -39,13 +39,15 @@ public abstract class ProgramTest : IAsyncLifetime
 
     /// <summary>As if the corpus's present moment had been served, so that only events start runs.</summary>
     private protected Task AsIfServed() => Database.Execute(
-        "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'completed', now() + interval '50 seconds', now())");
+        "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'workspace', '{}', "
+            + "'completed', now() + interval '50 seconds', now())");
 
     /// <summary>As if a run of another host waited for its start a few minutes from now: later ones wait behind it.</summary>
     private protected Task LetARunWait() => Database.Execute(
         """
         INSERT INTO embedding_start_slots VALUES ('workspace', now() + interval '6 minutes');
-        INSERT INTO embedding_jobs (id, corpus, kinds, host, starts_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'functions', now() + interval '5 minutes');
+        INSERT INTO embedding_jobs (id, corpus, kinds, host, starts_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'functions', now() +
+            interval '5 minutes');
         """);
 
     /// <summary>As if half a minute had passed since a process died with its claims, and a minute since its run was heard of.</summary>

@@ -29,13 +29,17 @@ public abstract class SampleProgramTest(string corpus) : IAsyncLifetime
     /// <summary>What else all tests of a class begin with.</summary>
     private protected virtual Task Prepare() => Task.CompletedTask;
 
-    private protected Task<Result> Backfill(string options = "") => Program.Run(["backfill", corpus, .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+    private protected Task<Result> Backfill(string options = "") =>
+        Program.Run(["backfill", corpus, .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
 
     private protected Task Clips(int count, string words = "clip", string age = "1 day") => Database.Execute(
-        "INSERT INTO clips (title, creator_name, broadcaster_name, game_name, created_at) SELECT $2 || ' ' || n, 'bob', 'ninja', 'Go', now() - $3::interval FROM generate_series(1, $1) n",
+        "INSERT INTO clips (title, creator_name, broadcaster_name, game_name, created_at) SELECT $2 || ' ' || n, 'bob', 'ninja', 'Go', "
+            + "now() - $3::interval FROM generate_series(1, $1) n",
         count, words, age);
 
-    private protected Task Documents(int count, string archive = "gjeldende-lover.tar.bz2", string words = "section", int repeated = 0) => Database.Execute(
-        "INSERT INTO lovdata_documents (archive_filename, member, content) SELECT $2, $3 || n, $3 || ' ' || n || repeat(' lov', $4) FROM generate_series(1, $1) n",
+    private protected Task Documents(
+        int count, string archive = "gjeldende-lover.tar.bz2", string words = "section", int repeated = 0) => Database.Execute(
+        "INSERT INTO lovdata_documents (archive_filename, member, content) SELECT $2, $3 || n, $3 || ' ' || n || repeat(' lov', $4) FROM "
+            + "generate_series(1, $1) n",
         count, archive, words, repeated);
 }

@@ -32,7 +32,8 @@ internal sealed partial class Server : IAsyncDisposable
         var process = program.Start(["serve", "--urls", "http://127.0.0.1:0", .. options]);
         var address = AddressPattern().Match(await process.Says("Listening on ")).Value;
         var hasMadeKey = !program.Has("EMBEDDINGS_API_KEY") && !options.Contains("--no-key");
-        return new Server(process, address, hasMadeKey ? KeyFilePattern().Match(await process.Says("Requests carry the key in ")).Groups[1].Value : null);
+        return new Server(
+            process, address, hasMadeKey ? KeyFilePattern().Match(await process.Says("Requests carry the key in ")).Groups[1].Value : null);
     }
 
     public Task<HttpResponseMessage> Send(HttpRequestMessage request) => _http.SendAsync(request);

@@ -12,7 +12,12 @@ internal sealed class Shell : IAsyncDisposable
 
     public Shell(string folder)
     {
-        var start = new ProcessStartInfo("bash", "--noprofile --norc") { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("bash", "--noprofile --norc")
+        {
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true
+        };
         Program.Clean(start);
         start.Environment["PROGRAM"] = Program.FullPath;
         _process = Process.Start(start)!;

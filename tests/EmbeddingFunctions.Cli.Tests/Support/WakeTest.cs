@@ -18,7 +18,10 @@ public abstract class WakeTest : ProgramTest, IDisposable
     {
         using var shipped = new StreamReader(typeof(Corpora.CorpusFile).Assembly.GetManifestResourceStream("corpora.json")!);
         var path = Path.Combine(_folder.Path, "corpora.json");
-        await File.WriteAllTextAsync(path, shipped.ReadToEnd().Replace("\"name\": \"workspace\",", "\"name\": \"workspace\", \"trigger\": true,", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            path,
+            shipped.ReadToEnd()
+                .Replace("\"name\": \"workspace\",", "\"name\": \"workspace\", \"trigger\": true,", StringComparison.Ordinal));
         (await Program.Set("CORPORA_FILE", path).Run("migrate", "workspace")).Exits(0);
         Repository = await Workspace.Repository();
         await AsIfServed();
@@ -27,12 +30,14 @@ public abstract class WakeTest : ProgramTest, IDisposable
     /// <summary>Runs of servers, and of these those that no moment of the schedule began.</summary>
     private protected async Task<(long All, long Woken)> Jobs()
     {
-        var row = Assert.Single(await Database.Rows("SELECT count(*), count(*) FILTER (WHERE due_at IS NULL) FROM embedding_jobs WHERE host = 'server'"));
+        var row = Assert.Single(
+            await Database.Rows("SELECT count(*), count(*) FILTER (WHERE due_at IS NULL) FROM embedding_jobs WHERE host = 'server'"));
         return ((long)row[0]!, (long)row[1]!);
     }
 
     private protected Task<long> Listeners() => Database.Ask<long>(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'");
 
-    private protected async Task<bool> NoneIsOpen() => await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
+    private protected async Task<bool> NoneIsOpen() =>
+        await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
 }

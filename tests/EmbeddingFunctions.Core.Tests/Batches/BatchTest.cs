@@ -41,14 +41,16 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
     }
 
     /// <summary>An order as a run would give it, with the run's row that it needs.</summary>
-    private protected async Task<EmbedBatch> Order(int count = 20, Guid? repository = null, string kind = "issue", DateTimeOffset? forceBefore = null)
+    private protected async Task<EmbedBatch> Order(
+        int count = 20, Guid? repository = null, string kind = "issue", DateTimeOffset? forceBefore = null)
     {
         var run = Guid.CreateVersion7();
         await Database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ($1, 'workspace', '{}')", run);
         return new EmbedBatch(run, Guid.CreateVersion7(), "workspace", kind, (repository ?? Repository).ToString(), count, forceBefore);
     }
 
-    private protected Task<EmbeddedBatch> Embed(EmbedBatch order, CancellationToken cancellation = default) => Worker.Embed(order, cancellation);
+    private protected Task<EmbeddedBatch> Embed(EmbedBatch order, CancellationToken cancellation = default) =>
+        Worker.Embed(order, cancellation);
 
     private protected async Task<EmbeddedBatch> Embed(int count = 20) => await Embed(await Order(count));
 
@@ -58,10 +60,12 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
         await Claims.Take(await Corpus(), order ?? await Order(count), CancellationToken.None);
 
     /// <summary>As if 30 seconds had passed since every claim was last heard of.</summary>
-    private protected Task LetLeasesRunOut() => Database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL");
+    private protected Task LetLeasesRunOut() =>
+        Database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL");
 
     /// <summary>As if the back-off of every failed item had passed.</summary>
-    private protected Task LetFailuresRetry() => Database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 s' WHERE retry_at IS NOT NULL");
+    private protected Task LetFailuresRetry() =>
+        Database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 s' WHERE retry_at IS NOT NULL");
 
     private protected Task Edit(string id, string title, string body = "edited") =>
         Database.Execute("UPDATE issues SET title = $2, body = $3, updated_at = now() WHERE id = $1", id, title, body);

@@ -85,7 +85,9 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         var orders = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Order(5)));
         await using var other = await Database.Source.OpenConnectionAsync();
         await using var transaction = await other.BeginTransactionAsync();
-        await new NpgsqlCommand($"SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of workspace {Repository}', 0))", other, transaction).ExecuteNonQueryAsync();
+        await new NpgsqlCommand(
+            $"SELECT pg_advisory_xact_lock(hashtextextended('embedding lanes of workspace {Repository}', 0))", other,
+            transaction).ExecuteNonQueryAsync();
 
         var embedding = Task.WhenAll(orders.Select(order => Task.Run(() => Embed(order))));
         for (var i = 0; i < 20 && !embedding.IsCompleted; i++)
@@ -136,7 +138,10 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
         await Database.Execute("ALTER TABLE embedding_claims RENAME TO away");
         clock.Advance(TimeSpan.FromSeconds(10));
-        await Until(async () => await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SET    leased_until%'") > 0);
+        await Until(
+            async () =>
+                await Database.Ask<long>(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SET    leased_until%'") > 0);
         await Database.Execute("ALTER TABLE away RENAME TO embedding_claims");
         await LetLeasesRunOut();
 
@@ -322,7 +327,8 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal(20, await Workspace.Pending());
     }
 
-    private Task<double> SecondsLeft() => Database.Ask<double>("SELECT extract(epoch FROM leased_until - now())::float8 FROM embedding_claims");
+    private Task<double> SecondsLeft() =>
+        Database.Ask<double>("SELECT extract(epoch FROM leased_until - now())::float8 FROM embedding_claims");
 
     private static async Task Until(Func<Task<bool>> condition)
     {

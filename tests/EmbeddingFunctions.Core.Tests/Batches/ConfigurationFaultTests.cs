@@ -13,7 +13,10 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
     {
         { Fault.BadKey(), "401 (invalid_api_key): Incorrect API key provided: [redacted]" },
         { Fault.Status(401, "gateway"), "401: no reason given" },
-        { Fault.Status(403, """{"error":{"message":"not in your country","code":"unsupported_country"}}"""), "403 (unsupported_country): not in your country" },
+        {
+            Fault.Status(403, """{"error":{"message":"not in your country","code":"unsupported_country"}}"""),
+            "403 (unsupported_country): not in your country"
+        },
         { Fault.ModelGone(), "404 (model_not_found): The model `text-embedding-3-small` does not exist" },
         { Fault.Status(422, """{"error":{"message":"unprocessable"}}"""), "422: unprocessable" },
         { Fault.InsufficientQuota(), "429 (insufficient_quota): You exceeded your current quota" },
@@ -21,7 +24,10 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
         { Fault.InsufficientQuota("project_spend_limit_exceeded"), "429 (project_spend_limit_exceeded)" },
         { Fault.InsufficientQuota("organization_usage_limit_exceeded"), "429 (organization_usage_limit_exceeded)" },
         { Fault.WrongDimensions(100), "vectors have 100 dimensions, the corpus says 384" },
-        { Fault.Status(400, """{"error":{"message":"This model does not support specifying dimensions."}}"""), "does not support specifying dimensions" },
+        {
+            Fault.Status(400, """{"error":{"message":"This model does not support specifying dimensions."}}"""),
+            "does not support specifying dimensions"
+        },
         { Fault.Redirect("http://127.0.0.1:9/v1/embeddings"), "307" },
     };
 
@@ -89,7 +95,9 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
         Fake.Script(Requests.All, Fault.BadKey());
 
         var fault = await Assert.ThrowsAsync<ProviderException>(
-            () => Worker.Get<Microsoft.Extensions.AI.IEmbeddingGenerator<string, Microsoft.Extensions.AI.Embedding<float>>>().GenerateAsync(["a"]));
+            () =>
+                Worker.Get<Microsoft.Extensions.AI.IEmbeddingGenerator<string, Microsoft.Extensions.AI.Embedding<float>>>()
+                    .GenerateAsync(["a"]));
 
         AssertWithoutKey(fault.ToString());
     }
@@ -109,6 +117,7 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
     {
         Assert.DoesNotContain(Fake.ApiKey[..8], text, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain(Uri.EscapeDataString(Fake.ApiKey), text, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain(Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(Fake.ApiKey))[..12], text, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(Fake.ApiKey))[..12], text, StringComparison.Ordinal);
     }
 }

@@ -145,7 +145,8 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
         });
 
         Assert.Equal(0, await Count("embedding_failures"));
-        Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM embedding_claims WHERE token = $1 AND attempts = 2", successor!.Token));
+        Assert.Equal(
+            2, await Database.Ask<long>("SELECT count(*) FROM embedding_claims WHERE token = $1 AND attempts = 2", successor!.Token));
     }
 
     [Fact]
@@ -199,7 +200,8 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
         await Embed();
         await Database.Execute(
             $"""
-            CREATE OR REPLACE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END';
+            CREATE OR REPLACE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END';
             CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION bump();
             UPDATE issues SET number = 1;
             """);
@@ -253,7 +255,9 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
         }
 
         hold.Release();
-        while (await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0)
+        while (
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0)
         {
         }
 

@@ -164,13 +164,17 @@ public sealed class ErasureTests : IAsyncLifetime
     [InlineData("note", "x", "'x' is no id of a note")]
     [InlineData("memo", "1", "has no kind 'memo': it has note")]
     public async Task What_cannot_be_meant_is_refused(string kind, string id, string told) =>
-        Assert.Contains(told, (await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<Erasure>().Find("notes", kind, id, default))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            told, (await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<Erasure>().Find("notes", kind, id, default))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task An_item_that_a_run_holds_is_left_to_it()
     {
         await Run();
-        await _database.Execute("INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('notes', 'note', '1', '1', gen_random_uuid(), now() + interval '1 minute')");
+        await _database.Execute(
+            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('notes', 'note', '1', '1', "
+                + "gen_random_uuid(), now() + interval '1 minute')");
 
         var refused = await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<Erasure>().Forget("notes", "note", "1", default));
 
@@ -189,7 +193,8 @@ public sealed class ErasureTests : IAsyncLifetime
         var row = (await _database.Rows(
             """
             SELECT (SELECT count(embedding) FROM notes WHERE id = $1), (SELECT count(*) FROM note_chunks WHERE document_id = $1),
-                   (SELECT count(*) FROM embedding_queue WHERE record_id = $1::text), (SELECT count(*) FROM similarity_cache WHERE item_id = $1::text)
+                   (SELECT count(*) FROM embedding_queue WHERE record_id = $1::text), (SELECT count(*) FROM similarity_cache WHERE item_id =
+                       $1::text)
             """, id))[0];
         return ((long)row[0]!, (long)row[1]!, (long)row[2]!, (long)row[3]!);
     }

@@ -43,7 +43,12 @@ public sealed class FailedItemsTests : IAsyncLifetime
         var items = await Items.List("workspace", 50, default);
 
         Assert.Equal([second, first], items.Select(item => item.Id));
-        Assert.All(items, item => Assert.Equal(("issue", _repository.ToString(), 3, true, null), (item.Kind, item.Partition, item.Attempts, item.IsDead, item.NextTry)));
+        Assert.All(
+            items,
+            item =>
+                Assert.Equal(
+                    ("issue", _repository.ToString(), 3, true, null),
+                    (item.Kind, item.Partition, item.Attempts, item.IsDead, item.NextTry)));
         Assert.NotEmpty(items[0].Reason);
         Assert.Equal(second, Assert.Single(await Items.List("workspace", 1, default)).Id);
     }
@@ -56,7 +61,9 @@ public sealed class FailedItemsTests : IAsyncLifetime
         Assert.Equal(new RetriedItems(1), await Items.Retry("workspace", new([("issue", id)]), default));
         Assert.Equal((1L, 0L), await PendingAndFailed());
         await Fail();
-        Assert.Equal((3, true), (Assert.Single(await Items.List("workspace", 50, default)).Attempts, (await Items.List("workspace", 50, default))[0].IsDead));
+        Assert.Equal(
+            (3, true),
+            (Assert.Single(await Items.List("workspace", 50, default)).Attempts, (await Items.List("workspace", 50, default))[0].IsDead));
         Assert.Equal((0L, 1L), await PendingAndFailed());
 
         await Items.Retry("workspace", new([]), default);
@@ -82,7 +89,8 @@ public sealed class FailedItemsTests : IAsyncLifetime
     {
         var id = await Poisoned("poison");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => Items.Retry("workspace", new([("issue", id), ("issue", "nobody")]), default));
+        var error = await Assert.ThrowsAsync<CorpusException>(
+            () => Items.Retry("workspace", new([("issue", id), ("issue", "nobody")]), default));
         await Assert.ThrowsAsync<CorpusException>(() => Items.Ignore("workspace", new([("discussion", id)]), default));
 
         Assert.Contains("there is no issue:nobody", error.Message, StringComparison.Ordinal);
@@ -182,9 +190,11 @@ public sealed class FailedItemsTests : IAsyncLifetime
         }
     }
 
-    private IDisposable Poison() => _fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
+    private IDisposable Poison() =>
+        _fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
 
-    private async Task<(long Pending, long Failed)> PendingAndFailed() => await PendingFailedIgnored() is var (pending, failed, _) ? (pending, failed) : default;
+    private async Task<(long Pending, long Failed)> PendingAndFailed() =>
+        await PendingFailedIgnored() is var (pending, failed, _) ? (pending, failed) : default;
 
     private async Task<(long Pending, long Failed, long Ignored)> PendingFailedIgnored()
     {

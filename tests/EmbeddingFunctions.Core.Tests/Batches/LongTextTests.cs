@@ -124,7 +124,11 @@ public sealed class LongTextTests : IAsyncLifetime
         await AssertTrue();
         Assert.Equal((1L, 0L), (await Count("note_chunks WHERE document_id = 2"), await Count("note_chunks WHERE document_id = 3")));
         Assert.Equal(1, await _database.Ask<double>("SELECT vector_norm(embedding) FROM notes WHERE id = 1"), 5);
-        Assert.Equal(0, await Count("note_chunks k JOIN notes n ON n.id = document_id WHERE substr(n.title, start_char + 1, end_char - start_char) <> k.content"));
+        Assert.Equal(
+            0,
+            await Count(
+                "note_chunks k JOIN notes n ON n.id = document_id WHERE substr(n.title, start_char + 1, end_char - start_char) <> "
+                    + "k.content"));
     }
 
     [Fact]
@@ -173,7 +177,8 @@ public sealed class LongTextTests : IAsyncLifetime
     {
         var engine = await Engine("chunk", _chunks);
         await Note(1, Long("a"));
-        var run = await _database.Ask<Guid>("INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
+        var run = await _database.Ask<Guid>(
+            "INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
         using var hold = _fake.Hold();
         var batch = engine.Get<BatchEmbedder>().Embed(new EmbedBatch(run, Guid.CreateVersion7(), "notes", "note", "", 20, null), default);
         await _fake.WaitForRequestsAsync(1);
@@ -182,7 +187,9 @@ public sealed class LongTextTests : IAsyncLifetime
 
         Assert.Equal(0, (await batch).Counts.Embedded);
 
-        Assert.Equal((1L, 0L, 0L), (_fake.PaidInputCount > 0 ? 1L : 0L, await Count("notes WHERE embedding IS NOT NULL"), await Count("note_chunks")));
+        Assert.Equal(
+            (1L, 0L, 0L),
+            (_fake.PaidInputCount > 0 ? 1L : 0L, await Count("notes WHERE embedding IS NOT NULL"), await Count("note_chunks")));
     }
 
     [Fact]
@@ -227,7 +234,8 @@ public sealed class LongTextTests : IAsyncLifetime
     public async Task Texts_that_are_long_together_are_several_batches()
     {
         var engine = await Engine("truncate", maxCharacters: 100);
-        await _database.Execute($"INSERT INTO notes SELECT n, n || repeat('x', {ClaimStore.MaxCharacters / 2}) FROM generate_series(1, 5) n");
+        await _database.Execute(
+            $"INSERT INTO notes SELECT n, n || repeat('x', {ClaimStore.MaxCharacters / 2}) FROM generate_series(1, 5) n");
 
         var run = await Run(engine);
 
@@ -264,7 +272,11 @@ public sealed class LongTextTests : IAsyncLifetime
 
         var chunks = await Count("note_chunks WHERE document_id = 1");
         Assert.Equal((2, true), (run.Counts.Embedded, chunks > 2 * ChunkWrite.Part));
-        Assert.Equal((ChunkWrite.Part, false), (await _database.Ask<long>("SELECT max(rows) FROM writes"), await _database.Ask<bool>("SELECT bool_or(is_embedded) FROM writes WHERE rows > 0")));
+        Assert.Equal(
+            (ChunkWrite.Part, false),
+            (
+                await _database.Ask<long>("SELECT max(rows) FROM writes"),
+                await _database.Ask<bool>("SELECT bool_or(is_embedded) FROM writes WHERE rows > 0")));
         await AssertTrue();
     }
 
@@ -299,21 +311,27 @@ public sealed class LongTextTests : IAsyncLifetime
         await Note(1, VeryLong("a"));
         await _database.Execute(
             """
-            CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE embedding_claims SET token = gen_random_uuid(); RETURN NULL; END $$;
+            CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE embedding_claims SET token = gen_random_uuid();
+                RETURN NULL; END $$;
             CREATE TRIGGER lose AFTER INSERT ON note_chunks FOR EACH STATEMENT EXECUTE FUNCTION lose();
             """);
-        var run = await _database.Ask<Guid>("INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
+        var run = await _database.Ask<Guid>(
+            "INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
 
-        var batch = await engine.Get<BatchEmbedder>().Embed(new EmbedBatch(run, Guid.CreateVersion7(), "notes", "note", "", 20, null), default);
+        var batch = await engine.Get<BatchEmbedder>()
+            .Embed(new EmbedBatch(run, Guid.CreateVersion7(), "notes", "note", "", 20, null), default);
 
-        Assert.Equal((0, 0L, (long)ChunkWrite.Part), (batch.Counts.Embedded, await Count("notes WHERE embedding IS NOT NULL"), await Count("note_chunks")));
+        Assert.Equal(
+            (0, 0L, (long)ChunkWrite.Part),
+            (batch.Counts.Embedded, await Count("notes WHERE embedding IS NOT NULL"), await Count("note_chunks")));
     }
 
     [Fact]
     public async Task A_text_of_more_chunks_than_a_document_may_have_fails_with_the_reason_and_nothing_is_sent()
     {
         var engine = await Engine("chunk", new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 });
-        await _database.Execute($"INSERT INTO notes VALUES (1, repeat('eight words of a text that is long ', {7 * TextChunks.MostChunks}))");
+        await _database.Execute(
+            $"INSERT INTO notes VALUES (1, repeat('eight words of a text that is long ', {7 * TextChunks.MostChunks}))");
 
         Assert.Equal(1, (await Run(engine)).Counts.Failed);
 
@@ -333,7 +351,9 @@ public sealed class LongTextTests : IAsyncLifetime
 
         await Run(await Engine("chunk", new { table = "note_chunks", maxTokens = 60, overlapTokens = 0 }));
 
-        Assert.Equal(TextChunks.Of(Long("a"), Cl100kTokens.Counter, 60, 0).Select(chunk => chunk.Text), (await Chunks(1)).Select(chunk => chunk.Content));
+        Assert.Equal(
+            TextChunks.Of(Long("a"), Cl100kTokens.Counter, 60, 0).Select(chunk => chunk.Text),
+            (await Chunks(1)).Select(chunk => chunk.Content));
     }
 
     [Fact]
@@ -359,7 +379,9 @@ public sealed class LongTextTests : IAsyncLifetime
         Assert.Null(await _database.Ask<string>("SELECT to_regclass('note_chunks')::text"));
 
         await _database.Execute("CREATE TABLE note_chunks (id int)");
-        Assert.Contains("drop it and migrate again", (await Assert.ThrowsAsync<CorpusException>(() => Engine("chunk", _chunks))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "drop it and migrate again", (await Assert.ThrowsAsync<CorpusException>(() => Engine("chunk", _chunks))).Message,
+            StringComparison.Ordinal);
         Assert.Equal(0, await Count("pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
     }
 
@@ -371,7 +393,10 @@ public sealed class LongTextTests : IAsyncLifetime
             : new { kind = "note", table = "notes", text = "{title}", longText, chunks };
         await File.WriteAllTextAsync(file, System.Text.Json.JsonSerializer.Serialize(new
         {
-            corpora = new[] { new { name = "notes", dimensions = Dimensions, maxCharacters, startsPerMinute = 1_000, tables = new[] { table } } },
+            corpora = new[]
+            {
+                new { name = "notes", dimensions = Dimensions, maxCharacters, startsPerMinute = 1_000, tables = new[] { table } }
+            },
         }));
         var engine = new TestEngine(_database, fake ?? _fake, settings => settings with { CorporaFile = file });
         _engines.Add(engine);

@@ -89,7 +89,8 @@ public sealed class OrderTests(BatchDatabase shared) : BatchTest(shared)
         var done = Task.WhenAll(Do(await Several(100)), Do(await Several(100)), Do(await Several(100)));
         while (!done.IsCompleted)
         {
-            lanes = Math.Max(lanes, await Database.Ask<long>("SELECT count(DISTINCT token) FROM embedding_claims WHERE leased_until > now()"));
+            lanes = Math.Max(
+                lanes, await Database.Ask<long>("SELECT count(DISTINCT token) FROM embedding_claims WHERE leased_until > now()"));
         }
 
         await done;

@@ -47,7 +47,8 @@ public sealed class PackingTests : IAsyncLifetime
     [Fact]
     public async Task A_ceiling_that_has_sunk_is_learnt_from_one_refusal()
     {
-        string[] Texts(int round) => [.. Enumerable.Range(0, 100).Select(i => $"{round} {i} " + string.Concat(Enumerable.Repeat("word ", 1_600)))];
+        string[] Texts(int round) =>
+            [.. Enumerable.Range(0, 100).Select(i => $"{round} {i} " + string.Concat(Enumerable.Repeat("word ", 1_600)))];
         await using var fake = await FakeOpenAi.StartAsync(new() { MaxRequestTokens = 120_000 });
         await Embed(Texts(1), fake);
         Assert.Equal(1, fake.Requests.Count(request => request.Status == 400));
@@ -133,7 +134,8 @@ public sealed class PackingTests : IAsyncLifetime
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
         var texts = new EmbeddedTexts([.. inputs.Select(input => new InputText(input, Cl100kTokens.Counter))], inputs);
-        await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings)).Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
+        await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings))
+            .Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
         for (var i = 0; i < inputs.Length; i++)
         {
             Assert.Equal(texts.Failures[i] is null ? FakeVector.Of(inputs[i], _rule.Model, 2) : null, texts.Vectors[i]?.ToArray());

@@ -8,8 +8,10 @@ namespace EmbeddingFunctions.Core.Tests.Batches;
 public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
 {
     public static TheoryData<Fault> Faults => new(
-        Fault.RateLimited(), Fault.SlowDown(), Fault.Overloaded(), Fault.Status(408), Fault.ServerError(409), Fault.ServerError(), Fault.ServerError(502),
-        Fault.ServerError(503), Fault.ServerError(504), Fault.ServerError(520), Fault.ServerError(529), Fault.ResetBeforeHeaders(), Fault.ResetAfterHeaders());
+        Fault.RateLimited(), Fault.SlowDown(), Fault.Overloaded(), Fault.Status(408), Fault.ServerError(409), Fault.ServerError(),
+        Fault.ServerError(502),
+        Fault.ServerError(503), Fault.ServerError(504), Fault.ServerError(520), Fault.ServerError(529), Fault.ResetBeforeHeaders(),
+        Fault.ResetAfterHeaders());
 
     [Theory]
     [MemberData(nameof(Faults))]
@@ -131,7 +133,9 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
     public async Task A_fifth_of_all_requests_failing_costs_nobody_an_attempt()
     {
         await Workspace.Items(Repository, 300);
-        Fake.Script(Requests.AtRandom(0.2, seed: 5), Fault.OneOf(5, Fault.RateLimited(), Fault.ServerError(), Fault.ServerError(503), Fault.ResetBeforeHeaders()));
+        Fake.Script(
+            Requests.AtRandom(0.2, seed: 5),
+            Fault.OneOf(5, Fault.RateLimited(), Fault.ServerError(), Fault.ServerError(503), Fault.ResetBeforeHeaders()));
 
         var outcome = await Worker.Run(batchSize: 10);
 

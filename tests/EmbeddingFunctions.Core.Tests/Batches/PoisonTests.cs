@@ -68,7 +68,8 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         {
             await Embed();
             Assert.Equal((attempt, false), ((await Failure(id)).Attempts, (await Failure(id)).IsDead));
-            Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), wait - 5, wait);
+            Assert.InRange(
+                await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), wait - 5, wait);
             Assert.Equal(0, (await Embed()).Counts.Claimed);
             await LetFailuresRetry();
         }
@@ -217,7 +218,8 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
     public async Task A_reason_is_kept_without_the_key_cut_between_characters()
     {
         var id = await Workspace.Item(Repository, "poison");
-        var essay = $"{Fake.ApiKey} {Uri.EscapeDataString(Fake.ApiKey)} sk-other-key-1234567890 \\u0000 {string.Concat(Enumerable.Repeat("😀", 1_000))}";
+        var essay = $"{Fake.ApiKey} {Uri.EscapeDataString(Fake.ApiKey)} sk-other-key-1234567890 \\u0000 "
+            + $"{string.Concat(Enumerable.Repeat("😀", 1_000))}";
         Fake.Script(Poisonous, Fault.Status(400, $"{{\"error\":{{\"message\":\"{essay}\"}}}}"));
 
         await Embed();

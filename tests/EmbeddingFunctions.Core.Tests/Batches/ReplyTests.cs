@@ -6,8 +6,10 @@ namespace EmbeddingFunctions.Core.Tests.Batches;
 public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
 {
     public static TheoryData<Fault> WrongReplies => new(
-        Fault.DropVector(3), Fault.ExtraVector(), Fault.DuplicateIndex(), Fault.OutOfRangeIndex(), Fault.NegativeIndex(), Fault.MixedDimensions(2),
-        Fault.NaN(1), Fault.Infinity(4), Fault.ZeroVector(0), Fault.NearZero(2), Fault.NullElement(1), Fault.BadBase64(2), Fault.EmptyBase64(0),
+        Fault.DropVector(3), Fault.ExtraVector(), Fault.DuplicateIndex(), Fault.OutOfRangeIndex(), Fault.NegativeIndex(),
+        Fault.MixedDimensions(2),
+        Fault.NaN(1), Fault.Infinity(4), Fault.ZeroVector(0), Fault.NearZero(2), Fault.NullElement(1), Fault.BadBase64(2),
+        Fault.EmptyBase64(0),
         Fault.EmptyData(), Fault.Html200(), Fault.ErrorObject200(), Fault.CutJson(), Fault.TruncatedBody(), Fault.ResetMidBody());
 
     [Theory]
@@ -26,7 +28,8 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     public static TheoryData<Fault> HopelessReplies => new(
-        Fault.DropVector(0), Fault.ExtraVector(), Fault.OutOfRangeIndex(), Fault.NullElement(0), Fault.EmptyData(), Fault.Html200(), Fault.ErrorObject200());
+        Fault.DropVector(0), Fault.ExtraVector(), Fault.OutOfRangeIndex(), Fault.NullElement(0), Fault.EmptyData(), Fault.Html200(),
+        Fault.ErrorObject200());
 
     [Theory]
     [MemberData(nameof(HopelessReplies))]
@@ -116,7 +119,8 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
     {
         await Workspace.Items(Repository, 40);
         Fake.Script(Requests.AtRandom(0.5, seed: 11), Fault.OneOf(11,
-            Fault.DropVector(1), Fault.DuplicateIndex(), Fault.NaN(0), Fault.ZeroVector(1), Fault.Shuffle(), Fault.MixedDimensions(0), Fault.BadBase64(1),
+            Fault.DropVector(1), Fault.DuplicateIndex(), Fault.NaN(0), Fault.ZeroVector(1), Fault.Shuffle(), Fault.MixedDimensions(0),
+            Fault.BadBase64(1),
             Fault.BadInput()));
         for (var i = 0; i < 8; i++)
         {

@@ -96,7 +96,9 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
 
         var run = await Run(engine);
 
-        Assert.Equal((1, 1L, truncated), (run.Counts.Cached, _fake.PaidInputCount, await _database.Ask<int>("SELECT embedding_truncated FROM notes")));
+        Assert.Equal(
+            (1, 1L, truncated),
+            (run.Counts.Cached, _fake.PaidInputCount, await _database.Ask<int>("SELECT embedding_truncated FROM notes")));
         Assert.InRange(truncated, 700 - MaxTokens, 700);
     }
 
@@ -144,7 +146,9 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
         var run = await Run(engine);
 
         Assert.Equal((1, 1), (run.Counts.Embedded, run.Counts.Failed));
-        Assert.Contains("maximum context length is 512 tokens", await _database.Ask<string>("SELECT reason FROM embedding_failures"), StringComparison.Ordinal);
+        Assert.Contains(
+            "maximum context length is 512 tokens", await _database.Ask<string>("SELECT reason FROM embedding_failures"),
+            StringComparison.Ordinal);
     }
 
     private async Task<TestEngine> Engine(string longText, FakeOpenAi? fake = null)
@@ -154,7 +158,10 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
             : new { kind = "note", table = "notes", text = "{title}", longText };
         await File.WriteAllTextAsync(_file, System.Text.Json.JsonSerializer.Serialize(new
         {
-            corpora = new[] { new { name = "notes", model = Model, dimensions = Dimensions, startsPerMinute = 1_000, tables = new[] { table } } },
+            corpora = new[]
+            {
+                new { name = "notes", model = Model, dimensions = Dimensions, startsPerMinute = 1_000, tables = new[] { table } }
+            },
         }));
         var engine = new TestEngine(_database, fake ?? _fake, settings => settings with { CorporaFile = _file });
         await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("notes"), withSampleTables: false, null, default);

@@ -34,14 +34,20 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     {
         await using var owner = await Declarations.CreateNotes(_database, 5);
         await owner.Migrate();
-        await _database.Execute($"GRANT USAGE ON SCHEMA public TO {_role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {_role}; ALTER TABLE notes ENABLE ROW LEVEL SECURITY; {policies}");
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _role }.ConnectionString);
+        await _database.Execute(
+            $"GRANT USAGE ON SCHEMA public TO {_role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {_role}; ALTER TABLE notes ENABLE ROW "
+                + $"LEVEL SECURITY; {policies}");
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _role }.ConnectionString);
         await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
 
-        var run = await corpus.Get<InProcessEngine>().Run(new RunRequest("notes", [], Concurrency: 2), null, default).WaitAsync(TimeSpan.FromSeconds(60));
+        var run = await corpus.Get<InProcessEngine>().Run(new RunRequest("notes", [], Concurrency: 2), null, default)
+            .WaitAsync(TimeSpan.FromSeconds(60));
 
         Assert.Equal((3, 2), (run.Counts.Embedded, run.Counts.Failed));
-        Assert.All(await corpus.Get<FailedItems>().List("notes", 10, default), item => Assert.Contains("row", item.Reason, StringComparison.Ordinal));
+        Assert.All(
+            await corpus.Get<FailedItems>().List("notes", 10, default),
+            item => Assert.Contains("row", item.Reason, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -96,7 +102,11 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
         await corpus.MigrateAndRun();
         await _database.Execute($"UPDATE notes SET content_hash = repeat('0', 64); {Refuse}");
 
-        Assert.Equal((5, 1), await corpus.Get<EmbeddingFunctions.Status.Audit>().Of("notes", isRepaired: true, default) is var audit ? (audit.Found["note"], audit.Refused) : default);
+        Assert.Equal(
+            (5, 1),
+            await corpus.Get<EmbeddingFunctions.Status.Audit>().Of("notes", isRepaired: true, default) is var audit
+                ? (audit.Found["note"], audit.Refused)
+                : default);
         Assert.Equal(4, await Count("embedding_rule IS NULL"));
     }
 
@@ -111,7 +121,9 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
         var run = await corpus.Run();
 
         Assert.Equal((4, 0), (run.Counts.Processed, run.Counts.Failed));
-        Assert.Equal([["failed", "the database refused the row: closed (P0001)"]], await _database.Rows("SELECT status, error_message FROM embedding_queue WHERE record_id = '3'"));
+        Assert.Equal(
+            [["failed", "the database refused the row: closed (P0001)"]],
+            await _database.Rows("SELECT status, error_message FROM embedding_queue WHERE record_id = '3'"));
         Assert.Equal(4, await _database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed'"));
     }
 
@@ -160,7 +172,8 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
 
     private const string Refuse =
         """
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.id = 3 THEN RAISE EXCEPTION ''closed''; END IF; RETURN NEW; END';
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN IF OLD.id = 3 THEN RAISE EXCEPTION ''closed''; END IF; RETURN NEW; END';
         CREATE TRIGGER refuse BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION refuse();
         """;
 
@@ -185,7 +198,8 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     {
         await using (await Declarations.CreateNotes(_database, 5))
         {
-            return new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", queue = "content" }));
+            return new DeclaredCorpus(
+                _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", queue = "content" }));
         }
     }
 }

@@ -38,10 +38,14 @@ internal sealed class Worker : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
-    public Task<EmbeddedBatch> Embed(EmbedBatch order, CancellationToken cancellation = default) => Get<BatchEmbedder>().Embed(order, cancellation);
+    public Task<EmbeddedBatch> Embed(EmbedBatch order, CancellationToken cancellation = default) =>
+        Get<BatchEmbedder>().Embed(order, cancellation);
 
     public Task<RunOutcome> Run(int concurrency = 8, int? batchSize = null, int? limit = null) =>
-        Get<InProcessEngine>().Run(new RunRequest("workspace", [], Limit: limit, Concurrency: concurrency, BatchSize: batchSize), null, CancellationToken.None);
+        Get<InProcessEngine>()
+            .Run(
+                new RunRequest("workspace", [], Limit: limit, Concurrency: concurrency, BatchSize: batchSize), null,
+                CancellationToken.None);
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }

@@ -16,7 +16,8 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
     {
         await Workspace.Items(Repository, items - 1);
         var id = await Workspace.Item(Repository, "refused");
-        await Database.Execute($"ALTER TABLE issues ADD CONSTRAINT {BatchDatabase.Obstacle} CHECK (embedding IS NULL OR title <> 'refused')");
+        await Database.Execute(
+            $"ALTER TABLE issues ADD CONSTRAINT {BatchDatabase.Obstacle} CHECK (embedding IS NULL OR title <> 'refused')");
 
         var batch = await Embed();
 
@@ -64,7 +65,8 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         Assert.True(isDead);
         await Embed();
         Assert.Equal((reason, 1), ((await Failure(id)).Reason, Fake.RequestCount));
-        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 3_500, 3_600);
+        Assert.InRange(
+            await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 3_500, 3_600);
 
         await Database.Execute($"ALTER TABLE issues DROP CONSTRAINT {BatchDatabase.Obstacle}");
         await Edit(id, "welcome");
@@ -110,7 +112,8 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         await Database.Execute(
             $"""
             CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.03); RETURN NEW; END $$;
-            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE OF embedding_rule ON issues FOR EACH ROW WHEN (NEW.title = 'slow') EXECUTE FUNCTION slowly();
+            CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE OF embedding_rule ON issues FOR EACH ROW WHEN (NEW.title = 'slow') EXECUTE
+                FUNCTION slowly();
             """);
         await using var application = await Database.Source.OpenConnectionAsync();
         await using var transaction = await application.BeginTransactionAsync();
@@ -217,7 +220,8 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
             TRUNCATE outage;
             INSERT INTO outage VALUES (now() + interval '4 seconds');
             CREATE OR REPLACE FUNCTION cut_for_a_while() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN IF clock_timestamp() < (SELECT ends_at FROM outage) THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;
+            $$ BEGIN IF clock_timestamp() < (SELECT ends_at FROM outage) THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN
+                NEW; END $$;
             CREATE TRIGGER {BatchDatabase.Obstacle} BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION cut_for_a_while();
             """);
 
@@ -253,7 +257,9 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
 
         var batch = await Embed();
 
-        Assert.Equal(new BatchCounts { Claimed = 3, Embedded = 2, Empty = 1, Requests = 1, Tokens = Fake.Requests.Sum(r => r.Tokens) }, batch.Counts);
+        Assert.Equal(
+            new BatchCounts { Claimed = 3, Embedded = 2, Empty = 1, Requests = 1, Tokens = Fake.Requests.Sum(r => r.Tokens) },
+            batch.Counts);
         Assert.Equal(batch.Counts, await Recorded());
     }
 

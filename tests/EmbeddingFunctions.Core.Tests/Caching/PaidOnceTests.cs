@@ -63,7 +63,8 @@ public sealed class PaidOnceTests : IAsyncLifetime
         await _workspace.Items(await _workspace.Repository(), 40);
         await _database.Execute(
             """
-            CREATE FUNCTION no_writing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'read-only' USING ERRCODE = '25006'; END $$;
+            CREATE FUNCTION no_writing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'read-only' USING ERRCODE = '25006';
+                END $$;
             CREATE TRIGGER no_writing BEFORE UPDATE OF embedding ON issues FOR EACH ROW EXECUTE FUNCTION no_writing();
             """);
         Assert.Equal(RunStatus.Failed, (await _engine.Run()).Status);

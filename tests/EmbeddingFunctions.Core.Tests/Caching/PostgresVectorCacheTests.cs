@@ -36,7 +36,8 @@ public sealed class PostgresVectorCacheTests : VectorCacheTests
         Assert.Empty(await cache.Find(["a"], 2, since: null, default));
     }
 
-    private protected override Task<IVectorCache> Open(CacheKey key) => Task.FromResult<IVectorCache>(new PostgresVectorCache(Database.Source, key, TimeProvider.System));
+    private protected override Task<IVectorCache> Open(CacheKey key) =>
+        Task.FromResult<IVectorCache>(new PostgresVectorCache(Database.Source, key, TimeProvider.System));
 
     private protected override Task Put(byte[] key, byte[] entry) =>
         Database.Execute("INSERT INTO embedding_cache VALUES ($1, $2, now() + interval '1 day')", key, entry);

@@ -99,7 +99,8 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
 
     private protected override async Task<IVectorCache> Open(CacheKey key) => Over(await TestRedis.Connect(), key);
 
-    private protected override Task Put(byte[] key, byte[] entry) => Ask(redis => redis.StringSetAsync(Name(key), entry, TimeSpan.FromMinutes(1)));
+    private protected override Task Put(byte[] key, byte[] entry) =>
+        Ask(redis => redis.StringSetAsync(Name(key), entry, TimeSpan.FromMinutes(1)));
 
     private protected override Task<TimeSpan?> KeptFor(byte[] key) => Ask(redis => redis.KeyTimeToLiveAsync(Name(key)));
 

@@ -71,13 +71,16 @@ public sealed class SingleFlightTests : IAsyncLifetime
         }
 
         var late = flights.Take(["a", "b"], Guid.NewGuid(), default);
-        while (await _database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") == 0)
+        while (
+            await _database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") == 0)
         {
             Assert.False(late.IsCompleted, "It did not wait for the mark.");
         }
 
         await Claim(token, item: 2);
-        await _database.Execute("UPDATE embedding_flights SET token = $1 WHERE key = (SELECT key FROM embedding_flights ORDER BY key DESC LIMIT 1)", token);
+        await _database.Execute(
+            "UPDATE embedding_flights SET token = $1 WHERE key = (SELECT key FROM embedding_flights ORDER BY key DESC LIMIT 1)", token);
         await transaction.CommitAsync();
 
         Assert.Single(await late);
@@ -104,5 +107,6 @@ public sealed class SingleFlightTests : IAsyncLifetime
     }
 
     private Task Claim(Guid token, int item = 1) => _database.Execute(
-        $"INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '{item}', '1', '{token}', now() + interval '30 seconds')");
+        $"INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '{item}', "
+            + $"'1', '{token}', now() + interval '30 seconds')");
 }

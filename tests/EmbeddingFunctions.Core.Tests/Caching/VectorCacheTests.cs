@@ -112,9 +112,11 @@ public abstract class VectorCacheTests : IAsyncLifetime
         Assert.Empty(await Cache.Find(["a"], 2, DateTimeOffset.UtcNow.AddMinutes(1), default));
     }
 
-    private protected Task<IReadOnlyDictionary<string, ReadOnlyMemory<float>>> Find(params string[] fingerprints) => Cache.Find(fingerprints, 2, since: null, default);
+    private protected Task<IReadOnlyDictionary<string, ReadOnlyMemory<float>>> Find(params string[] fingerprints) =>
+        Cache.Find(fingerprints, 2, since: null, default);
 
-    private protected static KeyValuePair<string, ReadOnlyMemory<float>> Entry(string fingerprint, float first) => new(fingerprint, new[] { first, 0.5f });
+    private protected static KeyValuePair<string, ReadOnlyMemory<float>> Entry(string fingerprint, float first) =>
+        new(fingerprint, new[] { first, 0.5f });
 
     private async Task<CacheKey> KeyOf(string url)
     {

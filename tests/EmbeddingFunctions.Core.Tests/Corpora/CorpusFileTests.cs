@@ -12,7 +12,11 @@ public sealed class CorpusFileTests
     {
         var corpus = CorpusFile.Load(null).Get("workspace");
 
-        Assert.Equal(("workspace", 384, VectorType.Vector, 200, 20, 2, 5), (corpus.Name, corpus.Dimensions, corpus.VectorType, corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute));
+        Assert.Equal(
+            ("workspace", 384, VectorType.Vector, 200, 20, 2, 5),
+            (
+                corpus.Name, corpus.Dimensions, corpus.VectorType, corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition,
+                corpus.StartsPerMinute));
         Assert.Equal(("0 */15 * * * *", 2_000), (corpus.Schedule, corpus.MaxCharacters));
         Assert.Equal(
             [
@@ -61,7 +65,8 @@ public sealed class CorpusFileTests
         Assert.Equal(
             [
                 (3, "unknown property 'tabel': do you mean 'table'?"), (3, "unknown property 'filters': do you mean 'filter'?"),
-                (7, "unknown property 'colum': do you mean 'column'?"), (8, "unknown property 'value'; docs/corpora.md lists the properties"),
+                (7, "unknown property 'colum': do you mean 'column'?"),
+                (8, "unknown property 'value'; docs/corpora.md lists the properties"),
             ],
             faults.Select(fault => ((int)fault.Line, fault.Message)));
     }
@@ -70,7 +75,10 @@ public sealed class CorpusFileTests
     [InlineData("\"name\": \"notes\"", "", 2, "it lacks 'name'")]
     [InlineData("\"dimensions\": 16", "\"dimensions\": \"16\"", 3, "dimensions takes a whole number, without quotes")]
     [InlineData("\"trigger\": true", "\"trigger\": \"yes\"", 4, "trigger takes true or false, without quotes")]
-    [InlineData("\"vectorType\": \"vector\"", "\"vectorType\": \"vectr\"", 5, "vectorType is 'vectr'; it takes vector or halfVec: do you mean 'vector'?")]
+    [
+        InlineData(
+            "\"vectorType\": \"vector\"", "\"vectorType\": \"vectr\"", 5,
+            "vectorType is 'vectr'; it takes vector or halfVec: do you mean 'vector'?")]
     [InlineData("\"vectorType\": \"vector\"", "\"vectorType\": 3", 5, "vectorType is '3'; it takes vector or halfVec")]
     [InlineData("\"equalTo\": \"false\"", "\"equalTo\": false", 6, "equalTo takes text in quotes: \"false\"")]
     [InlineData("\"filter\": [{ \"column\": \"x\", \"equalTo\": \"false\" }]", "\"filter\": 1", 6, "filter takes a list, in brackets")]
@@ -86,7 +94,10 @@ public sealed class CorpusFileTests
             """;
         Assert.Empty(CorpusFile.Examine(Json, "my.json").Faults);
 
-        var fault = Assert.Single(CorpusFile.Examine(Json.Replace(bad.Length == 0 ? good + ",\n" : good, bad.Length == 0 ? "\n" : bad, StringComparison.Ordinal), "my.json").Faults);
+        var fault = Assert.Single(
+            CorpusFile.Examine(
+                Json.Replace(bad.Length == 0 ? good + ",\n" : good, bad.Length == 0 ? "\n" : bad, StringComparison.Ordinal),
+                "my.json").Faults);
 
         Assert.Equal((line, message), ((int)fault.Line, fault.Message));
     }
@@ -105,7 +116,8 @@ public sealed class CorpusFileTests
         Assert.Equal(
             [
                 "my.json declares what cannot be:", "line 3: two corpora are called 'notes'",
-                "line 2: notes: dimensions is 0; an index on this vectorType takes 1 to 2000", "line 4: notes: note: the text '{title' does not close a brace",
+                "line 2: notes: dimensions is 0; an index on this vectorType takes 1 to 2000",
+                "line 4: notes: note: the text '{title' does not close a brace",
             ],
             error.Message.Split("\n  - "));
     }
@@ -115,14 +127,19 @@ public sealed class CorpusFileTests
     {
         var corpus = Parse($$"""{ "name": "notes", "dimensions": 16, "tables": [{{Notes}}] }""").Get("notes");
 
-        Assert.Equal((200, 20, 2, 5, "0 */15 * * * *", VectorType.Vector), (corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute, corpus.Schedule, corpus.VectorType));
-        Assert.Equal(("id", null, null, 1), (corpus.Tables[0].Id, corpus.Tables[0].Partition, corpus.Tables[0].ChangedAt, corpus.Tables[0].Priority));
+        Assert.Equal(
+            (200, 20, 2, 5, "0 */15 * * * *", VectorType.Vector),
+            (corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute, corpus.Schedule, corpus.VectorType));
+        Assert.Equal(
+            ("id", null, null, 1),
+            (corpus.Tables[0].Id, corpus.Tables[0].Partition, corpus.Tables[0].ChangedAt, corpus.Tables[0].Priority));
     }
 
     [Fact]
     public void Comments_trailing_commas_and_any_case_of_a_vector_type_are_fine()
     {
-        var corpus = Parse($$"""{ "name": "notes", /* wide */ "dimensions": 4000, "vectorType": "halfvec", "tables": [{{Notes}},], }""").Get("notes");
+        var corpus = Parse($$"""{ "name": "notes", /* wide */ "dimensions": 4000, "vectorType": "halfvec", "tables": [{{Notes}},], }""")
+            .Get("notes");
 
         Assert.Equal(VectorType.HalfVec, corpus.VectorType);
     }
@@ -139,8 +156,14 @@ public sealed class CorpusFileTests
     [InlineData("""{ "name": "notes", "dimensions": 16, "vectorType": 1, "tables": [] }""", "vectorType")]
     [InlineData("""{ "name": "notes", "dimensions": 16, "vectorType": "bit", "tables": [] }""", "vectorType")]
     [InlineData("""{ "name": "notes", "dimensions": 1.5, "tables": [] }""", "dimensions")]
-    [InlineData("""{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "a\u0000b", "text": "{t}" }] }""", "$.corpora[0].tables[0].table holds a NUL character")]
-    [InlineData("""{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "\ud800", "text": "{t}" }] }""", "tables[0].table")]
+    [
+        InlineData(
+            """{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "a\u0000b", "text": "{t}" }] }""",
+            "$.corpora[0].tables[0].table holds a NUL character")]
+    [
+        InlineData(
+            """{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "\ud800", "text": "{t}" }] }""",
+            "tables[0].table")]
     [InlineData("""{ "name": "notes", "dimensions": 16,""", "cannot be read")]
     public void A_declaration_that_cannot_be_read_says_where(string corpus, string told)
     {
@@ -195,8 +218,12 @@ public sealed class CorpusFileTests
     {
         var corpora = CorpusFile.Load(null);
 
-        Assert.Contains("Declared are: workspace, sessions, summaries, clips, documents.", Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
-        Assert.Contains("It has: issue, pull_request, discussion.", Assert.Throws<CorpusException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Declared are: workspace, sessions, summaries, clips, documents.",
+            Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "It has: issue, pull_request, discussion.",
+            Assert.Throws<CorpusException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
     }
 
     private static CorpusSet Parse(string corpus) => CorpusFile.Parse($$"""{ "corpora": [{{corpus}}] }""", "my.json");

@@ -20,7 +20,13 @@ public sealed class CorpusRulesTests
     {
         var errors = Check(_corpus with { VectorType = type, Dimensions = dimensions });
 
-        Assert.Equal(isFine ? [] : [$"notes: dimensions is {dimensions}; an index on this vectorType takes 1 to {(type == VectorType.Vector ? 2_000 : 4_000)}"], errors);
+        Assert.Equal(
+            isFine
+                ? []
+                : [
+                    $"notes: dimensions is {dimensions}; an index on this vectorType takes 1 to "
+                        + $"{(type == VectorType.Vector ? 2_000 : 4_000)}"],
+            errors);
     }
 
     [Theory]
@@ -31,11 +37,13 @@ public sealed class CorpusRulesTests
     [Fact]
     public void Numbers_out_of_bounds_are_all_told_at_once()
     {
-        var errors = Check(_corpus with { PageSize = 0, BatchSize = 2_049, LanesPerPartition = -1, StartsPerMinute = 0, MaxCharacters = 10_000_001 });
+        var errors = Check(
+            _corpus with { PageSize = 0, BatchSize = 2_049, LanesPerPartition = -1, StartsPerMinute = 0, MaxCharacters = 10_000_001 });
 
         Assert.Equal(
             [
-                "notes: pageSize is 0; it takes 1 to 10000", "notes: batchSize is 2049; it takes 1 to 2048", "notes: lanesPerPartition is -1; it takes 1 to 1000",
+                "notes: pageSize is 0; it takes 1 to 10000", "notes: batchSize is 2049; it takes 1 to 2048",
+                "notes: lanesPerPartition is -1; it takes 1 to 1000",
                 "notes: startsPerMinute is 0; it takes 1 to 10000", "notes: maxCharacters is 10000001; it takes 1 to 10000000",
             ],
             errors);
@@ -62,8 +70,10 @@ public sealed class CorpusRulesTests
         var chunks = new Chunks { Table = "note_chunks" };
         var chunked = _table with { LongText = LongText.Chunk, Chunks = chunks };
 
-        Assert.Equal(["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [chunked with { Chunks = null }] }));
-        Assert.Equal(["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [_table with { Chunks = chunks }] }));
+        Assert.Equal(
+            ["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [chunked with { Chunks = null }] }));
+        Assert.Equal(
+            ["notes: note: longText 'chunk' and chunks go together"], Check(_corpus with { Tables = [_table with { Chunks = chunks }] }));
         Assert.Single(Check(_corpus with { Tables = [chunked with { Chunks = chunks with { Table = "notes" } }] }));
         Assert.Equal(
             ["notes: note and memo both keep chunks in 'note_chunks': give each table its own"],
@@ -71,8 +81,11 @@ public sealed class CorpusRulesTests
     }
 
     [Fact]
-    public void Names_to_choose_by_are_short_words_with_a_column() =>
-        Assert.Equal(2, Check(_corpus with { Tables = [_table with { Where = new Dictionary<string, string> { ["archive"] = "archive_filename", ["The year"] = "year", ["empty"] = "" } }] }).Count);
+    public void Names_to_choose_by_are_short_words_with_a_column()
+    {
+        var names = new Dictionary<string, string> { ["archive"] = "archive_filename", ["The year"] = "year", ["empty"] = "" };
+        Assert.Equal(2, Check(_corpus with { Tables = [_table with { Where = names }] }).Count);
+    }
 
     [Theory]
     [InlineData("a", true)]
@@ -104,14 +117,17 @@ public sealed class CorpusRulesTests
         var corpus = _corpus with { SimilarityCache = true, PendingView = new() { Name = "pending" } };
 
         Assert.Equal(
-            ["two corpora are called 'notes'", "two corpora have the table 'notes': a row holds one vector", "two corpora keep a similarity_cache", "two corpora have the view 'pending'"],
+            [
+                "two corpora are called 'notes'", "two corpora have the table 'notes': a row holds one vector",
+                "two corpora keep a similarity_cache", "two corpora have the view 'pending'"],
             Check(corpus, corpus));
         Assert.Empty(Check(corpus, _corpus with { Name = "others", Tables = [_table with { Table = "others" }] }));
     }
 
     [Fact]
     public void Two_tables_may_not_share_a_kind() =>
-        Assert.Equal(["notes: two tables have the kind 'note'"], Check(_corpus with { Tables = [_table, _table with { Table = "others" }] }));
+        Assert.Equal(
+            ["notes: two tables have the kind 'note'"], Check(_corpus with { Tables = [_table, _table with { Table = "others" }] }));
 
     [Fact]
     public void Two_kinds_may_share_a_table_if_filters_tell_them_apart()
@@ -121,7 +137,9 @@ public sealed class CorpusRulesTests
 
         Assert.Empty(Check(_corpus with { Tables = [note, memo] }));
         Assert.Empty(Check(_corpus with { Tables = [note, memo with { Filter = [new() { Column = "type", IsNull = true }] }] }));
-        Assert.Equal(["notes: note and memo are both in the table 'notes': give each a filter on the same column, for another value"], Check(_corpus with { Tables = [_table, memo] }));
+        Assert.Equal(
+            ["notes: note and memo are both in the table 'notes': give each a filter on the same column, for another value"],
+            Check(_corpus with { Tables = [_table, memo] }));
         Assert.Single(Check(_corpus with { Tables = [note, memo with { Filter = note.Filter }] }));
     }
 
@@ -133,13 +151,20 @@ public sealed class CorpusRulesTests
 
         Assert.Single(Check(_corpus with { Tables = [issue, _table with { Filter = [Is("is_note")] }] }));
         Assert.Single(Check(_corpus with { Tables = [issue, _table with { Filter = [Is("is_issue"), Is("is_note")] }] }));
-        Assert.Empty(Check(_corpus with { Tables = [issue, _table with { Filter = [new() { Column = "is_issue", EqualTo = "false" }, Is("is_note")] }] }));
+        Assert.Empty(
+            Check(
+                _corpus with
+                {
+                    Tables = [issue, _table with { Filter = [new() { Column = "is_issue", EqualTo = "false" }, Is("is_note")] }]
+                }));
     }
 
     [Fact]
     public void Partitions_are_declared_with_their_columns_or_not_at_all()
     {
-        Assert.Equal(["notes: note: partitions are declared, so the table needs a partition column"], Check(_corpus with { Partitions = _partitions }));
+        Assert.Equal(
+            ["notes: note: partitions are declared, so the table needs a partition column"],
+            Check(_corpus with { Partitions = _partitions }));
         Assert.Equal(
             ["notes: note: it has a partition column, but the corpus does not say in 'partitions' which may embed"],
             Check(_corpus with { Tables = [_table with { Partition = "tenant" }] }));
@@ -152,7 +177,9 @@ public sealed class CorpusRulesTests
     [InlineData("priority_score")]
     [InlineData("content_hash")]
     public void A_view_has_no_column_twice(string column) =>
-        Assert.Equal([$"notes: the pendingView would have the column '{column}' twice"], Check(_corpus with { PendingView = new() { Name = "pending", Columns = [column] } }));
+        Assert.Equal(
+            [$"notes: the pendingView would have the column '{column}' twice"],
+            Check(_corpus with { PendingView = new() { Name = "pending", Columns = [column] } }));
 
     [Theory]
     [InlineData(0, false)]
@@ -186,7 +213,9 @@ public sealed class CorpusRulesTests
     {
         var corpus = _corpus with { Scheduled = new() { NewerThan = time }, Tables = [_table with { CreatedAt = "made" }] };
 
-        Assert.Equal(isFine ? [] : [$"notes: scheduled.newerThan is '{time}'; it takes a time like '7 days', '12 hours' or '2 weeks'"], Check(corpus));
+        Assert.Equal(
+            isFine ? [] : [$"notes: scheduled.newerThan is '{time}'; it takes a time like '7 days', '12 hours' or '2 weeks'"],
+            Check(corpus));
         Assert.Contains("so the table needs a createdAt column", Check(corpus with { Tables = [_table] })[^1], StringComparison.Ordinal);
     }
 
@@ -199,7 +228,8 @@ public sealed class CorpusRulesTests
 
     [Fact]
     public void A_faulty_text_is_told_with_its_kind() =>
-        Assert.Equal(["notes: note: the text '{title' does not close a brace"], Check(_corpus with { Tables = [_table with { Text = "{title" }] }));
+        Assert.Equal(
+            ["notes: note: the text '{title' does not close a brace"], Check(_corpus with { Tables = [_table with { Text = "{title" }] }));
 
     private static List<string> Check(params Corpus[] corpora) => CorpusRules.Check(corpora).Select(fault => fault.Message).ToList();
 }

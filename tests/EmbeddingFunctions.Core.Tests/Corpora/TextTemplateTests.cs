@@ -27,7 +27,8 @@ public sealed class TextTemplateTests
     [InlineData(" ", "ninja", "bob", null, "Broadcaster: ninja. Clipped by: bob")]
     [InlineData(null, null, null, "Fortnite", "Game: Fortnite")]
     [InlineData("{a}. !={b}", "ninja", "ninja", null, "Title: {a}. !={b}. Broadcaster: ninja")]
-    public void A_part_without_its_column_is_left_out_with_its_separator(string? title, string? broadcaster, string? creator, string? game, string text)
+    public void A_part_without_its_column_is_left_out_with_its_separator(
+        string? title, string? broadcaster, string? creator, string? game, string text)
     {
         var clips = TextTemplate.Parse(CorpusFile.Load(null).Get("clips").Tables[0].Text);
 

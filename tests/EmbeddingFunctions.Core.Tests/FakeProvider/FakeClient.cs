@@ -16,7 +16,8 @@ internal sealed class FakeClient(FakeOpenAi fake)
 
     public string? Key { get; set; } = fake.ApiKey;
 
-    public Task<FakeReply> EmbedAsync(params string[] texts) => SendAsync(new { model = Model, input = texts, dimensions = 8, encoding_format = "base64" });
+    public Task<FakeReply> EmbedAsync(params string[] texts) =>
+        SendAsync(new { model = Model, input = texts, dimensions = 8, encoding_format = "base64" });
 
     public Task<FakeReply> SendAsync(object body, CancellationToken cancellation = default) =>
         SendAsync(JsonContent.Create(body), cancellation);

@@ -12,7 +12,8 @@ public sealed class FakeContractTests : FakeTest
     [InlineData(null)]
     public async Task Each_text_gets_its_vector_in_either_encoding(string? encoding)
     {
-        var reply = await Client.SendAsync(new { model = FakeClient.Model, input = _twoTexts, dimensions = 384, encoding_format = encoding });
+        var reply = await Client.SendAsync(
+            new { model = FakeClient.Model, input = _twoTexts, dimensions = 384, encoding_format = encoding });
         Assert.Equal(200, reply.Status);
         Assert.Equal([0, 1], reply.Indexes);
         Assert.Equal([FakeVector.Of("a", FakeClient.Model, 384), FakeVector.Of("b", FakeClient.Model, 384)], reply.Vectors);
@@ -66,7 +67,10 @@ public sealed class FakeContractTests : FakeTest
         Assert.Equal(status, reply.Status);
         if (status == 200)
             return;
-        Assert.Equal("This model's maximum context length is 8192 tokens, however you requested 8193 tokens (8193 in your prompt; 0 for the completion). Please reduce your prompt; or completion length.", reply.Message);
+        Assert.Equal(
+            "This model's maximum context length is 8192 tokens, however you requested 8193 tokens (8193 in your prompt; 0 for the "
+                + "completion). Please reduce your prompt; or completion length.",
+            reply.Message);
         Assert.Equal("invalid_request_error", reply.Type);
         Assert.Null(reply.Code);
     }
@@ -76,7 +80,8 @@ public sealed class FakeContractTests : FakeTest
     [InlineData(300_001, 400)]
     public async Task A_request_has_300000_estimated_tokens_at_most(int tokens, int status)
     {
-        var texts = Enumerable.Repeat(string.Concat(Enumerable.Repeat("word ", 30_000 * 4 / 25)), 50).Append(new string('y', Math.Max(1, (tokens - 300_000) * 4)));
+        var texts = Enumerable.Repeat(string.Concat(Enumerable.Repeat("word ", 30_000 * 4 / 25)), 50)
+            .Append(new string('y', Math.Max(1, (tokens - 300_000) * 4)));
         var reply = await Client.EmbedAsync([.. tokens == 300_000 ? texts.SkipLast(1) : texts]);
         Assert.Equal(status, reply.Status);
         if (status == 200)

@@ -108,7 +108,9 @@ public sealed class FakeLimitTests
     private Task<FakeOpenAi> StartAsync(FakeOpenAiOptions options) => FakeOpenAi.StartAsync(options with { TimeProvider = _time });
 
     private static (string?, string?, string?) Headers(FakeReply reply, string unit) =>
-        (reply.Header($"x-ratelimit-limit-{unit}"), reply.Header($"x-ratelimit-remaining-{unit}"), reply.Header($"x-ratelimit-reset-{unit}"));
+        (
+            reply.Header($"x-ratelimit-limit-{unit}"), reply.Header($"x-ratelimit-remaining-{unit}"),
+            reply.Header($"x-ratelimit-reset-{unit}"));
 
     private static string OfTokens(int tokens) => string.Join(' ', Enumerable.Repeat("word", tokens));
 }

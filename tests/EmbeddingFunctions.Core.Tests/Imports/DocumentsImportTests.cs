@@ -37,7 +37,9 @@ public sealed class DocumentsImportTests : DocumentsTest
 
         zipped.Position = 0;
 
-        Assert.Equal((4, 2), await Engine.Get<DocumentsImport>().ImportLines(zipped, default) is var imported ? (imported.Read, imported.Written) : default);
+        Assert.Equal(
+            (4, 2),
+            await Engine.Get<DocumentsImport>().ImportLines(zipped, default) is var imported ? (imported.Read, imported.Written) : default);
         Assert.Equal("Siste", await Database.Ask<string>("SELECT content FROM lovdata_documents WHERE member = '2.xml'"));
     }
 

@@ -14,7 +14,9 @@ public sealed class GitHistoryTests : IDisposable
     public async Task A_commit_is_a_pull_request_of_its_subject_and_body()
     {
         await Init();
-        await Commit("Fix the naïve 日本語 case 😀\n\nFirst line.\n\nSecond \u001f paragraph, with a field separator of others.\n", "2026-01-02T03:04:05Z");
+        await Commit(
+            "Fix the naïve 日本語 case 😀\n\nFirst line.\n\nSecond \u001f paragraph, with a field separator of others.\n",
+            "2026-01-02T03:04:05Z");
         await Commit("Only a subject", "2026-01-03T00:00:00Z");
 
         var items = await GitHistory.Read(_folder).ToListAsync();
@@ -51,7 +53,8 @@ public sealed class GitHistoryTests : IDisposable
     [InlineData("../shop", null)]
     [InlineData("https://host.example", null)]
     [InlineData("", null)]
-    public void A_remotes_address_names_the_repository_and_none_of_its_secrets(string url, string? name) => Assert.Equal(name, GitHistory.NameOf(url));
+    public void A_remotes_address_names_the_repository_and_none_of_its_secrets(string url, string? name) =>
+        Assert.Equal(name, GitHistory.NameOf(url));
 
     [Fact]
     public async Task A_repository_with_a_remote_goes_by_its_name()
@@ -142,7 +145,10 @@ public sealed class GitHistoryTests : IDisposable
 
         Assert.Equal((2, 2, 0), (first.Read, first.Written, first.Bad));
         Assert.Equal((2, 0), (second.Read, second.Written));
-        Assert.Equal(["Two Body", "One "], (await database.Rows("SELECT title || ' ' || body FROM items_needing_embeddings_priority WHERE item_type = 'pull_request'")).Select(row => row[0]));
+        Assert.Equal(
+            ["Two Body", "One "],
+            (await database.Rows("SELECT title || ' ' || body FROM items_needing_embeddings_priority WHERE item_type = 'pull_request'"))
+                .Select(row => row[0]));
     }
 
     private bool IsGitAtWork() => Directory.EnumerateDirectories("/proc").Any(process =>
@@ -164,7 +170,9 @@ public sealed class GitHistoryTests : IDisposable
     {
         var file = Path.Combine(_folder, ".git", "message");
         File.WriteAllText(file, message);
-        return Git("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgSign=false", "commit", "-q", "--allow-empty", "-F", file, "--date", date, "--cleanup=verbatim");
+        return Git(
+            "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgSign=false", "commit", "-q", "--allow-empty", "-F",
+            file, "--date", date, "--cleanup=verbatim");
     }
 
     private async Task<string> Git(params string[] arguments)

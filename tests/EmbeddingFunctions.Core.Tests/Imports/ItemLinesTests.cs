@@ -21,7 +21,8 @@ public sealed class ItemLinesTests
     [InlineData("""{"kind":"discussion","repository":"a/b","key":"k","title":"","updated_at":0}""")]
     [InlineData("""{"kind":"discussion","repository":"a/b","number":null,"key":"k","title":"","body":null,"updated_at":0,"more":[1]}""")]
     public async Task Number_and_body_may_be_missing_and_more_may_be_there(string line) =>
-        Assert.Equal(new WorkspaceItem("discussion", "a/b", null, "k", "", null, DateTimeOffset.UnixEpoch), Assert.Single(await Read(line)).Item);
+        Assert.Equal(
+            new WorkspaceItem("discussion", "a/b", null, "k", "", null, DateTimeOffset.UnixEpoch), Assert.Single(await Read(line)).Item);
 
     [Theory]
     [InlineData("not json", "it is not JSON: ")]
@@ -37,16 +38,39 @@ public sealed class ItemLinesTests
     [InlineData("""{"kind":"issue","repository":"a/b","key":null}""", "it has no 'key'")]
     [InlineData("""{"kind":"issue","repository":"a/b","key":"k"}""", "it has no 'title'")]
     [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T"}""", "'updated_at' is not a time in Unix seconds")]
-    [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":"2026-01-01"}""", "'updated_at' is not a time in Unix seconds")]
-    [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":-1}""", "'updated_at' is not a time in Unix seconds")]
-    [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":1700000000000}""", "'updated_at' is not a time in Unix seconds")]
-    [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":253402300799.9999}""", "'updated_at' is not a time in Unix seconds")]
-    [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":1e999}""", "'updated_at' is not a time in Unix seconds")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":"2026-01-01"}""",
+            "'updated_at' is not a time in Unix seconds")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":-1}""", "'updated_at' is not a time in Unix seconds")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":1700000000000}""",
+            "'updated_at' is not a time in Unix seconds")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":253402300799.9999}""",
+            "'updated_at' is not a time in Unix seconds")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","key":"k","title":"T","updated_at":1e999}""",
+            "'updated_at' is not a time in Unix seconds")]
     [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"T","body":5,"updated_at":0}""", "'body' is not text")]
-    [InlineData("""{"kind":"issue","repository":"a/b","number":"7","key":"k","title":"T","updated_at":0}""", "'number' is not a whole number")]
-    [InlineData("""{"kind":"issue","repository":"a/b","number":1.5,"key":"k","title":"T","updated_at":0}""", "'number' is not a whole number")]
-    [InlineData("""{"kind":"issue","repository":"a/b","number":99999999999,"key":"k","title":"T","updated_at":0}""", "'number' is not a whole number")]
-    [InlineData("""{"kind":"issue","repository":"a/b","key":"k","title":"half \ud83d","updated_at":0}""", "it holds text that is not Unicode")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","number":"7","key":"k","title":"T","updated_at":0}""", "'number' is not a whole number")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","number":1.5,"key":"k","title":"T","updated_at":0}""", "'number' is not a whole number")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","number":99999999999,"key":"k","title":"T","updated_at":0}""",
+            "'number' is not a whole number")]
+    [
+        InlineData(
+            """{"kind":"issue","repository":"a/b","key":"k","title":"half \ud83d","updated_at":0}""", "it holds text that is not Unicode")]
     [InlineData("""{"kind":"issue","repository":"a/b","key":"\udc00","title":"T","updated_at":0}""", "it holds text that is not Unicode")]
     public async Task A_bad_line_is_told_with_its_number_and_the_others_are_read(string bad, string problem)
     {
@@ -60,7 +84,9 @@ public sealed class ItemLinesTests
 
     [Fact]
     public async Task A_repository_too_long_for_its_index_is_a_bad_line() =>
-        Assert.Equal("the 'repository' is longer than 300 characters", Assert.Single(await Read(Good.Replace("a/b", new string('x', 301), StringComparison.Ordinal))).Problem);
+        Assert.Equal(
+            "the 'repository' is longer than 300 characters",
+            Assert.Single(await Read(Good.Replace("a/b", new string('x', 301), StringComparison.Ordinal))).Problem);
 
     [Fact]
     public async Task Bytes_that_are_no_unicode_are_a_bad_line()
@@ -74,7 +100,9 @@ public sealed class ItemLinesTests
     [Fact]
     public async Task Nul_is_taken_out_wherever_it_stands()
     {
-        var item = Assert.Single(await Read("""{"kind":"issue","repository":"a\u0000/b","key":"k\u0000","title":"\u0000T","body":"B\u0000","updated_at":0}""")).Item!;
+        var item = Assert.Single(
+            await Read("""{"kind":"issue","repository":"a\u0000/b","key":"k\u0000","title":"\u0000T","body":"B\u0000","updated_at":0}"""))
+                .Item!;
 
         Assert.Equal(("a/b", "k", "T", "B"), (item.Repository, item.Key, item.Title, item.Body));
     }
@@ -127,7 +155,8 @@ public sealed class ItemLinesTests
     [Fact]
     public async Task A_zipped_file_that_was_cut_off_is_told_and_what_is_there_is_read()
     {
-        var text = string.Concat(Enumerable.Range(0, 3_000).Select(n => Good.Replace("\"k\"", $"\"{n * 7919}\"", StringComparison.Ordinal) + "\n"));
+        var text = string.Concat(
+            Enumerable.Range(0, 3_000).Select(n => Good.Replace("\"k\"", $"\"{n * 7919}\"", StringComparison.Ordinal) + "\n"));
         var whole = Zip(text);
 
         var lines = await Read(whole[..(whole.Length / 2)]);
@@ -139,7 +168,8 @@ public sealed class ItemLinesTests
     [Fact]
     public async Task A_zipped_file_that_was_damaged_is_told_and_what_is_there_is_read()
     {
-        var text = string.Concat(Enumerable.Range(0, 10_000).Select(n => Good.Replace("\"k\"", $"\"{n * 7919}\"", StringComparison.Ordinal) + "\n"));
+        var text = string.Concat(
+            Enumerable.Range(0, 10_000).Select(n => Good.Replace("\"k\"", $"\"{n * 7919}\"", StringComparison.Ordinal) + "\n"));
         var damaged = Zip(text);
         damaged.AsSpan(damaged.Length / 2, 64).Fill(0xFF);
 
@@ -164,7 +194,8 @@ public sealed class ItemLinesTests
 
     private static Task<List<(int Number, WorkspaceItem? Item, string? Problem)>> Read(byte[] bytes) => Read(new MemoryStream(bytes));
 
-    private static async Task<List<(int Number, WorkspaceItem? Item, string? Problem)>> Read(Stream file) => await ItemLines.Read(file).ToListAsync();
+    private static async Task<List<(int Number, WorkspaceItem? Item, string? Problem)>> Read(Stream file) =>
+        await ItemLines.Read(file).ToListAsync();
 
     private sealed class Pipe(byte[] bytes) : MemoryStream(bytes)
     {
@@ -173,7 +204,8 @@ public sealed class ItemLinesTests
         public override long Seek(long offset, SeekOrigin loc) => throw new NotSupportedException();
 
         // A byte at a time, as a slow pipe may give them.
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => base.ReadAsync(buffer[..1], cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..1], cancellationToken);
 
         public override int Read(Span<byte> buffer) => base.Read(buffer[..1]);
     }

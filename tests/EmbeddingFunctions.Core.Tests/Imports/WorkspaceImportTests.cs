@@ -19,13 +19,19 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
     [Fact]
     public async Task Items_of_each_kind_come_into_their_table_and_their_repository_into_the_workspace()
     {
-        var imported = await Import("team", Line("issue", "1", "I"), Line("pull_request", "1", "P"), Line("discussion", "1", "D"), Line("issue", "2", "J"));
+        var imported = await Import(
+            "team", Line("issue", "1", "I"), Line("pull_request", "1", "P"), Line("discussion", "1", "D"), Line("issue", "2", "J"));
 
         Assert.Equal((4, 4, 0), (imported.Read, imported.Written, imported.Bad));
         Assert.Equal(
             ["discussion D", "issue I", "issue J", "pull_request P"],
-            (await _database.Rows("SELECT item_type || ' ' || title FROM items_needing_embeddings_priority ORDER BY 1")).Select(row => row[0]));
-        Assert.Equal("a/b", await _database.Ask<string>("SELECT full_name FROM workspace_repositories JOIN workspaces w ON w.id = workspace_id JOIN repositories r ON r.id = repository_id WHERE w.name = 'team' AND w.is_active"));
+            (await _database.Rows("SELECT item_type || ' ' || title FROM items_needing_embeddings_priority ORDER BY 1"))
+                .Select(row => row[0]));
+        Assert.Equal(
+            "a/b",
+            await _database.Ask<string>(
+                "SELECT full_name FROM workspace_repositories JOIN workspaces w ON w.id = workspace_id JOIN repositories r ON r.id = "
+                    + "repository_id WHERE w.name = 'team' AND w.is_active"));
     }
 
     [Fact]
@@ -47,7 +53,8 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
         var imported = await Import("team", lines);
 
         Assert.Equal((2, 0), (imported.Read, imported.Written));
-        Assert.Equal(before, await _database.Rows("SELECT id, xmin::text FROM issues UNION ALL SELECT id, xmin::text FROM discussions ORDER BY 1"));
+        Assert.Equal(
+            before, await _database.Rows("SELECT id, xmin::text FROM issues UNION ALL SELECT id, xmin::text FROM discussions ORDER BY 1"));
     }
 
     [Fact]
@@ -68,9 +75,15 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
     {
         var others = Enumerable.Range(0, between).Select(n => Line("issue", $"other {n}", "other"));
 
-        await Import("team", [Line("issue", "1", "first"), .. others, Line("issue", "1", "last"), Line("issue", "1", "other repository", repository: "a/c"), Line("pull_request", "1", "other kind")]);
+        await Import(
+            "team",
+            [
+                Line("issue", "1", "first"), .. others, Line("issue", "1", "last"),
+                Line("issue", "1", "other repository", repository: "a/c"), Line("pull_request", "1", "other kind")]);
 
-        Assert.Equal(["last", "other repository"], (await _database.Rows("SELECT title FROM issues WHERE title <> 'other' ORDER BY 1")).Select(row => row[0]));
+        Assert.Equal(
+            ["last", "other repository"],
+            (await _database.Rows("SELECT title FROM issues WHERE title <> 'other' ORDER BY 1")).Select(row => row[0]));
         Assert.Equal(between + 2, await _database.Ask<long>("SELECT count(*) FROM issues"));
     }
 
@@ -117,7 +130,8 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
     {
         await using var empty = await TestDatabase.Empty();
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => new WorkspaceImport(empty.Source).ImportLines(Bytes(Line("issue", "1", "I")), null, default));
+        var error = await Assert.ThrowsAsync<CorpusException>(
+            () => new WorkspaceImport(empty.Source).ImportLines(Bytes(Line("issue", "1", "I")), null, default));
 
         Assert.Contains("embeddings migrate workspace --with-sample-tables", error.Message, StringComparison.Ordinal);
     }
@@ -160,7 +174,8 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
         Assert.Equal(24_194, await new TestWorkspace(_database).Pending());
     }
 
-    private Task<ImportedItems> Import(string? workspace, params string[] lines) => new WorkspaceImport(_database.Source).ImportLines(Bytes(lines), workspace, default);
+    private Task<ImportedItems> Import(string? workspace, params string[] lines) =>
+        new WorkspaceImport(_database.Source).ImportLines(Bytes(lines), workspace, default);
 
     private static MemoryStream Bytes(params string[] lines) => new(Encoding.UTF8.GetBytes(string.Join('\n', lines)));
 

@@ -21,13 +21,15 @@ public sealed class CheckedEmbeddingGeneratorTests
     [InlineData(float.PositiveInfinity)]
     [InlineData(float.NegativeInfinity)]
     [InlineData(1e30f)]
-    public async Task A_vector_that_is_not_finite_may_be_its_texts_doing(float component) => await Expect(ProviderFault.Item, 2, _good, [0.5f, component]);
+    public async Task A_vector_that_is_not_finite_may_be_its_texts_doing(float component) =>
+        await Expect(ProviderFault.Item, 2, _good, [0.5f, component]);
 
     [Theory]
     [InlineData(0f)]
     [InlineData(1e-30f)]
     [InlineData(5e-7f)]
-    public async Task A_vector_of_no_length_may_be_its_texts_doing(float component) => await Expect(ProviderFault.Item, 2, [component, 0], _good);
+    public async Task A_vector_of_no_length_may_be_its_texts_doing(float component) =>
+        await Expect(ProviderFault.Item, 2, [component, 0], _good);
 
     [Theory]
     [InlineData(1)]

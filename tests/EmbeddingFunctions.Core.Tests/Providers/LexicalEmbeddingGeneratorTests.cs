@@ -174,7 +174,9 @@ public sealed class LexicalEmbeddingGeneratorTests
         {
             using var item = JsonDocument.Parse(line);
             string? Value(string name) => item.RootElement.GetProperty(name).GetString();
-            yield return ($"{Value("repository")!["acme/".Length..]}/{Value("key")}", $"[{Value("kind")!.ToUpperInvariant()}] {Value("title")} {Value("body")}");
+            yield return (
+                $"{Value("repository")!["acme/".Length..]}/{Value("key")}",
+                $"[{Value("kind")!.ToUpperInvariant()}] {Value("title")} {Value("body")}");
         }
     }
 }

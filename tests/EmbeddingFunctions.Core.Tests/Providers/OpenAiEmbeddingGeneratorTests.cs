@@ -35,8 +35,14 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
         { Fault.InsufficientQuota("project_spend_limit_exceeded"), ProviderFault.Configuration },
         { Fault.InsufficientQuota("organization_usage_limit_exceeded"), ProviderFault.Configuration },
         { Fault.Status(429, """{"error":{"message":"empty","type":"insufficient_quota","code":null}}"""), ProviderFault.Configuration },
-        { Fault.Status(400, """{"error":{"message":"This model does not support specifying dimensions.","param":null}}"""), ProviderFault.Configuration },
-        { Fault.Status(400, """{"error":{"message":"Invalid value for 'dimensions' = 9. Must be between 1 and 5."}}"""), ProviderFault.Configuration },
+        {
+            Fault.Status(400, """{"error":{"message":"This model does not support specifying dimensions.","param":null}}"""),
+            ProviderFault.Configuration
+        },
+        {
+            Fault.Status(400, """{"error":{"message":"Invalid value for 'dimensions' = 9. Must be between 1 and 5."}}"""),
+            ProviderFault.Configuration
+        },
         { Fault.Status(400, """{"error":{"message":"you must provide a model parameter"}}"""), ProviderFault.Configuration },
         { Fault.Status(400, """{"error":{"message":"bad","param":"dimensions"}}"""), ProviderFault.Configuration },
         { Fault.Status(400, """{"error":{"message":"bad 'model'","param":"input"}}"""), ProviderFault.Item },
@@ -94,7 +100,8 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate("a"));
 
-        Assert.StartsWith("the provider answered 401 (invalid_api_key): Incorrect API key provided: [redacted]", fault.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "the provider answered 401 (invalid_api_key): Incorrect API key provided: [redacted]", fault.Message, StringComparison.Ordinal);
     }
 
     [Theory]

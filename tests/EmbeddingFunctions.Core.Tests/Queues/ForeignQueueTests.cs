@@ -29,7 +29,9 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         await first.Migrate();
         await second.Migrate();
 
-        await _database.Execute("INSERT INTO a.posts (key, item, t) VALUES ('x''1', 'one', 'more'); INSERT INTO b.posts (key, item, t) VALUES ('x''1', 'two', 'more')");
+        await _database.Execute(
+            "INSERT INTO a.posts (key, item, t) VALUES ('x''1', 'one', 'more'); INSERT INTO b.posts (key, item, t) VALUES ('x''1', 'two', "
+                + "'more')");
         await first.Run();
         Assert.Equal([["a.posts", "completed"], ["b.posts", "pending"]], await Status());
         await second.Run();
@@ -64,22 +66,46 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'gone'), (2, 'stays')");
         await using var notes = await Notes();
-        await _database.Execute("ALTER TABLE notes DISABLE TRIGGER USER; DELETE FROM notes WHERE id = 1; INSERT INTO notes VALUES (3, 'came')");
+        await _database.Execute(
+            "ALTER TABLE notes DISABLE TRIGGER USER; DELETE FROM notes WHERE id = 1; INSERT INTO notes VALUES (3, 'came')");
 
         Assert.Equal(2, (await notes.Run()).Counts.Embedded);
 
-        Assert.Equal([["1", "failed", "the row was deleted"], ["2", "completed", null]], await _database.Rows("SELECT record_id, status, error_message FROM embedding_queue ORDER BY record_id"));
+        Assert.Equal(
+            [["1", "failed", "the row was deleted"], ["2", "completed", null]],
+            await _database.Rows("SELECT record_id, status, error_message FROM embedding_queue ORDER BY record_id"));
     }
 
     [Theory]
-    [InlineData("record_id is of type uuid, the note's id of type integer: alter the column to text", "table_name text, record_id uuid, content text, embedding_column text, status text, error_message text, created_at timestamp, processed_at timestamp")]
-    [InlineData("embedding_queue.status is of type state", "table_name text, record_id text, content text, embedding_column text, status state, error_message text, created_at timestamp, processed_at timestamp")]
-    [InlineData("embedding_queue.user_id is of type bigint", "table_name text, record_id text, content text, embedding_column text, user_id bigint, status text, error_message text, created_at timestamp, processed_at timestamp")]
-    [InlineData("needs a value in owner, user_id", "table_name text, record_id text, content text, embedding_column text, owner text NOT NULL, user_id uuid NOT NULL, status text NOT NULL DEFAULT 'pending', error_message text, created_at timestamp, processed_at timestamp")]
-    [InlineData("has no content, status", "table_name text, record_id text, embedding_column text, error_message text, created_at timestamp, processed_at timestamp")]
+    [
+        InlineData(
+            "record_id is of type uuid, the note's id of type integer: alter the column to text",
+            "table_name text, record_id uuid, content text, embedding_column text, status text, error_message text, created_at timestamp, "
+                + "processed_at timestamp")]
+    [
+        InlineData(
+            "embedding_queue.status is of type state",
+            "table_name text, record_id text, content text, embedding_column text, status state, error_message text, created_at "
+                + "timestamp, processed_at timestamp")]
+    [
+        InlineData(
+            "embedding_queue.user_id is of type bigint",
+            "table_name text, record_id text, content text, embedding_column text, user_id bigint, status text, error_message text, "
+                + "created_at timestamp, processed_at timestamp")]
+    [
+        InlineData(
+            "needs a value in owner, user_id",
+            "table_name text, record_id text, content text, embedding_column text, owner text NOT NULL, user_id uuid NOT NULL, status "
+                + "text NOT NULL DEFAULT 'pending', error_message text, created_at timestamp, processed_at timestamp")]
+    [
+        InlineData(
+            "has no content, status",
+            "table_name text, record_id text, embedding_column text, error_message text, created_at timestamp, processed_at timestamp")]
     public async Task A_queue_that_cannot_serve_is_refused_before_anything_is_changed(string words, string columns)
     {
-        await _database.Execute($"CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid); CREATE TYPE state AS ENUM ('pending'); CREATE TABLE embedding_queue (id uuid, {columns})");
+        await _database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid); CREATE TYPE state AS ENUM ('pending'); CREATE TABLE "
+                + $"embedding_queue (id uuid, {columns})");
 
         var refused = await Assert.ThrowsAsync<CorpusException>(Notes);
 
@@ -95,14 +121,19 @@ public sealed class ForeignQueueTests : IAsyncLifetime
             """
             CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid);
             INSERT INTO notes VALUES (1, 'before');
-            CREATE TABLE embedding_queue (id uuid, table_name text, record_id text, content text, embedding_column text, status text, error_message text, created_at timestamp, processed_at timestamp);
+            CREATE TABLE embedding_queue (id uuid, table_name text, record_id text, content text, embedding_column text, status text,
+                error_message text, created_at timestamp, processed_at timestamp);
             """);
         await using var notes = await Notes();
 
         await _database.Execute("INSERT INTO notes VALUES (2, 'after', gen_random_uuid())");
 
         Assert.Equal(2, (await notes.Run()).Counts.Embedded);
-        Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM embedding_queue q JOIN notes n ON n.id::text = q.record_id WHERE status = 'completed' AND q.user_id IS NOT DISTINCT FROM n.user_id"));
+        Assert.Equal(
+            2,
+            await _database.Ask<long>(
+                "SELECT count(*) FROM embedding_queue q JOIN notes n ON n.id::text = q.record_id WHERE status = 'completed' AND q.user_id "
+                    + "IS NOT DISTINCT FROM n.user_id"));
     }
 
     [Theory]
@@ -118,7 +149,8 @@ public sealed class ForeignQueueTests : IAsyncLifetime
 
         await _database.Execute("INSERT INTO notes VALUES (1, 'written nevertheless')");
 
-        Assert.Equal(["written nevertheless", true], (await _database.Rows("SELECT embedding_content, embedding_rule IS NULL FROM notes"))[0]);
+        Assert.Equal(
+            ["written nevertheless", true], (await _database.Rows("SELECT embedding_content, embedding_rule IS NULL FROM notes"))[0]);
     }
 
     [Fact]
@@ -127,11 +159,14 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         await _database.Execute(
             """
             CREATE TABLE notes (id int PRIMARY KEY, title text);
-            CREATE TABLE embedding_queue (id uuid, table_name text, record_id text, content text, embedding_column text, status text, error_message text, created_at timestamp, processed_at timestamp);
-            INSERT INTO embedding_queue (table_name, record_id, embedding_column) VALUES ('notes', '1', 'embedding'), ('notes', '1', 'embedding');
+            CREATE TABLE embedding_queue (id uuid, table_name text, record_id text, content text, embedding_column text, status text,
+                error_message text, created_at timestamp, processed_at timestamp);
+            INSERT INTO embedding_queue (table_name, record_id, embedding_column) VALUES ('notes', '1', 'embedding'), ('notes', '1',
+                'embedding');
             """);
 
-        Assert.Contains("has a row twice (notes 1 embedding)", (await Assert.ThrowsAsync<CorpusException>(Notes)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has a row twice (notes 1 embedding)", (await Assert.ThrowsAsync<CorpusException>(Notes)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -197,7 +232,8 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         await using var again = await Notes();
         await again.Run();
 
-        Assert.Equal([["completed", "new", "new"]], await _database.Rows("SELECT status, content, embedding_content FROM embedding_queue, notes"));
+        Assert.Equal(
+            [["completed", "new", "new"]], await _database.Rows("SELECT status, content, embedding_content FROM embedding_queue, notes"));
     }
 
     private async Task<DeclaredCorpus> Notes()
@@ -216,11 +252,14 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     }
 
     private Task Ask(string id) => _database.Execute(
-        "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('notes', $1, 'asked for', 'embedding') ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content", id);
+        "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('notes', $1, 'asked for', 'embedding') ON "
+            + "CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content",
+        id);
 
     private Task<IReadOnlyList<object?[]>> Status() => _database.Rows("SELECT table_name, status FROM embedding_queue ORDER BY table_name");
 
-    private static object Declaration(string queue = "content", string text = "{title}") => Declarations.Notes(new { kind = "note", table = "notes", text, queue });
+    private static object Declaration(string queue = "content", string text = "{title}") =>
+        Declarations.Notes(new { kind = "note", table = "notes", text, queue });
 
     private static object Posts(string schema) => new
     {
@@ -228,6 +267,9 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         dimensions = 16,
         trigger = true,
         startsPerMinute = 1_000,
-        tables = new[] { new { kind = "post", table = $"{schema}.posts", id = "key", text = "{{item}}{ {t}}{ {sta'tus}!={content}}", queue = "content" } },
+        tables = new[]
+        {
+            new { kind = "post", table = $"{schema}.posts", id = "key", text = "{{item}}{ {t}}{ {sta'tus}!={content}}", queue = "content" }
+        },
     };
 }

@@ -32,7 +32,9 @@ public sealed class LongQueueTests : QueueTest
     {
         var id = await Session("Behind them");
         await Drain();
-        await Database.Execute("INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, created_at) SELECT 'sessions', n::text, 'nobody', 'title_embedding', now() - interval '1 day' FROM generate_series(1, 200) n");
+        await Database.Execute(
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, created_at) SELECT 'sessions', n::text, "
+                + "'nobody', 'title_embedding', now() - interval '1 day' FROM generate_series(1, 200) n");
         await Requeue(id);
 
         var run = new RunInput(Guid.NewGuid(), new RunRequest("sessions", []));
@@ -43,7 +45,8 @@ public sealed class LongQueueTests : QueueTest
     public async Task A_long_queue_is_put_right_some_rows_a_transaction()
     {
         await Fill();
-        await Database.Execute("ALTER TABLE sessions DISABLE TRIGGER USER; UPDATE sessions SET deleted_at = now(); ALTER TABLE sessions ENABLE TRIGGER USER");
+        await Database.Execute(
+            "ALTER TABLE sessions DISABLE TRIGGER USER; UPDATE sessions SET deleted_at = now(); ALTER TABLE sessions ENABLE TRIGGER USER");
 
         await Drain();
 
@@ -68,7 +71,8 @@ public sealed class LongQueueTests : QueueTest
 
         Assert.Equal(new AskedRows(Rows), await Engine.Get<QueueRows>().Retry("sessions", [], null, default));
 
-        Assert.Equal(Rows, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND error_message IS NULL"));
+        Assert.Equal(
+            Rows, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'pending' AND error_message IS NULL"));
         await AssertManyTransactions();
     }
 
@@ -76,7 +80,8 @@ public sealed class LongQueueTests : QueueTest
     public async Task What_could_not_be_put_right_is_tried_again_by_the_next_run()
     {
         var id = await Session("Left out");
-        await Database.Execute("ALTER TABLE sessions DISABLE TRIGGER USER; UPDATE sessions SET deleted_at = now(); ALTER TABLE sessions ENABLE TRIGGER USER");
+        await Database.Execute(
+            "ALTER TABLE sessions DISABLE TRIGGER USER; UPDATE sessions SET deleted_at = now(); ALTER TABLE sessions ENABLE TRIGGER USER");
         await Database.Execute("ALTER FUNCTION embedding_queue_settle_sessions(text[]) RENAME TO away");
         Assert.Equal(RunStatus.Failed, (await Drain()).Status);
         await Database.Execute("ALTER FUNCTION away(text[]) RENAME TO embedding_queue_settle_sessions");
@@ -90,9 +95,11 @@ public sealed class LongQueueTests : QueueTest
         $"""
         INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, {Rows}) n;
         CREATE TABLE seen (transaction text);
-        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (pg_current_xact_id()::text); RETURN NULL; END';
+        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO public.seen VALUES (pg_current_xact_id()::text); RETURN NULL; END';
         CREATE TRIGGER see AFTER UPDATE ON embedding_queue FOR EACH ROW EXECUTE FUNCTION see();
         """);
 
-    private async Task AssertManyTransactions() => Assert.InRange(await Database.Ask<long>("SELECT count(DISTINCT transaction) FROM seen"), 2, Rows / 100);
+    private async Task AssertManyTransactions() =>
+        Assert.InRange(await Database.Ask<long>("SELECT count(DISTINCT transaction) FROM seen"), 2, Rows / 100);
 }

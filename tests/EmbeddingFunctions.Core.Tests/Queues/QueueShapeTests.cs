@@ -18,13 +18,27 @@ public sealed class QueueShapeTests : QueueTest
     [Fact]
     public async Task Taken_down_nothing_is_left_at_the_tables_and_the_queue_keeps_its_rows()
     {
-        await Database.Execute("INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, status) VALUES ('sessions', 'x', 'words', 'title_embedding', 'completed')");
+        await Database.Execute(
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, status) VALUES ('sessions', 'x', 'words', "
+                + "'title_embedding', 'completed')");
         await Session("After");
 
         Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding_queue"));
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('sessions'::regclass, 'summaries'::regclass, 'embedding_claims'::regclass)"));
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'sessions'::regclass AND attname LIKE '%embedding%' AND NOT attisdropped"));
-        Assert.Equal("embedding_queue_receive", await Database.Ask<string>("SELECT string_agg(proname, ' ') FROM pg_proc WHERE proname LIKE 'embedding\\_queue%' OR proname LIKE 'embedding\\_text%'"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('sessions'::regclass, 'summaries'::regclass, "
+                    + "'embedding_claims'::regclass)"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_attribute WHERE attrelid = 'sessions'::regclass AND attname LIKE '%embedding%' AND NOT "
+                    + "attisdropped"));
+        Assert.Equal(
+            "embedding_queue_receive",
+            await Database.Ask<string>(
+                "SELECT string_agg(proname, ' ') FROM pg_proc WHERE proname LIKE 'embedding\\_queue%' OR proname LIKE "
+                    + "'embedding\\_text%'"));
     }
 
     [Fact]
@@ -49,7 +63,8 @@ public sealed class QueueShapeTests : QueueTest
             """
             INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, 3500) n;
             CREATE TABLE seen (work text, transaction text);
-            CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (TG_TABLE_NAME, pg_current_xact_id()::text); RETURN NULL; END';
+            CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN INSERT INTO public.seen VALUES (TG_TABLE_NAME, pg_current_xact_id()::text); RETURN NULL; END';
             CREATE TRIGGER see AFTER UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION see();
             CREATE TRIGGER see AFTER INSERT ON embedding_queue FOR EACH ROW EXECUTE FUNCTION see();
             """);
@@ -73,19 +88,22 @@ public sealed class QueueShapeTests : QueueTest
             """
             DROP TABLE embedding_queue;
             CREATE TABLE embedding_queue (
-                id uuid PRIMARY KEY DEFAULT gen_random_uuid(), table_name text NOT NULL, record_id uuid NOT NULL, content text NOT NULL, embedding_column text NOT NULL,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(), table_name text NOT NULL, record_id uuid NOT NULL, content text NOT NULL,
+                    embedding_column text NOT NULL,
                 user_id uuid, status text DEFAULT 'pending', error_message text, created_at timestamp DEFAULT now(), processed_at timestamp,
                 UNIQUE (table_name, record_id, embedding_column));
             """);
         var (waiting, stuck) = (await Session("Waiting"), await Session("Stuck"));
         await Database.Execute(
-            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, status) VALUES ('sessions', $1, 'As it was queued', 'title_embedding', 'pending'), ('sessions', $2, 'Stuck', 'title_embedding', 'processing')",
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column, status) VALUES ('sessions', $1, 'As it was "
+                + "queued', 'title_embedding', 'pending'), ('sessions', $2, 'Stuck', 'title_embedding', 'processing')",
             waiting, stuck);
 
         await Migrate("sessions");
         Assert.Equal(2, (await Drain()).Counts.Embedded);
 
-        Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed' AND processed_at IS NOT NULL"));
+        Assert.Equal(
+            2, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed' AND processed_at IS NOT NULL"));
         Assert.Equal(["As it was queued", "Stuck"], Fake.PaidInputs.Keys.Order());
         Assert.Equal(new AskedRows(2), await Engine.Get<QueueRows>().Requeue("sessions", [], default));
         await Database.Execute("UPDATE embedding_queue SET status = 'failed' WHERE record_id = $1", stuck);
@@ -96,7 +114,10 @@ public sealed class QueueShapeTests : QueueTest
     public async Task A_column_that_was_asked_for_before_it_was_declared_is_embedded_once_it_is()
     {
         var id = await Session("Early");
-        await Database.Execute("INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('sessions', $1, 'Early', 'title_embedding')", id.ToString());
+        await Database.Execute(
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('sessions', $1, 'Early', "
+                + "'title_embedding')",
+            id.ToString());
         Assert.Equal("failed: no declared corpus embeds sessions.title_embedding: nothing is written there", await Row(id));
 
         await Migrate("sessions");
@@ -119,7 +140,11 @@ public sealed class QueueShapeTests : QueueTest
         await Session("The row's own");
         await declared.Run();
         Assert.Equal(1, await Database.Ask<long>("SELECT count(DISTINCT content_hash) FROM sessions WHERE title_embedding IS NOT NULL"));
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'sessions'::regclass AND attname = 'embedding_content' AND NOT attisdropped"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_attribute WHERE attrelid = 'sessions'::regclass AND attname = 'embedding_content' AND NOT "
+                    + "attisdropped"));
     }
 
     [Fact]
@@ -140,10 +165,21 @@ public sealed class QueueShapeTests : QueueTest
     {
         await Migrate("summaries");
         var template = TextTemplate.Parse(Engine.Get<CorpusSet>().Get("summaries").Tables[0].Text);
-        foreach (var values in new string?[][] { ["a", "b", "c d", "e"], [null, "b", null, null], ["", " ", "c", ""], ["a", null, null, "e"], [null, null, null, null], [" ", "\t", " ", ""], ["{a}", "'quoted'", "%", "\\"] })
+        foreach (
+            var values in new string?[][]
+            {
+                ["a", "b", "c d", "e"],
+                [null, "b", null, null],
+                ["", " ", "c", ""],
+                ["a", null, null, "e"],
+                [null, null, null, null],
+                [" ", "\t", " ", ""],
+                ["{a}", "'quoted'", "%", "\\"]
+            })
         {
             var made = await Database.Ask<string>(
-                "INSERT INTO summaries (title, tldr, key_decisions, action_items) VALUES ($1, $2, string_to_array($3, ' '), string_to_array($4, ' ')) RETURNING embedding_content",
+                "INSERT INTO summaries (title, tldr, key_decisions, action_items) VALUES ($1, $2, string_to_array($3, ' '), "
+                    + "string_to_array($4, ' ')) RETURNING embedding_content",
                 values.Select(value => (object?)value).ToArray());
             Assert.Equal(template.Render(values), made);
         }

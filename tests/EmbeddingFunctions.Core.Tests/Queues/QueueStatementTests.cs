@@ -43,10 +43,15 @@ public sealed class QueueStatementTests : IAsyncLifetime
         await using var notes = await Notes("content");
         await _database.Execute("ALTER TABLE embedding_queue ADD CHECK (length(content) < 20)");
 
-        await _database.Execute("INSERT INTO notes SELECT n, CASE n WHEN 7 THEN repeat('too long ', 9) ELSE 'note ' || n END FROM generate_series(1, 20) n");
+        await _database.Execute(
+            "INSERT INTO notes SELECT n, CASE n WHEN 7 THEN repeat('too long ', 9) ELSE 'note ' || n END FROM generate_series(1, 20) n");
         await _database.Execute("UPDATE notes SET title = CASE id WHEN 8 THEN repeat('too long ', 9) ELSE 'edited ' || id END");
 
-        Assert.Equal((20, "note 8"), ((await _database.Rows("SELECT 1 FROM embedding_queue")).Count, await _database.Ask<string>("SELECT content FROM embedding_queue WHERE record_id = '8'")));
+        Assert.Equal(
+            (20, "note 8"),
+            (
+                (await _database.Rows("SELECT 1 FROM embedding_queue")).Count,
+                await _database.Ask<string>("SELECT content FROM embedding_queue WHERE record_id = '8'")));
         Assert.Equal(20, (await notes.Run()).Counts.Embedded);
     }
 
@@ -65,8 +70,11 @@ public sealed class QueueStatementTests : IAsyncLifetime
             """);
 
         Assert.Equal(
-            [["1", "uno", "pending", null], ["2", "two", "pending", null], ["3", "tres", "pending", null], ["5", "five", "failed", "the declaration leaves this row out"], ["60", "six", "pending", null]],
-            await _database.Rows("SELECT record_id, content, status, error_message FROM embedding_queue WHERE record_id <> '6' ORDER BY record_id"));
+            [
+                ["1", "uno", "pending", null], ["2", "two", "pending", null], ["3", "tres", "pending", null],
+                ["5", "five", "failed", "the declaration leaves this row out"], ["60", "six", "pending", null]],
+            await _database.Rows(
+                "SELECT record_id, content, status, error_message FROM embedding_queue WHERE record_id <> '6' ORDER BY record_id"));
         await notes.Run();
         await _database.Execute("UPDATE notes SET state = 'closed' WHERE id = 1; UPDATE notes SET state = 'open' WHERE id = 1");
         Assert.Equal("completed", await _database.Ask<string>("SELECT status FROM embedding_queue WHERE record_id = '1'"));
@@ -86,11 +94,17 @@ public sealed class QueueStatementTests : IAsyncLifetime
         {
             name = "logs",
             dimensions = 16,
-            tables = new[] { new { kind = "log", table = "logs", text = "{title}", queue = "content" }, new { kind = "book", table = "books_1", text = "{title}", queue = "content" } },
+            tables = new[]
+            {
+                new { kind = "log", table = "logs", text = "{title}", queue = "content" },
+                new { kind = "book", table = "books_1", text = "{title}", queue = "content" }
+            },
         });
         await logs.Migrate();
 
-        await _database.Execute("INSERT INTO logs_1 VALUES (1, 'a'), (2, 'b'); INSERT INTO books_1 VALUES (1, 'c'); UPDATE books SET title = 'also edited'; UPDATE logs SET title = 'edited' WHERE id = 2; DELETE FROM logs_1 WHERE id = 1");
+        await _database.Execute(
+            "INSERT INTO logs_1 VALUES (1, 'a'), (2, 'b'); INSERT INTO books_1 VALUES (1, 'c'); UPDATE books SET title = 'also edited'; "
+                + "UPDATE logs SET title = 'edited' WHERE id = 2; DELETE FROM logs_1 WHERE id = 1");
 
         Assert.Equal(
             [["books_1", "1", "also edited", "pending"], ["logs", "1", "", "failed"], ["logs", "2", "edited", "pending"]],
@@ -117,7 +131,9 @@ public sealed class QueueStatementTests : IAsyncLifetime
         await insert.ExecuteNonQueryAsync();
 
         var warning = Assert.Single(told);
-        Assert.Contains("embedding_queue takes no row of 1: relation \"seen\" does not exist (PL/pgSQL function public.note_it()", warning.MessageText, StringComparison.Ordinal);
+        Assert.Contains(
+            "embedding_queue takes no row of 1: relation \"seen\" does not exist (PL/pgSQL function public.note_it()", warning.MessageText,
+            StringComparison.Ordinal);
         Assert.Contains("ALTER FUNCTION … SET search_path", warning.Hint, StringComparison.Ordinal);
         var said = new List<string>();
         await using var again = new DeclaredCorpus(_database.Source, Declaration("content", null));

@@ -16,7 +16,8 @@ public sealed class QueueStormTests : QueueTest
         "UPDATE sessions SET title = 'edit ' || random() WHERE id = (SELECT id FROM sessions ORDER BY random() LIMIT 1)",
         "UPDATE embedding_queue SET status = 'pending' WHERE id = (SELECT id FROM embedding_queue ORDER BY random() LIMIT 1)",
         "UPDATE embedding_queue SET content = 'wish ' || random() WHERE id = (SELECT id FROM embedding_queue ORDER BY random() LIMIT 1)",
-        "WITH gone AS (DELETE FROM sessions WHERE id = (SELECT id FROM sessions ORDER BY random() LIMIT 1)) INSERT INTO sessions (title) VALUES ('new ' || random())",
+        "WITH gone AS (DELETE FROM sessions WHERE id = (SELECT id FROM sessions ORDER BY random() LIMIT 1)) INSERT INTO sessions (title) "
+            + "VALUES ('new ' || random())",
     ];
 
     [Fact]
@@ -40,9 +41,16 @@ public sealed class QueueStormTests : QueueTest
         // What a row that somebody held could not be told, a later process puts right at once, and this one within a minute.
         await using var later = new TestEngine(Database, Fake);
         await later.Run(new RunRequest("sessions", [], Concurrency: 4));
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status NOT IN ('completed', 'failed') OR status = 'failed' AND error_message NOT LIKE '%deleted%'"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM embedding_queue WHERE status NOT IN ('completed', 'failed') OR status = 'failed' AND error_message "
+                    + "NOT LIKE '%deleted%'"));
         var table = (await Engine.Get<BoundCorpora>().Get("sessions", default)).TableOf("session");
-        foreach (var row in await Database.Rows("SELECT s.embedding_content, s.content_hash, q.content, q.status, s.title_embedding IS NOT NULL FROM sessions s LEFT JOIN embedding_queue q ON q.record_id = s.id::text"))
+        foreach (
+            var row in await Database.Rows(
+                "SELECT s.embedding_content, s.content_hash, q.content, q.status, s.title_embedding IS NOT NULL FROM sessions s LEFT JOIN "
+                    + "embedding_queue q ON q.record_id = s.id::text"))
         {
             var hash = ItemText.Of([(string?)row[0]], table).Hash;
             Assert.Equal((hash, row[0], "completed", true), ((string?)row[1], row[2], (string?)row[3], (bool)row[4]!));
@@ -57,25 +65,35 @@ public sealed class QueueStormTests : QueueTest
         await using var other = await Database.Source.OpenConnectionAsync();
         await using var transaction = await other.BeginTransactionAsync();
         // In the middle of them, in whatever direction the migration goes.
-        await using (var hold = new NpgsqlCommand("SELECT 1 FROM embedding_queue WHERE record_id = (SELECT id::text FROM sessions WHERE title = 'session 5') FOR UPDATE", other))
+        await using (
+            var hold = new NpgsqlCommand(
+                "SELECT 1 FROM embedding_queue WHERE record_id = (SELECT id::text FROM sessions WHERE title = 'session 5') FOR UPDATE",
+                other))
         {
             await hold.ExecuteNonQueryAsync();
         }
 
         var migration = Migrate("sessions");
         await WaitForLocks([migration]);
-        var edits = Enumerable.Range(1, 10).Where(n => n != 5).Select(n => Database.Execute($"UPDATE sessions SET title = 'edited {n}' WHERE title = 'session {n}'")).ToList();
+        var edits = Enumerable.Range(1, 10).Where(n => n != 5)
+            .Select(n => Database.Execute($"UPDATE sessions SET title = 'edited {n}' WHERE title = 'session {n}'")).ToList();
         await WaitForLocks([migration, .. edits]);
         await transaction.CommitAsync();
         await Task.WhenAll([migration, .. edits]);
 
-        Assert.Equal(10, await Database.Ask<long>("SELECT count(*) FROM sessions s JOIN embedding_queue q ON q.record_id = s.id::text AND q.content = s.title"));
+        Assert.Equal(
+            10,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM sessions s JOIN embedding_queue q ON q.record_id = s.id::text AND q.content = s.title"));
     }
 
     // Until all that are not done wait for somebody.
     private async Task WaitForLocks(Task[] work)
     {
-        while (await Database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") < work.Count(task => !task.IsCompleted))
+        while (
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") < work.Count(
+                    task => !task.IsCompleted))
         {
         }
     }

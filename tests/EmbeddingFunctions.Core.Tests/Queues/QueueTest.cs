@@ -30,17 +30,23 @@ public abstract class QueueTest : IAsyncLifetime
         await Fake.DisposeAsync();
     }
 
-    private protected Task Migrate(string corpus) => Engine.Get<Migrator>().Migrate(Engine.Get<CorpusSet>().Get(corpus), withSampleTables: true, null, default);
+    private protected Task Migrate(string corpus) =>
+        Engine.Get<Migrator>().Migrate(Engine.Get<CorpusSet>().Get(corpus), withSampleTables: true, null, default);
 
-    private protected Task<Guid> Session(string? title) => Database.Ask<Guid>("INSERT INTO sessions (title) VALUES ($1) RETURNING id", title);
+    private protected Task<Guid> Session(string? title) =>
+        Database.Ask<Guid>("INSERT INTO sessions (title) VALUES ($1) RETURNING id", title);
 
-    private protected Task<RunOutcome> Drain(string corpus = "sessions") => Engine.Run(new RunRequest(corpus, [], Concurrency: Engine.Settings.BatchesInFlight));
+    private protected Task<RunOutcome> Drain(string corpus = "sessions") =>
+        Engine.Run(new RunRequest(corpus, [], Concurrency: Engine.Settings.BatchesInFlight));
 
     /// <summary>How the queue's row of an item stands, and why.</summary>
     private protected async Task<string> Row(Guid id) =>
-        await Database.Ask<string>("SELECT status || COALESCE(': ' || error_message, '') FROM embedding_queue WHERE record_id = $1", id.ToString()) ?? "no row";
+        await Database.Ask<string>(
+            "SELECT status || COALESCE(': ' || error_message, '') FROM embedding_queue WHERE record_id = $1", id.ToString())
+            ?? "no row";
 
-    private protected Task<bool> HasVector(Guid id) => Database.Ask<bool>("SELECT title_embedding IS NOT NULL FROM sessions WHERE id = $1", id);
+    private protected Task<bool> HasVector(Guid id) =>
+        Database.Ask<bool>("SELECT title_embedding IS NOT NULL FROM sessions WHERE id = $1", id);
 
     /// <summary>As the older system's guide has it.</summary>
     private protected Task Requeue(Guid id) => Database.Execute(

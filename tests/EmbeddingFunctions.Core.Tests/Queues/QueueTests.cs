@@ -16,7 +16,9 @@ public sealed class QueueTests : QueueTest
         Assert.Equal("completed", await Row(id));
         Assert.True(await HasVector(id));
         Assert.Equal(1536L, await Database.Ask<int>("SELECT vector_dims(title_embedding) FROM sessions"));
-        Assert.True(await Database.Ask<bool>("SELECT processed_at > created_at AND attempts = 1 AND content = 'Weekly planning' FROM embedding_queue"));
+        Assert.True(
+            await Database.Ask<bool>(
+                "SELECT processed_at > created_at AND attempts = 1 AND content = 'Weekly planning' FROM embedding_queue"));
         Assert.Equal(["Weekly planning"], Fake.PaidInputs.Keys);
     }
 
@@ -51,7 +53,8 @@ public sealed class QueueTests : QueueTest
     public async Task A_summary_is_its_parts_joined_once_it_is_completed()
     {
         var id = await Database.Ask<Guid>(
-            "INSERT INTO summaries (title, tldr, key_decisions, action_items, generation_status) VALUES ('Budget', ' ', ARRAY['cut travel', 'hire two'], ARRAY['write it up'], 'processing') RETURNING id");
+            "INSERT INTO summaries (title, tldr, key_decisions, action_items, generation_status) VALUES ('Budget', ' ', ARRAY['cut "
+                + "travel', 'hire two'], ARRAY['write it up'], 'processing') RETURNING id");
         Assert.Equal("no row", await Row(id));
 
         await Database.Execute("UPDATE summaries SET generation_status = 'completed'");
@@ -161,13 +164,19 @@ public sealed class QueueTests : QueueTest
     [InlineData("00000000-0000-0000-0000-000000000000")]
     public async Task A_record_that_never_was_is_closed_and_keeps_no_other_waiting(string record)
     {
-        await Database.Execute("INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('sessions', $1, 'words', 'title_embedding')", record);
+        await Database.Execute(
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('sessions', $1, 'words', "
+                + "'title_embedding')",
+            record);
         var good = await Session("Good");
 
         Assert.Equal(1, (await Drain()).Counts.Embedded);
 
         Assert.Equal("completed", await Row(good));
-        Assert.Equal("failed", await Database.Ask<string>("SELECT status FROM embedding_queue WHERE record_id = $1 AND error_message LIKE 'there is no such row%'", record));
+        Assert.Equal(
+            "failed",
+            await Database.Ask<string>(
+                "SELECT status FROM embedding_queue WHERE record_id = $1 AND error_message LIKE 'there is no such row%'", record));
         Assert.Equal(["Good"], Fake.PaidInputs.Keys);
     }
 
@@ -178,7 +187,8 @@ public sealed class QueueTests : QueueTest
         await Drain();
 
         await Database.Execute(
-            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('sessions', $1, 'In capitals', 'title_embedding') ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content",
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('sessions', $1, 'In capitals', "
+                + "'title_embedding') ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content",
             id.ToString().ToUpperInvariant());
         await Drain();
 
@@ -233,7 +243,9 @@ public sealed class QueueTests : QueueTest
     {
         var id = await Session("Orphan");
         await Database.Execute(
-            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('sessions', 'session', $1, '', gen_random_uuid(), now() + interval '1 second')", id.ToString());
+            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('sessions', 'session', $1, '', "
+                + "gen_random_uuid(), now() + interval '1 second')",
+            id.ToString());
         Assert.Equal("processing", await Row(id));
         await Database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second'");
 

@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace EmbeddingFunctions.Core.Tests.Resilience;
 
-/// <summary>Runs everything on one thread, and lets time pass only when nothing else is left to do: what was sent when is then exact.</summary>
+/// <summary>
+/// Runs everything on one thread, and lets time pass only when nothing else is left to do: what was sent when is then exact.
+/// </summary>
 internal sealed class OneThread : SynchronizationContext
 {
     private readonly BlockingCollection<(SendOrPostCallback Call, object? State)> _work = [];

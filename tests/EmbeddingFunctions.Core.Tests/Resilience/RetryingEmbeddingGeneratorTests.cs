@@ -27,7 +27,8 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
             await Generate(provider);
 
             double[] standard = [0.5, 1, 2, 4];
-            Assert.All(provider.Gaps.Zip(standard), pair => Assert.InRange(pair.First.TotalSeconds, pair.Second * 0.75, pair.Second * 1.25));
+            Assert.All(
+                provider.Gaps.Zip(standard), pair => Assert.InRange(pair.First.TotalSeconds, pair.Second * 0.75, pair.Second * 1.25));
         }
     }
 
@@ -196,10 +197,13 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
         Assert.Equal([LogLevel.Error], log.Levels);
     }
 
-    private static ProviderException Asking(double seconds) => new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
+    private static ProviderException Asking(double seconds) =>
+        new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
 
     private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider, ProviderOutages? outages = null) =>
-        new(new ThrottledEmbeddingGenerator(provider, _limiter, new AdaptiveConcurrencyLimiter(8, _clock), "m"), _limiter, "m", _clock, outages);
+        new(
+            new ThrottledEmbeddingGenerator(provider, _limiter, new AdaptiveConcurrencyLimiter(8, _clock), "m"), _limiter, "m", _clock,
+            outages);
 
     private async Task Generate(ScriptedGenerator provider, ProviderOutages? outages = null)
     {

@@ -4,7 +4,8 @@ using Microsoft.Extensions.AI;
 namespace EmbeddingFunctions.Core.Tests.Resilience;
 
 /// <summary>A provider that fails as scripted, one entry a call, and then answers well: a vector of one number for each text.</summary>
-internal sealed class ScriptedGenerator(TimeProvider time, params ProviderException[] faults) : IEmbeddingGenerator<string, Embedding<float>>
+internal sealed class ScriptedGenerator(
+    TimeProvider time, params ProviderException[] faults) : IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly Queue<ProviderException> _faults = new(faults);
 

@@ -106,7 +106,9 @@ public sealed class SharedRateLimiterTests : IDisposable
         })))), () => false);
 
         Assert.Equal(120, moments.Count);
-        Assert.All(moments.Zip(moments.Skip(60)), pair => Assert.True(pair.Second - pair.First >= TimeSpan.FromMinutes(1), $"{pair.Second - pair.First}"));
+        Assert.All(
+            moments.Zip(moments.Skip(60)),
+            pair => Assert.True(pair.Second - pair.First >= TimeSpan.FromMinutes(1), $"{pair.Second - pair.First}"));
         Assert.True((_clock.GetUtcNow() - begun).TotalMinutes < 2.1, $"{_clock.GetUtcNow() - begun}");
     }
 

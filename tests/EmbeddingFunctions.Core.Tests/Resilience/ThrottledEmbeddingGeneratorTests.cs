@@ -61,7 +61,8 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
             var random = new Random(lane);
             while (Interlocked.Decrement(ref left) >= 0)
             {
-                await generator.GenerateAsync([new string('x', random.Next(1, longest))], new RequestMeter().Options("text-embedding-3-small", 8));
+                await generator.GenerateAsync(
+                    [new string('x', random.Next(1, longest))], new RequestMeter().Options("text-embedding-3-small", 8));
             }
         }
     }
@@ -116,7 +117,9 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
     public async Task An_overload_halves_the_concurrency_and_another_fault_does_not()
     {
         using var concurrency = new AdaptiveConcurrencyLimiter(8, _clock);
-        var provider = new ScriptedGenerator(_clock, new ProviderException(ProviderFault.Item, "no"), new ProviderException(ProviderFault.Passing, "slow down") { IsOverload = true });
+        var provider = new ScriptedGenerator(
+            _clock, new ProviderException(ProviderFault.Item, "no"),
+            new ProviderException(ProviderFault.Passing, "slow down") { IsOverload = true });
         using var generator = new ThrottledEmbeddingGenerator(provider, _unlimited, concurrency, "m");
 
         await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["a"]));
@@ -129,7 +132,8 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
     private ThrottledEmbeddingGenerator Stack(ScriptedGenerator provider) =>
         new(provider, _unlimited, new AdaptiveConcurrencyLimiter(8, _clock), "m");
 
-    private sealed class CountedGenerator(IEmbeddingGenerator<string, Embedding<float>> inner) : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
+    private sealed class CountedGenerator(
+        IEmbeddingGenerator<string, Embedding<float>> inner) : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
     {
         private int _inFlight;
 

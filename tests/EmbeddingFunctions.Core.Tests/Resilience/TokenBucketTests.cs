@@ -55,7 +55,8 @@ public sealed class TokenBucketTests
     {
         var random = new Random(seed);
         var limits = new RateLimits(500, 1_000_000);
-        var taken = Enumerable.Range(0, 1_000).Select(_ => random.Next(limits.EvenRequest / 2, limits.EvenRequest + 1)).Select(tokens => (TakeWhenFree(limits, tokens), tokens)).ToList();
+        var taken = Enumerable.Range(0, 1_000).Select(_ => random.Next(limits.EvenRequest / 2, limits.EvenRequest + 1))
+            .Select(tokens => (TakeWhenFree(limits, tokens), tokens)).ToList();
 
         Assert.True(BusiestMinute(taken) <= 1_000_000);
         Assert.True(Use(taken, 1_000_000) >= 0.95);

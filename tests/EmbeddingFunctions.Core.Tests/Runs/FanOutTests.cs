@@ -95,7 +95,10 @@ public sealed class FanOutTests
     {
         var context = new ScriptedContext(new World { ["a"] = 100, ["b"] = 100 })
         {
-            OnBatch = batch => batch.Partition == "b" ? throw new ActivityFailedException("no database") : Task.FromResult(new EmbeddedBatch(new BatchCounts())),
+            OnBatch = batch =>
+                batch.Partition == "b"
+                    ? throw new ActivityFailedException("no database")
+                    : Task.FromResult(new EmbeddedBatch(new BatchCounts())),
         };
         var outcome = await context.RunToEnd(_request);
         Assert.Equal((RunStatus.Failed, "no database"), (outcome!.Status, context.Closed!.StopReason));
@@ -124,7 +127,9 @@ public sealed class FanOutTests
         context = new ScriptedContext(new World { ["a"] = 100, ["b"] = 15 })
         {
             OnBatch = batch => Task.FromResult(new EmbeddedBatch(
-                batch.Partition == "b" && context.Now < DateTimeOffset.UnixEpoch.AddMinutes(1) && context.Order.Count < 1_000 ? new BatchCounts() : context.Take(batch))),
+                batch.Partition == "b" && context.Now < DateTimeOffset.UnixEpoch.AddMinutes(1) && context.Order.Count < 1_000
+                    ? new BatchCounts()
+                    : context.Take(batch))),
         };
         var outcome = await context.RunToEnd(_request);
         Assert.Equal((115, RunStatus.Completed), (context.Embedded, outcome!.Status));

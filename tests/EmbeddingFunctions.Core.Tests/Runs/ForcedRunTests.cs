@@ -53,7 +53,8 @@ public sealed class ForcedRunTests : IAsyncLifetime
     public async Task A_forced_run_whose_process_just_vanished_lends_its_moment()
     {
         await _engine.Run(Forced() with { Limit = 20 });
-        await _database.Execute("UPDATE embedding_jobs SET status = 'processing', completed_at = NULL, item_limit = NULL WHERE force_before IS NOT NULL");
+        await _database.Execute(
+            "UPDATE embedding_jobs SET status = 'processing', completed_at = NULL, item_limit = NULL WHERE force_before IS NOT NULL");
 
         Assert.Equal(40, await Predicted());
         Assert.Equal(40, (await _engine.Run(Forced())).Counts.Embedded);
@@ -76,7 +77,8 @@ public sealed class ForcedRunTests : IAsyncLifetime
     {
         await _engine.Run(Forced() with { Limit = 20 });
         Assert.Equal(60, (await _engine.Get<DryRun>().Predict(Forced() with { Kinds = ["issue"] }, default)).Items);
-        await _database.Execute("UPDATE embedding_jobs SET force_before = force_before - interval '25 hours' WHERE force_before IS NOT NULL");
+        await _database.Execute(
+            "UPDATE embedding_jobs SET force_before = force_before - interval '25 hours' WHERE force_before IS NOT NULL");
         Assert.Equal(60, await Predicted());
     }
 

@@ -192,7 +192,9 @@ public sealed class PagePlannerTests : IAsyncLifetime
     private static EmbedBatch Order(Guid repository, int count) =>
         new(Guid.NewGuid(), Guid.NewGuid(), "workspace", "issue", repository.ToString(), count, null);
 
-    private Task<PlannedPage> Plan(string cursor = "", IEnumerable<string>? busy = null, int items = int.MaxValue, RunRequest? request = null) =>
+    private Task<PlannedPage> Plan(
+        string cursor = "", IEnumerable<string>? busy = null, int items = int.MaxValue, RunRequest? request = null) =>
         _engine.Get<PagePlanner>().Plan(
-            new PlanPage(new RunInput(Guid.NewGuid(), request ?? new RunRequest("workspace", [])), cursor, busy?.ToList() ?? [], items), default);
+            new PlanPage(new RunInput(Guid.NewGuid(), request ?? new RunRequest("workspace", [])), cursor, busy?.ToList() ?? [], items),
+            default);
 }

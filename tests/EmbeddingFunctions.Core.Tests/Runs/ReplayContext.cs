@@ -20,7 +20,10 @@ internal sealed class ReplayContext(RunActivities activities, int execution, IRe
     public IReadOnlyList<Func<Task<RecordedStep>>> Pending =>
         Enumerable.Range(0, _calls.Count)
             .Where(call => history.All(step => step.Call != call))
-            .Select(call => (Func<Task<RecordedStep>>)(async () => new RecordedStep(call, _calls[call].Name, _calls[call].Input, await _calls[call].Do())))
+            .Select(
+                call =>
+                    (Func<Task<RecordedStep>>)(
+                        async () => new RecordedStep(call, _calls[call].Name, _calls[call].Input, await _calls[call].Do())))
             .ToList();
 
     public (bool Done, RunOutcome? Outcome) Replay(RunInput input)
@@ -45,7 +48,9 @@ internal sealed class ReplayContext(RunActivities activities, int execution, IRe
         var result = new TaskCompletionSource<TOutput>();
         _calls.Add((activity.Name, json,
             output => result.SetResult(JsonSerializer.Deserialize<TOutput>(output)!),
-            async () => JsonSerializer.Serialize(await activity.Do(activities, JsonSerializer.Deserialize<TInput>(json)!, CancellationToken.None))));
+            async () =>
+                JsonSerializer.Serialize(
+                    await activity.Do(activities, JsonSerializer.Deserialize<TInput>(json)!, CancellationToken.None))));
         return result.Task;
     }
 

@@ -9,7 +9,8 @@ public sealed class ReplayTests
     [InlineData(1, 1)]
     [InlineData(2, 1)]
     [InlineData(3, 2)]
-    public async Task Replayed_from_the_top_after_every_step_in_any_order_a_run_takes_the_same_steps_and_embeds_all_once(int seed, int batchesPerActivity)
+    public async Task Replayed_from_the_top_after_every_step_in_any_order_a_run_takes_the_same_steps_and_embeds_all_once(
+        int seed, int batchesPerActivity)
     {
         await using var fake = await FakeOpenAi.StartAsync();
         await using var database = await TestDatabase.Migrated();

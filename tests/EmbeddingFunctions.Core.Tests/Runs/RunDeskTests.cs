@@ -68,7 +68,11 @@ public sealed class RunDeskTests : IAsyncLifetime
     {
         var run = await Ask(null);
         await Silence();
-        var engine = new RecordingEngine { Knows = new CarriedRun("The orchestration ended without closing its job."), OnLook = _ => End() };
+        var engine = new RecordingEngine
+        {
+            Knows = new CarriedRun("The orchestration ended without closing its job."),
+            OnLook = _ => End()
+        };
 
         await Desk().TakeUp(engine, default);
 
@@ -102,26 +106,31 @@ public sealed class RunDeskTests : IAsyncLifetime
             CREATE TRIGGER fail_once BEFORE INSERT ON embedding_start_slots FOR EACH ROW EXECUTE FUNCTION fail_once();
             """);
 
-        var outcome = await _product.Get<InProcessEngine>().Carry(new RunInput(run!.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
+        var outcome = await _product.Get<InProcessEngine>()
+            .Carry(new RunInput(run!.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
 
         Assert.Equal(RunStatus.Completed, outcome.Status);
     }
 
     [Fact]
     public void A_token_that_could_not_be_had_passes() =>
-        Assert.True(WriteFaults.IsPassing(new NpgsqlException("Exception while reading the password", new AuthenticationFailedException("timed out"))));
+        Assert.True(
+            WriteFaults.IsPassing(
+                new NpgsqlException("Exception while reading the password", new AuthenticationFailedException("timed out"))));
 
     [Fact]
     public async Task An_event_that_was_not_begun_and_is_never_sent_again_is_begun_by_the_next_tick()
     {
         _engine.IsAway = true;
-        await Assert.ThrowsAsync<TimeoutException>(() => Ask("e-1", new RunRequest("workspace", ["issue", "discussion"], Limit: 7, Force: true)));
+        await Assert.ThrowsAsync<TimeoutException>(
+            () => Ask("e-1", new RunRequest("workspace", ["issue", "discussion"], Limit: 7, Force: true)));
         _engine.IsAway = false;
         await Desk().TakeUp(_engine, default);
         await Desk().TakeUp(_engine, default);
 
         var request = Assert.Single(_engine.Begun).Request;
-        Assert.Equal(("workspace", "discussion,issue", 7, true), (request.Corpus, string.Join(',', request.Kinds), request.Limit, request.Force));
+        Assert.Equal(
+            ("workspace", "discussion,issue", 7, true), (request.Corpus, string.Join(',', request.Kinds), request.Limit, request.Force));
     }
 
     [Fact]
@@ -142,13 +151,18 @@ public sealed class RunDeskTests : IAsyncLifetime
     {
         var run = await Ask(null);
         await Silence();
-        var functions = new RecordingEngine(RunHost.Functions) { Knows = new CarriedRun("The orchestration failed: no such method", cancelled) };
+        var functions = new RecordingEngine(RunHost.Functions)
+        {
+            Knows = new CarriedRun("The orchestration failed: no such method", cancelled)
+        };
         await _database.Execute("UPDATE embedding_jobs SET host = 'functions'");
 
         await Desk().TakeUp(functions, default);
 
         Assert.Empty(functions.Begun);
-        Assert.Equal([status, error], Assert.Single(await _database.Rows("SELECT status, error_message FROM embedding_jobs WHERE id = $1", run!.Id)));
+        Assert.Equal(
+            [status, error],
+            Assert.Single(await _database.Rows("SELECT status, error_message FROM embedding_jobs WHERE id = $1", run!.Id)));
     }
 
     [Fact]
@@ -159,7 +173,8 @@ public sealed class RunDeskTests : IAsyncLifetime
         var run = await Ask(null);
 
         Assert.True(await Desk().Cancel(_engine, run!.Id, default));
-        var outcome = await _product.Get<InProcessEngine>().Carry(new RunInput(run.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
+        var outcome = await _product.Get<InProcessEngine>()
+            .Carry(new RunInput(run.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
 
         Assert.Equal((RunStatus.Cancelled, "It was cancelled.", 0), (outcome.Status, outcome.Error, _fake.RequestCount));
         Assert.Equal(run.Id, Assert.Single(_engine.Cancelled));
@@ -208,10 +223,13 @@ public sealed class RunDeskTests : IAsyncLifetime
         await _database.Execute("DELETE FROM embedding_rules");
         await using var later = new TestEngine(_database, _fake);
 
-        var outcome = await later.Get<InProcessEngine>().Carry(new RunInput(run!.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
+        var outcome = await later.Get<InProcessEngine>()
+            .Carry(new RunInput(run!.Id, new RunRequest("workspace", [])) { IsRecorded = true }, null, default);
 
         Assert.Equal(RunStatus.Failed, outcome.Status);
-        Assert.Contains("run 'embeddings migrate workspace' first", await _database.Ask<string>("SELECT error_message FROM embedding_jobs"), StringComparison.Ordinal);
+        Assert.Contains(
+            "run 'embeddings migrate workspace' first", await _database.Ask<string>("SELECT error_message FROM embedding_jobs"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -233,7 +251,8 @@ public sealed class RunDeskTests : IAsyncLifetime
         await Ask(null, new RunRequest("workspace", ["issue"], Limit: 5));
         RunRequest[] more =
         [
-            new("workspace", ["issue"], Limit: 6), new("workspace", ["issue"]), new("workspace", ["discussion"], Limit: 5), new("workspace", [], Force: true),
+            new("workspace", ["issue"], Limit: 6), new("workspace", ["issue"]), new("workspace", ["discussion"], Limit: 5),
+            new("workspace", [], Force: true),
         ];
         foreach (var request in more)
         {
@@ -241,7 +260,9 @@ public sealed class RunDeskTests : IAsyncLifetime
         }
 
         await _database.Execute("UPDATE embedding_jobs SET status = 'processing'");
-        Assert.True((await Ask(null, new RunRequest("workspace", ["issue"], Limit: 5)))!.IsNew, "A run that has started may have passed by what is new.");
+        Assert.True(
+            (await Ask(null, new RunRequest("workspace", ["issue"], Limit: 5)))!.IsNew,
+            "A run that has started may have passed by what is new.");
     }
 
     [Fact]
@@ -251,7 +272,10 @@ public sealed class RunDeskTests : IAsyncLifetime
 
         Assert.Single(asked.Select(run => run!.Id).Distinct());
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
-        Assert.InRange(await _database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%embedding_run_events%'"), 0, 4);
+        Assert.InRange(
+            await _database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%embedding_run_events%'"),
+            0, 4);
     }
 
     [Fact]
@@ -299,7 +323,8 @@ public sealed class RunDeskTests : IAsyncLifetime
         await workspace.Items(await workspace.Repository(), 60);
         var run = await Ask(null);
         using var hold = _fake.Hold();
-        var carried = _product.Get<InProcessEngine>().Carry(new RunInput(run!.Id, new RunRequest("workspace", [], Concurrency: 1)) { IsRecorded = true }, null, default);
+        var carried = _product.Get<InProcessEngine>()
+            .Carry(new RunInput(run!.Id, new RunRequest("workspace", [], Concurrency: 1)) { IsRecorded = true }, null, default);
         await hold.WaitForHeldAsync(1);
         await _database.Execute("UPDATE embedding_rules SET shape = 'newer'; ALTER TABLE issues RENAME COLUMN embedding TO vector");
         hold.Release();
@@ -309,7 +334,9 @@ public sealed class RunDeskTests : IAsyncLifetime
     }
 
     private async Task<(RunStatus, int)> Carried(RunInput input) =>
-        await _product.Get<InProcessEngine>().Carry(input, null, default) is var outcome ? (outcome.Status, outcome.Counts.Embedded) : default;
+        await _product.Get<InProcessEngine>().Carry(input, null, default) is var outcome
+            ? (outcome.Status, outcome.Counts.Embedded)
+            : default;
 
     private static void StopAfter(RunProgress progress, CancellationTokenSource stopping)
     {
@@ -320,10 +347,12 @@ public sealed class RunDeskTests : IAsyncLifetime
     }
 
     private RunDesk Desk() => new(
-        _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
+        _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(),
+        _product.Get<RunStore>(),
         _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), _product.Get<DatabaseClock>());
 
-    private Task<AskedRun?> Ask(string? eventId, RunRequest? request = null) => Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);
+    private Task<AskedRun?> Ask(string? eventId, RunRequest? request = null) =>
+        Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);
 
     private Task End() => _database.Execute("UPDATE embedding_jobs SET status = 'completed', completed_at = now()");
 

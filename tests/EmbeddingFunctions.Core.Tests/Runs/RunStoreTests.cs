@@ -109,8 +109,10 @@ public sealed class RunStoreTests : IAsyncLifetime
         await _database.Execute(
             """
             INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until, retry_at)
-            SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '1 year', now() + interval '1 year' FROM issues;
-            INSERT INTO embedding_jobs (id, corpus, kinds, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval '1 year');
+            SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '1 year', now() + interval
+                '1 year' FROM issues;
+            INSERT INTO embedding_jobs (id, corpus, kinds, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval
+                '1 year');
             """);
 
         await Runs.Start(Input(), default);
@@ -190,7 +192,9 @@ public sealed class RunStoreTests : IAsyncLifetime
     {
         await _workspace.Items(await _workspace.Repository(), 2);
         await _engine.Run();
-        await _database.Execute("UPDATE similarity_cache SET created_at = now() - interval '169 hours' WHERE item_id = (SELECT min(item_id) FROM similarity_cache)");
+        await _database.Execute(
+            "UPDATE similarity_cache SET created_at = now() - interval '169 hours' WHERE item_id = (SELECT min(item_id) FROM "
+                + "similarity_cache)");
 
         await Runs.Start(Input(), default);
 
@@ -206,8 +210,10 @@ public sealed class RunStoreTests : IAsyncLifetime
             """
             INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until, reason)
             SELECT 'workspace', 'issue', id, 'p', token, leased_until, reason
-            FROM   (VALUES (gen_random_uuid()::text, gen_random_uuid(), now() - interval '1 second', NULL), (gen_random_uuid()::text, NULL, NULL, 'refused'),
-                           ($1, gen_random_uuid(), now() - interval '1 second', NULL), ('00000000-0000-0000-0000-000000000001', gen_random_uuid(), now() + interval '1 minute', NULL))
+            FROM   (VALUES (gen_random_uuid()::text, gen_random_uuid(), now() - interval '1 second', NULL), (gen_random_uuid()::text, NULL,
+                NULL, 'refused'),
+                           ($1, gen_random_uuid(), now() - interval '1 second', NULL), ('00000000-0000-0000-0000-000000000001',
+                               gen_random_uuid(), now() + interval '1 minute', NULL))
                    AS c (id, token, leased_until, reason)
             """, stays);
 
@@ -224,15 +230,21 @@ public sealed class RunStoreTests : IAsyncLifetime
             """
             INSERT INTO embedding_jobs (id, corpus, kinds, status, completed_at)
             SELECT gen_random_uuid(), 'workspace', '{}', 'completed', now() - interval '91 days' FROM generate_series(1, 5000);
-            INSERT INTO embedding_batches (id, run_id, kind, partition, claimed) SELECT gen_random_uuid(), id, 'issue', 'p', 0 FROM embedding_jobs;
+            INSERT INTO embedding_batches (id, run_id, kind, partition, claimed) SELECT gen_random_uuid(), id, 'issue', 'p', 0 FROM
+                embedding_jobs;
             CREATE TABLE deletions (rows bigint);
-            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO deletions SELECT count(*) FROM gone; RETURN NULL; END $$;
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO deletions SELECT count(*) FROM gone; RETURN
+                NULL; END $$;
             CREATE TRIGGER note AFTER DELETE ON embedding_jobs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note();
             """);
 
         await Runs.Start(Input(), default);
 
-        Assert.Equal((1L, 0L), (await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"), await _database.Ask<long>("SELECT count(*) FROM embedding_batches")));
+        Assert.Equal(
+            (1L, 0L),
+            (
+                await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"),
+                await _database.Ask<long>("SELECT count(*) FROM embedding_batches")));
         Assert.Equal(2_000, await _database.Ask<long>("SELECT max(rows) FROM deletions"));
     }
 
@@ -265,8 +277,10 @@ public sealed class RunStoreTests : IAsyncLifetime
     public async Task An_unknown_kind_or_partition_is_refused_before_anything_runs()
     {
         await _workspace.Repository();
-        await Assert.ThrowsAsync<CorpusException>(() => Runs.Start(Input() with { Request = new RunRequest("workspace", ["isue"]) }, default));
-        await Assert.ThrowsAsync<CorpusException>(() => Runs.Start(Input() with { Request = new RunRequest("workspace", [], "no such repository") }, default));
+        await Assert.ThrowsAsync<CorpusException>(
+            () => Runs.Start(Input() with { Request = new RunRequest("workspace", ["isue"]) }, default));
+        await Assert.ThrowsAsync<CorpusException>(
+            () => Runs.Start(Input() with { Request = new RunRequest("workspace", [], "no such repository") }, default));
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
     }
 
@@ -328,7 +342,9 @@ public sealed class RunStoreTests : IAsyncLifetime
     private async Task<DateTimeOffset> StartOfEvent(int number)
     {
         var run = new RunInput(Guid.CreateVersion7(), new RunRequest("workspace", [], Limit: number + 1));
-        await _database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds, item_limit, host) VALUES ($1, 'workspace', '{}', $2, 'server')", run.RunId, number + 1);
+        await _database.Execute(
+            "INSERT INTO embedding_jobs (id, corpus, kinds, item_limit, host) VALUES ($1, 'workspace', '{}', $2, 'server')", run.RunId,
+            number + 1);
         return await Runs.Start(run, default);
     }
 

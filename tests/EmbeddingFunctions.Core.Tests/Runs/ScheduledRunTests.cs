@@ -126,7 +126,8 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     }
 
     private RunDesk Desk() => new(
-        _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(), _product.Get<RunStore>(),
+        _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(),
+        _product.Get<RunStore>(),
         _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time));
 
     private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);

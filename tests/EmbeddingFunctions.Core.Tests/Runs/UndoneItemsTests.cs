@@ -32,7 +32,9 @@ public sealed class UndoneItemsTests : IAsyncLifetime
 
     [Theory]
     [InlineData("BEFORE UPDATE", "NEW.updated_at := clock_timestamp();")]
-    [InlineData("AFTER UPDATE", "IF pg_trigger_depth() = 1 THEN UPDATE issues SET updated_at = clock_timestamp() WHERE id = NEW.id; END IF;")]
+    [
+        InlineData(
+            "AFTER UPDATE", "IF pg_trigger_depth() = 1 THEN UPDATE issues SET updated_at = clock_timestamp() WHERE id = NEW.id; END IF;")]
     public async Task Each_item_is_settled_once_in_a_run_and_the_trigger_that_undoes_it_is_named(string when, string body)
     {
         await Create("zzzz_touch", when, body);
@@ -49,8 +51,11 @@ public sealed class UndoneItemsTests : IAsyncLifetime
 
     [Theory]
     [InlineData("BEFORE UPDATE", "NEW.title := split_part(NEW.title, '|', 1) || '|' || clock_timestamp();")]
-    [InlineData("AFTER UPDATE", "IF pg_trigger_depth() = 1 THEN UPDATE issues SET body = clock_timestamp()::text WHERE id = NEW.id; END IF;")]
-    public async Task M2_an_item_whose_text_a_trigger_changes_at_each_write_is_settled_once_in_a_run_and_the_trigger_is_named(string when, string body)
+    [
+        InlineData(
+            "AFTER UPDATE", "IF pg_trigger_depth() = 1 THEN UPDATE issues SET body = clock_timestamp()::text WHERE id = NEW.id; END IF;")]
+    public async Task M2_an_item_whose_text_a_trigger_changes_at_each_write_is_settled_once_in_a_run_and_the_trigger_is_named(
+        string when, string body)
     {
         await Create("stamp", when, body);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));

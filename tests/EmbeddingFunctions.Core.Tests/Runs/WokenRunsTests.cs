@@ -70,7 +70,8 @@ public sealed class WokenRunsTests : IAsyncLifetime
     public async Task What_waits_for_its_time_to_be_tried_again_is_no_run()
     {
         await _database.Execute(
-            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, retry_at, reason) SELECT 'notes', 'note', id::text, '', now() + interval '5 minutes', 'failed' FROM notes");
+            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, retry_at, reason) SELECT 'notes', 'note', id::text, '', "
+                + "now() + interval '5 minutes', 'failed' FROM notes");
 
         Assert.Equal(Woken.Nothing, await Wake());
         await _database.Execute("INSERT INTO notes VALUES (9, 'new')");
@@ -81,7 +82,8 @@ public sealed class WokenRunsTests : IAsyncLifetime
     public async Task What_others_hold_is_looked_at_again()
     {
         await _database.Execute(
-            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) SELECT 'notes', 'note', id::text, '', gen_random_uuid(), now() + interval '5 minutes' FROM notes");
+            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) SELECT 'notes', 'note', id::text, '', "
+                + "gen_random_uuid(), now() + interval '5 minutes' FROM notes");
         Assert.Equal(Woken.Busy, await Wake());
 
         await _database.Execute("DELETE FROM embedding_claims");
@@ -126,10 +128,14 @@ public sealed class WokenRunsTests : IAsyncLifetime
     {
         await using var connection = await _database.Source.OpenConnectionAsync();
         await using var othersTurn = await connection.BeginTransactionAsync();
-        await using var take = new NpgsqlCommand("SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of notes', 0))", connection);
+        await using var take = new NpgsqlCommand(
+            "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of notes', 0))", connection);
         await take.ExecuteNonQueryAsync();
         var wake = Wake();
-        while (await _database.Ask<long>("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == 0)
+        while (
+            await _database.Ask<long>(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database "
+                    + "WHERE datname = current_database())") == 0)
         {
             Assert.False(wake.IsCompleted);
             await Task.Delay(20);
@@ -148,8 +154,12 @@ public sealed class WokenRunsTests : IAsyncLifetime
     {
         await _corpus.Run();
         await using var scheduled = Declared(new { newerThan = "7 days", limit = 1 });
-        await _database.Execute("UPDATE notes SET title = 'edited', made_at = now() - interval '1 year'; INSERT INTO notes VALUES (9, 'old', now() - interval '1 year')");
-        await _database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at) VALUES (gen_random_uuid(), 'notes', '{}', 'processing', now())");
+        await _database.Execute(
+            "UPDATE notes SET title = 'edited', made_at = now() - interval '1 year'; INSERT INTO notes VALUES (9, 'old', now() - interval "
+                + "'1 year')");
+        await _database.Execute(
+            "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at) VALUES (gen_random_uuid(), 'notes', '{}', 'processing', "
+                + "now())");
 
         Assert.Equal(Woken.Recorded, await scheduled.Get<RunDesk>().Wake(_engine, scheduled.Corpus, default));
         Assert.Equal(4, (await scheduled.Run()).Counts.Embedded);
@@ -160,7 +170,8 @@ public sealed class WokenRunsTests : IAsyncLifetime
     {
         Task<IReadOnlyList<string>> Tick() => _corpus.Get<RunDesk>().StartDue(_engine, default);
         await _database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'notes', '{}', 'completed', now() + interval '50 seconds', now())");
+            "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'notes', '{}', "
+                + "'completed', now() + interval '50 seconds', now())");
 
         Assert.Equal(["notes"], await Tick());
         Assert.Empty(await Tick());

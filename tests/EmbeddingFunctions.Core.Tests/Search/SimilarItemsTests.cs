@@ -17,11 +17,13 @@ public sealed class SimilarItemsTests : IAsyncLifetime
             """
             CREATE TABLE notes (id int PRIMARY KEY, title text, body text);
             CREATE TABLE memos (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), title text, body text);
-            INSERT INTO notes VALUES (1, 'the checkout hangs after a coupon', 'x'), (2, 'a coupon hangs the checkout', 'x'), (3, 'photos of cats', 'x'), (4, NULL, 'the checkout hangs'), (5, 'late', 'x');
+            INSERT INTO notes VALUES (1, 'the checkout hangs after a coupon', 'x'), (2, 'a coupon hangs the checkout', 'x'), (3,
+                'photos of cats', 'x'), (4, NULL, 'the checkout hangs'), (5, 'late', 'x');
             INSERT INTO memos (title, body) VALUES ('checkout hangs, coupon after', 'x'), ('weather', 'x');
             """);
         _corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
-            new { kind = "note", table = "notes", text = "{title} {body}" }, new { kind = "memo", table = "memos", text = "{title} {body}" }));
+            new { kind = "note", table = "notes", text = "{title} {body}" },
+            new { kind = "memo", table = "memos", text = "{title} {body}" }));
         await _corpus.MigrateAndRun();
     }
 
@@ -45,7 +47,8 @@ public sealed class SimilarItemsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_item_without_a_title_is_found_all_the_same() => Assert.Contains(await Find("the checkout hangs after a coupon", 5), item => item is { Id: "4", Title: "" });
+    public async Task An_item_without_a_title_is_found_all_the_same() =>
+        Assert.Contains(await Find("the checkout hangs after a coupon", 5), item => item is { Id: "4", Title: "" });
 
     [Fact]
     public async Task Without_such_an_item_there_is_nothing() => Assert.Empty(await Find("no such title", 3));
@@ -109,5 +112,6 @@ public sealed class SimilarItemsTests : IAsyncLifetime
         Assert.Equal(1, items[0].Similarity, 3);
     }
 
-    private Task<IReadOnlyList<SimilarItem>> Find(string title, int limit) => _corpus.Get<SimilarItems>().ToTitle("notes", title, limit, default);
+    private Task<IReadOnlyList<SimilarItem>> Find(string title, int limit) =>
+        _corpus.Get<SimilarItems>().ToTitle("notes", title, limit, default);
 }

@@ -58,7 +58,9 @@ public sealed class ClipsBugTests : ClipsTest
     {
         await Clips(3, "1 day");
 
-        Assert.Equal((3, 1), await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
+        Assert.Equal(
+            (3, 1),
+            await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
 
         Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>("SELECT count(*) FROM embedding_cache")));
     }
@@ -126,7 +128,8 @@ public sealed class ClipsBugTests : ClipsTest
         }
 
         Assert.Equal((1L, 0L, 1L), await Coverage() is var clips ? (clips.Embedded, clips.Pending, clips.Failed) : default);
-        Assert.Equal(3, Fake.Requests.Count(request => request.Texts.Count == 1 && request.Texts[0].Contains("poison", StringComparison.Ordinal)));
+        Assert.Equal(
+            3, Fake.Requests.Count(request => request.Texts.Count == 1 && request.Texts[0].Contains("poison", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -146,7 +149,8 @@ public sealed class ClipsBugTests : ClipsTest
         await Backfill();
         var search = Engine.Get<SimilarItems>();
 
-        var (few, more) = (await search.ToTitle("clips", "clip 1 day 5", 9, default), await search.ToTitle("clips", "clip 1 day 5", 29, default));
+        var (few, more) = (
+            await search.ToTitle("clips", "clip 1 day 5", 9, default), await search.ToTitle("clips", "clip 1 day 5", 29, default));
 
         Assert.Equal(few, more.Take(10));
         Assert.Equal((30, 30), (more.Count, more.DistinctBy(clip => clip.Id).Count()));
@@ -185,7 +189,8 @@ public sealed class ClipsBugTests : ClipsTest
     public async Task C12_a_backfill_of_many_pages_holds_few_connections()
     {
         await Clips(600, "1 day");
-        await using var few = EmbeddingFunctions.Storage.Database.Open(new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 3 }.ConnectionString);
+        await using var few = EmbeddingFunctions.Storage.Database.Open(
+            new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 3 }.ConnectionString);
         await using var engine = new TestEngine(few, Fake);
 
         Assert.Equal(600, (await engine.Run(Request() with { PageSize = 10, BatchSize = 5 })).Counts.Embedded);
@@ -195,9 +200,12 @@ public sealed class ClipsBugTests : ClipsTest
     {
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, """{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
-        await Database.Execute("CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'Title: Fail. Broadcaster: ninja. Clipped by: bob')");
+        await Database.Execute(
+            "CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'Title: Fail. Broadcaster: ninja. "
+                + "Clipped by: bob')");
         var notes = new NotesEngine(file, new TestEngine(Database, Fake, settings => settings with { CorporaFile = file }));
-        await notes.Engine.Get<EmbeddingFunctions.Storage.Migrations.Migrator>().Migrate(notes.Engine.Get<EmbeddingFunctions.Corpora.CorpusSet>().Get("notes"), withSampleTables: false, null, default);
+        await notes.Engine.Get<EmbeddingFunctions.Storage.Migrations.Migrator>()
+            .Migrate(notes.Engine.Get<EmbeddingFunctions.Corpora.CorpusSet>().Get("notes"), withSampleTables: false, null, default);
         return notes;
     }
 

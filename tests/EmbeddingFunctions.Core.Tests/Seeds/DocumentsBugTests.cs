@@ -46,7 +46,9 @@ public sealed class DocumentsBugTests : DocumentsTest
     {
         await Documents(90);
 
-        Assert.Equal((90, 3), await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
+        Assert.Equal(
+            (90, 3),
+            await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
 
         Assert.Equal((0, 0L, 0L), (Fake.RequestCount, await Embedded(), await Database.Ask<long>("SELECT count(*) FROM embedding_cache")));
     }
@@ -81,7 +83,8 @@ public sealed class DocumentsBugTests : DocumentsTest
     public async Task D7_a_batch_of_long_documents_is_as_many_requests_as_the_provider_takes()
     {
         await Database.Execute(
-            "INSERT INTO lovdata_documents (archive_filename, member, content) SELECT 'a', n::text, n || repeat(' paragraf', 5000) FROM generate_series(1, 100) n");
+            "INSERT INTO lovdata_documents (archive_filename, member, content) SELECT 'a', n::text, n || repeat(' paragraf', 5000) FROM "
+                + "generate_series(1, 100) n");
 
         Assert.Equal(100, (await Backfill(Request() with { BatchSize = 100 })).Counts.Embedded);
 
@@ -127,7 +130,10 @@ public sealed class DocumentsBugTests : DocumentsTest
         await Documents(300);
         await Backfill();
         // Tables this small are read whole if they may be.
-        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { Options = "-c enable_seqscan=off -c enable_sort=off" };
+        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString)
+        {
+            Options = "-c enable_seqscan=off -c enable_sort=off"
+        };
         await using var indexed = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
         await using var engine = new TestEngine(indexed, Fake);
 
@@ -142,7 +148,12 @@ public sealed class DocumentsBugTests : DocumentsTest
         await Documents(1);
         await Backfill();
 
-        Assert.Equal("vector(1536)", await Database.Ask<string>("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'lovdata_documents'::regclass AND attname = 'embedding'"));
-        Assert.Equal("double precision", await Database.Ask<string>("SELECT pg_typeof(1 - (embedding <=> embedding))::text FROM lovdata_documents"));
+        Assert.Equal(
+            "vector(1536)",
+            await Database.Ask<string>(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'lovdata_documents'::regclass AND attname = "
+                    + "'embedding'"));
+        Assert.Equal(
+            "double precision", await Database.Ask<string>("SELECT pg_typeof(1 - (embedding <=> embedding))::text FROM lovdata_documents"));
     }
 }

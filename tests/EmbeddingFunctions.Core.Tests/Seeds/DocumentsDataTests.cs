@@ -24,11 +24,13 @@ public sealed class DocumentsDataTests
     public async Task All_real_documents_are_embedded_in_every_mode_and_no_request_is_refused(string longText)
     {
         // High, but on; a third above what is declared, as the provider's own count of a minute is another.
-        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { RequestsPerMinute = 20_000, TokensPerMinute = 400_000_000, KeepTexts = false });
+        await using var fake = await FakeOpenAi.StartAsync(
+            new FakeOpenAiOptions { RequestsPerMinute = 20_000, TokensPerMinute = 400_000_000, KeepTexts = false });
         await using var database = await TestDatabase.Empty();
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, Declaration(longText));
-        await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = file, RequestsPerMinute = 15_000, TokensPerMinute = 300_000_000 });
+        await using var engine = new TestEngine(
+            database, fake, settings => settings with { CorporaFile = file, RequestsPerMinute = 15_000, TokensPerMinute = 300_000_000 });
         await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("documents"), withSampleTables: true, null, default);
         await using (var documents = File.OpenRead(DataTheory.File))
         {
@@ -58,20 +60,43 @@ public sealed class DocumentsDataTests
     private static string Declaration(string longText)
     {
         object table = longText == "chunk"
-            ? new { kind = "document", table = "lovdata_documents", text = "{content}", changedAt = "updated_at", longText, chunks = new { table = "document_chunks" } }
+            ? new
+            {
+                kind = "document",
+                table = "lovdata_documents",
+                text = "{content}",
+                changedAt = "updated_at",
+                longText,
+                chunks = new { table = "document_chunks" }
+            }
             : new { kind = "document", table = "lovdata_documents", text = "{content}", changedAt = "updated_at", longText };
         return JsonSerializer.Serialize(new
         {
-            corpora = new[] { new { name = "documents", dimensions = Dimensions, maxCharacters = MaxCharacters, batchSize = 40, lanesPerPartition = 8, tables = new[] { table } } },
+            corpora = new[]
+            {
+                new
+                {
+                    name = "documents",
+                    dimensions = Dimensions,
+                    maxCharacters = MaxCharacters,
+                    batchSize = 40,
+                    lanesPerPartition = 8,
+                    tables = new[] { table }
+                }
+            },
         });
     }
 
     private static async Task<ILookup<long, (string Content, int Start, int End, float[] Vector)>> Chunks(TestDatabase database) =>
-        (await database.Rows("SELECT document_id, content, start_char, end_char, embedding::real[] FROM document_chunks ORDER BY document_id, chunk_index"))
+        (
+            await database.Rows(
+                "SELECT document_id, content, start_char, end_char, embedding::real[] FROM document_chunks ORDER BY document_id, "
+                    + "chunk_index"))
         .ToLookup(row => (long)row[0]!, row => ((string)row[1]!, (int)row[2]!, (int)row[3]!, (float[])row[4]!));
 
     /// <summary>The oracle: a vector is a function of its text.</summary>
-    private static string? Wrong(string longText, string text, float[]? vector, int? truncated, List<(string Content, int Start, int End, float[] Vector)>? chunks)
+    private static string? Wrong(
+        string longText, string text, float[]? vector, int? truncated, List<(string Content, int Start, int End, float[] Vector)>? chunks)
     {
         if (longText == "fail" && FakeTokens.Count(text) > TokenCounter.MaxInput)
         {
@@ -90,10 +115,16 @@ public sealed class DocumentsDataTests
         var runes = text.EnumerateRunes().ToArray();
         return chunks.Count == 0 ? "it has no chunks"
             : chunks[0].Start != 0 || chunks[^1].End != runes.Length ? "its chunks do not cover it"
-            : chunks.Zip(chunks.Skip(1)).Any(pair => pair.Second.Start > pair.First.End && runes[pair.First.End..pair.Second.Start].Any(rune => !System.Text.Rune.IsWhiteSpace(rune))) ? "there is a gap between its chunks"
+            : chunks.Zip(chunks.Skip(1))
+                .Any(
+                    pair =>
+                        pair.Second.Start > pair.First.End
+                            && runes[pair.First.End..pair.Second.Start].Any(rune => !System.Text.Rune.IsWhiteSpace(rune)))
+                ? "there is a gap between its chunks"
             : chunks.Exists(chunk => string.Concat(runes[chunk.Start..chunk.End]) != chunk.Content) ? "a chunk stands elsewhere"
             : chunks.Exists(chunk => FakeTokens.Count(chunk.Content) > 800) ? "a chunk is too long"
-            : chunks.Exists(chunk => !IsSame(FakeVector.Of(chunk.Content, Model, Dimensions), chunk.Vector)) ? "a chunk's vector is of another text"
+            : chunks.Exists(chunk => !IsSame(FakeVector.Of(chunk.Content, Model, Dimensions), chunk.Vector))
+                ? "a chunk's vector is of another text"
             : !IsSame(Mean(chunks), vector) ? "its vector is not its chunks' mean"
             : null;
     }

@@ -18,7 +18,8 @@ public sealed class MetricsTests
     {
         await using var fake = await FakeOpenAi.StartAsync();
         await using var database = await TestDatabase.Empty();
-        await database.Execute("CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'one'), (2, 'two'), (3, 'poison')");
+        await database.Execute(
+            "CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'one'), (2, 'two'), (3, 'poison')");
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, $$"""{ "corpora": [{ "name": "{{Corpus}}", "dimensions": 16, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
         await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = file });
@@ -31,7 +32,11 @@ public sealed class MetricsTests
         await database.Execute("UPDATE notes SET embedding = NULL, embedding_rule = NULL WHERE id < 3");
         await engine.Run(new RunRequest(Corpus, []));
 
-        Assert.Equal((4, 1, 2, 2), (counted["embedding.items.embedded"], counted["embedding.items.failed"], counted["embedding.cache.hits"], counted["embedding.cache.misses"]));
+        Assert.Equal(
+            (4, 1, 2, 2),
+            (
+                counted["embedding.items.embedded"], counted["embedding.items.failed"], counted["embedding.cache.hits"],
+                counted["embedding.cache.misses"]));
         Assert.Equal(fake.RequestCount, counted["embedding.requests"]);
         Assert.True(counted["embedding.tokens"] > 0 && counted["embedding.tokens.saved"] > 0);
         File.Delete(file);

@@ -4,7 +4,10 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;
 
-/// <summary>The faults of the old queue of sessions and summaries, by their numbers; L2 and L4, of what is typed and printed, are the command line's.</summary>
+/// <summary>
+/// The faults of the old queue of sessions and summaries, by their numbers; L2 and L4, of what is typed and printed, are the command
+/// line's.
+/// </summary>
 public sealed class QueueBugTests : QueueTest
 {
     [Fact]
@@ -40,7 +43,8 @@ public sealed class QueueBugTests : QueueTest
         await Database.Execute(
             """
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not with me'; END $$;
-            CREATE TRIGGER refuse BEFORE UPDATE ON embedding_queue FOR EACH ROW WHEN (NEW.status IN ('completed', 'failed')) EXECUTE FUNCTION refuse();
+            CREATE TRIGGER refuse BEFORE UPDATE ON embedding_queue FOR EACH ROW WHEN (NEW.status IN ('completed', 'failed')) EXECUTE
+                FUNCTION refuse();
             """);
         var (good, bad) = (await Session("Good"), await Session("Bad"));
         using var fault = Fake.Script(Requests.WithInput(text => text == "Bad"), Fault.BadInput());
@@ -121,7 +125,9 @@ public sealed class QueueBugTests : QueueTest
         var id = await Session("Kept");
         await Drain();
 
-        await Database.Execute("INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ($1, $2, 'steal', $3)", table, id.ToString(), column);
+        await Database.Execute(
+            "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ($1, $2, 'steal', $3)", table,
+            id.ToString(), column);
         await Drain();
 
         Assert.Equal(
@@ -146,7 +152,8 @@ public sealed class QueueBugTests : QueueTest
         Assert.Equal((owner, "pending"), (await Database.Ask<Guid>("SELECT user_id FROM embedding_queue"), await Row(id)));
         await Database.Execute("UPDATE embedding_queue SET content = 'The owner''s own words'");
         await Drain();
-        Assert.Equal(("completed", "The owner's own words"), (await Row(id), await Database.Ask<string>("SELECT embedding_content FROM sessions")));
+        Assert.Equal(
+            ("completed", "The owner's own words"), (await Row(id), await Database.Ask<string>("SELECT embedding_content FROM sessions")));
     }
 
     [Fact]
@@ -156,7 +163,9 @@ public sealed class QueueBugTests : QueueTest
 
         await Drain();
 
-        Assert.True(await Database.Ask<bool>("SELECT embedding_generated_at > now() - interval '1 minute' AND title_embedding IS NOT NULL FROM sessions"));
+        Assert.True(
+            await Database.Ask<bool>(
+                "SELECT embedding_generated_at > now() - interval '1 minute' AND title_embedding IS NOT NULL FROM sessions"));
     }
 
     [Fact]

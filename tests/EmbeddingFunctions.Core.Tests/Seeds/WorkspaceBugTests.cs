@@ -77,7 +77,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         var before = await _database.Ask<string>("SELECT content_hash FROM issues");
         await _database.Execute("UPDATE issues SET updated_at = now() + interval '1 hour'");
 
-        Assert.Equal((0, 1, 0), await Run() is var touched ? (touched.Counts.Embedded, touched.Counts.Unchanged, touched.Counts.Requests) : default);
+        Assert.Equal(
+            (0, 1, 0), await Run() is var touched ? (touched.Counts.Embedded, touched.Counts.Unchanged, touched.Counts.Requests) : default);
 
         await _database.Execute("UPDATE issues SET title = 'after', updated_at = '2001-01-01'");
         Assert.Equal(1, (await Run()).Counts.Embedded);
@@ -125,7 +126,9 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         using var none = _fake.Script(Requests.All, Fault.InsufficientQuota());
         await Run();
         Assert.Equal(("failed", 2, 0), await Job());
-        Assert.Contains("insufficient_quota", await _database.Ask<string>("SELECT error_message FROM embedding_jobs ORDER BY created_at DESC LIMIT 1"), StringComparison.Ordinal);
+        Assert.Contains(
+            "insufficient_quota", await _database.Ask<string>("SELECT error_message FROM embedding_jobs ORDER BY created_at DESC LIMIT 1"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +156,10 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await _database.Execute("UPDATE similarity_cache SET created_at = created_at - interval '2 hours'");
         Assert.Equal(0, await _database.Ask<int>("SELECT cleanup_expired_cache()"));
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM similarity_cache"));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM information_schema.table_privileges WHERE table_name = 'similarity_cache' AND grantee = 'PUBLIC'"));
+        Assert.Equal(
+            0,
+            await _database.Ask<long>(
+                "SELECT count(*) FROM information_schema.table_privileges WHERE table_name = 'similarity_cache' AND grantee = 'PUBLIC'"));
     }
 
     [Fact]
@@ -193,7 +199,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await using var database = await OldDatabase(384);
         await using var engine = new TestEngine(database, _fake);
 
-        Assert.Contains("--take-over", (await Assert.ThrowsAsync<CorpusException>(() => Migrate(engine))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--take-over", (await Assert.ThrowsAsync<CorpusException>(() => Migrate(engine))).Message, StringComparison.Ordinal);
         await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("workspace"), new MigrationOptions(TakeOver: true), null, default);
     }
 
@@ -213,7 +220,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         {
             Parameters =
             {
-                new() { Value = new Pgvector.Vector(new float[384]) }, new() { Value = 7 }, new() { Value = "issue" }, new() { Value = "x" },
+                new() { Value = new Pgvector.Vector(new float[384]) }, new() { Value = 7 }, new() { Value = "issue" },
+                new() { Value = "x" },
             },
         };
         await using var reader = await explain.ExecuteReaderAsync();
@@ -239,7 +247,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         return database;
     }
 
-    private static Task Migrate(TestEngine engine) => engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("workspace"), withSampleTables: true, null, default);
+    private static Task Migrate(TestEngine engine) =>
+        engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("workspace"), withSampleTables: true, null, default);
 
     private Task<RunOutcome> Run(params string[] kinds) => _engine.Run(Request() with { Kinds = kinds });
 
@@ -247,7 +256,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
 
     private async Task<(string Status, int Total, int Processed)> Job()
     {
-        var row = (await _database.Rows("SELECT status, items_total, items_processed FROM embedding_jobs ORDER BY created_at DESC LIMIT 1"))[0];
+        var row = (
+            await _database.Rows("SELECT status, items_total, items_processed FROM embedding_jobs ORDER BY created_at DESC LIMIT 1"))[0];
         return ((string)row[0]!, (int)row[1]!, (int)row[2]!);
     }
 }

@@ -19,11 +19,14 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres:///shop?host=/var/run/postgresql", "/var/run/postgresql", 5432, null, null, "shop")]
     [InlineData("Host=db;Port=6543;Username=ann;Password=se'c=ret;Database=shop", "db", 6543, "ann", "se'c=ret", "shop")]
     [InlineData("Server=db;User Id=ann;Password='a;b'", "db", 5432, "ann", "a;b", null)]
-    public void A_url_or_an_npgsql_string_names_the_database(string value, string host, int port, string? user, string? password, string? database)
+    public void A_url_or_an_npgsql_string_names_the_database(
+        string value, string host, int port, string? user, string? password, string? database)
     {
         var read = new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString(value));
 
-        Assert.Equal((host, port, user, password, database), (read.Host, read.Port, read.Username, string.IsNullOrEmpty(read.Password) ? null : read.Password, read.Database));
+        Assert.Equal(
+            (host, port, user, password, database),
+            (read.Host, read.Port, read.Username, string.IsNullOrEmpty(read.Password) ? null : read.Password, read.Database));
     }
 
     [Theory]
@@ -33,16 +36,20 @@ public sealed class DatabaseUrlTests
     [InlineData("verify-ca", SslMode.VerifyCA)]
     [InlineData("verify-full", SslMode.VerifyFull)]
     public void An_ssl_mode_is_written_as_libpq_does(string mode, SslMode expected) =>
-        Assert.Equal(expected, new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString($"postgres://db/shop?sslmode={mode}")).SslMode);
+        Assert.Equal(
+            expected, new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString($"postgres://db/shop?sslmode={mode}")).SslMode);
 
     [Fact]
     public void Options_are_those_of_libpq_and_of_npgsql()
     {
         var read = new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString(
-            "postgres://db/shop?application_name=my%20app&connect_timeout=3&channel_binding=require&sslrootcert=/ca.pem&search_path=a,b&Maximum%20Pool%20Size=7&pooling=false"));
+            "postgres://db/shop?application_name=my%20app&connect_timeout=3&channel_binding=require&sslrootcert=/ca.pem"
+                + "&search_path=a,b&Maximum%20Pool%20Size=7&pooling=false"));
 
         Assert.Equal(("my app", 3, ChannelBinding.Require, "/ca.pem", "a,b", 7, false),
-            (read.ApplicationName, read.Timeout, read.ChannelBinding, read.RootCertificate, read.SearchPath, read.MaxPoolSize, read.Pooling));
+            (
+                read.ApplicationName, read.Timeout, read.ChannelBinding, read.RootCertificate, read.SearchPath, read.MaxPoolSize,
+                read.Pooling));
     }
 
     [Theory]

@@ -32,7 +32,9 @@ public sealed class SettingsFilesTests
 
         Assert.Equal(SettingsReader.Read(new ConfigurationBuilder().Build()), read);
         Assert.Equal((read.Model, $"{read.RequestsPerMinute}", $"{read.TokensPerMinute}", $"{read.Concurrency}"),
-            (sample["EMBEDDING_MODEL"], sample["EMBEDDING_REQUESTS_PER_MINUTE"], sample["EMBEDDING_TOKENS_PER_MINUTE"], sample["EMBEDDING_CONCURRENCY"]));
+            (
+                sample["EMBEDDING_MODEL"], sample["EMBEDDING_REQUESTS_PER_MINUTE"], sample["EMBEDDING_TOKENS_PER_MINUTE"],
+                sample["EMBEDDING_CONCURRENCY"]));
     }
 
     [Fact]
@@ -60,8 +62,14 @@ public sealed class SettingsFilesTests
         var durable = json.RootElement.GetProperty("extensions").GetProperty("durableTask");
         var storage = durable.GetProperty("storageProvider");
 
-        Assert.Equal(("00:01:00", "00:01:00"), (storage.GetProperty("controlQueueVisibilityTimeout").GetString(), storage.GetProperty("workItemQueueVisibilityTimeout").GetString()));
-        Assert.True(durable.GetProperty("maxConcurrentActivityFunctions").GetInt32() > SettingsReader.Read(new ConfigurationBuilder().Build()).BatchesInFlight);
+        Assert.Equal(
+            ("00:01:00", "00:01:00"),
+            (
+                storage.GetProperty("controlQueueVisibilityTimeout").GetString(),
+                storage.GetProperty("workItemQueueVisibilityTimeout").GetString()));
+        Assert.True(
+            durable.GetProperty("maxConcurrentActivityFunctions").GetInt32() > SettingsReader.Read(new ConfigurationBuilder().Build())
+                .BatchesInFlight);
     }
 
     private static Dictionary<string, string?> Sample()

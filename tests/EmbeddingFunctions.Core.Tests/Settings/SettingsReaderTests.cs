@@ -15,8 +15,11 @@ public sealed class SettingsReaderTests
     {
         var settings = Read();
 
-        Assert.Equal((ProviderChoice.Local, null, null, null), (settings.Provider, settings.Database, settings.RedisUrl, settings.CorporaFile));
-        Assert.Equal(("text-embedding-3-small", 500, 1_000_000, 8), (settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency));
+        Assert.Equal(
+            (ProviderChoice.Local, null, null, null), (settings.Provider, settings.Database, settings.RedisUrl, settings.CorporaFile));
+        Assert.Equal(
+            ("text-embedding-3-small", 500, 1_000_000, 8),
+            (settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency));
     }
 
     [Fact]
@@ -33,7 +36,9 @@ public sealed class SettingsReaderTests
             (settings.Database, settings.RedisUrl, settings.ApiKey));
         Assert.Equal(new Uri("https://llm.example/v1/"), settings.BaseUrl);
         Assert.Equal((ProviderChoice.OpenAi, "text-embedding-3-large", 10, 20, 3, "my.json"),
-            (settings.Provider, settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency, settings.CorporaFile));
+            (
+                settings.Provider, settings.Model, settings.RequestsPerMinute, settings.TokensPerMinute, settings.Concurrency,
+                settings.CorporaFile));
     }
 
     [Theory]
@@ -46,14 +51,20 @@ public sealed class SettingsReaderTests
 
     [Fact]
     public void What_is_neither_true_nor_false_enables_and_disables_nothing() =>
-        Assert.Contains("EMBEDDING_ENABLED is 'off'; it takes true or false.", Assert.Throws<SettingsException>(() => Read(("EMBEDDING_ENABLED", "off"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "EMBEDDING_ENABLED is 'off'; it takes true or false.",
+            Assert.Throws<SettingsException>(() => Read(("EMBEDDING_ENABLED", "off"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Blanks_are_as_good_as_nothing()
     {
-        var settings = Read(("DATABASE_URL", ""), ("OPENAI_API_KEY", "  "), ("EMBEDDING_PROVIDER", ""), ("EMBEDDING_CONCURRENCY", " "), ("EMBEDDING_MODEL", ""));
+        var settings = Read(
+            ("DATABASE_URL", ""), ("OPENAI_API_KEY", "  "), ("EMBEDDING_PROVIDER", ""), ("EMBEDDING_CONCURRENCY", " "),
+            ("EMBEDDING_MODEL", ""));
 
-        Assert.Equal((ProviderChoice.Local, null, null, 8, "text-embedding-3-small"), (settings.Provider, settings.Database, settings.ApiKey, settings.Concurrency, settings.Model));
+        Assert.Equal(
+            (ProviderChoice.Local, null, null, 8, "text-embedding-3-small"),
+            (settings.Provider, settings.Database, settings.ApiKey, settings.Concurrency, settings.Model));
     }
 
     [Theory]
@@ -125,9 +136,11 @@ public sealed class SettingsReaderTests
     public void Two_endpoints_are_one_too_many()
     {
         var error = Assert.Throws<SettingsException>(() => Read(
-            ("OPENAI_BASE_URL", "https://llm.example/v1"), ("AZURE_OPENAI_ENDPOINT", "https://me.openai.azure.com"), ("OPENAI_API_KEY", Key)));
+            ("OPENAI_BASE_URL", "https://llm.example/v1"), ("AZURE_OPENAI_ENDPOINT", "https://me.openai.azure.com"),
+            ("OPENAI_API_KEY", Key)));
 
-        Assert.Equal(["AZURE_OPENAI_ENDPOINT (me.openai.azure.com) and OPENAI_BASE_URL (llm.example) are both set: keep one."], error.Errors);
+        Assert.Equal(
+            ["AZURE_OPENAI_ENDPOINT (me.openai.azure.com) and OPENAI_BASE_URL (llm.example) are both set: keep one."], error.Errors);
     }
 
     [Theory]
@@ -152,7 +165,9 @@ public sealed class SettingsReaderTests
             return;
         }
 
-        Assert.StartsWith($"{name} is '{value}'; it takes a whole number from 1 to ", Assert.Single(Assert.Throws<SettingsException>(() => Read((name, value))).Errors), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{name} is '{value}'; it takes a whole number from 1 to ",
+            Assert.Single(Assert.Throws<SettingsException>(() => Read((name, value))).Errors), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -202,7 +217,9 @@ public sealed class SettingsReaderTests
             return;
         }
 
-        Assert.Equal(["REDIS_URL is not a Redis address: write it like redis://host:6379."], Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
+        Assert.Equal(
+            ["REDIS_URL is not a Redis address: write it like redis://host:6379."],
+            Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
     }
 
     [Theory]
@@ -243,11 +260,15 @@ public sealed class SettingsReaderTests
     public void All_that_is_wrong_is_told_in_one_message_that_holds_no_secret()
     {
         var error = Assert.Throws<SettingsException>(() => Read(
-            ("DATABASE_URL", "postgres://ann:s3cr?t@db/shop"), ("REDIS_URL", "s3cr"), ("OPENAI_BASE_URL", "http://llm.example"), ("AZURE_OPENAI_ENDPOINT", "https://a:s3cr@b"),
-            ("OPENAI_API_KEY", "sk s3cr"), ("EMBEDDING_PROVIDER", "openia"), ("EMBEDDING_REQUESTS_PER_MINUTE", "x"), ("EMBEDDING_TOKENS_PER_MINUTE", "y"), ("EMBEDDING_CONCURRENCY", "z")));
+            ("DATABASE_URL", "postgres://ann:s3cr?t@db/shop"), ("REDIS_URL", "s3cr"), ("OPENAI_BASE_URL", "http://llm.example"),
+            ("AZURE_OPENAI_ENDPOINT", "https://a:s3cr@b"),
+            ("OPENAI_API_KEY", "sk s3cr"), ("EMBEDDING_PROVIDER", "openia"), ("EMBEDDING_REQUESTS_PER_MINUTE", "x"),
+            ("EMBEDDING_TOKENS_PER_MINUTE", "y"), ("EMBEDDING_CONCURRENCY", "z")));
 
         Assert.Equal(
-            ["AZURE_OPENAI_ENDPOINT", "DATABASE_URL", "EMBEDDING_CONCURRENCY", "EMBEDDING_PROVIDER", "EMBEDDING_REQUESTS_PER_MINUTE", "EMBEDDING_TOKENS_PER_MINUTE", "OPENAI_API_KEY", "OPENAI_BASE_URL", "REDIS_URL"],
+            [
+                "AZURE_OPENAI_ENDPOINT", "DATABASE_URL", "EMBEDDING_CONCURRENCY", "EMBEDDING_PROVIDER", "EMBEDDING_REQUESTS_PER_MINUTE",
+                "EMBEDDING_TOKENS_PER_MINUTE", "OPENAI_API_KEY", "OPENAI_BASE_URL", "REDIS_URL"],
             error.Errors.Select(e => e.Split(' ')[0]).Order());
         Assert.All(error.Errors, e => Assert.Contains($"\n  - {e}", error.Message, StringComparison.Ordinal));
         Assert.DoesNotContain("s3cr", error.ToString(), StringComparison.Ordinal);
@@ -278,7 +299,8 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Printed_or_serialized_settings_hold_no_secret()
     {
-        var settings = Read(("OPENAI_API_KEY", Key), ("DATABASE_URL", "postgres://ann:s3cr@db/shop"), ("REDIS_URL", "rediss://:s3cr@cache"));
+        var settings = Read(
+            ("OPENAI_API_KEY", Key), ("DATABASE_URL", "postgres://ann:s3cr@db/shop"), ("REDIS_URL", "rediss://:s3cr@cache"));
 
         Assert.All([settings.ToString(), JsonSerializer.Serialize(settings)], text =>
         {

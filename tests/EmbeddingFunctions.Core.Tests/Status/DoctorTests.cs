@@ -18,7 +18,8 @@ public sealed class DoctorTests
 
         var findings = await Examine(database.Source, fake);
 
-        Assert.Equal(["database", "extension", "corpus workspace", "other corpora", "provider"], findings.Select(finding => finding.Subject));
+        Assert.Equal(
+            ["database", "extension", "corpus workspace", "other corpora", "provider"], findings.Select(finding => finding.Subject));
         Assert.All(findings, finding => Assert.True(finding is { IsWell: true, Advice: null }, finding.Message));
         Assert.Matches($@"^Postgres \d+\.\d+.*, {database.Name} on 127\.0\.0\.1:\d+$", findings[0].Message);
         Assert.Matches(@"^pgvector \d+\.\d+", findings[1].Message);
@@ -45,7 +46,8 @@ public sealed class DoctorTests
     public async Task A_database_that_is_not_there_is_told()
     {
         await using var database = await TestDatabase.Empty();
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "no_such_database" }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "no_such_database" }.ConnectionString);
         await using var fake = await FakeOpenAi.StartAsync();
 
         Assert.Contains("\"no_such_database\" does not exist", (await Examine(source, fake))[0].Message, StringComparison.Ordinal);
@@ -59,7 +61,9 @@ public sealed class DoctorTests
 
         var findings = await Examine(database.Source, fake);
 
-        Assert.Equal([("database", true), ("extension", true), ("corpora", false), ("provider", true)], findings.Select(finding => (finding.Subject, finding.IsWell)));
+        Assert.Equal(
+            [("database", true), ("extension", true), ("corpora", false), ("provider", true)],
+            findings.Select(finding => (finding.Subject, finding.IsWell)));
         Assert.Contains("embeddings corpus init TABLE", findings[2].Advice, StringComparison.Ordinal);
     }
 
@@ -83,17 +87,22 @@ public sealed class DoctorTests
         await database.Execute("DELETE FROM embedding_rules");
         await using var fake = await FakeOpenAi.StartAsync();
 
-        Assert.Contains("run 'embeddings migrate workspace' first", (await Examine(database.Source, fake))[2].Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "run 'embeddings migrate workspace' first", (await Examine(database.Source, fake))[2].Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_column_of_another_width_is_told()
     {
         await using var database = await TestDatabase.Migrated();
-        await database.Execute("DROP VIEW items_needing_embeddings_priority; DROP INDEX embedding_hnsw_issues; ALTER TABLE issues ALTER COLUMN embedding TYPE vector(1536)");
+        await database.Execute(
+            "DROP VIEW items_needing_embeddings_priority; DROP INDEX embedding_hnsw_issues; ALTER TABLE issues ALTER COLUMN embedding "
+                + "TYPE vector(1536)");
         await using var fake = await FakeOpenAi.StartAsync();
 
-        Assert.Contains("the column issues.embedding is vector(1536), the corpus says vector(384)", (await Examine(database.Source, fake))[2].Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the column issues.embedding is vector(1536), the corpus says vector(384)", (await Examine(database.Source, fake))[2].Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -108,7 +117,9 @@ public sealed class DoctorTests
             """);
         await using var fake = await FakeOpenAi.StartAsync();
 
-        Assert.Contains("triggers of issues (zzzz_stamp) run after the one that notes edits", (await Examine(database.Source, fake))[2].Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "triggers of issues (zzzz_stamp) run after the one that notes edits", (await Examine(database.Source, fake))[2].Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -136,7 +147,8 @@ public sealed class DoctorTests
         var findings = await Examine(database.Source, fake, settings => settings with { Model = "no-such-model" });
 
         Assert.Equal([true, true, false, true, false], findings.Select(finding => finding.IsWell));
-        Assert.Contains("every vector must be looked at, and made anew where it would be another", findings[2].Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "every vector must be looked at, and made anew where it would be another", findings[2].Message, StringComparison.Ordinal);
         Assert.Contains("no-such-model", findings[4].Message, StringComparison.Ordinal);
     }
 
@@ -152,10 +164,18 @@ public sealed class DoctorTests
         Assert.Equal(0, fake.RequestCount);
     }
 
-    private static async Task<IReadOnlyList<Finding>> Examine(NpgsqlDataSource source, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? change = null)
+    private static async Task<IReadOnlyList<Finding>> Examine(
+        NpgsqlDataSource source, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? change = null)
     {
-        var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test", ApiKey = fake.ApiKey, BaseUrl = new Uri(fake.BaseUrl + "/") };
-        await using var services = new ServiceCollection().AddEmbeddings(change?.Invoke(settings) ?? settings, source).BuildServiceProvider();
+        var settings = new EmbeddingSettings
+        {
+            Provider = ProviderChoice.OpenAi,
+            ProviderReason = "test",
+            ApiKey = fake.ApiKey,
+            BaseUrl = new Uri(fake.BaseUrl + "/")
+        };
+        await using var services = new ServiceCollection().AddEmbeddings(change?.Invoke(settings) ?? settings, source)
+            .BuildServiceProvider();
         return await services.GetRequiredService<Doctor>().Examine(services.GetRequiredService<CorpusSet>().All, default);
     }
 }

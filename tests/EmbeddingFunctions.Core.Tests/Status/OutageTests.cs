@@ -42,7 +42,8 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal((true, "degraded"), (health.IsHealthy, health.Status));
         var check = Assert.Single(health.Checks, check => check.Name == "redis");
         Assert.All(
-            [finding.Message, check.Problem!, status.Redis!.Problem!], text => Assert.Contains(RedisCheck.Meanwhile, text, StringComparison.Ordinal));
+            [finding.Message, check.Problem!, status.Redis!.Problem!],
+            text => Assert.Contains(RedisCheck.Meanwhile, text, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -144,7 +145,9 @@ public sealed class OutageTests : IAsyncLifetime
         await engine.Get<RunRequests>().Record(request, run, RunHost.Server, eventId: null, dueAt: null, default);
 
         await background.Begin(new RunInput(run, request) { IsRecorded = true }, default);
-        await Until(async () => (await background.Look(run, default))?.Note is { } note && note.StartsWith("waiting for", StringComparison.Ordinal));
+        await Until(
+            async () =>
+                (await background.Look(run, default))?.Note is { } note && note.StartsWith("waiting for", StringComparison.Ordinal));
 
         Assert.Empty(log.All);
         await background.Stop();

@@ -43,7 +43,9 @@ public sealed class StatusReportTests : IAsyncLifetime
 
         Assert.Equal(("workspace", "text-embedding-3-small", 384), (status.Corpus, status.Model, status.Dimensions));
         Assert.Equal(
-            [new KindCoverage("issue", "issues", 6, 3, 1, 2, 0), new KindCoverage("pull_request", "pull_requests", 0, 0, 0, 0, 0), new KindCoverage("discussion", "discussions", 1, 1, 0, 0, 0)],
+            [
+                new KindCoverage("issue", "issues", 6, 3, 1, 2, 0), new KindCoverage("pull_request", "pull_requests", 0, 0, 0, 0, 0),
+                new KindCoverage("discussion", "discussions", 1, 1, 0, 0, 0)],
             status.Kinds);
         Assert.Equal([60, 100, 100], status.Kinds.Select(kind => kind.Coverage));
         Assert.Empty(status.Failures);
@@ -149,14 +151,19 @@ public sealed class StatusReportTests : IAsyncLifetime
     [InlineData(202, 173, 0, 85.64)]
     [InlineData(1_000_000, 999_999, 0, 99.99)]
     [InlineData(1_000_000, 999_990, 10, 100)]
-    public void Coverage_is_of_what_has_a_text_and_a_hundred_only_when_none_is_missing(long total, long embedded, long empty, double coverage) =>
+    public void Coverage_is_of_what_has_a_text_and_a_hundred_only_when_none_is_missing(
+        long total, long embedded, long empty, double coverage) =>
         Assert.Equal(coverage, new KindCoverage("issue", "issues", total, embedded, empty, 0, 0).Coverage);
 
     [Fact]
     public async Task An_unknown_corpus_is_a_clear_error() =>
-        Assert.Contains("There is no corpus 'docs'", (await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<StatusReport>().Of("docs", default))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "There is no corpus 'docs'",
+            (await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<StatusReport>().Of("docs", default))).Message,
+            StringComparison.Ordinal);
 
-    private IDisposable Poison() => _fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
+    private IDisposable Poison() =>
+        _fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.BadInput());
 
     private Task<CorpusStatus> Status() => _engine.Get<StatusReport>().Of("workspace", default);
 }

@@ -11,14 +11,19 @@ public sealed class ChunkShapeTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _database = await TestDatabase.Empty();
-        await _database.Execute("CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 20) n");
+        await _database.Execute(
+            "CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 20) "
+                + "n");
     }
 
     public async Task DisposeAsync() => await _database.DisposeAsync();
 
     [Theory]
     [InlineData("(document_id int)", null)]
-    [InlineData("(document_id bigint, chunk_index int, content text, start_char int, end_char int, token_count int, embedding vector(16))", null)]
+    [
+        InlineData(
+            "(document_id bigint, chunk_index int, content text, start_char int, end_char int, token_count int, embedding vector(16))",
+            null)]
     [InlineData("(LIKE notes)", "chunks_before")]
     public async Task Down_leaves_a_table_that_no_migration_made(string columns, string? before)
     {
@@ -29,11 +34,13 @@ public sealed class ChunkShapeTests : IAsyncLifetime
 
         await _database.Execute($"CREATE TABLE note_chunks {columns}");
         await using var corpus = Notes("note_chunks");
-        Assert.DoesNotContain(await corpus.Get<CorpusRemoval>().Plan("notes", default), line => line.Contains("note_chunks", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            await corpus.Get<CorpusRemoval>().Plan("notes", default), line => line.Contains("note_chunks", StringComparison.Ordinal));
         await corpus.Get<CorpusRemoval>().Remove("notes", null, default);
 
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM note_chunks"));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
+        Assert.Equal(
+            0, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
     }
 
     [Fact]
@@ -47,7 +54,8 @@ public sealed class ChunkShapeTests : IAsyncLifetime
         await using var corpus = Notes("note_chunks");
         await using var holder = await _database.Source.OpenConnectionAsync();
         await using var hold = await holder.BeginTransactionAsync();
-        await using (var last = new Npgsql.NpgsqlCommand("SELECT id FROM notes WHERE ctid = (SELECT max(ctid) FROM notes) FOR UPDATE", holder))
+        await using (
+            var last = new Npgsql.NpgsqlCommand("SELECT id FROM notes WHERE ctid = (SELECT max(ctid) FROM notes) FOR UPDATE", holder))
         {
             Assert.NotNull(await last.ExecuteScalarAsync());
         }
@@ -80,13 +88,17 @@ public sealed class ChunkShapeTests : IAsyncLifetime
 
         await corpus.Migrate();
 
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM notes WHERE embedding_rule IS NOT NULL OR content_hash IS NOT NULL"));
+        Assert.Equal(
+            0, await _database.Ask<long>("SELECT count(*) FROM notes WHERE embedding_rule IS NOT NULL OR content_hash IS NOT NULL"));
         Assert.Equal("note_chunks", await _database.Ask<string>("SELECT to_regclass('note_chunks')::text"));
     }
 
     private async Task Waiting(int sessions)
     {
-        for (var tries = 0; await _database.Ask<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") < sessions; tries++)
+        for (
+            var tries = 0; await _database.Ask<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = "
+                    + "'Lock'") < sessions; tries++)
         {
             Assert.True(tries < 600, "nobody waits");
             await Task.Delay(50);
@@ -95,5 +107,12 @@ public sealed class ChunkShapeTests : IAsyncLifetime
 
     private DeclaredCorpus Notes(string? chunks) => new(_database.Source, Declarations.Notes(chunks is null
         ? new { kind = "note", table = "notes", text = "{title}" }
-        : new { kind = "note", table = "notes", text = "{title}", longText = "chunk", chunks = new { table = chunks, maxTokens = 50, overlapTokens = 10 } }));
+        : new
+        {
+            kind = "note",
+            table = "notes",
+            text = "{title}",
+            longText = "chunk",
+            chunks = new { table = chunks, maxTokens = 50, overlapTokens = 10 }
+        }));
 }

@@ -34,15 +34,21 @@ public abstract class ClipsTest : IAsyncLifetime
         await Fake.DisposeAsync();
     }
 
-    private protected Task Migrate() => Engine.Get<Migrator>().Migrate(Engine.Get<CorpusSet>().Get("clips"), withSampleTables: true, null, default);
+    private protected Task Migrate() =>
+        Engine.Get<Migrator>().Migrate(Engine.Get<CorpusSet>().Get("clips"), withSampleTables: true, null, default);
 
-    private protected Task<Guid> Clip(string title, string broadcaster = "ninja", string creator = "bob", string? game = null, string age = "1 day", bool isRemoved = false) =>
+    private protected Task<Guid> Clip(
+        string title, string broadcaster = "ninja", string creator = "bob", string? game = null, string age = "1 day",
+        bool isRemoved = false) =>
         Database.Ask<Guid>(
-            "INSERT INTO clips (title, broadcaster_name, creator_name, game_name, is_removed, created_at) VALUES ($1, $2, $3, $4, $5, now() - $6::interval) RETURNING id",
+            "INSERT INTO clips (title, broadcaster_name, creator_name, game_name, is_removed, created_at) VALUES ($1, $2, $3, $4, $5, "
+                + "now() - $6::interval) RETURNING id",
             title, broadcaster, creator, game, isRemoved, age);
 
     private protected Task Clips(int count, string age) => Database.Execute(
-        "INSERT INTO clips (title, broadcaster_name, creator_name, created_at) SELECT 'clip ' || $2 || ' ' || n, 'ninja', 'bob', now() - $2::interval FROM generate_series(1, $1) n", count, age);
+        "INSERT INTO clips (title, broadcaster_name, creator_name, created_at) SELECT 'clip ' || $2 || ' ' || n, 'ninja', 'bob', now() - "
+            + "$2::interval FROM generate_series(1, $1) n",
+        count, age);
 
     private protected Task<RunOutcome> Backfill(RunRequest? request = null) => Engine.Run(request ?? Request());
 

@@ -12,9 +12,13 @@ public sealed class ClipsTests : ClipsTest
     [Fact]
     public async Task The_columns_and_the_index_are_those_of_the_old_system()
     {
-        Assert.Equal("vector(768)", await Database.Ask<string>("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'clips'::regclass AND attname = 'embedding'"));
+        Assert.Equal(
+            "vector(768)",
+            await Database.Ask<string>(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'clips'::regclass AND attname = 'embedding'"));
         Assert.Contains("USING hnsw (embedding vector_cosine_ops) WITH (m='16', ef_construction='64')",
-            await Database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_hnsw_clips'"), StringComparison.Ordinal);
+            await Database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_hnsw_clips'"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -25,7 +29,9 @@ public sealed class ClipsTests : ClipsTest
 
         Assert.Equal(1, (await Backfill()).Counts.Embedded);
 
-        var row = Assert.Single(await Database.Rows("SELECT embedding::real[], embedding_model, embedding_generated_at FROM clips WHERE embedding IS NOT NULL"));
+        var row = Assert.Single(
+            await Database.Rows(
+                "SELECT embedding::real[], embedding_model, embedding_generated_at FROM clips WHERE embedding IS NOT NULL"));
         Assert.Equal("text-embedding-3-small", row[1]);
         Assert.IsType<DateTime>(row[2]);
         var expected = FakeVector.Of("Title: Fail. Broadcaster: ninja. Clipped by: bob. Game: Fortnite", "text-embedding-3-small", 768);
@@ -73,7 +79,8 @@ public sealed class ClipsTests : ClipsTest
         Assert.True((await Engine.Get<Health>().Check(default)).IsHealthy);
         var findings = await Engine.Get<Doctor>().Examine(Engine.Get<CorpusSet>().All, default);
         Assert.All(findings, finding => Assert.True(finding.IsWell, finding.Message));
-        Assert.Contains(findings, finding => finding.Message == "not migrated, so nothing is done for workspace, sessions, summaries, documents");
+        Assert.Contains(
+            findings, finding => finding.Message == "not migrated, so nothing is done for workspace, sessions, summaries, documents");
         Assert.Equal(["clips"], await Engine.Get<RunDesk>().StartDue(new Runs.RecordingEngine(), default));
     }
 
@@ -84,16 +91,25 @@ public sealed class ClipsTests : ClipsTest
         await Backfill();
         var removal = Engine.Get<CorpusRemoval>();
 
-        Assert.Equal("clips: the columns embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash, their indexes and triggers, with 3 vectors", (await removal.Plan("clips", default))[0]);
+        Assert.Equal(
+            "clips: the columns embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash, "
+                + "their indexes and triggers, with 3 vectors",
+            (await removal.Plan("clips", default))[0]);
         await removal.Remove("clips", null, default);
 
         Assert.Equal(
             ["id", "title", "creator_name", "broadcaster_name", "game_id", "game_name", "is_removed", "created_at"],
-            (await Database.Rows("SELECT column_name::text FROM information_schema.columns WHERE table_name = 'clips' ORDER BY ordinal_position")).Select(row => (string)row[0]!));
+            (
+                await Database.Rows("SELECT column_name::text FROM information_schema.columns WHERE table_name = 'clips' ORDER BY "
+                    + "ordinal_position")).Select(row => (string)row[0]!));
         Assert.Equal(3, await Database.Ask<long>("SELECT count(*) FROM clips"));
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'clips'::regclass"));
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_proc WHERE proname LIKE 'embedding_note_edit%'"));
-        Assert.Equal(0, await Database.Ask<long>("SELECT (SELECT count(*) FROM embedding_rules) + (SELECT count(*) FROM embedding_jobs) + (SELECT count(*) FROM embedding_claims)"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT (SELECT count(*) FROM embedding_rules) + (SELECT count(*) FROM embedding_jobs) + (SELECT count(*) FROM "
+                    + "embedding_claims)"));
         Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM pg_extension WHERE extname = 'vector'"));
         Assert.Empty(await removal.Plan("clips", default));
 
@@ -104,10 +120,13 @@ public sealed class ClipsTests : ClipsTest
     [Fact]
     public async Task Down_refuses_while_a_run_is_open_but_not_for_one_whose_process_is_gone()
     {
-        await Database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds, status) VALUES (gen_random_uuid(), 'clips', '{}', 'processing')");
+        await Database.Execute(
+            "INSERT INTO embedding_jobs (id, corpus, kinds, status) VALUES (gen_random_uuid(), 'clips', '{}', 'processing')");
         var removal = Engine.Get<CorpusRemoval>();
 
-        Assert.Contains("is open", (await Assert.ThrowsAsync<CorpusException>(() => removal.Remove("clips", null, default))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is open", (await Assert.ThrowsAsync<CorpusException>(() => removal.Remove("clips", null, default))).Message,
+            StringComparison.Ordinal);
         Assert.NotEmpty(await removal.Plan("clips", default));
 
         await Database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 seconds'");
@@ -121,8 +140,15 @@ public sealed class ClipsTests : ClipsTest
         await Engine.Get<Migrator>().Migrate(Engine.Get<CorpusSet>().Get("workspace"), withSampleTables: true, null, default);
         await Engine.Get<CorpusRemoval>().Remove("workspace", null, default);
 
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname IN ('similarity_cache', 'items_needing_embeddings_priority')"));
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_proc WHERE proname IN ('increment_cache_access', 'cleanup_expired_cache', 'get_cache_statistics')"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_class WHERE relname IN ('similarity_cache', 'items_needing_embeddings_priority')"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_proc WHERE proname IN ('increment_cache_access', 'cleanup_expired_cache', "
+                    + "'get_cache_statistics')"));
         await Clips(1, "1 day");
         Assert.Equal(1, (await Backfill()).Counts.Embedded);
     }
@@ -130,14 +156,22 @@ public sealed class ClipsTests : ClipsTest
     [Fact]
     public async Task Other_parameters_build_the_index_anew()
     {
-        object Notes(int m) => new { name = "notes", dimensions = 16, index = new { m, efConstruction = 100 }, tables = new[] { new { kind = "note", table = "notes", text = "{title}" } } };
+        object Notes(int m) => new
+        {
+            name = "notes",
+            dimensions = 16,
+            index = new { m, efConstruction = 100 },
+            tables = new[] { new { kind = "note", table = "notes", text = "{title}" } }
+        };
         await Database.Execute("CREATE TABLE notes (id bigint PRIMARY KEY, title text)");
         foreach (var m in new[] { 8, 32 })
         {
             await using var corpus = new DeclaredCorpus(Database.Source, Notes(m));
             await corpus.Migrate();
             Assert.Contains($"m='{m}', ef_construction='100'",
-                Assert.Single(await Database.Rows("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'embedding_hnsw_notes%'"))[0]!.ToString(), StringComparison.Ordinal);
+                Assert.Single(
+                    await Database.Rows("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'embedding_hnsw_notes%'"))[0]!.ToString(),
+                StringComparison.Ordinal);
         }
     }
 }

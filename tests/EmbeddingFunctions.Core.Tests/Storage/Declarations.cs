@@ -17,7 +17,13 @@ internal static class Declarations
     /// <summary>A small one without partitions.</summary>
     /// <param name="tables">Instead of one of notes with a title.</param>
     public static object Notes(params object[] tables) =>
-        new { name = "notes", dimensions = 16, startsPerMinute = 1_000, tables = tables.Length > 0 ? tables : [new { kind = "note", table = "notes", text = "{title}" }] };
+        new
+        {
+            name = "notes",
+            dimensions = 16,
+            startsPerMinute = 1_000,
+            tables = tables.Length > 0 ? tables : [new { kind = "note", table = "notes", text = "{title}" }]
+        };
 
     public static object View(string name, params string[] columns) => new { name, columns };
 
@@ -26,7 +32,8 @@ internal static class Declarations
     {
         await database.Execute(
             $"""
-            CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text, body text, edited_at timestamptz DEFAULT now() - interval '1 hour');
+            CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text, body text, edited_at timestamptz DEFAULT
+                now() - interval '1 hour');
             INSERT INTO notes (title) SELECT 'note ' || n FROM generate_series(1, {rows}) n;
             """);
         return new DeclaredCorpus(database.Source, Notes());

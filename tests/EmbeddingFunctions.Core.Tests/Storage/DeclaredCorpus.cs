@@ -40,7 +40,8 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
 
     public async Task<RunOutcome> Run(bool force = false)
     {
-        var outcome = await Get<InProcessEngine>().Run(new RunRequest(Corpus.Name, [], Force: force, Concurrency: 2), null, CancellationToken.None);
+        var outcome = await Get<InProcessEngine>()
+            .Run(new RunRequest(Corpus.Name, [], Force: force, Concurrency: 2), null, CancellationToken.None);
         Assert.True(outcome.Status == RunStatus.Completed, outcome.Error);
         return outcome;
     }

@@ -21,7 +21,9 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     [InlineData("date")]
     public async Task A_row_touched_after_its_vector_was_made_is_looked_at_again_whatever_the_types_of_times(string type)
     {
-        await _database.Execute($"CREATE TABLE notes (id int PRIMARY KEY, title text, edited {type}); INSERT INTO notes VALUES (1, 'one', now() - interval '2 days'), (2, 'two', NULL)");
+        await _database.Execute(
+            $"CREATE TABLE notes (id int PRIMARY KEY, title text, edited {type}); INSERT INTO notes VALUES (1, 'one', now() - interval '2 "
+                + "days'), (2, 'two', NULL)");
         await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited" });
 
         Assert.Equal(2, (await corpus.MigrateAndRun()).Counts.Embedded);
@@ -47,13 +49,16 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     [Fact]
     public async Task Newest_first_is_the_order_of_a_batch()
     {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, edited date); INSERT INTO notes SELECT n, 'note ' || n, date '2026-01-01' + n FROM generate_series(1, 9) n");
+        await _database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text, edited date); INSERT INTO notes SELECT n, 'note ' || n, date "
+                + "'2026-01-01' + n FROM generate_series(1, 9) n");
         await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited" });
         await corpus.Migrate();
 
         await corpus.Get<EmbeddingFunctions.Runs.InProcessEngine>().Run(new("notes", [], Limit: 3), null, default);
 
-        Assert.Equal([7, 8, 9], (await _database.Rows("SELECT id FROM notes WHERE embedding IS NOT NULL ORDER BY id")).Select(row => row[0]));
+        Assert.Equal(
+            [7, 8, 9], (await _database.Rows("SELECT id FROM notes WHERE embedding IS NOT NULL ORDER BY id")).Select(row => row[0]));
     }
 
     [Fact]
@@ -61,13 +66,26 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     {
         await using (await Declarations.CreateNotes(_database, 3))
         {
-            await using var corpus = new DeclaredCorpus(_database.Source, new { name = "notes", dimensions = 3_000, vectorType = "halfVec", tables = new[] { new { kind = "note", table = "notes", text = "{title}" } } });
+            await using var corpus = new DeclaredCorpus(
+                _database.Source,
+                new
+                {
+                    name = "notes",
+                    dimensions = 3_000,
+                    vectorType = "halfVec",
+                    tables = new[] { new { kind = "note", table = "notes", text = "{title}" } }
+                });
 
             Assert.Equal(3, (await corpus.MigrateAndRun()).Counts.Embedded);
         }
 
-        Assert.Equal("halfvec(3000)", await _database.Ask<string>("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
-        Assert.Contains("halfvec_cosine_ops", await _database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_hnsw_notes'"), StringComparison.Ordinal);
+        Assert.Equal(
+            "halfvec(3000)",
+            await _database.Ask<string>(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
+        Assert.Contains(
+            "halfvec_cosine_ops", await _database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_hnsw_notes'"),
+            StringComparison.Ordinal);
         Assert.Equal(1.0, await _database.Ask<double>("SELECT min(l2_norm(embedding)) FROM notes"), 2);
     }
 
@@ -88,7 +106,14 @@ public sealed class DeclaredTableTests : IAsyncLifetime
             CREATE TABLE notes (id int PRIMARY KEY, title text, state {type});
             INSERT INTO notes VALUES (1, 'one', {kept}), (2, 'two', {left}), (3, 'three', {(equalTo is null ? left : "NULL")});
             """);
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "state", equalTo, isNull = equalTo is null ? true : (bool?)null } } });
+        await using var corpus = Notes(
+            new
+            {
+                kind = "note",
+                table = "notes",
+                text = "{title}",
+                filter = new[] { new { column = "state", equalTo, isNull = equalTo is null ? true : (bool?)null } }
+            });
 
         Assert.Equal(1, (await corpus.MigrateAndRun()).Counts.Embedded);
         Assert.Equal(1, await _database.Ask<int>("SELECT id FROM notes WHERE embedding IS NOT NULL"));
@@ -97,8 +122,10 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     [Fact]
     public async Task A_row_that_comes_into_the_filter_becomes_pending()
     {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, deleted_at timestamptz); INSERT INTO notes VALUES (1, 'one', now())");
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "deleted_at", isNull = true } } });
+        await _database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text, deleted_at timestamptz); INSERT INTO notes VALUES (1, 'one', now())");
+        await using var corpus = Notes(
+            new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "deleted_at", isNull = true } } });
         Assert.Equal(0, (await corpus.MigrateAndRun()).ItemsTotal);
 
         await _database.Execute("UPDATE notes SET deleted_at = NULL");
@@ -113,10 +140,19 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     {
         await _database.Execute(
             """
-            CREATE TABLE notes (id int PRIMARY KEY, title text, deleted_at timestamptz, is_live boolean GENERATED ALWAYS AS (deleted_at IS NULL) STORED);
+            CREATE TABLE notes (id int PRIMARY KEY, title text, deleted_at timestamptz, is_live boolean GENERATED ALWAYS AS (deleted_at IS
+                NULL) STORED);
             INSERT INTO notes VALUES (1, 'one', now()), (2, 'two', NULL);
             """);
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", queue, filter = new[] { new { column = "is_live", equalTo = "true" } } });
+        await using var corpus = Notes(
+            new
+            {
+                kind = "note",
+                table = "notes",
+                text = "{title}",
+                queue,
+                filter = new[] { new { column = "is_live", equalTo = "true" } }
+            });
         Assert.Equal(1, (await corpus.MigrateAndRun()).Counts.Embedded);
 
         await _database.Execute("UPDATE notes SET deleted_at = NULL");
@@ -131,7 +167,8 @@ public sealed class DeclaredTableTests : IAsyncLifetime
         await _database.Execute(
             """
             CREATE TABLE notes (id int PRIMARY KEY, type text, title text, body text);
-            INSERT INTO notes SELECT n, CASE WHEN n <= 3 THEN 'memo' ELSE 'note' END, 'title ' || n, 'body ' || n FROM generate_series(1, 5) n;
+            INSERT INTO notes SELECT n, CASE WHEN n <= 3 THEN 'memo' ELSE 'note' END, 'title ' || n, 'body ' || n FROM generate_series(1, 5)
+                n;
             """);
         await using var corpus = Notes(
             new { kind = "memo", table = "notes", text = "{title}", filter = new[] { new { column = "type", equalTo = "memo" } } },
@@ -152,7 +189,8 @@ public sealed class DeclaredTableTests : IAsyncLifetime
     {
         await _database.Execute(
             """
-            CREATE SCHEMA "Other one"; CREATE TABLE "Other one".notes (id int PRIMARY KEY, title text); INSERT INTO "Other one".notes VALUES (1, 'theirs');
+            CREATE SCHEMA "Other one"; CREATE TABLE "Other one".notes (id int PRIMARY KEY, title text); INSERT INTO "Other one".notes VALUES
+                (1, 'theirs');
             CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'ours'), (2, 'ours');
             """);
         await using var corpus = new DeclaredCorpus(_database.Source, new
@@ -166,8 +204,13 @@ public sealed class DeclaredTableTests : IAsyncLifetime
 
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM \"Other one\".pending"));
         Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
-        Assert.Equal(4, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE schemaname = 'Other one' AND indexname LIKE 'embedding_%'"));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.notes'::regclass AND attname = 'embedding'"));
+        Assert.Equal(
+            4,
+            await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE schemaname = 'Other one' AND indexname LIKE 'embedding_%'"));
+        Assert.Equal(
+            0,
+            await _database.Ask<long>(
+                "SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.notes'::regclass AND attname = 'embedding'"));
         await corpus.Migrate();
     }
 
@@ -177,13 +220,17 @@ public sealed class DeclaredTableTests : IAsyncLifetime
         await _database.Execute("CREATE SCHEMA other; CREATE TABLE other.notes (id int PRIMARY KEY, title text)");
         await using var corpus = Notes();
 
-        Assert.Contains("there is no table 'notes'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no table 'notes'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_search_path_says_which_of_two_tables_is_meant()
     {
-        await _database.Execute("CREATE SCHEMA first; CREATE TABLE first.notes (id int PRIMARY KEY, title text); INSERT INTO first.notes VALUES (1, 'one'); CREATE TABLE notes (id text)");
+        await _database.Execute(
+            "CREATE SCHEMA first; CREATE TABLE first.notes (id int PRIMARY KEY, title text); INSERT INTO first.notes VALUES (1, 'one'); "
+                + "CREATE TABLE notes (id text)");
         await using var source = Database.Open(_database.ConnectionString + ";Search Path=first,public");
         await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
 
@@ -205,7 +252,8 @@ public sealed class DeclaredTableTests : IAsyncLifetime
 
         Assert.Equal(9, (await corpus.MigrateAndRun()).Counts.Embedded);
         await corpus.Migrate();
-        Assert.Equal(4, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'notes' AND indexname LIKE 'embedding_%'"));
+        Assert.Equal(
+            4, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'notes' AND indexname LIKE 'embedding_%'"));
     }
 
     [Fact]
@@ -218,7 +266,8 @@ public sealed class DeclaredTableTests : IAsyncLifetime
             CREATE TABLE notes (id int PRIMARY KEY, tenant varchar(20), title text);
             INSERT INTO owners VALUES ('o1', 'paid'), ('o2', 'free');
             INSERT INTO tenants VALUES ('in', 'o1', NULL), ('closed', 'o1', now()), ('free', 'o2', NULL), ('orphan', NULL, NULL);
-            INSERT INTO notes VALUES (1, 'in', 'one'), (2, 'closed', 'two'), (3, 'free', 'three'), (4, 'orphan', 'four'), (5, 'unlisted', 'five'), (6, NULL, 'six');
+            INSERT INTO notes VALUES (1, 'in', 'one'), (2, 'closed', 'two'), (3, 'free', 'three'), (4, 'orphan', 'four'), (5, 'unlisted',
+                'five'), (6, NULL, 'six');
             """);
         await using var corpus = new DeclaredCorpus(_database.Source, new
         {
@@ -229,7 +278,13 @@ public sealed class DeclaredTableTests : IAsyncLifetime
                 table = "tenants",
                 column = "name",
                 filter = new[] { new { column = "closed_at", isNull = true } },
-                owner = new { table = "owners", id = "code", referredBy = "owner", filter = new[] { new { column = "plan", equalTo = "paid" } } },
+                owner = new
+                {
+                    table = "owners",
+                    id = "code",
+                    referredBy = "owner",
+                    filter = new[] { new { column = "plan", equalTo = "paid" } }
+                },
             },
             tables = new[] { new { kind = "note", table = "notes", partition = "tenant", text = "{title}" } },
         });

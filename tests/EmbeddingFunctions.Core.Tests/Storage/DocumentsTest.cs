@@ -32,18 +32,26 @@ public abstract class DocumentsTest : IAsyncLifetime
 
     /// <summary>Adds so many, with ids from 1 where they are the first.</summary>
     private protected Task Documents(int count, string archive = "laws.tar.bz2", string words = "section") => Database.Execute(
-        "INSERT INTO lovdata_documents (archive_filename, member, title, content) SELECT $2, $3 || n, 'Act ' || n, $3 || ' ' || n || ' of ' || $2 FROM generate_series(1, $1) n",
+        "INSERT INTO lovdata_documents (archive_filename, member, title, content) SELECT $2, $3 || n, 'Act ' || n, $3 || ' ' || n || ' of "
+            + "' || $2 FROM generate_series(1, $1) n",
         count, archive, words);
 
     private protected Task<long> Id(string content) =>
-        Database.Ask<long>("INSERT INTO lovdata_documents (archive_filename, member, content) VALUES ('one.tar.bz2', gen_random_uuid()::text, $1) RETURNING id", content);
+        Database.Ask<long>(
+            "INSERT INTO lovdata_documents (archive_filename, member, content) VALUES ('one.tar.bz2', gen_random_uuid()::text, $1) "
+                + "RETURNING id",
+            content);
 
     private protected Task<RunOutcome> Backfill(RunRequest? request = null) => Engine.Run(request ?? Request());
 
-    private protected RunRequest Request(string? archive = null, long? fromId = null) => new("documents", [], Concurrency: Engine.Settings.BatchesInFlight)
-    {
-        Selection = archive is null && fromId is null ? null : new Selection(archive is null ? new Dictionary<string, string>() : new() { ["archive"] = archive }, fromId),
-    };
+    private protected RunRequest Request(string? archive = null, long? fromId = null) =>
+        new("documents", [], Concurrency: Engine.Settings.BatchesInFlight)
+        {
+            Selection = archive is null && fromId is null
+            ? null
+            : new Selection(archive is null ? new Dictionary<string, string>() : new() { ["archive"] = archive }, fromId),
+        };
 
-    private protected Task<long> Embedded(string condition = "true") => Database.Ask<long>($"SELECT count(*) FROM lovdata_documents WHERE embedding IS NOT NULL AND {condition}");
+    private protected Task<long> Embedded(string condition = "true") =>
+        Database.Ask<long>($"SELECT count(*) FROM lovdata_documents WHERE embedding IS NOT NULL AND {condition}");
 }

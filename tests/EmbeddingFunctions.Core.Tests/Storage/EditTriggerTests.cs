@@ -17,7 +17,8 @@ public sealed class EditTriggerTests : IAsyncLifetime
             CREATE TABLE notes (id int PRIMARY KEY, title text, body text, state text, edited_at timestamptz);
             INSERT INTO notes SELECT n, 'title ' || n, 'body ' || n, 'new', now() - interval '1 hour' FROM generate_series(1, 3) n;
             """);
-        _corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "edited_at" }));
+        _corpus = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "edited_at" }));
         Assert.Equal(3, (await _corpus.MigrateAndRun()).Counts.Embedded);
     }
 
@@ -33,7 +34,8 @@ public sealed class EditTriggerTests : IAsyncLifetime
         await using var connection = await _database.Source.OpenConnectionAsync();
         await using (var transaction = await connection.BeginTransactionAsync())
         {
-            Assert.Equal(1L, await Ask(connection, "UPDATE notes SET body = 'edited' WHERE id = 1 RETURNING (embedding_rule IS NULL)::int::bigint"));
+            Assert.Equal(
+                1L, await Ask(connection, "UPDATE notes SET body = 'edited' WHERE id = 1 RETURNING (embedding_rule IS NULL)::int::bigint"));
             await transaction.RollbackAsync();
         }
 
@@ -78,7 +80,8 @@ public sealed class EditTriggerTests : IAsyncLifetime
     {
         await _database.Execute(
             """
-            CREATE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.edited_at := clock_timestamp() + interval ''1 minute''; RETURN NEW; END';
+            CREATE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN NEW.edited_at := clock_timestamp() + interval ''1 minute''; RETURN NEW; END';
             CREATE TRIGGER set_edited_at BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION bump();
             UPDATE notes SET title = 'edited';
             """);
@@ -114,8 +117,11 @@ public sealed class EditTriggerTests : IAsyncLifetime
     [InlineData("content")]
     public async Task An_update_that_leaves_long_texts_alone_does_not_read_them(string queue)
     {
-        await _database.Execute("CREATE TABLE papers (id int PRIMARY KEY, body text, hits int DEFAULT 0); ALTER TABLE papers ALTER body SET STORAGE EXTERNAL");
-        await using var papers = new DeclaredCorpus(_database.Source, new { name = "papers", dimensions = 16, tables = new[] { new { kind = "paper", table = "papers", text = "{body}", queue } } });
+        await _database.Execute(
+            "CREATE TABLE papers (id int PRIMARY KEY, body text, hits int DEFAULT 0); ALTER TABLE papers ALTER body SET STORAGE EXTERNAL");
+        await using var papers = new DeclaredCorpus(
+            _database.Source,
+            new { name = "papers", dimensions = 16, tables = new[] { new { kind = "paper", table = "papers", text = "{body}", queue } } });
         await papers.Migrate();
         await _database.Execute("INSERT INTO papers SELECT n, repeat('words ', 30000) FROM generate_series(1, 20) n");
         await papers.Run();
@@ -133,7 +139,8 @@ public sealed class EditTriggerTests : IAsyncLifetime
     private static async Task<long> ToastReads(NpgsqlConnection connection)
     {
         await Ask(connection, "SELECT pg_stat_force_next_flush()");
-        return (long)(await Ask(connection, "SELECT toast_blks_read + toast_blks_hit FROM pg_statio_user_tables WHERE relname = 'papers'"))!;
+        return (long)(
+            await Ask(connection, "SELECT toast_blks_read + toast_blks_hit FROM pg_statio_user_tables WHERE relname = 'papers'"))!;
     }
 
     private static async Task<object?> Ask(NpgsqlConnection connection, string sql)

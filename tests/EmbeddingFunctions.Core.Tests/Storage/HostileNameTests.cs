@@ -12,7 +12,8 @@ public sealed class HostileNameTests : IAsyncLifetime
     private TestDatabase _database = null!;
 
     public static TheoryData<string> Names => new(
-        "x\"; drop table y;--", "x'; drop table y;--", "order", "Größe 表 😀", "t.\"x", "a.b.c", "$note$; drop table y; $note$", "/* $1 @p :p %s -- \\",
+        "x\"; drop table y;--", "x'; drop table y;--", "order", "Größe 表 😀", "t.\"x", "a.b.c", "$note$; drop table y; $note$",
+        "/* $1 @p :p %s -- \\",
         " x\ny ", "embedding_pending", new string('n', 63), new string('ü', 31));
 
     public async Task InitializeAsync()
@@ -38,7 +39,8 @@ public sealed class HostileNameTests : IAsyncLifetime
             CREATE TABLE {quoted}.tenants ({quoted} text PRIMARY KEY, state text);
             CREATE TABLE {quoted}.{quoted} (id int PRIMARY KEY, {quoted} text, tenant text, state text, changed timestamptz);
             INSERT INTO {quoted}.tenants VALUES ({Sql.Literal(name)}, {Sql.Literal(name)});
-            INSERT INTO {quoted}.{quoted} SELECT n, 'text ' || n, {Sql.Literal(name)}, {Sql.Literal(name)}, now() - interval '1 hour' FROM generate_series(1, 3) n;
+            INSERT INTO {quoted}.{quoted} SELECT n, 'text ' || n, {Sql.Literal(name)}, {Sql.Literal(name)}, now() - interval '1 hour' FROM
+                generate_series(1, 3) n;
             """);
         var state = new[] { new { column = "state", equalTo = name } };
         await using var corpus = new DeclaredCorpus(_database.Source, new
@@ -47,7 +49,18 @@ public sealed class HostileNameTests : IAsyncLifetime
             dimensions = 16,
             similarityCache = true,
             partitions = new { table = $"{name}.tenants", column = name, filter = state },
-            tables = new[] { new { kind = "note", table = $"{name}.{name}", text = $"{name} {{{name}}}", partition = "tenant", changedAt = "changed", filter = state } },
+            tables = new[]
+            {
+                new
+                {
+                    kind = "note",
+                    table = $"{name}.{name}",
+                    text = $"{name} {{{name}}}",
+                    partition = "tenant",
+                    changedAt = "changed",
+                    filter = state
+                }
+            },
             pendingView = Declarations.View(name.Contains('.', StringComparison.Ordinal) ? "pending" : name, name, "changed"),
         });
 
@@ -69,12 +82,27 @@ public sealed class HostileNameTests : IAsyncLifetime
     public async Task A_name_that_is_not_there_is_a_clear_error(string name)
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
-        await using var noTable = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
-        await using var noColumn = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = $"{{{name}}}", id = name + "!", filter = new[] { new { column = name + "?", isNull = true } } }));
+        await using var noTable = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
+        await using var noColumn = new DeclaredCorpus(
+            _database.Source,
+            Declarations.Notes(
+                new
+                {
+                    kind = "note",
+                    table = "notes",
+                    text = $"{{{name}}}",
+                    id = name + "!",
+                    filter = new[] { new { column = name + "?", isNull = true } }
+                }));
 
-        Assert.Contains($"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => noTable.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => noTable.Migrate())).Message,
+            StringComparison.Ordinal);
         var error = await Assert.ThrowsAsync<CorpusException>(() => noColumn.Migrate());
-        Assert.All([name, name + "!", name + "?"], column => Assert.Contains($"the table notes has no column '{column}'", error.Message, StringComparison.Ordinal));
+        Assert.All(
+            [name, name + "!", name + "?"],
+            column => Assert.Contains($"the table notes has no column '{column}'", error.Message, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -90,9 +118,12 @@ public sealed class HostileNameTests : IAsyncLifetime
     public async Task A_table_is_meant_by_its_very_name(string name)
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
+        await using var corpus = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
 
-        Assert.Contains($"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,9 +131,12 @@ public sealed class HostileNameTests : IAsyncLifetime
     {
         var name = new string('n', 200);
         await _database.Execute($"CREATE TABLE {name[..63]} (id int PRIMARY KEY, title text)");
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
+        await using var corpus = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
 
-        Assert.Contains($"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +153,8 @@ public sealed class HostileNameTests : IAsyncLifetime
 
         Assert.Equal(2, (await corpus.MigrateAndRun()).Counts.Embedded);
         await corpus.Migrate();
-        Assert.Equal(8, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_%' AND tablename LIKE 'nnn%'"));
+        Assert.Equal(
+            8, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_%' AND tablename LIKE 'nnn%'"));
     }
 
     [Fact]
@@ -130,7 +165,8 @@ public sealed class HostileNameTests : IAsyncLifetime
             CREATE TABLE "a.notes" (id int PRIMARY KEY, wrong text);
             CREATE SCHEMA a; CREATE TABLE a.notes (id int PRIMARY KEY, title text); INSERT INTO a.notes VALUES (1, 'one');
             """);
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "a.notes", text = "{title}" }));
+        await using var corpus = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "a.notes", text = "{title}" }));
 
         Assert.Equal(1, (await corpus.MigrateAndRun()).Counts.Embedded);
     }

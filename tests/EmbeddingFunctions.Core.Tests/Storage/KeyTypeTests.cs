@@ -21,7 +21,8 @@ public sealed class KeyTypeTests
     {
         await using var database = await TestDatabase.Empty();
         // One connection, which can be told to count its scans at once.
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
         await Execute(source,
             $"""
             CREATE TABLE tenants (id integer PRIMARY KEY);
@@ -45,7 +46,8 @@ public sealed class KeyTypeTests
         var page = await corpus.Get<PagePlanner>().Plan(new PlanPage(run, "", [], 200), default);
         var planned = await Scans(source);
         var batch = page.Batches[0];
-        var embedded = await corpus.Get<BatchEmbedder>().Embed(new EmbedBatch(run.RunId, Guid.NewGuid(), "items", "item", batch.Partition, batch.Count, null), default);
+        var embedded = await corpus.Get<BatchEmbedder>()
+            .Embed(new EmbedBatch(run.RunId, Guid.NewGuid(), "items", "item", batch.Partition, batch.Count, null), default);
 
         var after = await Scans(source);
         Assert.Equal(200, page.Batches.Sum(batch => batch.Count));
@@ -57,7 +59,8 @@ public sealed class KeyTypeTests
         // The newest of the tenant, each with its own text's vector.
         Assert.Equal(20, await database.Ask<long>(
             $"""
-            SELECT count(*) FROM items WHERE embedding IS NOT NULL AND length(content_hash) = 64 AND changed >= now() - interval '{20 * 20} minutes 30 seconds'
+            SELECT count(*) FROM items WHERE embedding IS NOT NULL AND length(content_hash) = 64 AND changed >= now() - interval
+                '{20 * 20} minutes 30 seconds'
             """));
         Assert.Equal(20, await database.Ask<long>("SELECT count(DISTINCT embedding::text) FROM items"));
     }
@@ -68,7 +71,8 @@ public sealed class KeyTypeTests
         await using var command = source.CreateCommand(
             """
             SELECT t.seq_scan,
-                   (SELECT COALESCE(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE relname = 'items' AND indexrelname LIKE 'embedding_pending%'),
+                   (SELECT COALESCE(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE relname = 'items' AND indexrelname LIKE
+                       'embedding_pending%'),
                    (SELECT COALESCE(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE indexrelname = 'items_pkey')
             FROM   pg_stat_user_tables t
             WHERE  t.relname = 'items'

@@ -38,7 +38,8 @@ public sealed class MigratedShapeTests : IAsyncLifetime
 
         var rows = await _database.Rows("SELECT title, priority_score FROM items_needing_embeddings_priority");
 
-        Assert.Equal([("old issue", 3), ("newer pull request", 2), ("new discussion", 2)], rows.Select(row => ((string)row[0]!, (int)row[1]!)));
+        Assert.Equal(
+            [("old issue", 3), ("newer pull request", 2), ("new discussion", 2)], rows.Select(row => ((string)row[0]!, (int)row[1]!)));
     }
 
     [Theory]
@@ -54,7 +55,8 @@ public sealed class MigratedShapeTests : IAsyncLifetime
                 ("content_hash", "text"), ("embedding", "vector(384)"), ("embedding_generated_at", "timestamp with time zone"),
                 ("embedding_model", "text"), ("embedding_rule", "text"), ("embedding_truncated", "integer"),
             ],
-            columns.Where(column => column.Name.StartsWith("embedding", StringComparison.Ordinal) || column.Name == "content_hash").Order());
+            columns.Where(column => column.Name.StartsWith("embedding", StringComparison.Ordinal) || column.Name == "content_hash")
+                .Order());
     }
 
     [Theory]
@@ -65,7 +67,10 @@ public sealed class MigratedShapeTests : IAsyncLifetime
     {
         var index = await _database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE tablename = $1 AND indexdef LIKE '%hnsw%'", table);
 
-        Assert.Equal($"CREATE INDEX embedding_hnsw_{table} ON public.{table} USING hnsw (embedding vector_cosine_ops) WITH (m='16', ef_construction='64')", index);
+        Assert.Equal(
+            $"CREATE INDEX embedding_hnsw_{table} ON public.{table} USING hnsw (embedding vector_cosine_ops) WITH (m='16', "
+                + "ef_construction='64')",
+            index);
     }
 
     [Fact]
@@ -87,8 +92,11 @@ public sealed class MigratedShapeTests : IAsyncLifetime
     public async Task A_job_over_a_repository_shows_the_repository()
     {
         var repository = Guid.NewGuid();
-        await _database.Execute("INSERT INTO embedding_jobs (id, corpus, partition, kinds) VALUES ($1, 'workspace', $2, '{}')", Guid.NewGuid(), repository.ToString());
-        await _database.Execute("INSERT INTO embedding_jobs (id, corpus, partition, kinds) VALUES ($1, 'notes', 'no uuid', '{}')", Guid.NewGuid());
+        await _database.Execute(
+            "INSERT INTO embedding_jobs (id, corpus, partition, kinds) VALUES ($1, 'workspace', $2, '{}')", Guid.NewGuid(),
+            repository.ToString());
+        await _database.Execute(
+            "INSERT INTO embedding_jobs (id, corpus, partition, kinds) VALUES ($1, 'notes', 'no uuid', '{}')", Guid.NewGuid());
 
         Assert.Equal(repository, await _database.Ask<Guid>("SELECT repository_id FROM embedding_jobs WHERE corpus = 'workspace'"));
         Assert.True(await _database.Ask<bool>("SELECT repository_id IS NULL FROM embedding_jobs WHERE corpus = 'notes'"));
@@ -99,12 +107,15 @@ public sealed class MigratedShapeTests : IAsyncLifetime
     {
         Assert.Equal(
             [
-                ("id", "uuid"), ("repository_id", "uuid"), ("item_type", "text"), ("item_id", "text"), ("embedding", "vector(384)"), ("content_hash", "text"),
-                ("ttl_hours", "integer"), ("created_at", "timestamp with time zone"), ("accessed_at", "timestamp with time zone"), ("access_count", "integer"),
+                ("id", "uuid"), ("repository_id", "uuid"), ("item_type", "text"), ("item_id", "text"), ("embedding", "vector(384)"),
+                ("content_hash", "text"),
+                ("ttl_hours", "integer"), ("created_at", "timestamp with time zone"), ("accessed_at", "timestamp with time zone"),
+                ("access_count", "integer"),
             ],
             await Columns("similarity_cache"));
         Assert.Equal(1, await _database.Ask<long>(
-            "SELECT count(*) FROM pg_indexes WHERE tablename = 'similarity_cache' AND indexdef LIKE '%UNIQUE%(repository_id, item_type, item_id)'"));
+            "SELECT count(*) FROM pg_indexes WHERE tablename = 'similarity_cache' AND indexdef LIKE '%UNIQUE%(repository_id, item_type, "
+                + "item_id)'"));
     }
 
     [Fact]
@@ -136,7 +147,8 @@ public sealed class MigratedShapeTests : IAsyncLifetime
         await Entry("pull_request", ageInHours: 500);
 
         var row = Assert.Single(await _database.Rows(
-            "SELECT total_entries, total_repositories, avg_access_count, oldest_entry < newest_entry, expired_entries FROM get_cache_statistics()"));
+            "SELECT total_entries, total_repositories, avg_access_count, oldest_entry < newest_entry, expired_entries FROM "
+                + "get_cache_statistics()"));
 
         Assert.Equal([2L, 2L, 1.50m, true, 1L], row);
     }
@@ -144,11 +156,14 @@ public sealed class MigratedShapeTests : IAsyncLifetime
     private async Task<Guid> Entry(string type, int ageInHours = 0) => await _database.Ask<Guid>(
         """
         INSERT INTO similarity_cache (repository_id, item_type, item_id, embedding, content_hash, created_at)
-        VALUES (gen_random_uuid(), $1, '1', array_fill(0.1, ARRAY[384])::vector, 'x', now() - make_interval(hours => $2) - interval '1 minute') RETURNING id
+        VALUES (gen_random_uuid(), $1, '1', array_fill(0.1, ARRAY[384])::vector, 'x', now() - make_interval(hours => $2) - interval
+            '1 minute') RETURNING id
         """, type, ageInHours);
 
     private async Task<IReadOnlyList<(string Name, string Type)>> Columns(string relation) =>
         (await _database.Rows(
-            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", relation))
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND "
+                + "NOT attisdropped ORDER BY attnum",
+            relation))
         .Select(row => ((string)row[0]!, (string)row[1]!)).ToList();
 }

@@ -9,7 +9,8 @@ public sealed class MigratorTests : IAsyncLifetime
 {
     private const string AllThere =
         """
-        SELECT 'column ' || table_name || '.' || column_name || ' ' || data_type FROM information_schema.columns WHERE table_schema = 'public'
+        SELECT 'column ' || table_name || '.' || column_name || ' ' || data_type FROM information_schema.columns WHERE table_schema =
+            'public'
         UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'
         UNION ALL SELECT 'valid ' || count(*) FROM pg_index WHERE indisvalid
         UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || tgname FROM pg_trigger WHERE NOT tgisinternal
@@ -105,7 +106,8 @@ public sealed class MigratorTests : IAsyncLifetime
     public async Task Missing_columns_are_all_named()
     {
         await _database.Execute("CREATE TABLE notes (id uuid PRIMARY KEY, body text)");
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "edited_at" }));
+        await using var corpus = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "edited_at" }));
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
@@ -151,10 +153,12 @@ public sealed class MigratorTests : IAsyncLifetime
             """
             CREATE EXTENSION vector;
             ALTER TABLE notes ADD COLUMN embedding vector(16), ADD COLUMN embedding_generated_at timestamptz, ADD COLUMN content_hash text;
-            UPDATE notes SET embedding = array_fill(0.5, ARRAY[16])::vector, embedding_generated_at = now(), content_hash = 'of another system';
+            UPDATE notes SET embedding = array_fill(0.5, ARRAY[16])::vector, embedding_generated_at = now(), content_hash =
+                'of another system';
             """);
 
-        Assert.Contains("2 vectors are there", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "2 vectors are there", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
         await corpus.Migrate(takeOver: true);
 
         Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
@@ -171,7 +175,8 @@ public sealed class MigratorTests : IAsyncLifetime
         }
 
         var before = await PendingIndex();
-        await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
+        await using var changed = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
 
         var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
         Assert.Contains("embeddings migrate notes", error.Message, StringComparison.Ordinal);
@@ -204,7 +209,8 @@ public sealed class MigratorTests : IAsyncLifetime
             await corpus.MigrateAndRun();
         }
 
-        await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
+        await using var changed = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
 
         var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
         Assert.Contains("Its vectors stay", error.Message, StringComparison.Ordinal);
@@ -229,9 +235,12 @@ public sealed class MigratorTests : IAsyncLifetime
         var time = new FakeProvider.ManualTime();
         await using var corpus = await Notes(rows: 1);
         await corpus.Migrate();
-        var old = new BoundCorpora(corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(), time);
+        var old = new BoundCorpora(
+            corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(),
+            time);
         var bound = await old.Get("notes", default);
-        await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
+        await using var changed = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
         await changed.Migrate();
 
         Assert.Same(bound, await old.Get("notes", default));
@@ -279,10 +288,12 @@ public sealed class MigratorTests : IAsyncLifetime
         await corpus.Migrate();
         await _database.Execute("DROP TRIGGER zzz_embedding_note_edit_notes ON notes");
         var role = $"reader_{_database.Name}";
-        await _database.Execute($"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+        await _database.Execute(
+            $"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
         try
         {
-            await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = role, Pooling = false }.ConnectionString);
+            await using var source = Database.Open(
+                new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = role, Pooling = false }.ConnectionString);
             await using var reader = new DeclaredCorpus(source, Declarations.Notes());
 
             var error = await Assert.ThrowsAsync<CorpusException>(() => reader.Migrate());
@@ -297,7 +308,9 @@ public sealed class MigratorTests : IAsyncLifetime
 
     private async Task<IReadOnlyList<string>> All() => (await _database.Rows(AllThere)).Select(row => (string)row[0]!).ToList();
 
-    private async Task<string?> PendingIndex() => Assert.Single(await _database.Rows("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_pending_notes%'"))[0] as string;
+    private async Task<string?> PendingIndex() =>
+        Assert.Single(
+            await _database.Rows("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_pending_notes%'"))[0] as string;
 
     private Task<DeclaredCorpus> Notes(int rows) => Declarations.CreateNotes(_database, rows);
 }

@@ -18,9 +18,17 @@ public sealed class MisfitTests : IAsyncLifetime
     [InlineData("CREATE VIEW notes AS SELECT 1 AS id, 'x' AS title", "notes is a view; it takes a table")]
     [InlineData("CREATE TABLE notes (id int, title text)", "the key notes.id does not tell rows apart")]
     [InlineData("CREATE TABLE notes (id int UNIQUE, title text)", "the key notes.id does not tell rows apart")]
-    [InlineData("CREATE TABLE notes (id int, tenant int, title text, PRIMARY KEY (id, tenant))", "the key notes.id does not tell rows apart")]
-    [InlineData("CREATE TABLE notes (id int NOT NULL, title text); CREATE UNIQUE INDEX ON notes (id) WHERE id > 0", "the key notes.id does not tell rows apart")]
-    [InlineData("CREATE TABLE notes (id jsonb PRIMARY KEY, title text)", "the key notes.id is of type jsonb; it takes uuid, bigint, integer or text")]
+    [
+        InlineData(
+            "CREATE TABLE notes (id int, tenant int, title text, PRIMARY KEY (id, tenant))", "the key notes.id does not tell rows apart")]
+    [
+        InlineData(
+            "CREATE TABLE notes (id int NOT NULL, title text); CREATE UNIQUE INDEX ON notes (id) WHERE id > 0",
+            "the key notes.id does not tell rows apart")]
+    [
+        InlineData(
+            "CREATE TABLE notes (id jsonb PRIMARY KEY, title text)",
+            "the key notes.id is of type jsonb; it takes uuid, bigint, integer or text")]
     [InlineData("CREATE TABLE notes (id int PRIMARY KEY)", "the table notes has no column 'title'")]
     [InlineData("CREATE TABLE \"Notes\" (id int PRIMARY KEY, title text)", "there is no table 'notes'")]
     public async Task A_table_that_cannot_hold_items_is_a_clear_error(string table, string told)
@@ -42,7 +50,18 @@ public sealed class MisfitTests : IAsyncLifetime
             name = "notes",
             dimensions = 16,
             partitions = new { table = "tenants", column = "id", owner = new { table = "owners", referredBy = "owner" } },
-            tables = new[] { new { kind = "note", table = "notes", partition = "tenant", text = "{title}", changedAt = "edited", filter = new[] { new { column = "state", isNull = true } } } },
+            tables = new[]
+            {
+                new
+                {
+                    kind = "note",
+                    table = "notes",
+                    partition = "tenant",
+                    text = "{title}",
+                    changedAt = "edited",
+                    filter = new[] { new { column = "state", isNull = true } }
+                }
+            },
             pendingView = Declarations.View("pending", "made"),
         });
 
@@ -50,10 +69,12 @@ public sealed class MisfitTests : IAsyncLifetime
 
         Assert.Equal(
             [
-                "The corpus 'notes' does not fit the database:", "note: the table notes has no column 'title'", "note: the table notes has no column 'state'",
+                "The corpus 'notes' does not fit the database:", "note: the table notes has no column 'title'",
+                "note: the table notes has no column 'state'",
                 "note: the table notes has no column 'made'", "note: the table notes has no column 'tenant'",
                 "note: the key notes.id is of type jsonb; it takes uuid, bigint, integer or text",
-                "note: changedAt notes.edited is of type text; it takes a timestamp or a date", "partitions: there is no table 'tenants'", "partitions: there is no table 'owners'",
+                "note: changedAt notes.edited is of type text; it takes a timestamp or a date", "partitions: there is no table 'tenants'",
+                "partitions: there is no table 'owners'",
             ],
             error.Message.Split("\n  - "));
     }
@@ -61,10 +82,12 @@ public sealed class MisfitTests : IAsyncLifetime
     [Theory]
     [InlineData("state", "integer", "abc", "invalid input syntax for type integer: \"abc\" (22P02)")]
     [InlineData("state", "jsonb", "{}", "operator does not exist: jsonb pg_catalog.= jsonb")]
-    public async Task A_filters_value_that_is_none_of_its_column_is_a_clear_error_before_anything_is_changed(string column, string type, string equalTo, string told)
+    public async Task A_filters_value_that_is_none_of_its_column_is_a_clear_error_before_anything_is_changed(
+        string column, string type, string equalTo, string told)
     {
         await _database.Execute($"CREATE TABLE notes (id int PRIMARY KEY, title text, {column} {(type == "jsonb" ? "json" : type)})");
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column, equalTo } } });
+        await using var corpus = Notes(
+            new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column, equalTo } } });
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
@@ -73,8 +96,14 @@ public sealed class MisfitTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("{title} {content}", null, "the column notes.content is generated, which the trigger that notes edits cannot see; name the columns that it is made of")]
-    [InlineData("{title}", "changed", "the column notes.changed is generated, which the trigger that notes edits cannot see; name the columns that it is made of")]
+    [
+        InlineData(
+            "{title} {content}", null,
+            "the column notes.content is generated, which the trigger that notes edits cannot see; name the columns that it is made of")]
+    [
+        InlineData(
+            "{title}", "changed",
+            "the column notes.changed is generated, which the trigger that notes edits cannot see; name the columns that it is made of")]
     public async Task A_generated_column_that_the_trigger_cannot_see_is_a_clear_error(string text, string? changedAt, string told)
     {
         await _database.Execute(
@@ -84,14 +113,22 @@ public sealed class MisfitTests : IAsyncLifetime
             """);
         await using var corpus = Notes(new { kind = "note", table = "notes", text, changedAt });
 
-        Assert.EndsWith($"note: {told}", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"note: {told}", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     // Postgres has them from 18.
     [Fact]
     public void A_virtual_column_that_an_index_would_hold_is_a_clear_error()
     {
-        var table = new CorpusTable { Kind = "note", Table = "notes", Text = "{title}", CreatedAt = "made", Filter = [new() { Column = "is_live", EqualTo = "true" }] };
+        var table = new CorpusTable
+        {
+            Kind = "note",
+            Table = "notes",
+            Text = "{title}",
+            CreatedAt = "made",
+            Filter = [new() { Column = "is_live", EqualTo = "true" }]
+        };
         var found = new FoundTable("public", "notes", 'r', new()
         {
             ["id"] = new("integer", -1, true, ""),
@@ -105,7 +142,9 @@ public sealed class MisfitTests : IAsyncLifetime
             new() { Provider = ProviderChoice.Lexical, ProviderReason = "test" });
 
         Assert.Equal(
-            ["note: the column notes.is_live is a virtual one, which no index can hold; make it STORED", "note: the column notes.made is a virtual one, which no index can hold; make it STORED"],
+            [
+                "note: the column notes.is_live is a virtual one, which no index can hold; make it STORED",
+                "note: the column notes.made is a virtual one, which no index can hold; make it STORED"],
             faults.Select(fault => fault.Message));
     }
 
@@ -113,7 +152,8 @@ public sealed class MisfitTests : IAsyncLifetime
     public async Task One_table_by_two_names_is_a_clear_error()
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
-        await using var corpus = Notes(new { kind = "note", table = "notes", text = "{title}" }, new { kind = "memo", table = "public.notes", text = "MEMO {title}" });
+        await using var corpus = Notes(
+            new { kind = "note", table = "notes", text = "{title}" }, new { kind = "memo", table = "public.notes", text = "MEMO {title}" });
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
@@ -123,7 +163,8 @@ public sealed class MisfitTests : IAsyncLifetime
     [Fact]
     public async Task Partitions_that_cannot_be_compared_are_a_clear_error()
     {
-        await _database.Execute("CREATE TABLE tenants (id uuid PRIMARY KEY); CREATE TABLE notes (id int PRIMARY KEY, tenant int, title text)");
+        await _database.Execute(
+            "CREATE TABLE tenants (id uuid PRIMARY KEY); CREATE TABLE notes (id int PRIMARY KEY, tenant int, title text)");
         await using var corpus = new DeclaredCorpus(_database.Source, new
         {
             name = "notes",
@@ -132,7 +173,9 @@ public sealed class MisfitTests : IAsyncLifetime
             tables = new[] { new { kind = "note", table = "notes", partition = "tenant", text = "{title}" } },
         });
 
-        Assert.Contains("operator does not exist: integer pg_catalog.= uuid", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "operator does not exist: integer pg_catalog.= uuid",
+            (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     private DeclaredCorpus Notes(params object[] tables) => new(_database.Source, Declarations.Notes(tables));

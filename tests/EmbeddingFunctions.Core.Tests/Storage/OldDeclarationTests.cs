@@ -20,11 +20,16 @@ public sealed class OldDeclarationTests : IAsyncLifetime
     {
         await using var older = await Declarations.CreateNotes(_database, 2);
         await older.Migrate();
-        await using var newer = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
+        await using var newer = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
         await newer.Migrate();
 
-        Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusMisfitException>(() => older.Get<BoundCorpora>().Get("notes", default))).Message, StringComparison.Ordinal);
-        Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusException>(() => older.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is the older one",
+            (await Assert.ThrowsAsync<CorpusMisfitException>(() => older.Get<BoundCorpora>().Get("notes", default))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "is the older one", (await Assert.ThrowsAsync<CorpusException>(() => older.Migrate())).Message, StringComparison.Ordinal);
         Assert.Equal(2, (await newer.Run()).Counts.Embedded);
 
         await older.Migrate(yes: true);
@@ -38,7 +43,9 @@ public sealed class OldDeclarationTests : IAsyncLifetime
         await corpus.Migrate();
         await _database.Execute("INSERT INTO embedding_migrations (name) VALUES ('999_of_the_future')");
 
-        Assert.Contains("by a newer version of this program (999_of_the_future)", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "by a newer version of this program (999_of_the_future)",
+            (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -46,7 +53,9 @@ public sealed class OldDeclarationTests : IAsyncLifetime
     {
         await using var corpus = await Declarations.CreateNotes(_database, 700);
         await corpus.MigrateAndRun();
-        await _database.Execute("ALTER TABLE notes DISABLE TRIGGER ALL; UPDATE notes SET title = 'unnoticed ' || id WHERE id % 100 = 0; ALTER TABLE notes ENABLE TRIGGER ALL; ALTER TABLE notes ENABLE ALWAYS TRIGGER zzz_embedding_note_edit_notes");
+        await _database.Execute(
+            "ALTER TABLE notes DISABLE TRIGGER ALL; UPDATE notes SET title = 'unnoticed ' || id WHERE id % 100 = 0; ALTER TABLE notes "
+                + "ENABLE TRIGGER ALL; ALTER TABLE notes ENABLE ALWAYS TRIGGER zzz_embedding_note_edit_notes");
         var audit = corpus.Get<Audit>();
 
         Assert.Equal(7, (await audit.Of("notes", isRepaired: false, default)).Found["note"]);
@@ -68,13 +77,27 @@ public sealed class OldDeclarationTests : IAsyncLifetime
                 dimensions = 16,
                 trigger = true,
                 similarityCache = true,
-                tables = new[] { new { kind = "note", table = "notes", text = "{title}", queue = "content", textSearch = "english", longText = "chunk", chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 } } },
+                tables = new[]
+                {
+                    new
+                    {
+                        kind = "note",
+                        table = "notes",
+                        text = "{title}",
+                        queue = "content",
+                        textSearch = "english",
+                        longText = "chunk",
+                        chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 }
+                    }
+                },
                 pendingView = Declarations.View("notes_pending", "title"),
             });
             await corpus.MigrateAndRun();
             var removal = corpus.Get<CorpusRemoval>();
 
-            Assert.Contains(await removal.Stays("notes", default), line => line.StartsWith("the tables that all corpora share, with", StringComparison.Ordinal));
+            Assert.Contains(
+                await removal.Stays("notes", default),
+                line => line.StartsWith("the tables that all corpora share, with", StringComparison.Ordinal));
             await removal.Remove("notes", null, default);
             await removal.RemoveShared(null, default);
 
@@ -91,7 +114,9 @@ public sealed class OldDeclarationTests : IAsyncLifetime
             await corpus.MigrateAndRun();
         }
 
-        await using var other = new DeclaredCorpus(_database.Source, new { name = "others", dimensions = 16, tables = new[] { new { kind = "note", table = "notes", text = "{title}" } } });
+        await using var other = new DeclaredCorpus(
+            _database.Source,
+            new { name = "others", dimensions = 16, tables = new[] { new { kind = "note", table = "notes", text = "{title}" } } });
         await other.Get<CorpusRemoval>().Remove("notes", null, default);
 
         Assert.Equal(3, (await other.MigrateAndRun()).Counts.Embedded);

@@ -51,9 +51,12 @@ public sealed class OtherModelTests : IAsyncLifetime
         await Migrate();
         await _workspace.Item(_repository, "new");
 
-        var refused = await Assert.ThrowsAsync<CorpusException>(() => _engine.Run(new RunRequest("workspace", [], Limit: limit, Force: force)));
+        var refused = await Assert.ThrowsAsync<CorpusException>(
+            () => _engine.Run(new RunRequest("workspace", [], Limit: limit, Force: force)));
 
-        Assert.Contains($"issues.embedding has vectors of another model, 5 of '{Earlier}', and the model is now '{Later}'", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"issues.embedding has vectors of another model, 5 of '{Earlier}', and the model is now '{Later}'", refused.Message,
+            StringComparison.Ordinal);
         Assert.Contains("'embeddings backfill workspace --yes-mix'", refused.Message, StringComparison.Ordinal);
         Assert.Equal((5L, 0L), await Vectors());
         Assert.Equal(5, _fake.PaidInputCount);
@@ -88,7 +91,10 @@ public sealed class OtherModelTests : IAsyncLifetime
             await Task.Delay(50);
         }
 
-        Assert.Equal(2, await _database.Ask<long>($"SELECT count(*) FROM embedding_jobs WHERE status = 'failed' AND error_message LIKE '%5 of ''{Earlier}''%--yes-mix%'"));
+        Assert.Equal(
+            2,
+            await _database.Ask<long>(
+                $"SELECT count(*) FROM embedding_jobs WHERE status = 'failed' AND error_message LIKE '%5 of ''{Earlier}''%--yes-mix%'"));
         Assert.Equal((5L, 0L), await Vectors());
     }
 
@@ -117,7 +123,8 @@ public sealed class OtherModelTests : IAsyncLifetime
     {
         await using var corpus = await Declarations.CreateNotes(_database, 3);
         await corpus.MigrateAndRun();
-        await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
+        await using var changed = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
 
         Assert.Equal(3, (await changed.MigrateAndRun()).Counts.Embedded);
     }
@@ -130,9 +137,15 @@ public sealed class OtherModelTests : IAsyncLifetime
         await _engine.Get<Migrator>().Migrate(Workspace, false, told.Add, default);
 
         Assert.Contains(told, line => line.Contains(says, StringComparison.Ordinal));
-        Assert.Contains((await _engine.Get<StatusReport>().Of("workspace", default)).Findings, finding => finding.Contains(says, StringComparison.Ordinal));
-        Assert.Contains(await _engine.Get<Doctor>().Examine([Workspace], default), finding => !finding.IsWell && finding.Message.Contains(says, StringComparison.Ordinal));
-        Assert.Contains(says, Assert.Single((await _engine.Get<DryRun>().Predict(new RunRequest("workspace", []), default)).Findings), StringComparison.Ordinal);
+        Assert.Contains(
+            (await _engine.Get<StatusReport>().Of("workspace", default)).Findings,
+            finding => finding.Contains(says, StringComparison.Ordinal));
+        Assert.Contains(
+            await _engine.Get<Doctor>().Examine([Workspace], default),
+            finding => !finding.IsWell && finding.Message.Contains(says, StringComparison.Ordinal));
+        Assert.Contains(
+            says, Assert.Single((await _engine.Get<DryRun>().Predict(new RunRequest("workspace", []), default)).Findings),
+            StringComparison.Ordinal);
         Assert.Empty((await _engine.Get<DryRun>().Predict(new RunRequest("workspace", []) { YesMix = true }, default)).Findings);
     }
 
@@ -162,7 +175,8 @@ public sealed class OtherModelTests : IAsyncLifetime
         await _database.Execute("VACUUM ANALYZE issues");
 
         await using var connection = await _database.Source.OpenConnectionAsync();
-        await using var command = new NpgsqlCommand($"SET enable_seqscan = off; EXPLAIN SELECT FROM {table.Table} t WHERE {table.IsToBeReplaced}", connection);
+        await using var command = new NpgsqlCommand(
+            $"SET enable_seqscan = off; EXPLAIN SELECT FROM {table.Table} t WHERE {table.IsToBeReplaced}", connection);
         var plan = await command.ExecuteScalarAsync() as string;
 
         Assert.Contains("embedding_other_model_issues", plan, StringComparison.Ordinal);

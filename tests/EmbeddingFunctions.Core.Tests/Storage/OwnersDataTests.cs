@@ -6,7 +6,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
 
-/// <summary>Nothing of the table owner's is written, altered or dropped, and no statement of the owner's fails because of a corpus.</summary>
+/// <summary>
+/// Nothing of the table owner's is written, altered or dropped, and no statement of the owner's fails because of a corpus.
+/// </summary>
 public sealed class OwnersDataTests : IAsyncLifetime
 {
     private TestDatabase _database = null!;
@@ -35,8 +37,15 @@ public sealed class OwnersDataTests : IAsyncLifetime
     [Theory]
     [InlineData("INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy")]
     [InlineData("INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy ON CONFLICT (id) DO UPDATE SET title = EXCLUDED.title")]
-    [InlineData("MERGE INTO notes n USING copy c ON n.id = c.id WHEN NOT MATCHED THEN INSERT OVERRIDING SYSTEM VALUE VALUES (c.id, c.title, c.body, c.edited_at, c.embedding, c.embedding_generated_at, c.embedding_model, c.embedding_rule, c.embedding_truncated, c.content_hash)")]
-    [InlineData("SET session_replication_role = replica; INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy; RESET session_replication_role")]
+    [
+        InlineData(
+            "MERGE INTO notes n USING copy c ON n.id = c.id WHEN NOT MATCHED THEN INSERT OVERRIDING SYSTEM VALUE VALUES (c.id, c.title, "
+                + "c.body, c.edited_at, c.embedding, c.embedding_generated_at, c.embedding_model, c.embedding_rule, "
+                + "c.embedding_truncated, c.content_hash)")]
+    [
+        InlineData(
+            "SET session_replication_role = replica; INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy; RESET "
+                + "session_replication_role")]
     public async Task Every_way_of_inserting_a_copy_makes_it_pending_and_an_equal_text_is_not_paid_for(string insert)
     {
         await using var corpus = await Declarations.CreateNotes(_database, 3);
@@ -67,7 +76,9 @@ public sealed class OwnersDataTests : IAsyncLifetime
     public async Task Vectors_that_another_program_made_are_counted_and_left_alone()
     {
         await using var corpus = await Declarations.CreateNotes(_database, 50);
-        await _database.Execute("CREATE EXTENSION vector; ALTER TABLE notes ADD COLUMN embedding vector(16); UPDATE notes SET embedding = array_fill(0.5, ARRAY[16])::vector");
+        await _database.Execute(
+            "CREATE EXTENSION vector; ALTER TABLE notes ADD COLUMN embedding vector(16); UPDATE notes SET embedding = array_fill(0.5, "
+                + "ARRAY[16])::vector");
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
@@ -80,7 +91,9 @@ public sealed class OwnersDataTests : IAsyncLifetime
     {
         await using var first = await Declarations.CreateNotes(_database, 3);
         await first.MigrateAndRun();
-        await using var second = new DeclaredCorpus(_database.Source, new { name = "memos", dimensions = 16, tables = new[] { new { kind = "memo", table = "notes", text = "MEMO {title}" } } });
+        await using var second = new DeclaredCorpus(
+            _database.Source,
+            new { name = "memos", dimensions = 16, tables = new[] { new { kind = "memo", table = "notes", text = "MEMO {title}" } } });
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => second.Migrate());
 
@@ -108,12 +121,14 @@ public sealed class OwnersDataTests : IAsyncLifetime
             await corpus.MigrateAndRun();
         }
 
-        await using var other = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", vector = "embedding2" }));
+        await using var other = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", vector = "embedding2" }));
         var said = new List<string>();
         await other.Migrate(progress: said.Add);
 
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname = 'embedding_hnsw_notes'"));
-        Assert.Contains(said, line => line.StartsWith("the column notes.embedding is declared no more, and stays", StringComparison.Ordinal));
+        Assert.Contains(
+            said, line => line.StartsWith("the column notes.embedding is declared no more, and stays", StringComparison.Ordinal));
         Assert.Equal(3, await _database.Ask<long>("SELECT count(embedding) FROM notes"));
     }
 
@@ -128,7 +143,9 @@ public sealed class OwnersDataTests : IAsyncLifetime
     {
         await using (await Declarations.CreateNotes(_database, 3))
         {
-            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at", queue = "content" }));
+            await using var corpus = new DeclaredCorpus(
+                _database.Source,
+                Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at", queue = "content" }));
             await corpus.MigrateAndRun();
             await _database.Execute("UPDATE notes SET title = title || ' edited'");
 
@@ -137,7 +154,9 @@ public sealed class OwnersDataTests : IAsyncLifetime
             await _database.Execute("INSERT INTO notes (body) VALUES ('new'); DELETE FROM notes WHERE id = 2");
 
             Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM notes"));
-            Assert.Contains(await corpus.Get<Doctor>().Examine([corpus.Corpus], default), finding => finding is { Subject: "corpus notes", IsWell: false }
+            Assert.Contains(
+                await corpus.Get<Doctor>().Examine([corpus.Corpus], default),
+                finding => finding is { Subject: "corpus notes", IsWell: false }
                 || (finding.Subject == "corpus notes" && alter.Contains("TYPE json", StringComparison.Ordinal)));
         }
     }
@@ -151,7 +170,8 @@ public sealed class OwnersDataTests : IAsyncLifetime
     {
         await using (await Declarations.CreateNotes(_database, 3))
         {
-            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
+            await using var corpus = new DeclaredCorpus(
+                _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
             await corpus.MigrateAndRun();
             await _database.Execute(alter);
 
@@ -175,11 +195,20 @@ public sealed class OwnersDataTests : IAsyncLifetime
     [InlineData("DROP TRIGGER zzz_embedding_note_edit_notes ON notes", "the trigger zzz_embedding_note_edit_notes of notes is gone")]
     [InlineData("ALTER TABLE notes DISABLE TRIGGER ALL", "the trigger zzz_embedding_note_edit_notes of notes is disabled")]
     [InlineData("DROP INDEX embedding_hnsw_notes", "the index embedding_hnsw_notes is gone")]
-    [InlineData("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_hnsw_notes'::regclass", "the index embedding_hnsw_notes is invalid")]
+    [
+        InlineData(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_hnsw_notes'::regclass",
+            "the index embedding_hnsw_notes is invalid")]
     [InlineData("ALTER TABLE notes DROP COLUMN embedding", "the column notes.embedding is gone")]
-    [InlineData("ALTER TABLE notes DROP COLUMN embedding; ALTER TABLE notes ADD COLUMN embedding vector(16)", "the index embedding_hnsw_notes is gone")]
+    [
+        InlineData(
+            "ALTER TABLE notes DROP COLUMN embedding; ALTER TABLE notes ADD COLUMN embedding vector(16)",
+            "the index embedding_hnsw_notes is gone")]
     [InlineData("DROP TABLE notes; CREATE TABLE notes (id bigint PRIMARY KEY, title text)", "the column notes.content_hash is gone")]
-    [InlineData("CREATE OR REPLACE FUNCTION embedding_note_edit_notes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "is not as it was made")]
+    [
+        InlineData(
+            "CREATE OR REPLACE FUNCTION embedding_note_edit_notes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+            "is not as it was made")]
     public async Task The_doctor_misses_what_was_made_and_a_migration_makes_it_again(string damage, string told)
     {
         await using var corpus = await Declarations.CreateNotes(_database, 3);
@@ -251,10 +280,13 @@ public sealed class OwnersDataTests : IAsyncLifetime
     {
         await using (await Declarations.CreateNotes(_database, 3))
         {
-            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "english" }));
+            await using var corpus = new DeclaredCorpus(
+                _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "english" }));
             await corpus.MigrateAndRun();
             var file = await _database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid");
-            await _database.Execute("DO $$ DECLARE i text; BEGIN SELECT indexrelid::regclass INTO i FROM pg_index WHERE indexrelid::regclass::text LIKE 'embedding_search%'; EXECUTE 'DROP INDEX ' || i; END $$");
+            await _database.Execute(
+                "DO $$ DECLARE i text; BEGIN SELECT indexrelid::regclass INTO i FROM pg_index WHERE indexrelid::regclass::text LIKE "
+                    + "'embedding_search%'; EXECUTE 'DROP INDEX ' || i; END $$");
 
             await corpus.Migrate();
 
@@ -265,13 +297,20 @@ public sealed class OwnersDataTests : IAsyncLifetime
 
     [Theory]
     [InlineData("repeat('a-b-c-d-e-f-g-h-i-j ', 20000)")]
-    [InlineData("(SELECT string_agg(chr(66560 + n % 40) || chr(66560 + n / 40 % 40) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM generate_series(1, 70000) n)")]
-    [InlineData("(SELECT string_agg(chr(19968 + n % 5000) || chr(19968 + n / 5000 * 7) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM generate_series(1, 70000) n)")]
+    [
+        InlineData(
+            "(SELECT string_agg(chr(66560 + n % 40) || chr(66560 + n / 40 % 40) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM "
+                + "generate_series(1, 70000) n)")]
+    [
+        InlineData(
+            "(SELECT string_agg(chr(19968 + n % 5000) || chr(19968 + n / 5000 * 7) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') "
+                + "FROM generate_series(1, 70000) n)")]
     public async Task No_text_is_too_long_for_the_words_of_its_search(string text)
     {
         await using (await Declarations.CreateNotes(_database, 1))
         {
-            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "simple" }));
+            await using var corpus = new DeclaredCorpus(
+                _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "simple" }));
             await corpus.Migrate();
 
             await _database.Execute($"INSERT INTO notes (title) SELECT {text}");
@@ -296,7 +335,14 @@ public sealed class OwnersDataTests : IAsyncLifetime
         await using (await Declarations.CreateNotes(_database, 1))
         {
             await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
-                new { kind = "note", table = "notes", text = "{title}", longText = "chunk", chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 } }));
+                new
+                {
+                    kind = "note",
+                    table = "notes",
+                    text = "{title}",
+                    longText = "chunk",
+                    chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 }
+                }));
             await corpus.MigrateAndRun();
 
             await _database.Execute("ALTER TABLE notes ALTER id DROP IDENTITY; UPDATE notes SET id = 77");
@@ -312,15 +358,27 @@ public sealed class OwnersDataTests : IAsyncLifetime
         await using (await Declarations.CreateNotes(_database, 1))
         {
             await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
-                new { kind = "note", table = "notes", text = "{title}", longText = "chunk", chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 } }));
+                new
+                {
+                    kind = "note",
+                    table = "notes",
+                    text = "{title}",
+                    longText = "chunk",
+                    chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 }
+                }));
             await corpus.Migrate();
-            await _database.Execute("ALTER TABLE note_chunks DISABLE ROW LEVEL SECURITY; DROP POLICY embedding_chunks_of_visible_rows ON note_chunks");
+            await _database.Execute(
+                "ALTER TABLE note_chunks DISABLE ROW LEVEL SECURITY; DROP POLICY embedding_chunks_of_visible_rows ON note_chunks");
 
             Assert.Contains("the table note_chunks is not as it was made", (await Diagnosis(corpus)).Message, StringComparison.Ordinal);
             await corpus.Migrate();
 
             Assert.True((await Diagnosis(corpus)).IsWell);
-            Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE c.relname = 'note_chunks' AND c.relrowsecurity"));
+            Assert.Equal(
+                1,
+                await _database.Ask<long>(
+                    "SELECT count(*) FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE c.relname = 'note_chunks' AND "
+                        + "c.relrowsecurity"));
         }
     }
 
@@ -334,7 +392,8 @@ public sealed class OwnersDataTests : IAsyncLifetime
         await corpus.Get<CorpusRemoval>().Remove("notes", null, default);
 
         Assert.Equal("body,edited_at,embedding_content,id,title", await _database.Ask<string>(
-            "SELECT string_agg(attname, ',' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0 AND NOT attisdropped"));
+            "SELECT string_agg(attname, ',' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0 AND NOT "
+                + "attisdropped"));
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE proname LIKE 'embedding\\_note%'"));
     }
 

@@ -35,7 +35,9 @@ public sealed class OwnersTriggerTests : IAsyncLifetime
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM notes WHERE content_hash = 'dead'"));
         await corpus.Run(force: true);
         await corpus.Get<EmbeddingFunctions.Batches.FailedItems>().Retry("notes", new([]), default);
-        await _database.Execute("ALTER TABLE notes DISABLE TRIGGER USER; UPDATE notes SET title = 'unnoticed' WHERE id = 1; ALTER TABLE notes ENABLE TRIGGER USER");
+        await _database.Execute(
+            "ALTER TABLE notes DISABLE TRIGGER USER; UPDATE notes SET title = 'unnoticed' WHERE id = 1; ALTER TABLE notes ENABLE TRIGGER "
+                + "USER");
         // What is queued stays as it was.
         Assert.Equal(queue == "content" ? 0 : 1, (await corpus.Get<Audit>().Of("notes", isRepaired: true, default)).Found.Values.Sum());
         await _database.Execute(queue == "none" ? "SELECT 1" : "UPDATE embedding_queue SET status = 'pending'");
@@ -49,9 +51,12 @@ public sealed class OwnersTriggerTests : IAsyncLifetime
     [Theory]
     [InlineData("created_at", null, true)]
     [InlineData("created_at", "updated_at", false)]
-    public async Task A_touch_of_an_embedded_row_stays_on_its_page_where_no_index_of_ours_has_the_column(string createdAt, string? changedAt, bool stays)
+    public async Task A_touch_of_an_embedded_row_stays_on_its_page_where_no_index_of_ours_has_the_column(
+        string createdAt, string? changedAt, bool stays)
     {
-        await _database.Execute("ALTER TABLE notes ADD COLUMN created_at timestamptz DEFAULT now(); ALTER TABLE notes SET (fillfactor = 50); DROP TRIGGER touch ON notes; DELETE FROM notes WHERE id = 3");
+        await _database.Execute(
+            "ALTER TABLE notes ADD COLUMN created_at timestamptz DEFAULT now(); ALTER TABLE notes SET (fillfactor = 50); DROP TRIGGER "
+                + "touch ON notes; DELETE FROM notes WHERE id = 3");
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
             new { kind = "note", table = "notes", text = "{title} {body}", createdAt, changedAt }));
         Assert.Equal(2, (await corpus.MigrateAndRun()).Counts.Embedded);

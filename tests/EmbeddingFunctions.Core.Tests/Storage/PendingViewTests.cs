@@ -26,7 +26,11 @@ public sealed class PendingViewTests : IAsyncLifetime
         {
             name = "notes",
             dimensions = 16,
-            tables = new[] { new { kind = "a", table = "a", text = "{title}", changedAt = "changed" }, new { kind = "b", table = "b", text = "{title}", changedAt = "changed" } },
+            tables = new[]
+            {
+                new { kind = "a", table = "a", text = "{title}", changedAt = "changed" },
+                new { kind = "b", table = "b", text = "{title}", changedAt = "changed" }
+            },
             pendingView = Declarations.View("pending", "title", "tenant", "changed"),
         });
         await corpus.Migrate();
@@ -73,7 +77,9 @@ public sealed class PendingViewTests : IAsyncLifetime
             await _database.Execute("CREATE TABLE pending (x int)");
             await using var corpus = WithView("{title}", "title");
 
-            Assert.Contains("\"pending\" is not a view: drop that first, or declare another name", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "\"pending\" is not a view: drop that first, or declare another name",
+                (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
         }
 
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pending"));

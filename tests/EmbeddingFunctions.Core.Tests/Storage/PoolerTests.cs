@@ -18,17 +18,28 @@ public sealed class PoolerTests
     public async Task Everything_works_when_every_command_meets_a_session_of_its_own()
     {
         await using var database = await TestDatabase.Empty();
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false }.ConnectionString);
         await using var fake = await FakeOpenAi.StartAsync();
         await using var services = new ServiceCollection().AddEmbeddings(
-            new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "test", ApiKey = fake.ApiKey, BaseUrl = new Uri(fake.BaseUrl + "/"), RequestsPerMinute = 1_000_000 },
+            new EmbeddingSettings
+            {
+                Provider = ProviderChoice.OpenAi,
+                ProviderReason = "test",
+                ApiKey = fake.ApiKey,
+                BaseUrl = new Uri(fake.BaseUrl + "/"),
+                RequestsPerMinute = 1_000_000
+            },
             source).BuildServiceProvider();
         var corpus = services.GetRequiredService<EmbeddingFunctions.Corpora.CorpusSet>().Get("workspace");
-        var lines = Enumerable.Range(0, 60).Select(n => $$"""{"kind":"issue","repository":"a/r{{n % 3}}","key":"{{n}}","title":"title {{n}}","updated_at":1700000000}""");
+        var lines = Enumerable.Range(0, 60)
+            .Select(n => $$"""{"kind":"issue","repository":"a/r{{n % 3}}","key":"{{n}}","title":"title {{n}}","updated_at":1700000000}""");
 
         await services.GetRequiredService<Migrator>().Migrate(corpus, withSampleTables: true, null, default);
-        await services.GetRequiredService<WorkspaceImport>().ImportLines(new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines))), "team", default);
-        var outcome = await services.GetRequiredService<InProcessEngine>().Run(new RunRequest("workspace", [], Concurrency: 4), null, default);
+        await services.GetRequiredService<WorkspaceImport>()
+            .ImportLines(new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines))), "team", default);
+        var outcome = await services.GetRequiredService<InProcessEngine>()
+            .Run(new RunRequest("workspace", [], Concurrency: 4), null, default);
         var status = await services.GetRequiredService<StatusReport>().Of("workspace", default);
 
         Assert.Equal((RunStatus.Completed, 60), (outcome.Status, outcome.Counts.Embedded));
@@ -41,7 +52,8 @@ public sealed class PoolerTests
     public async Task A_session_is_left_as_it_was_found()
     {
         await using var database = await TestDatabase.Empty();
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
         await using (await Declarations.CreateNotes(database, 50))
         {
             await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
@@ -64,7 +76,9 @@ public sealed class PoolerTests
         using var source = Database.Open(connectionString);
         var opened = new NpgsqlConnectionStringBuilder(source.ConnectionString);
 
-        Assert.Equal((true, 0, false, false, "embeddings"), (opened.NoResetOnClose, opened.MaxAutoPrepare, opened.Multiplexing, opened.IncludeErrorDetail, opened.ApplicationName));
+        Assert.Equal(
+            (true, 0, false, false, "embeddings"),
+            (opened.NoResetOnClose, opened.MaxAutoPrepare, opened.Multiplexing, opened.IncludeErrorDetail, opened.ApplicationName));
     }
 
     [Fact]

@@ -26,6 +26,8 @@ public sealed class PublicationTests : IAsyncLifetime
         await corpus.Migrate(progress: said.Add);
         await corpus.Migrate(progress: said.Add);
 
-        Assert.Equal(isTold ? 1 : 0, said.Count(line => line.StartsWith("notes is published by all_notes: subscribers stop", StringComparison.Ordinal)));
+        Assert.Equal(
+            isTold ? 1 : 0,
+            said.Count(line => line.StartsWith("notes is published by all_notes: subscribers stop", StringComparison.Ordinal)));
     }
 }

@@ -8,7 +8,8 @@ using StackExchange.Redis;
 namespace EmbeddingFunctions.Core.Tests.Storage;
 
 /// <summary>
-/// An Azure Redis knows its users by their identity's id and accepts a token as the password. Here the tokens are the passwords of real users.
+/// An Azure Redis knows its users by their identity's id and accepts a token as the password. Here the tokens are the passwords of real
+/// users.
 /// </summary>
 public sealed class RedisEntraTests : IAsyncLifetime
 {

@@ -29,7 +29,8 @@ public sealed class RoleLimitsTests : IAsyncLifetime
             CREATE TRIGGER be_slow BEFORE UPDATE ON notes FOR EACH ROW WHEN (NEW.id <= 20) EXECUTE FUNCTION be_slow();
             UPDATE notes SET embedding_rule = (SELECT rule FROM embedding_rules), content_hash = 'dead' WHERE id > 20;
             ALTER DATABASE "{_database.Name}" SET statement_timeout = '100ms';
-            DO $$ BEGIN IF current_setting('server_version_num')::int >= 170000 THEN EXECUTE 'ALTER DATABASE "{_database.Name}" SET transaction_timeout = ''300ms'''; END IF; END $$;
+            DO $$ BEGIN IF current_setting('server_version_num')::int >= 170000 THEN EXECUTE
+                'ALTER DATABASE "{_database.Name}" SET transaction_timeout = ''300ms'''; END IF; END $$;
             """);
         await using var source = Database.Open(_database.ConnectionString + ";Application Name=limited");
         await using var limited = new DeclaredCorpus(source, Declarations.Notes());

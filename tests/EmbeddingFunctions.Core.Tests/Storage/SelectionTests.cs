@@ -17,7 +17,8 @@ public sealed class SelectionTests : DocumentsTest
         var run = await Backfill(Request("rules.tar.bz2"));
 
         Assert.Equal((5, 5), (run.ItemsTotal, run.Counts.Embedded));
-        Assert.Equal((5L, 0L), (await Embedded("archive_filename = 'rules.tar.bz2'"), await Embedded("archive_filename <> 'rules.tar.bz2'")));
+        Assert.Equal(
+            (5L, 0L), (await Embedded("archive_filename = 'rules.tar.bz2'"), await Embedded("archive_filename <> 'rules.tar.bz2'")));
         Assert.Equal(7, (await Backfill()).Counts.Embedded);
     }
 
@@ -32,7 +33,10 @@ public sealed class SelectionTests : DocumentsTest
     }
 
     [Theory]
-    [InlineData("archve", "x", "'documents' cannot choose a document by 'archve': do you mean 'archive'?; the declaration's 'where' has archive.")]
+    [
+        InlineData(
+            "archve", "x",
+            "'documents' cannot choose a document by 'archve': do you mean 'archive'?; the declaration's 'where' has archive.")]
     [InlineData("archive", "lows.tar.bz2", "No document has the archive 'lows.tar.bz2'.")]
     [InlineData("archive", "'; DROP TABLE lovdata_documents; --", "No document has the archive ''; DROP TABLE lovdata_documents; --'.")]
     public async Task What_cannot_be_chosen_is_an_error_before_anything_runs(string name, string value, string message)
@@ -48,7 +52,9 @@ public sealed class SelectionTests : DocumentsTest
     [Fact]
     public async Task Only_number_ids_can_be_resumed_from_and_only_values_of_the_columns_type_asked_for()
     {
-        await Database.Execute("CREATE TABLE notes (id text PRIMARY KEY, year integer, title text); INSERT INTO notes VALUES ('a', 2001, 'one'), ('b', 2002, 'two')");
+        await Database.Execute(
+            "CREATE TABLE notes (id text PRIMARY KEY, year integer, title text); INSERT INTO notes VALUES ('a', 2001, 'one'), ('b', 2002, "
+                + "'two')");
         await using var corpus = new DeclaredCorpus(Database.Source, new
         {
             name = "notes",
@@ -57,9 +63,16 @@ public sealed class SelectionTests : DocumentsTest
         });
         await corpus.Migrate();
 
-        Assert.Contains("of type text: only numbers", await Refusal(corpus, new Selection(new Dictionary<string, string>(), 1)), StringComparison.Ordinal);
-        Assert.Contains("The year 'MMI' cannot be", await Refusal(corpus, new Selection(new Dictionary<string, string> { ["year"] = "MMI" })), StringComparison.Ordinal);
-        var run = await corpus.Get<InProcessEngine>().Run(new RunRequest("notes", []) { Selection = new Selection(new Dictionary<string, string> { ["year"] = "2002" }) }, null, default);
+        Assert.Contains(
+            "of type text: only numbers", await Refusal(corpus, new Selection(new Dictionary<string, string>(), 1)),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "The year 'MMI' cannot be", await Refusal(corpus, new Selection(new Dictionary<string, string> { ["year"] = "MMI" })),
+            StringComparison.Ordinal);
+        var run = await corpus.Get<InProcessEngine>()
+            .Run(
+                new RunRequest("notes", []) { Selection = new Selection(new Dictionary<string, string> { ["year"] = "2002" }) }, null,
+                default);
         Assert.Equal(1, run.Counts.Embedded);
     }
 
@@ -74,7 +87,9 @@ public sealed class SelectionTests : DocumentsTest
             tables = new[] { new { kind = "note", table = "notes", text = "{title}", where = new { headline = "titel" } } },
         });
 
-        Assert.Contains("the table notes has no column 'titel': do you mean 'title'?", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the table notes has no column 'titel': do you mean 'title'?",
+            (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -97,12 +112,14 @@ public sealed class SelectionTests : DocumentsTest
         await Database.Execute(
             """
             INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until)
-            SELECT 'documents', 'document', id::text, '', gen_random_uuid(), now() + interval '1 hour' FROM lovdata_documents WHERE archive_filename = 'b'
+            SELECT 'documents', 'document', id::text, '', gen_random_uuid(), now() + interval '1 hour' FROM lovdata_documents WHERE
+                archive_filename = 'b'
             """);
 
         Assert.Equal(2, (await Backfill(Request("a")).WaitAsync(TimeSpan.FromSeconds(30))).Counts.Embedded);
     }
 
     private static async Task<string> Refusal(DeclaredCorpus corpus, Selection selection) =>
-        (await Assert.ThrowsAsync<CorpusException>(() => corpus.Get<InProcessEngine>().Run(new RunRequest("notes", []) { Selection = selection }, null, default))).Message;
+        (await Assert.ThrowsAsync<CorpusException>(
+            () => corpus.Get<InProcessEngine>().Run(new RunRequest("notes", []) { Selection = selection }, null, default))).Message;
 }

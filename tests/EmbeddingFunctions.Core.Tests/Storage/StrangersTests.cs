@@ -81,9 +81,15 @@ public sealed class StrangersTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("GRANT CREATE ON SCHEMA public TO PUBLIC", "everybody may create objects there; run REVOKE CREATE ON SCHEMA public FROM PUBLIC")]
+    [
+        InlineData(
+            "GRANT CREATE ON SCHEMA public TO PUBLIC",
+            "everybody may create objects there; run REVOKE CREATE ON SCHEMA public FROM PUBLIC")]
     [InlineData("GRANT CREATE ON SCHEMA public TO {0}", "{0} may create objects there; run REVOKE CREATE ON SCHEMA public FROM {0}")]
-    [InlineData("CREATE FUNCTION length(varchar) RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION length(varchar) OWNER TO {0}", "{0} owns the function length there")]
+    [
+        InlineData(
+            "CREATE FUNCTION length(varchar) RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION length(varchar) OWNER TO {0}",
+            "{0} owns the function length there")]
     public async Task A_searched_schema_where_a_stranger_may_create_is_refused(string grant, string told)
     {
         await _database.Execute("CREATE TABLE tickets (id int PRIMARY KEY, title text, state varchar)");
@@ -112,10 +118,15 @@ public sealed class StrangersTests : IAsyncLifetime
         Assert.Empty(await _database.Rows(
             """
             SELECT p.oid::regprocedure::text FROM pg_proc p
-            WHERE  p.pronamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+            WHERE  p.pronamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype =
+                'e')
             AND    ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE
             """));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND pronamespace = 'public'::regnamespace"));
+        Assert.Equal(
+            0,
+            await _database.Ask<long>(
+                "SELECT count(*) FROM pg_proc WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND pronamespace = "
+                    + "'public'::regnamespace"));
     }
 
     [Theory]
@@ -145,40 +156,65 @@ public sealed class StrangersTests : IAsyncLifetime
         {
             name = "notes",
             dimensions = 16,
-            tables = new[] { new { kind = "note", table = "notes", text = "{title}", queue = "content", longText = "chunk", chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 } } },
+            tables = new[]
+            {
+                new
+                {
+                    kind = "note",
+                    table = "notes",
+                    text = "{title}",
+                    queue = "content",
+                    longText = "chunk",
+                    chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 }
+                }
+            },
             pendingView = Declarations.View("notes_pending", "title"),
         });
         await corpus.Migrate();
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
 
         Assert.Equal("secret of B", await Seen(source, "SELECT string_agg(title, ';') FROM notes_pending"));
         Assert.Equal("secret of B", await Seen(source, "SELECT string_agg(title, ';') FROM notes"));
         await corpus.Run();
         foreach (var table in new[] { "note_chunks", "embedding_queue", "embedding_claims", "embedding_cache", "embedding_jobs" })
         {
-            Assert.Equal("42501", (await Assert.ThrowsAsync<PostgresException>(() => Seen(source, $"SELECT count(*)::text FROM {table}"))).SqlState);
+            Assert.Equal(
+                "42501", (await Assert.ThrowsAsync<PostgresException>(() => Seen(source, $"SELECT count(*)::text FROM {table}"))).SqlState);
         }
 
         // What the owner grants is of the rows that the role sees, whether policies came before the chunks or after.
         await _database.Execute($"GRANT ALL ON note_chunks TO {_mallory}");
         Assert.Equal("secret of B", await Seen(source, "SELECT string_agg(content, ';') FROM note_chunks"));
         await _database.Execute("DROP POLICY own ON notes; CREATE POLICY own ON notes USING (tenant = 'A')");
-        Assert.Equal("secret of A", await Seen(source, "WITH gone AS (DELETE FROM note_chunks RETURNING content) SELECT string_agg(content, ';') FROM gone"));
+        Assert.Equal(
+            "secret of A",
+            await Seen(source, "WITH gone AS (DELETE FROM note_chunks RETURNING content) SELECT string_agg(content, ';') FROM gone"));
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM note_chunks"));
     }
 
     [Fact]
     public async Task A_request_in_nobodys_name_writes_no_other_users_text()
     {
-        await _database.Execute("CREATE TABLE memos (id int PRIMARY KEY, user_id uuid, title text); INSERT INTO memos VALUES (1, gen_random_uuid(), 'mine'), (2, NULL, 'of no user')");
-        await using var corpus = new DeclaredCorpus(_database.Source, new { name = "memos", dimensions = 16, tables = new[] { new { kind = "memo", table = "memos", text = "{title}", queue = "content" } } });
+        await _database.Execute(
+            "CREATE TABLE memos (id int PRIMARY KEY, user_id uuid, title text); INSERT INTO memos VALUES (1, gen_random_uuid(), 'mine'), "
+                + "(2, NULL, 'of no user')");
+        await using var corpus = new DeclaredCorpus(
+            _database.Source,
+            new
+            {
+                name = "memos",
+                dimensions = 16,
+                tables = new[] { new { kind = "memo", table = "memos", text = "{title}", queue = "content" } }
+            });
         await corpus.MigrateAndRun();
 
         await _database.Execute(
             """
             INSERT INTO embedding_queue (table_name, record_id, content, embedding_column)
             VALUES ('memos', '1', 'poison', 'embedding'), ('memos', '2', 'asked', 'embedding')
-            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, user_id = NULL, status = 'pending'
+            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content, user_id = NULL, status =
+                'pending'
             """);
         await corpus.Run();
 
@@ -189,13 +225,19 @@ public sealed class StrangersTests : IAsyncLifetime
     [InlineData("", "row security applies to this role on notes")]
     [InlineData("CREATE POLICY own ON notes USING (id > 1)", "row security applies to this role on notes")]
     [InlineData("CREATE POLICY own ON notes USING (true)", null)]
-    [InlineData("CREATE POLICY see ON notes FOR SELECT USING (true); CREATE POLICY edit ON notes FOR UPDATE USING (id > 1)", "row security applies to this role on notes")]
+    [
+        InlineData(
+            "CREATE POLICY see ON notes FOR SELECT USING (true); CREATE POLICY edit ON notes FOR UPDATE USING (id > 1)",
+            "row security applies to this role on notes")]
     public async Task Policies_that_hide_rows_from_the_engine_are_told(string policies, string? told)
     {
         await using var owner = await Declarations.CreateNotes(_database, 3);
         await owner.Migrate();
-        await _database.Execute($"GRANT USAGE ON SCHEMA public TO {_mallory}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {_mallory}; ALTER TABLE notes ENABLE ROW LEVEL SECURITY; {policies}");
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
+        await _database.Execute(
+            $"GRANT USAGE ON SCHEMA public TO {_mallory}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {_mallory}; ALTER TABLE notes "
+                + $"ENABLE ROW LEVEL SECURITY; {policies}");
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
         await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
 
         var finding = (await corpus.Get<Doctor>().Examine([corpus.Corpus], default)).First(finding => finding.Subject == "corpus notes");
@@ -208,17 +250,32 @@ public sealed class StrangersTests : IAsyncLifetime
     {
         name = "tickets",
         dimensions = 16,
-        tables = new[] { new { kind = "ticket", table = "tickets", text = "{title}", queue, filter = new[] { new { column = "state", equalTo = "open" } } } },
+        tables = new[]
+        {
+            new
+            {
+                kind = "ticket",
+                table = "tickets",
+                text = "{title}",
+                queue,
+                filter = new[] { new { column = "state", equalTo = "open" } }
+            }
+        },
     });
 
     // An operator that no other fits better, of a function that makes its caller's rights the stranger's.
     private async Task Attack(string type, string then)
     {
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
-        var attack = string.Join(';', new[] { (type, type), (type, "text"), ("varchar", "varchar"), ("varchar", "text") }.Distinct().Where(pair => pair.Item1 != pair.Item2 || pair.Item1 != "text").Select((pair, i) =>
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
+        var attack = string.Join(
+            ';',
+            new[] { (type, type), (type, "text"), ("varchar", "varchar"), ("varchar", "text") }.Distinct()
+                .Where(pair => pair.Item1 != pair.Item2 || pair.Item1 != "text").Select((pair, i) =>
             $"""
             CREATE FUNCTION evil_{i}({pair.Item1}, {pair.Item2}) RETURNS boolean LANGUAGE plpgsql AS
-                'BEGIN EXECUTE ''ALTER ROLE {_mallory} SUPERUSER''; RETURN $1::text OPERATOR(pg_catalog.=) $2::text; EXCEPTION WHEN OTHERS THEN RETURN $1::text OPERATOR(pg_catalog.=) $2::text; END';
+                'BEGIN EXECUTE ''ALTER ROLE {_mallory} SUPERUSER''; RETURN $1::text OPERATOR(pg_catalog.=) $2::text;
+                EXCEPTION WHEN OTHERS THEN RETURN $1::text OPERATOR(pg_catalog.=) $2::text; END';
             CREATE OPERATOR public.= (LEFTARG = {pair.Item1}, RIGHTARG = {pair.Item2}, FUNCTION = evil_{i})
             """));
         await Run(source, attack);

@@ -14,14 +14,18 @@ public sealed class TextSearchTests : DocumentsTest
         Assert.Equal(1, await Search("arbeidsforholdene"));
         await Database.Execute("UPDATE lovdata_documents SET content = 'Om fiskeri' WHERE id = $1", id);
         Assert.Equal((0L, 1L), (await Search("arbeidsforhold"), await Search("fiskeri")));
-        Assert.Contains("USING gin (embedding_text_search)", await Database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'embedding_search_%'"), StringComparison.Ordinal);
+        Assert.Contains(
+            "USING gin (embedding_text_search)",
+            await Database.Ask<string>("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'embedding_search_%'"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_document_of_more_words_than_Postgres_takes_is_a_document_all_the_same()
     {
         var id = await Database.Ask<long>(
-            "INSERT INTO lovdata_documents (archive_filename, member, content) SELECT 'a', 'b', string_agg(md5(n::text), ' ') FROM generate_series(1, 60000) n RETURNING id");
+            "INSERT INTO lovdata_documents (archive_filename, member, content) SELECT 'a', 'b', string_agg(md5(n::text), ' ') FROM "
+                + "generate_series(1, 60000) n RETURNING id");
 
         Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM lovdata_documents WHERE id = $1 AND length(content) > 1048576", id));
     }
@@ -29,7 +33,8 @@ public sealed class TextSearchTests : DocumentsTest
     [Fact]
     public async Task It_follows_the_declaration_and_is_not_made_anew_without_need()
     {
-        await Database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, body varchar(50)); INSERT INTO notes VALUES (1, 'Running', 'houses')");
+        await Database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text, body varchar(50)); INSERT INTO notes VALUES (1, 'Running', 'houses')");
         await Migrate("english");
         Assert.Equal(1, await Search("run house", "notes", "english"));
         var made = await Database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid");
@@ -38,10 +43,15 @@ public sealed class TextSearchTests : DocumentsTest
 
         await Migrate("simple");
         Assert.Equal(0, await Search("run", "notes", "simple"));
-        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'notes' AND indexname LIKE 'embedding_search_%'"));
+        Assert.Equal(
+            1,
+            await Database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'notes' AND indexname LIKE 'embedding_search_%'"));
 
         await Migrate(null);
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding_text_search'"));
+        Assert.Equal(
+            0,
+            await Database.Ask<long>(
+                "SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding_text_search'"));
         Assert.Contains("klingon", (await Assert.ThrowsAsync<CorpusException>(() => Migrate("klingon"))).Message, StringComparison.Ordinal);
     }
 
@@ -51,11 +61,16 @@ public sealed class TextSearchTests : DocumentsTest
         await Documents(1);
         var removal = Engine.Get<CorpusRemoval>();
 
-        Assert.Contains("embedding_text_search", Assert.Single(await removal.Plan("documents", default), line => line.Contains("columns", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(
+            "embedding_text_search",
+            Assert.Single(await removal.Plan("documents", default), line => line.Contains("columns", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
         await removal.Remove("documents", null, default);
 
         Assert.Equal(["archive_filename", "content", "created_at", "document_date", "id", "member", "title", "updated_at"],
-            (await Database.Rows("SELECT attname::text FROM pg_attribute WHERE attrelid = 'lovdata_documents'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY 1")).Select(row => row[0]));
+            (
+                await Database.Rows("SELECT attname::text FROM pg_attribute WHERE attrelid = 'lovdata_documents'::regclass AND attnum > 0 "
+                    + "AND NOT attisdropped ORDER BY 1")).Select(row => row[0]));
     }
 
     private async Task Migrate(string? language)

@@ -30,7 +30,8 @@ public sealed class WakeShapeTests : IAsyncLifetime
             CREATE TABLE tenants (id int PRIMARY KEY);
             INSERT INTO tenants VALUES (1), (2);
             CREATE TABLE notes (
-                id int PRIMARY KEY, tenant int NOT NULL, title text, body text, state text, is_draft boolean NOT NULL DEFAULT false, edited_at timestamptz DEFAULT now());
+                id int PRIMARY KEY, tenant int NOT NULL, title text, body text, state text, is_draft boolean NOT NULL DEFAULT false,
+                    edited_at timestamptz DEFAULT now());
             INSERT INTO notes (id, tenant, title) SELECT n, 1, 'title ' || n FROM generate_series(1, 3) n;
             """);
         _corpus = Declared(trigger: true);
@@ -69,7 +70,17 @@ public sealed class WakeShapeTests : IAsyncLifetime
             name = "memos",
             dimensions = 16,
             trigger = true,
-            tables = new[] { new { kind = "memo", table = "memos", text = "{title}", queue, filter = new[] { new { column = "state", equalTo = "open" } } } },
+            tables = new[]
+            {
+                new
+                {
+                    kind = "memo",
+                    table = "memos",
+                    text = "{title}",
+                    queue,
+                    filter = new[] { new { column = "state", equalTo = "open" } }
+                }
+            },
         });
         await corpus.Migrate();
         await _database.Execute("INSERT INTO memos VALUES (1, 'one', 'open'), (2, 'two', 'open')");
@@ -117,7 +128,8 @@ public sealed class WakeShapeTests : IAsyncLifetime
         await _database.Execute($"CREATE ROLE {role}; GRANT SELECT, UPDATE (title) ON notes TO {role}");
         try
         {
-            Assert.Equal(["notes"], await Heard(() => _database.Execute($"SET ROLE {role}; UPDATE notes SET title = 'edited'; RESET ROLE")));
+            Assert.Equal(
+                ["notes"], await Heard(() => _database.Execute($"SET ROLE {role}; UPDATE notes SET title = 'edited'; RESET ROLE")));
         }
         finally
         {
@@ -129,8 +141,11 @@ public sealed class WakeShapeTests : IAsyncLifetime
     public async Task Two_kinds_in_a_table_wake_by_the_columns_of_both()
     {
         await _database.Execute("CREATE TABLE mixed (id int PRIMARY KEY, type text, a text, b text, c text)");
-        object Kind(string kind, string text) => new { kind, table = "mixed", text, filter = new[] { new { column = "type", equalTo = kind } } };
-        await using var corpus = new DeclaredCorpus(_database.Source, new { name = "mixed", dimensions = 16, trigger = true, tables = new[] { Kind("x", "{a}"), Kind("y", "{b}") } });
+        object Kind(string kind, string text) =>
+            new { kind, table = "mixed", text, filter = new[] { new { column = "type", equalTo = kind } } };
+        await using var corpus = new DeclaredCorpus(
+            _database.Source,
+            new { name = "mixed", dimensions = 16, trigger = true, tables = new[] { Kind("x", "{a}"), Kind("y", "{b}") } });
         await corpus.Migrate();
         await _database.Execute("INSERT INTO mixed VALUES (1, 'x', 'a', 'b', 'c')");
 
@@ -173,7 +188,8 @@ public sealed class WakeShapeTests : IAsyncLifetime
         Assert.Equal(0, await Triggers());
         Assert.Empty(await Heard(() => _database.Execute("UPDATE notes SET title = 'edited'")));
         Assert.Equal(3, (await quiet.Run()).Counts.Embedded);
-        Assert.Contains("is the older one", (await Assert.ThrowsAsync<CorpusException>(() => _corpus.Migrate())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is the older one", (await Assert.ThrowsAsync<CorpusException>(() => _corpus.Migrate())).Message, StringComparison.Ordinal);
         await _corpus.Migrate(yes: true);
         Assert.Equal(1, await Triggers());
     }
@@ -197,7 +213,8 @@ public sealed class WakeShapeTests : IAsyncLifetime
     });
 
     // Functions that tell.
-    private Task<long> Triggers() => _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%pg_notify%' AND proname LIKE 'embedding%'");
+    private Task<long> Triggers() =>
+        _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%pg_notify%' AND proname LIKE 'embedding%'");
 
     // Notifications come in the order of their commits: what is told before the last word is all.
     private async Task<List<string>> Heard(Func<Task> work)

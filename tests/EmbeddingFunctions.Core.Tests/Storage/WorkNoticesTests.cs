@@ -16,7 +16,8 @@ public sealed class WorkNoticesTests : IAsyncLifetime
     [Fact]
     public async Task It_hears_what_is_told_while_the_pool_s_only_connections_are_taken()
     {
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { MaxPoolSize = 2 }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { MaxPoolSize = 2 }.ConnectionString);
         await using var listener = new Listening(source);
         await listener.Ready;
         await using var one = await source.OpenConnectionAsync();
@@ -54,7 +55,9 @@ public sealed class WorkNoticesTests : IAsyncLifetime
         await using var listener = new Listening(_database.Source);
         await listener.Ready;
 
-        await _database.Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'");
+        await _database.Execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE "
+                + "'%listener'");
 
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => listener.Hearing);
     }
@@ -62,7 +65,8 @@ public sealed class WorkNoticesTests : IAsyncLifetime
     [Fact]
     public async Task Of_a_database_with_one_connection_nothing_is_asked()
     {
-        await using var source = Database.Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { MaxPoolSize = 1 }.ConnectionString);
         await using var only = await source.OpenConnectionAsync();
         await using var listener = new Listening(source);
 

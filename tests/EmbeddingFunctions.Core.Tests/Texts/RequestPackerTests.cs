@@ -76,7 +76,8 @@ public sealed class RequestPackerTests
     public void Texts_are_counted_only_where_their_bytes_do_not_decide()
     {
         var counted = 0;
-        InputText[] Texts(int characters) => [.. Enumerable.Range(0, 20).Select(_ => new InputText(new string('a', characters), new SpyCounter(() => counted++)))];
+        InputText[] Texts(int characters) =>
+            [.. Enumerable.Range(0, 20).Select(_ => new InputText(new string('a', characters), new SpyCounter(() => counted++)))];
         var packer = new RequestPacker();
 
         Assert.Equal(20, packer.Next(Texts(MaxTokens / 20), 0, 20));

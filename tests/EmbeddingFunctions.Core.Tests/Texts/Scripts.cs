@@ -8,7 +8,9 @@ internal static class Scripts
     private static readonly Dictionary<string, string> _samples = new()
     {
         ["English"] = "The court found that the appeal, lodged on 3 May 2019, couldn't be heard; it's dismissed. ",
-        ["Norwegian"] = "Kongen kan gi nærmere forskrifter om gjennomføringen av bestemmelsene i § 12-3 første ledd, jf. forvaltningsloven. ",
+        [
+            "Norwegian"] = "Kongen kan gi nærmere forskrifter om gjennomføringen av bestemmelsene i § 12-3 første ledd, jf. "
+                + "forvaltningsloven. ",
         ["German"] = "Die Rechtsschutzversicherungsgesellschaften prüfen übergroße Schadensfälle während der Übergangsfrist. ",
         ["Polytonic Greek"] = "Μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος οὐλομένην, ἣ μυρί᾽ Ἀχαιοῖς ἄλγε᾽ ἔθηκε. ",
         ["Russian"] = "Все люди рождаются свободными и равными в своём достоинстве и правах. ",

@@ -113,5 +113,6 @@ public sealed class TextChunksTests
 
     private static string[] Characters(string text) => text.EnumerateRunes().Select(rune => rune.ToString()).ToArray();
 
-    private static IEnumerable<string> Chunks(string text, int maxTokens) => TextChunks.Of(text, _cl100k, maxTokens, 0).Select(chunk => chunk.Text);
+    private static IEnumerable<string> Chunks(string text, int maxTokens) =>
+        TextChunks.Of(text, _cl100k, maxTokens, 0).Select(chunk => chunk.Text);
 }

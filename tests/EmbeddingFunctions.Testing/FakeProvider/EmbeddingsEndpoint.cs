@@ -2,7 +2,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace EmbeddingFunctions.Testing;
 
-/// <summary>A request's way through the fake: key and limits at arrival, then the gate, then what was scripted, then the contract.</summary>
+/// <summary>
+/// A request's way through the fake: key and limits at arrival, then the gate, then what was scripted, then the contract.
+/// </summary>
 internal sealed class EmbeddingsEndpoint(FakeServices services)
 {
     public async Task HandleAsync(HttpContext http)

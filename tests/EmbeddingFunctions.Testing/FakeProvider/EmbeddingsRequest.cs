@@ -92,5 +92,7 @@ internal sealed class EmbeddingsRequest
     }
 
     private static string? Bearer(string? header) =>
-        header is not null && header.StartsWith(BearerPrefix, StringComparison.OrdinalIgnoreCase) ? header[BearerPrefix.Length..].Trim() : null;
+        header is not null && header.StartsWith(BearerPrefix, StringComparison.OrdinalIgnoreCase)
+            ? header[BearerPrefix.Length..].Trim()
+            : null;
 }

@@ -72,7 +72,9 @@ internal sealed class Exchange(HttpContext http, ArrivedRequest request, RateVer
             response.Headers[name] = value;
     }
 
-    /// <summary>Ends the request's time in flight; before its last bytes go out, or a prompt next request would seem to overlap it.</summary>
+    /// <summary>
+    /// Ends the request's time in flight; before its last bytes go out, or a prompt next request would seem to overlap it.
+    /// </summary>
     public void Leave()
     {
         if (!_left)

@@ -20,7 +20,9 @@ public sealed class FakeOpenAi : IAsyncDisposable
     /// <summary>Such as <c>http://127.0.0.1:1234/v1</c>.</summary>
     public string BaseUrl => $"{_listener.Root}/v1";
 
-    /// <summary>As an Azure OpenAI resource: <c>/openai/deployments/MODEL/embeddings?api-version=…</c>, by <c>api-key</c> or a bearer token.</summary>
+    /// <summary>
+    /// As an Azure OpenAI resource: <c>/openai/deployments/MODEL/embeddings?api-version=…</c>, by <c>api-key</c> or a bearer token.
+    /// </summary>
     public string AzureUrl => _listener.Root;
 
     /// <summary>The key or bearer token demanded; may be changed at any time.</summary>
@@ -67,10 +69,14 @@ public sealed class FakeOpenAi : IAsyncDisposable
 
     public void ClearScript() => _services.Script.Clear();
 
-    /// <summary>Makes matching requests (all, unless told otherwise) wait from now on; a client that leaves while held is not charged.</summary>
+    /// <summary>
+    /// Makes matching requests (all, unless told otherwise) wait from now on; a client that leaves while held is not charged.
+    /// </summary>
     public FakeHold Hold(Requests? which = null) => _services.Gate.Hold(which ?? Testing.Requests.All);
 
-    /// <summary>Waits until <paramref name="count"/> requests have arrived since the start, 30 seconds at most unless told otherwise.</summary>
+    /// <summary>
+    /// Waits until <paramref name="count"/> requests have arrived since the start, 30 seconds at most unless told otherwise.
+    /// </summary>
     public Task WaitForRequestsAsync(int count, TimeSpan? timeout = null) =>
         _services.Audit.Arrivals.WaitAsync(count, timeout ?? Patience);
 

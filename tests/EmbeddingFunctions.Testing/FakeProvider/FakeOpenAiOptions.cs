@@ -1,6 +1,8 @@
 namespace EmbeddingFunctions.Testing;
 
-/// <summary>What a <see cref="FakeOpenAi"/> demands and allows; the defaults are OpenAI's published limits, with no rate limit and no latency.</summary>
+/// <summary>
+/// What a <see cref="FakeOpenAi"/> demands and allows; the defaults are OpenAI's published limits, with no rate limit and no latency.
+/// </summary>
 public sealed record FakeOpenAiOptions
 {
     public const string DefaultApiKey = "sk-test-canary-0123456789abcdef";
@@ -36,7 +38,9 @@ public sealed record FakeOpenAiOptions
     /// <summary>Tokens allowed in any 60 seconds; null for no limit.</summary>
     public int? TokensPerMinute { get; init; }
 
-    /// <summary>Whether <see cref="RequestsPerMinute"/> is also enforced over its shorter span: 120 a minute as 2 a second, 30 as 1 in 2 seconds.</summary>
+    /// <summary>
+    /// Whether <see cref="RequestsPerMinute"/> is also enforced over its shorter span: 120 a minute as 2 a second, 30 as 1 in 2 seconds.
+    /// </summary>
     public bool EnforcePerSecond { get; init; }
 
     /// <summary>How long a reply with vectors takes, its computation included; refusals are immediate.</summary>

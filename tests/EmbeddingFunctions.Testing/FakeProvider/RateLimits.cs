@@ -25,7 +25,8 @@ internal sealed class RateLimits(FakeOpenAiOptions options)
 
             // Taken after counting: the refused request itself stands in the way of the next.
             var wait = Windows(request).Max(w => w.Window.WaitFor(w.Amount));
-            return new RateVerdict(Refusals.RateLimited(request.Model, full.Unit, full.Window.Limit, used, full.Amount, wait), wait, Headers());
+            return new RateVerdict(
+                Refusals.RateLimited(request.Model, full.Unit, full.Window.Limit, used, full.Amount, wait), wait, Headers());
         }
     }
 

@@ -1,6 +1,8 @@
 namespace EmbeddingFunctions.Testing;
 
-/// <summary>A strict limit: no span of <paramref name="length"/>, wherever it begins, holds more than <paramref name="limit"/>. Not thread-safe.</summary>
+/// <summary>
+/// A strict limit: no span of <paramref name="length"/>, wherever it begins, holds more than <paramref name="limit"/>. Not thread-safe.
+/// </summary>
 internal sealed class RollingWindow(int limit, TimeSpan length, TimeProvider time)
 {
     private readonly Queue<(long At, int Amount)> _entries = new();

@@ -8,7 +8,8 @@ using Microsoft.DurableTask.Testing.Sidecar;
 namespace EmbeddingFunctions.Tests.Durable;
 
 /// <summary>
-/// The SDK's in-memory task hub as storage that outlives its host: it hands out again the work that a lost host had taken, fires timers at once
+/// The SDK's in-memory task hub as storage that outlives its host: it hands out again the work that a lost host had taken, fires timers at
+/// once
 /// or when told to, and counts.
 /// </summary>
 internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrationService, IOrchestrationServiceClient
@@ -86,7 +87,8 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
         return created;
     }
 
-    async Task<TaskActivityWorkItem> IOrchestrationService.LockNextTaskActivityWorkItem(TimeSpan receiveTimeout, CancellationToken cancellationToken)
+    async Task<TaskActivityWorkItem> IOrchestrationService.LockNextTaskActivityWorkItem(
+        TimeSpan receiveTimeout, CancellationToken cancellationToken)
     {
         var activity = await LockNextTaskActivityWorkItem(receiveTimeout, cancellationToken);
         _activities[activity] = true;
@@ -119,7 +121,8 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
         return AbandonTaskActivityWorkItemAsync(workItem);
     }
 
-    async Task<TaskOrchestrationWorkItem> IOrchestrationService.LockNextTaskOrchestrationWorkItemAsync(TimeSpan receiveTimeout, CancellationToken cancellationToken)
+    async Task<TaskOrchestrationWorkItem> IOrchestrationService.LockNextTaskOrchestrationWorkItemAsync(
+        TimeSpan receiveTimeout, CancellationToken cancellationToken)
     {
         var orchestration = await LockNextTaskOrchestrationWorkItemAsync(receiveTimeout, cancellationToken);
         _orchestrations[orchestration] = true;
@@ -134,7 +137,8 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
 
     Task IOrchestrationService.CompleteTaskOrchestrationWorkItemAsync(
         TaskOrchestrationWorkItem workItem, OrchestrationRuntimeState newOrchestrationRuntimeState, IList<TaskMessage> outboundMessages,
-        IList<TaskMessage> orchestratorMessages, IList<TaskMessage> timerMessages, TaskMessage continuedAsNewMessage, OrchestrationState orchestrationState)
+        IList<TaskMessage> orchestratorMessages, IList<TaskMessage> timerMessages, TaskMessage continuedAsNewMessage,
+        OrchestrationState orchestrationState)
     {
         foreach (var timer in timerMessages)
         {

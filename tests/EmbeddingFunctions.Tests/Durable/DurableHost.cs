@@ -20,7 +20,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
-/// <summary>The app's orchestrator and activities on the SDK's own worker and client, which talk over gRPC to a task hub in memory.</summary>
+/// <summary>
+/// The app's orchestrator and activities on the SDK's own worker and client, which talk over gRPC to a task hub in memory.
+/// </summary>
 internal sealed class DurableHost : IAsyncDisposable
 {
     private readonly RunSteps? _steps;
@@ -29,7 +31,8 @@ internal sealed class DurableHost : IAsyncDisposable
     private GrpcChannel _channel = null!;
     private IHost _worker = null!;
 
-    private DurableHost(TestEngine? engine) => _steps = engine is null ? null : new RunSteps(engine.Get<RunActivities>(), NullLogger<RunSteps>.Instance);
+    private DurableHost(TestEngine? engine) =>
+        _steps = engine is null ? null : new RunSteps(engine.Get<RunActivities>(), NullLogger<RunSteps>.Instance);
 
     public DurableBackend Backend { get; } = new();
 
@@ -45,7 +48,9 @@ internal sealed class DurableHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>The host is lost in the middle of its work, so that nothing it does then is heard of, and another takes its place.</summary>
+    /// <summary>
+    /// The host is lost in the middle of its work, so that nothing it does then is heard of, and another takes its place.
+    /// </summary>
     public async Task Restart()
     {
         await Stop();
@@ -54,7 +59,9 @@ internal sealed class DurableHost : IAsyncDisposable
         await Start();
     }
 
-    /// <summary>The host is asked to stop: it takes on no more, its activities hear of it, and what ends within ten seconds is heard of.</summary>
+    /// <summary>
+    /// The host is asked to stop: it takes on no more, its activities hear of it, and what ends within ten seconds is heard of.
+    /// </summary>
     public async Task RestartGently()
     {
         Backend.IsDraining = true;
@@ -94,7 +101,8 @@ internal sealed class DurableHost : IAsyncDisposable
         hub.Logging.ClearProviders();
         hub.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
         hub.Services.AddGrpc();
-        hub.Services.AddSingleton<IOrchestrationService>(Backend).AddSingleton<IOrchestrationServiceClient>(Backend).AddSingleton<TaskHubGrpcServer>();
+        hub.Services.AddSingleton<IOrchestrationService>(Backend).AddSingleton<IOrchestrationServiceClient>(Backend)
+            .AddSingleton<TaskHubGrpcServer>();
         _hub = hub.Build();
         _hub.MapGrpcService<TaskHubGrpcServer>();
         await _hub.StartAsync();

@@ -50,7 +50,8 @@ public abstract class DurableTest : IAsyncLifetime
             """);
         var run = await Ask();
         await Until(async () =>
-            await Desk.Note(Host.Engine, run, default) is { } note && note.StartsWith("waiting for a start slot", StringComparison.Ordinal));
+            await Desk.Note(Host.Engine, run, default) is { } note
+                && note.StartsWith("waiting for a start slot", StringComparison.Ordinal));
         return run;
     }
 

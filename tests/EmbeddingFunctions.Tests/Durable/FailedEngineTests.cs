@@ -4,7 +4,8 @@ using Microsoft.DurableTask.Client;
 namespace EmbeddingFunctions.Tests.Durable;
 
 /// <summary>
-/// Orchestrations that end otherwise than by closing their run, as the client of Azure Storage tells of them: the reason is in the output only.
+/// Orchestrations that end otherwise than by closing their run, as the client of Azure Storage tells of them: the reason is in the output
+/// only.
 /// </summary>
 public sealed class FailedEngineTests : DurableTest
 {

@@ -16,7 +16,8 @@ public sealed class RetryTests
 
         Assert.Equal((3, TimeSpan.FromSeconds(10), 3d), (policy.MaxNumberOfAttempts, policy.FirstRetryInterval, policy.BackoffCoefficient));
         Assert.True(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new PassingFailureException("away")).FailureDetails));
-        Assert.True(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new InvalidOperationException("the host stopped")).FailureDetails));
+        Assert.True(
+            Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new InvalidOperationException("the host stopped")).FailureDetails));
         Assert.False(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new ActivityFailedException("no such table")).FailureDetails));
     }
 
@@ -29,7 +30,8 @@ public sealed class RetryTests
         await using var away = new TestEngine(Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2"), fake);
 
         var passing = await Assert.ThrowsAsync<PassingFailureException>(() => Steps(away).OpenRun(Input("workspace"), default));
-        var final = await Assert.ThrowsAsync<ActivityFailedException>(() => Steps(engine).StartRun(Input("laws " + new string('x', 9_000)), default));
+        var final = await Assert.ThrowsAsync<ActivityFailedException>(
+            () => Steps(engine).StartRun(Input("laws " + new string('x', 9_000)), default));
 
         Assert.All(new Exception[] { passing, final }, e => Assert.InRange(e.Message.Length, 1, 500));
         Assert.Null(final.InnerException);

@@ -31,7 +31,9 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
             + $"{Host.Backend.LargestHistory} bytes of history");
 
         Assert.Equal((RunStatus.Completed, 10_000, 10_000), (end.Status, end.ItemsTotal, end.Counts.Embedded));
-        Assert.Equal((10_000L, 0L, 10_000L, 0L), (Fake.PaidInputCount, Fake.DuplicatePaidInputs, await Workspace.Embedded(), await Workspace.Pending()));
+        Assert.Equal(
+            (10_000L, 0L, 10_000L, 0L),
+            (Fake.PaidInputCount, Fake.DuplicatePaidInputs, await Workspace.Embedded(), await Workspace.Pending()));
         Assert.Equal(("completed", null), await Job(run));
         Assert.InRange(Host.Backend.Activities, 100, 170);
         Assert.InRange(Host.Backend.Generations, 3, 6);
@@ -49,7 +51,9 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         await Host.End(run);
 
         Assert.Equal(("completed", null), await Job(run));
-        Assert.Equal((45L, 0L, 1L), (Fake.PaidInputCount, await Workspace.Pending(), await Database.Ask<long>("SELECT count(*) FROM embedding_jobs")));
+        Assert.Equal(
+            (45L, 0L, 1L),
+            (Fake.PaidInputCount, await Workspace.Pending(), await Database.Ask<long>("SELECT count(*) FROM embedding_jobs")));
     }
 
     [Fact]
@@ -195,7 +199,10 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
 
         var asked = DateTime.UtcNow;
         var run = await Ask();
-        await Until(async () => await Desk.Note(Host.Engine, run, default) is { } note && note.StartsWith("waiting for the provider: ", StringComparison.Ordinal));
+        await Until(
+            async () =>
+                await Desk.Note(Host.Engine, run, default) is { } note
+                    && note.StartsWith("waiting for the provider: ", StringComparison.Ordinal));
         Assert.InRange(Assert.Single(Host.Backend.Timers) - asked, TimeSpan.FromSeconds(100), TimeSpan.FromSeconds(180));
 
         await Engine.Get<ProviderCheck>().Resume(Engine.Get<CorpusSet>().Get("workspace"), default);
@@ -245,7 +252,8 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         Assert.Equal((39, 41), (Host.Backend.Timers.Count, Host.Backend.Activities));
     }
 
-    private async Task<AskedRun> AskFor(string eventId) => (await Desk.Ask(Host.Engine, new RunRequest("workspace", []), eventId, default))!;
+    private async Task<AskedRun> AskFor(string eventId) =>
+        (await Desk.Ask(Host.Engine, new RunRequest("workspace", []), eventId, default))!;
 
     /// <summary>Makes the database refuse a statement while a condition holds.</summary>
     private Task Fail(string statement, string condition, string error) => Database.Execute(

@@ -7,7 +7,8 @@ namespace EmbeddingFunctions.Tests.Functions;
 /// <summary>The app as it is published, and its functions as the host finds them there: in the metadata that the SDK writes.</summary>
 internal static class AppFunctions
 {
-    public static string Folder { get; } = typeof(AppFunctions).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "App").Value!;
+    public static string Folder { get; } = typeof(AppFunctions).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(data => data.Key == "App").Value!;
 
     public static IReadOnlyDictionary<string, AppFunction> All { get; } = Read("functions.metadata").AsArray()
         .Select(function => new AppFunction(function!)).ToDictionary(function => function.Name);

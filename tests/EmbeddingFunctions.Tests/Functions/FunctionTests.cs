@@ -25,7 +25,8 @@ public sealed class FunctionTests
 
         Assert.Equal(("httpTrigger", route, level), ((string)trigger["type"]!, (string)trigger["route"]!, (string)trigger["authLevel"]!));
         Assert.Equal(method, (string)Assert.Single(trigger["methods"]!.AsArray())!);
-        Assert.Contains(_functions[name].Bindings, binding => (string)binding!["type"]! == "http" && (string)binding["direction"]! == "Out");
+        Assert.Contains(
+            _functions[name].Bindings, binding => (string)binding!["type"]! == "http" && (string)binding["direction"]! == "Out");
     }
 
     [Fact]
@@ -61,7 +62,9 @@ public sealed class FunctionTests
             .Where(field => field.FieldType.IsGenericType && field.FieldType.GetGenericTypeDefinition() == typeof(RunActivity<,>))
             .ToDictionary(field => (string)((dynamic)field.GetValue(null)!).Name, field => field.FieldType.GetGenericArguments());
 
-        Assert.Equal(called.Keys.Order(), _functions.Values.Where(function => function.TriggerType == "activityTrigger").Select(function => function.Name).Order());
+        Assert.Equal(
+            called.Keys.Order(),
+            _functions.Values.Where(function => function.TriggerType == "activityTrigger").Select(function => function.Name).Order());
         Assert.All(called, activity => Assert.Equal(
             (activity.Value[0], typeof(Task<>).MakeGenericType(activity.Value[1])),
             (_functions[activity.Key].Method.GetParameters()[0].ParameterType, _functions[activity.Key].Method.ReturnType)));

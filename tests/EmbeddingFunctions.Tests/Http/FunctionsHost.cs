@@ -13,7 +13,9 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Tests.Http;
 
-/// <summary>The app's HTTP functions behind real HTTP: routed by what their triggers say, made by injection, called with a real context.</summary>
+/// <summary>
+/// The app's HTTP functions behind real HTTP: routed by what their triggers say, made by injection, called with a real context.
+/// </summary>
 internal sealed class FunctionsHost : IAsyncDisposable
 {
     private readonly TestEngine _engine;

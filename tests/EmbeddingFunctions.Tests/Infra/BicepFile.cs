@@ -109,7 +109,8 @@ internal sealed class BicepFile
     private static List<string> Passed(List<BicepToken> statement)
     {
         var (passed, depth) = (new List<string>(), 0);
-        var start = Enumerable.Range(0, statement.Count).FirstOrDefault(i => statement.IsKey(i) && statement[i].Text == "params", statement.Count - 2);
+        var start = Enumerable.Range(0, statement.Count)
+            .FirstOrDefault(i => statement.IsKey(i) && statement[i].Text == "params", statement.Count - 2);
         for (var i = start + 2; i < statement.Count && (i == start + 2 || depth > 0); i++)
         {
             depth += statement[i].Step;
@@ -126,7 +127,9 @@ internal sealed class BicepFile
     {
         for (var i = 0; i < tokens.Count; i++)
         {
-            if (tokens[i].Kind != BicepTokenKind.Name || _keywords.Contains(tokens[i].Text) || tokens.IsKey(i) || tokens.IsMember(i) || tokens.IsAt(i + 1, "("))
+            if (
+                tokens[i].Kind != BicepTokenKind.Name || _keywords.Contains(tokens[i].Text) || tokens.IsKey(i) || tokens.IsMember(i)
+                    || tokens.IsAt(i + 1, "("))
             {
                 continue;
             }

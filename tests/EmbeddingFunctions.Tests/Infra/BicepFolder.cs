@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Tests.Infra;
 
-/// <summary>The deployment's files, and all that is wrong between them. It stands in for the compiler, which not every machine has.</summary>
+/// <summary>
+/// The deployment's files, and all that is wrong between them. It stands in for the compiler, which not every machine has.
+/// </summary>
 /// <param name="sources">Their texts by their names, which begin in <c>infra</c>.</param>
 internal sealed partial class BicepFolder(IReadOnlyDictionary<string, string> sources)
 {
@@ -24,13 +26,15 @@ internal sealed partial class BicepFolder(IReadOnlyDictionary<string, string> so
     };
 
     private readonly Dictionary<string, BicepFile> _files =
-        sources.Where(source => source.Key.EndsWith(".bicep", StringComparison.Ordinal)).ToDictionary(source => source.Key, source => new BicepFile(source.Value));
+        sources.Where(source => source.Key.EndsWith(".bicep", StringComparison.Ordinal))
+            .ToDictionary(source => source.Key, source => new BicepFile(source.Value));
 
     public BicepFile this[string name] => _files[name];
 
     public IEnumerable<string> Names => _files.Keys;
 
-    public static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
+    public static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 
     public static Dictionary<string, string> ReadSources()
     {
@@ -43,8 +47,10 @@ internal sealed partial class BicepFolder(IReadOnlyDictionary<string, string> so
     public IEnumerable<string> Unread() => Each((_, file) => file.Problems);
 
     public IEnumerable<string> Uncalled() =>
-        Names.Where(name => name != Entry && _files[Entry].Modules.All(module => module.Path != name)).Select(name => $"{name} is not called")
-            .Concat(_files[Entry].Modules.Where(module => !_files.ContainsKey(module.Path)).Select(module => $"{module.Path} does not exist"));
+        Names.Where(name => name != Entry && _files[Entry].Modules.All(module => module.Path != name))
+            .Select(name => $"{name} is not called")
+            .Concat(
+                _files[Entry].Modules.Where(module => !_files.ContainsKey(module.Path)).Select(module => $"{module.Path} does not exist"));
 
     public IEnumerable<string> WronglyPassed() =>
         from module in _files[Entry].Modules
@@ -55,7 +61,9 @@ internal sealed partial class BicepFolder(IReadOnlyDictionary<string, string> so
     public IEnumerable<string> WronglySet()
     {
         using var json = JsonDocument.Parse(sources[EntryParameters]);
-        return Differences(_files[Entry].Parameters, json.RootElement.GetProperty("parameters").EnumerateObject().Select(set => set.Name).ToList()).ToList();
+        return Differences(
+            _files[Entry].Parameters,
+            json.RootElement.GetProperty("parameters").EnumerateObject().Select(set => set.Name).ToList()).ToList();
     }
 
     public IEnumerable<string> UnknownOutputs() =>
@@ -68,12 +76,14 @@ internal sealed partial class BicepFolder(IReadOnlyDictionary<string, string> so
         file.References.Where(name => !file.Declared.Contains(name.Text)).Select(name => $"line {name.Line}: {name.Text} is not declared"));
 
     public IEnumerable<string> Unused() => Each((_, file) =>
-        file.Parameters.Select(parameter => parameter.Name).Concat(file.Variables).Where(name => file.References.All(used => used.Text != name))
+        file.Parameters.Select(parameter => parameter.Name).Concat(file.Variables)
+            .Where(name => file.References.All(used => used.Text != name))
             .Select(name => $"{name} is not used"));
 
     public IEnumerable<string> Secrets() => Each((_, file) =>
         from token in file.Tokens
-        where token.Kind is BicepTokenKind.Name or BicepTokenKind.Text && token.Text != "passwordAuth" && SecretPattern().IsMatch(token.Text)
+        where token.Kind is BicepTokenKind.Name or BicepTokenKind.Text && token.Text != "passwordAuth"
+            && SecretPattern().IsMatch(token.Text)
         select $"line {token.Line}: {token.Text}");
 
     public IEnumerable<string> WronglyNamedRoles() => Each((name, _) =>
@@ -88,7 +98,9 @@ internal sealed partial class BicepFolder(IReadOnlyDictionary<string, string> so
 
     private static IEnumerable<string> Differences(List<BicepParameter> parameters, IReadOnlyList<string> given) =>
         given.Where(name => !parameters.Exists(parameter => parameter.Name == name)).Select(name => $"there is no parameter {name}")
-            .Concat(parameters.Where(parameter => !parameter.HasDefault && !given.Contains(parameter.Name)).Select(parameter => $"{parameter.Name} is missing"))
+            .Concat(
+                parameters.Where(parameter => !parameter.HasDefault && !given.Contains(parameter.Name))
+                    .Select(parameter => $"{parameter.Name} is missing"))
             .Concat(given.GroupBy(name => name).Where(same => same.Count() > 1).Select(same => $"{same.Key} is given twice"));
 
     private IEnumerable<string> Each(Func<string, BicepFile, IEnumerable<string>> problems) =>

@@ -114,7 +114,8 @@ internal sealed class BicepLexer(string source)
         Add(kind, source[start.._at]);
     }
 
-    private int Find(string what, int start) => source.IndexOf(what, start, StringComparison.Ordinal) is >= 0 and var found ? found : source.Length;
+    private int Find(string what, int start) =>
+        source.IndexOf(what, start, StringComparison.Ordinal) is >= 0 and var found ? found : source.Length;
 
     private void Add(BicepTokenKind kind, string text) => _tokens.Add(new BicepToken(kind, text, _line));
 }

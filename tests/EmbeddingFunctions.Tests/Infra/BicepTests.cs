@@ -62,7 +62,9 @@ public sealed partial class BicepTests
     [InlineData("packages", "audit")]
     [InlineData("redis", "ConnectionEvents")]
     public void L6_Who_comes_in_is_noted(string module, string category) =>
-        Assert.Contains(category, _folder[$"modules/{module}.bicep"].ValuesOf("categoryGroup").Concat(_folder[$"modules/{module}.bicep"].ValuesOf("category")));
+        Assert.Contains(
+            category,
+            _folder[$"modules/{module}.bicep"].ValuesOf("categoryGroup").Concat(_folder[$"modules/{module}.bicep"].ValuesOf("category")));
 
     [Fact]
     public void L6_The_identity_that_the_app_signs_in_with_has_no_role_over_its_package()
@@ -95,7 +97,9 @@ public sealed partial class BicepTests
         Assert.Contains("maximumInstanceCount: maximumInstances", sources["modules/functions.bicep"], StringComparison.Ordinal);
         Assert.True(pool >= 8, "An instance has eight requests in flight.");
         Assert.InRange(groups * instances * pool, 1, admitted - 5);
-        Assert.True(admitted - kept >= groups * Number("main.bicep", @"@maxValue\((\d+)\)\nparam maximumInstances"), "Every instance needs a connection.");
+        Assert.True(
+            admitted - kept >= groups * Number("main.bicep", @"@maxValue\((\d+)\)\nparam maximumInstances"),
+            "Every instance needs a connection.");
     }
 
     public static TheoryData<string> Settings => [.. _folder.Settings()];
@@ -106,7 +110,8 @@ public sealed partial class BicepTests
     {
         using var sample = JsonDocument.Parse(File.ReadAllText(Path.Combine(BicepFolder.Root(), "local.settings.sample.json")));
 
-        Assert.True(sample.RootElement.GetProperty("Values").TryGetProperty(name, out _) || HostSetting().IsMatch(name), $"nobody reads {name}");
+        Assert.True(
+            sample.RootElement.GetProperty("Values").TryGetProperty(name, out _) || HostSetting().IsMatch(name), $"nobody reads {name}");
         Assert.Single(_folder.Settings(), name);
     }
 
@@ -131,7 +136,8 @@ public sealed partial class BicepTests
 
     // What the Functions host, Durable Functions, Application Insights and Azure.Identity read by themselves, and the timer's binding.
     [GeneratedRegex("^(AzureWebJobsStorage__(accountName|credential|clientId)|AzureFunctionsJobHost__extensions__durableTask__.+"
-        + "|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AZURE_CLIENT_ID|EMBEDDINGS_SCHEDULE|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$")]
+        + "|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AZURE_CLIENT_ID|EMBEDDINGS_SCHEDULE"
+        + "|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$")]
     private static partial Regex HostSetting();
 
     private static string Module(string main, string name) =>

@@ -20,10 +20,12 @@ internal sealed record BicepToken(BicepTokenKind Kind, string Text, int Line)
 
 internal static class BicepTokens
 {
-    public static bool IsAt(this IReadOnlyList<BicepToken> tokens, int i, string sign) => i >= 0 && i < tokens.Count && tokens[i].IsSign(sign);
+    public static bool IsAt(this IReadOnlyList<BicepToken> tokens, int i, string sign) =>
+        i >= 0 && i < tokens.Count && tokens[i].IsSign(sign);
 
     /// <summary>Whether it is what stands behind a dot, or behind the <c>.?</c> that allows for null.</summary>
-    public static bool IsMember(this IReadOnlyList<BicepToken> tokens, int i) => tokens.IsAt(i - 1, ".") || (tokens.IsAt(i - 1, "?") && tokens.IsAt(i - 2, "."));
+    public static bool IsMember(this IReadOnlyList<BicepToken> tokens, int i) =>
+        tokens.IsAt(i - 1, ".") || (tokens.IsAt(i - 1, "?") && tokens.IsAt(i - 2, "."));
 
     // Not the middle of a ?:, which has a colon behind it too.
     public static bool IsKey(this IReadOnlyList<BicepToken> tokens, int i) =>

@@ -28,7 +28,9 @@ public sealed class PrepareDatabaseTests : IDisposable
         Tool(Path.Combine(tools, "az"), $"""case "$*" in *get-access-token*) echo {Token} ;; esac""");
         Tool(Path.Combine(tools, "psql"), "echo 'psql (PostgreSQL) 17.0'");
         Tool(Path.Combine(tools, "env"), """exec /usr/bin/env "$@" """);
-        Tool(Path.Combine(_folder, "run"), """printf '%s' "$DATABASE_URL" >"$LOG.url"; printf '%s' "${PGPASSWORD-none}${OPENAI_API_KEY-none}" >"$LOG.rest" """);
+        Tool(
+            Path.Combine(_folder, "run"),
+            """printf '%s' "$DATABASE_URL" >"$LOG.url"; printf '%s' "${PGPASSWORD-none}${OPENAI_API_KEY-none}" >"$LOG.rest" """);
         var start = new ProcessStartInfo("bash", [Path.Combine(infra, "prepare-database.sh")]) { RedirectStandardError = true };
         foreach (var (name, value) in new Dictionary<string, string>
         {

@@ -8,7 +8,8 @@ public sealed partial class WorkflowTests
     [Fact]
     public void L5_Every_action_is_pinned_to_a_commit_and_says_its_version()
     {
-        var lines = File.ReadLines(Path.Combine(BicepFolder.Root(), ".github", "workflows", "ci.yml")).Where(line => line.Contains("uses:", StringComparison.Ordinal)).ToList();
+        var lines = File.ReadLines(Path.Combine(BicepFolder.Root(), ".github", "workflows", "ci.yml"))
+            .Where(line => line.Contains("uses:", StringComparison.Ordinal)).ToList();
 
         Assert.NotEmpty(lines);
         Assert.All(lines, line => Assert.Matches(Pinned(), line));

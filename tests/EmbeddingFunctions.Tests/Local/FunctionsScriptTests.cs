@@ -70,7 +70,8 @@ public sealed class FunctionsScriptTests : IDisposable
         Assert.Contains("need Node.js 22 or later", Assert.Single(result.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
         var pins = JsonNode.Parse(File.ReadAllText(Path.Combine(_repository, "infra/local/functions-tools/package.json")))!;
         Assert.Equal(">=22", (string)pins["engines"]!["node"]!);
-        Assert.Contains("both need Node.js 22", File.ReadAllText(Path.Combine(_repository, "docs", "azure-functions.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            "both need Node.js 22", File.ReadAllText(Path.Combine(_repository, "docs", "azure-functions.md")), StringComparison.Ordinal);
     }
 
     private string Log => Path.Combine(_root, "log");
@@ -92,7 +93,8 @@ public sealed class FunctionsScriptTests : IDisposable
     private Running Start(string argument, string? path = null)
     {
         // A job in a shell's background ignores Ctrl-C, and a script cannot undo that: the tests may be such a job.
-        var start = new ProcessStartInfo("setsid", ["/usr/bin/env", "--default-signal=INT", "bash", Path.Combine(_root, "infra/local/functions.sh"), argument])
+        var start = new ProcessStartInfo(
+            "setsid", ["/usr/bin/env", "--default-signal=INT", "bash", Path.Combine(_root, "infra/local/functions.sh"), argument])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

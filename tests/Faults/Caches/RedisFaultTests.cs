@@ -14,10 +14,12 @@ public sealed class RedisFaultTests : FaultTest
     public async Task F54_A_Redis_that_is_not_there_from_the_start_is_done_without() => await FromTheStart(proxy => proxy.Refuses = true);
 
     [Fact]
-    public async Task F54_A_Redis_that_answers_nothing_from_the_start_is_done_without() => await FromTheStart(proxy => proxy.IsBlackHole = true);
+    public async Task F54_A_Redis_that_answers_nothing_from_the_start_is_done_without() =>
+        await FromTheStart(proxy => proxy.IsBlackHole = true);
 
     [Fact]
-    public async Task F54_A_Redis_that_stops_to_answer_in_the_middle_is_done_without() => await InTheMiddle(proxy => proxy.IsBlackHole = true);
+    public async Task F54_A_Redis_that_stops_to_answer_in_the_middle_is_done_without() =>
+        await InTheMiddle(proxy => proxy.IsBlackHole = true);
 
     [Fact]
     public async Task F54_A_Redis_that_is_killed_in_the_middle_is_done_without() => await InTheMiddle(proxy =>
@@ -50,7 +52,10 @@ public sealed class RedisFaultTests : FaultTest
         using var proxy = new TcpProxy(OwnRedis.Host, OwnRedis.Port);
         fromTheStart(proxy);
         await Fill(2, 60);
-        await using (var worker = Start("worker-1", new Dictionary<string, string> { ["REDIS_URL"] = _redis.UrlAt($"127.0.0.1:{proxy.Port}") }, "--batch-size", "5"))
+        await using (
+            var worker = Start(
+                "worker-1", new Dictionary<string, string> { ["REDIS_URL"] = _redis.UrlAt($"127.0.0.1:{proxy.Port}") }, "--batch-size",
+                "5"))
         {
             await Fake.WaitForRequestsAsync(4);
             await inTheMiddle(proxy);

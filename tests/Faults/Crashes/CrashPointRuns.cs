@@ -4,7 +4,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Faults.Crashes;
 
-/// <summary>All crash points at once, a few at a time: each waits for a lease to run out, which takes half a minute of nobody's work.</summary>
+/// <summary>
+/// All crash points at once, a few at a time: each waits for a lease to run out, which takes half a minute of nobody's work.
+/// </summary>
 public sealed class CrashPointRuns
 {
     public const int Batch = 5;
@@ -63,9 +65,12 @@ public sealed class CrashPointRuns
         // A heartbeat comes after ten seconds at work.
         using var hold = fault.Point == CrashPoint.DuringHeartbeat ? fake.Hold() : null;
         // A run ends once, so the second end is another run's.
-        string[] iterations = fault is { Point: CrashPoint.DuringFinalise, Occurrence: > 1 } ? ["--iterations", "3", "--page-size", $"{Batch}", "--delay", "0s"] : [];
+        string[] iterations = fault is { Point: CrashPoint.DuringFinalise, Occurrence: > 1 }
+            ? ["--iterations", "3", "--page-size", $"{Batch}", "--delay", "0s"]
+            : [];
         await using var worker = Worker.Start(
-            "worker-1", database, fake, new Dictionary<string, string> { ["FAULT_POINT"] = fault.ToString() }, ["--batch-size", $"{Batch}", .. iterations]);
+            "worker-1", database, fake, new Dictionary<string, string> { ["FAULT_POINT"] = fault.ToString() },
+            ["--batch-size", $"{Batch}", .. iterations]);
         return (await worker.Ended()).ExitCode;
     }
 

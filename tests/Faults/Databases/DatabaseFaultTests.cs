@@ -105,12 +105,15 @@ public sealed class DatabaseFaultTests : FaultTest
     public async Task F52_Items_are_embedded_while_the_index_is_missing()
     {
         await Fill(1, 40);
-        var index = await Database.Ask<string>("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'issues'::regclass AND pg_get_indexdef(indexrelid) LIKE '%USING hnsw%'");
+        var index = await Database.Ask<string>(
+            "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'issues'::regclass AND pg_get_indexdef(indexrelid) LIKE "
+                + "'%USING hnsw%'");
         await Database.Execute($"DROP INDEX {index}");
         await Finish();
 
         await Oracle.AssertHolds();
         (await Program.Run("migrate", "workspace")).Exits(0);
-        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'issues' AND indexdef LIKE '%USING hnsw%'"));
+        Assert.Equal(
+            1, await Database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE tablename = 'issues' AND indexdef LIKE '%USING hnsw%'"));
     }
 }

@@ -2,7 +2,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Faults;
 
-/// <summary>Triggers that put down who took and ended which claim, and who wrote a vector: what no worker can talk its way out of.</summary>
+/// <summary>
+/// Triggers that put down who took and ended which claim, and who wrote a vector: what no worker can talk its way out of.
+/// </summary>
 internal static class ClaimAudit
 {
     private static readonly string[] _tables = ["issues", "pull_requests", "discussions"];

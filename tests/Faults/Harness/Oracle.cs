@@ -3,7 +3,9 @@ using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Faults;
 
-/// <summary>What must be true of a database when all workers have ended, whatever happened to them. I1 to I8 are the catalogue's invariants.</summary>
+/// <summary>
+/// What must be true of a database when all workers have ended, whatever happened to them. I1 to I8 are the catalogue's invariants.
+/// </summary>
 /// <param name="database">At rest, its claims audited.</param>
 /// <param name="fake">Whose vectors are a function of the text.</param>
 /// <param name="isPoison">Which texts the provider refuses.</param>
@@ -11,7 +13,8 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
 {
     private const int MaxCharacters = 2_000;
 
-    private static readonly (string Table, string Label)[] _tables = [("issues", "[ISSUE]"), ("pull_requests", "[PULL_REQUEST]"), ("discussions", "[DISCUSSION]")];
+    private static readonly (string Table, string Label)[] _tables = [
+        ("issues", "[ISSUE]"), ("pull_requests", "[PULL_REQUEST]"), ("discussions", "[DISCUSSION]")];
 
     /// <param name="paidTwiceAtMost">So many inputs the faults may have cost a second time.</param>
     /// <returns>What is wrong, in words; nothing if all is well.</returns>
@@ -49,7 +52,8 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
         var rows = await database.Rows(
             $"""
             SELECT t.id, t.title, t.body, t.embedding::real[], f.reason, p.id IS NOT NULL,
-                   t.repository_id IN (SELECT repository_id FROM workspace_repositories r JOIN workspaces w ON w.id = r.workspace_id WHERE w.is_active)
+                   t.repository_id IN (SELECT repository_id FROM workspace_repositories r JOIN workspaces w ON w.id = r.workspace_id WHERE
+                       w.is_active)
             FROM   {table} t
             LEFT   JOIN embedding_failures f ON f.item_id = t.id
             LEFT   JOIN items_needing_embeddings_priority p ON p.id = t.id
@@ -64,7 +68,11 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
     {
         if (!isActive || text.Length == 0)
         {
-            return vector is null ? null : isActive ? "I2 an item without text has a vector" : "I2 an item outside every active partition has a vector";
+            return vector is null
+                ? null
+                : isActive
+                ? "I2 an item without text has a vector"
+                : "I2 an item outside every active partition has a vector";
         }
 
         if (isPoison?.Invoke(text) == true)

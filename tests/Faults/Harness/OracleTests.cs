@@ -7,11 +7,18 @@ public sealed class OracleTests : FaultTest
 {
     [Theory]
     [InlineData("UPDATE issues SET embedding = NULL, content_hash = 'dead' WHERE title LIKE '% 1'", "I1 an item has no vector")]
-    [InlineData("UPDATE issues a SET embedding = b.embedding FROM issues b WHERE a.title LIKE '% 1' AND b.title LIKE '% 2'", "I2 I3 a vector is not of its item's text")]
+    [
+        InlineData(
+            "UPDATE issues a SET embedding = b.embedding FROM issues b WHERE a.title LIKE '% 1' AND b.title LIKE '% 2'",
+            "I2 I3 a vector is not of its item's text")]
     [InlineData("UPDATE issues SET embedding_rule = NULL WHERE title LIKE '% 1'", "I1 an item is pending")]
     [InlineData("UPDATE workspaces SET is_active = false", "I2 an item outside every active partition has a vector")]
     [InlineData("UPDATE issues SET title = ' ', body = NULL", "I2 an item without text has a vector")]
-    [InlineData("INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', 'x', 'y', gen_random_uuid(), now())", "I1 1 claims are held")]
+    [
+        InlineData(
+            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', 'x', 'y', "
+                + "gen_random_uuid(), now())",
+            "I1 1 claims are held")]
     [InlineData("UPDATE issues SET embedding = embedding WHERE title LIKE '% 1'", "without its claim")]
     public async Task What_is_wrong_is_found(string statement, string problem)
     {

@@ -7,7 +7,8 @@ internal sealed class SessionSampler(TestDatabase database)
 {
     private const string Look =
         """
-        SELECT count(*), COALESCE(max(extract(epoch FROM clock_timestamp() - state_change)) FILTER (WHERE state = 'idle in transaction'), 0)::float8
+        SELECT count(*), COALESCE(max(extract(epoch FROM clock_timestamp() - state_change)) FILTER (WHERE state = 'idle in transaction'),
+            0)::float8
         FROM   pg_stat_activity
         WHERE  datname = current_database() AND application_name LIKE 'worker%'
         """;

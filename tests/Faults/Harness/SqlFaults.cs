@@ -9,7 +9,8 @@ internal sealed class SqlFaults(TestDatabase database)
     /// <summary>Ends the workers' sessions, as a restart or a failover would.</summary>
     /// <returns>How many there were.</returns>
     public Task<long> EndSessions() => database.Ask<long>(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'worker%'");
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND "
+            + "application_name LIKE 'worker%'");
 
     /// <summary>From now on every write of a vector fails with this state, with this probability.</summary>
     public Task Refuse(string state, double probability = 1) =>

@@ -77,7 +77,8 @@ internal sealed class TcpProxy : IDisposable
             if (!Refuses)
             {
                 await server.ConnectAsync(_host, _port);
-                await Task.WhenAny(Pump(client.GetStream(), server.GetStream(), null), Pump(server.GetStream(), client.GetStream(), CutAfter));
+                await Task.WhenAny(
+                    Pump(client.GetStream(), server.GetStream(), null), Pump(server.GetStream(), client.GetStream(), CutAfter));
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException)

@@ -18,9 +18,11 @@ internal sealed class Worker : IAsyncDisposable
 
     public Running Running { get; }
 
-    public static Worker Start(string name, TestDatabase database, FakeOpenAi fake, IReadOnlyDictionary<string, string>? settings = null, params string[] options)
+    public static Worker Start(
+        string name, TestDatabase database, FakeOpenAi fake, IReadOnlyDictionary<string, string>? settings = null, params string[] options)
     {
-        var program = new Program(database, fake).Set("DATABASE_URL", Named(database, name).ConnectionString).Set("EMBEDDING_CONCURRENCY", $"{Concurrency}");
+        var program = new Program(database, fake).Set("DATABASE_URL", Named(database, name).ConnectionString)
+            .Set("EMBEDDING_CONCURRENCY", $"{Concurrency}");
         foreach (var (setting, value) in settings ?? new Dictionary<string, string>())
         {
             program.Set(setting, value);
@@ -30,7 +32,8 @@ internal sealed class Worker : IAsyncDisposable
     }
 
     /// <summary>The connection string by which the database knows the worker's name.</summary>
-    public static NpgsqlConnectionStringBuilder Named(TestDatabase database, string name) => new(database.ConnectionString) { ApplicationName = name };
+    public static NpgsqlConnectionStringBuilder Named(TestDatabase database, string name) =>
+        new(database.ConnectionString) { ApplicationName = name };
 
     public Task<Result> Ended(TimeSpan? patience = null) => Running.Ended(patience);
 

@@ -44,7 +44,8 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
         await Workspace.Items(repository, 20_000, words: "dead");
         await Database.Execute(
             """
-            UPDATE issues SET embedding_rule = (SELECT rule FROM embedding_rules WHERE kind = 'issue'), content_hash = 'dead', embedding_generated_at = now() WHERE title LIKE 'dead%';
+            UPDATE issues SET embedding_rule = (SELECT rule FROM embedding_rules WHERE kind = 'issue'), content_hash = 'dead',
+                embedding_generated_at = now() WHERE title LIKE 'dead%';
             INSERT INTO embedding_claims (corpus, kind, item_id, partition, attempts, is_dead, reason, failed_at)
             SELECT 'workspace', 'issue', id, repository_id::text, 3, true, 'dead', now() FROM issues WHERE title LIKE 'dead%';
             """);
@@ -53,7 +54,9 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
 
         var behind = await Median(engine, repository);
         output.WriteLine($"A claim took {before.TotalMilliseconds:0.0} ms before, {behind.TotalMilliseconds:0.0} ms behind them.");
-        Assert.True(behind < TimeSpan.FromMilliseconds(10) || behind < 3 * before, $"{before.TotalMilliseconds:0.0} ms became {behind.TotalMilliseconds:0.0} ms.");
+        Assert.True(
+            behind < TimeSpan.FromMilliseconds(10) || behind < 3 * before,
+            $"{before.TotalMilliseconds:0.0} ms became {behind.TotalMilliseconds:0.0} ms.");
     }
 
     private static async Task<TimeSpan> Median(TestEngine engine, Guid repository)
@@ -63,7 +66,8 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
         var times = new List<TimeSpan>();
         for (var i = 0; i < 60; i++)
         {
-            var order = new EmbedBatch(Guid.CreateVersion7(), Guid.CreateVersion7(), "workspace", "issue", repository.ToString(), Batch, null);
+            var order = new EmbedBatch(
+                Guid.CreateVersion7(), Guid.CreateVersion7(), "workspace", "issue", repository.ToString(), Batch, null);
             var watch = Stopwatch.StartNew();
             var claim = await claims.Take(corpus, order, default);
             times.Add(watch.Elapsed);

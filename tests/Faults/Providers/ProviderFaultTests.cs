@@ -19,7 +19,9 @@ public sealed class ProviderFaultTests : FaultTest
 
         Fake.ClearScript();
         await Finish();
-        await Oracle.AssertHolds(Fake.Requests.Where(request => request.Fault is not null and not nameof(Fault.ResetBeforeHeaders)).Sum(request => request.InputCount));
+        await Oracle.AssertHolds(
+            Fake.Requests.Where(request => request.Fault is not null and not nameof(Fault.ResetBeforeHeaders))
+                .Sum(request => request.InputCount));
     }
 
     [Fact]
@@ -42,7 +44,8 @@ public sealed class ProviderFaultTests : FaultTest
         var poison = await Workspace.Item(await Database.Ask<Guid>("SELECT id FROM repositories LIMIT 1"), "poison");
         var body = $$$"""{"error":{"message":"no good, {{{Canary.Key}}}, Bearer {{{Canary.Key}}}, {{{Uri.EscapeDataString(Canary.Key)}}}","type":"invalid_request_error","param":null,"code":null}}""";
         Fake.Script(Requests.WithInput(text => text.Contains("poison", StringComparison.Ordinal)), Fault.Status(400, body));
-        Fake.Script(Requests.AtRandom(0.3, seed: 58), Fault.OneOf(58, Fault.Status(500, body), Fault.Status(429, body), Fault.Status(503, body)));
+        Fake.Script(
+            Requests.AtRandom(0.3, seed: 58), Fault.OneOf(58, Fault.Status(500, body), Fault.Status(429, body), Fault.Status(503, body)));
         await using var worker = Start("worker-1", "--batch-size", "5");
         var said = await worker.Ended();
         Fake.Script(Requests.All, Fault.BadKey());
@@ -51,7 +54,9 @@ public sealed class ProviderFaultTests : FaultTest
         var doctor = await Program.Run("doctor");
 
         Assert.NotNull(await Database.Ask<string>("SELECT reason FROM embedding_failures WHERE item_id = $1", poison));
-        Assert.All(new[] { said, refused, status, doctor }, result => Assert.False(Canary.IsIn(result.Out + result.Error), result.Out + result.Error));
+        Assert.All(
+            new[] { said, refused, status, doctor },
+            result => Assert.False(Canary.IsIn(result.Out + result.Error), result.Out + result.Error));
         Assert.Empty(await Canary.In(Database));
     }
 
@@ -64,8 +69,14 @@ public sealed class ProviderFaultTests : FaultTest
             var status = $"/proc/{worker.Running.Id}/status";
             try
             {
-                var line = File.Exists(status) ? File.ReadLines(status).FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)) : null;
-                most = Math.Max(most, line is null ? 1 : 1_024 * long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture));
+                var line = File.Exists(status)
+                    ? File.ReadLines(status).FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+                    : null;
+                most = Math.Max(
+                    most,
+                    line is null
+                        ? 1
+                        : 1_024 * long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture));
             }
             catch (IOException)
             {

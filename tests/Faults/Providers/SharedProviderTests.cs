@@ -33,7 +33,8 @@ public sealed class SharedProviderTests : FaultTest
 
         // What had been let through before is on its way for a moment, on a busy machine for a second.
         var told = Fake.Requests.Single(request => request.Status == 429).ArrivedAt;
-        var early = Fake.Requests.Select(request => request.ArrivedAt - told).Where(after => after > TimeSpan.FromSeconds(1.5) && after < TimeSpan.FromSeconds(5));
+        var early = Fake.Requests.Select(request => request.ArrivedAt - told)
+            .Where(after => after > TimeSpan.FromSeconds(1.5) && after < TimeSpan.FromSeconds(5));
         Assert.Empty(early);
         await Oracle.AssertHolds();
     }
@@ -62,7 +63,8 @@ public sealed class SharedProviderTests : FaultTest
     public async Task F7_A_refused_key_stops_those_that_use_it_and_another_goes_on_at_once()
     {
         await Fill(2, 20);
-        await AllEnd(await StartAll(2, new Dictionary<string, string>(_settings) { ["OPENAI_API_KEY"] = "sk-wrong-0123456789abcdef0123" }), 1);
+        await AllEnd(
+            await StartAll(2, new Dictionary<string, string>(_settings) { ["OPENAI_API_KEY"] = "sk-wrong-0123456789abcdef0123" }), 1);
         Assert.Equal(1, Fake.RequestCount);
 
         await AllEnd(await StartAll(1, _settings), 0);

@@ -9,7 +9,11 @@ public static class Entry
 
     public static async Task<int> Main(string[] args)
     {
-        if (args.Length % 2 != 0 || args.Chunk(2).Any(pair => pair[0] is not ("--minutes" or "--seed") || !double.TryParse(pair[1], CultureInfo.InvariantCulture, out _)))
+        if (
+            args.Length % 2 != 0
+                || args.Chunk(2)
+                    .Any(
+                        pair => pair[0] is not ("--minutes" or "--seed") || !double.TryParse(pair[1], CultureInfo.InvariantCulture, out _)))
         {
             await Console.Error.WriteLineAsync(Usage);
             return 2;

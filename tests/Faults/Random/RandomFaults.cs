@@ -7,18 +7,22 @@ internal sealed class RandomFaults(FakeOpenAi fake, SqlFaults sql, System.Random
 {
     private static readonly Fault[] _unpaid =
     [
-        Fault.RateLimited(), Fault.RateLimited(retryAfterMs: TimeSpan.FromMilliseconds(150)), Fault.SlowDown(), Fault.Overloaded(), Fault.ServerError(),
-        Fault.ServerError(503), Fault.ServerError(520), Fault.Status(408), Fault.ResetBeforeHeaders(), Fault.Html200(), Fault.ErrorObject200(),
+        Fault.RateLimited(), Fault.RateLimited(retryAfterMs: TimeSpan.FromMilliseconds(150)), Fault.SlowDown(), Fault.Overloaded(),
+        Fault.ServerError(),
+        Fault.ServerError(503), Fault.ServerError(520), Fault.Status(408), Fault.ResetBeforeHeaders(), Fault.Html200(),
+        Fault.ErrorObject200(),
     ];
 
     // The provider did the work and the reply was good for nothing: each costs its inputs once more.
     private static readonly Fault[] _paid =
     [
-        Fault.ResetAfterHeaders(), Fault.ResetMidBody(), Fault.TruncatedBody(), Fault.CutJson(), Fault.DropVector(0), Fault.ExtraVector(), Fault.DuplicateIndex(),
+        Fault.ResetAfterHeaders(), Fault.ResetMidBody(), Fault.TruncatedBody(), Fault.CutJson(), Fault.DropVector(0), Fault.ExtraVector(),
+        Fault.DuplicateIndex(),
         Fault.NaN(0), Fault.ZeroVector(0), Fault.MixedDimensions(0), Fault.BadBase64(0), Fault.EmptyData(),
     ];
 
-    private static readonly Fault[] _harmless = [Fault.Shuffle(), Fault.FloatsThoughBase64Asked(), Fault.Hang(TimeSpan.FromMilliseconds(300))];
+    private static readonly Fault[] _harmless = [
+        Fault.Shuffle(), Fault.FloatsThoughBase64Asked(), Fault.Hang(TimeSpan.FromMilliseconds(300))];
 
     private readonly List<string> _names = [];
 

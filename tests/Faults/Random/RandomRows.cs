@@ -3,7 +3,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Faults.Random;
 
-/// <summary>Items of all sizes and alphabets, some alike, some empty, some that the provider refuses; and what people do to them meanwhile.</summary>
+/// <summary>
+/// Items of all sizes and alphabets, some alike, some empty, some that the provider refuses; and what people do to them meanwhile.
+/// </summary>
 internal sealed class RandomRows(TestDatabase database, System.Random random)
 {
     public const string Poison = "☠poison";
@@ -11,7 +13,8 @@ internal sealed class RandomRows(TestDatabase database, System.Random random)
     private static readonly string[] _tables = ["issues", "issues", "issues", "pull_requests", "discussions"];
 
     private static readonly string[] _alphabets =
-        ["abcdefgh ijkl mnop ", "äöüß éàç ", "жщъыэюя ", "日本語漢字 ", "مرحبا ", "😀🎉👩‍👩‍👧🇨🇭 ", "\t\n  \u00a0\u200b ", "'\"\\;--$$%_{}[]<> "];
+        [
+            "abcdefgh ijkl mnop ", "äöüß éàç ", "жщъыэюя ", "日本語漢字 ", "مرحبا ", "😀🎉👩‍👩‍👧🇨🇭 ", "\t\n  \u00a0\u200b ", "'\"\\;--$$%_{}[]<> "];
 
     private const string Shared = "the same words again";
 

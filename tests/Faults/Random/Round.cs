@@ -3,7 +3,9 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Faults.Random;
 
-/// <summary>Random rows, random faults, workers that are killed, stopped and asked to end; then a last one in peace, and the oracle.</summary>
+/// <summary>
+/// Random rows, random faults, workers that are killed, stopped and asked to end; then a last one in peace, and the oracle.
+/// </summary>
 internal sealed class Round(int seed)
 {
     private const int Batch = 10;
@@ -18,7 +20,8 @@ internal sealed class Round(int seed)
     public async Task<RoundOutcome> Play()
     {
         var watch = Stopwatch.StartNew();
-        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { ApiKey = Canary.Key, EchoWholeKey = true, Latency = TimeSpan.FromMilliseconds(_random.Next(60)) });
+        await using var fake = await FakeOpenAi.StartAsync(
+            new FakeOpenAiOptions { ApiKey = Canary.Key, EchoWholeKey = true, Latency = TimeSpan.FromMilliseconds(_random.Next(60)) });
         await using var database = await TestDatabase.Migrated();
         await ClaimAudit.Begin(database);
         var rows = new RandomRows(database, _random);
@@ -30,11 +33,13 @@ internal sealed class Round(int seed)
         faults.End();
         await Finish(database, fake);
 
-        var wrong = (await new Oracle(database, fake, RandomRows.IsPoison).Violations(long.MaxValue)).Where(problem => !IsGivenUp(problem)).ToList();
+        var wrong = (await new Oracle(database, fake, RandomRows.IsPoison).Violations(long.MaxValue)).Where(problem => !IsGivenUp(problem))
+            .ToList();
         wrong.AddRange(PaidTwice(fake));
         wrong.AddRange((await Canary.In(database)).Select(table => $"I7 the key is in {table}"));
         wrong.AddRange(_said.Where(Canary.IsIn).Select(_ => "I7 the key is in a worker's output"));
-        return new RoundOutcome(seed, count, faults.Names, _started, _kills, fake.RequestCount, fake.DuplicatePaidInputs, watch.Elapsed, wrong, _said);
+        return new RoundOutcome(
+            seed, count, faults.Names, _started, _kills, fake.RequestCount, fake.DuplicatePaidInputs, watch.Elapsed, wrong, _said);
     }
 
     private async Task Storm(TestDatabase database, FakeOpenAi fake, RandomRows rows, RandomFaults faults)
@@ -99,7 +104,8 @@ internal sealed class Round(int seed)
         await LetLeasesRunOut(worker, database);
     }
 
-    // An item that three workers died with is given up, whatever they died of; so is one that two died with and whose reply was then useless twice.
+    // An item that three workers died with is given up, whatever they died of; so is one that two died with and whose reply was then
+    // useless twice.
     private bool IsGivenUp(string problem) => (_disturbances >= 3 && problem.Contains("the worker ended 3 times", StringComparison.Ordinal))
         || (_disturbances >= 2 && RandomFaults.IsOfAReply(problem));
 
@@ -119,7 +125,8 @@ internal sealed class Round(int seed)
 
     // As if 30 seconds had passed: of one that is dead or stands still, nobody else's.
     private static Task LetLeasesRunOut(Worker worker, TestDatabase database) => database.Execute(
-        "UPDATE embedding_claims SET leased_until = now() - interval '1 second' WHERE token IN (SELECT token FROM audit WHERE event = 'taken' AND worker = $1)",
+        "UPDATE embedding_claims SET leased_until = now() - interval '1 second' WHERE token IN (SELECT token FROM audit WHERE event = "
+            + "'taken' AND worker = $1)",
         worker.Name);
 
     // A storm is over for everyone at the same moment: who still waits for a provider's pause is ended.
@@ -139,13 +146,15 @@ internal sealed class Round(int seed)
     // stopped for what it answered in the storm is tried anew.
     private static async Task Finish(TestDatabase database, FakeOpenAi fake)
     {
-        const string IsDone = "SELECT NOT EXISTS (SELECT FROM items_needing_embeddings_priority) AND NOT EXISTS (SELECT FROM embedding_claims WHERE token IS NOT NULL OR NOT is_dead)";
+        const string IsDone = "SELECT NOT EXISTS (SELECT FROM items_needing_embeddings_priority) AND NOT EXISTS (SELECT FROM "
+            + "embedding_claims WHERE token IS NOT NULL OR NOT is_dead)";
         for (var runs = 0; runs < 8 && !await database.Ask<bool>(IsDone); runs++)
         {
             await database.Execute(
                 """
                 UPDATE embedding_claims
-                SET    leased_until = CASE WHEN token IS NOT NULL THEN now() - interval '1 second' END, retry_at = CASE WHEN retry_at IS NOT NULL THEN now() END;
+                SET    leased_until = CASE WHEN token IS NOT NULL THEN now() - interval '1 second' END, retry_at = CASE WHEN retry_at IS NOT
+                    NULL THEN now() END;
                 DELETE FROM embedding_start_slots;
                 DELETE FROM embedding_provider_flow;
                 """);

@@ -33,7 +33,8 @@ public sealed class ClockTests : FaultTest
         };
         await using var services = new ServiceCollection()
             .AddEmbeddings(settings, Database.Source).AddSingleton<TimeProvider>(new WrongClock(offset)).BuildServiceProvider();
-        return await services.GetRequiredService<InProcessEngine>().Run(new RunRequest("workspace", [], Concurrency: 4), null, CancellationToken.None);
+        return await services.GetRequiredService<InProcessEngine>()
+            .Run(new RunRequest("workspace", [], Concurrency: 4), null, CancellationToken.None);
     }
 
     private sealed class WrongClock(TimeSpan offset) : TimeProvider

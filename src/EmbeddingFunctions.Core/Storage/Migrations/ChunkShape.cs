@@ -7,9 +7,12 @@ internal static class ChunkShape
 {
     private const string Policy = "\"embedding_chunks_of_visible_rows\"";
 
-    private static readonly string[] _columns = ["document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
+    private static readonly string[] _columns = [
+        "document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
-    /// <summary>A role that may read the table sees the chunks of the rows that it may see, whatever hides the others from it, now or later.</summary>
+    /// <summary>
+    /// A role that may read the table sees the chunks of the rows that it may see, whatever hides the others from it, now or later.
+    /// </summary>
     public static Part Part(BoundTable table) =>
         new(PartKind.Table, table.Schema, "", table.Chunks!.Table,
             $"""
@@ -35,7 +38,8 @@ internal static class ChunkShape
         };
 
     /// <summary>
-    /// For <see cref="TablePage"/>: vectors whose chunks are not there, because their table was dropped, are to be made again; those of another rule are
+    /// For <see cref="TablePage"/>: vectors whose chunks are not there, because their table was dropped, are to be made again; those of
+    /// another rule are
     /// in any case, and must only not pass for unchanged.
     /// </summary>
     public static string Forget(BoundTable table) =>
@@ -44,7 +48,8 @@ internal static class ChunkShape
             UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleMark}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
             FROM   page
             WHERE  {table.Id} {Sql.Is} page.key
-            AND    {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleMark} = {Sql.Literal(table.Rule.Id)}){table.Filter}
+            AND    {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleMark} =
+                {Sql.Literal(table.Rule.Id)}){table.Filter}
         )
         """;
 
@@ -59,8 +64,12 @@ internal static class ChunkShape
     public static DeclarationFault? Fault(BoundTable table, FoundTable? found)
     {
         var isOurs = found is null || (_columns.All(found.Columns.ContainsKey)
-            && found.Columns["document_id"].Type == table.IdType && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorType);
+            && found.Columns["document_id"].Type == table.IdType
+                && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorType);
         return isOurs ? null
-            : new("chunks", $"the table {found!.Name} cannot hold chunks of {table.VectorType} of ids that are {table.IdType}: drop it and migrate again, or declare another name for the chunks");
+            : new(
+                "chunks",
+                $"the table {found!.Name} cannot hold chunks of {table.VectorType} of ids that are {table.IdType}: drop it and migrate "
+                    + "again, or declare another name for the chunks");
     }
 }

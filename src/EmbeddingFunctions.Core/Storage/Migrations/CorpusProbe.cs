@@ -4,13 +4,15 @@ using Npgsql;
 namespace EmbeddingFunctions.Storage.Migrations;
 
 /// <summary>
-/// What the corpus's own tables do not tell of a declaration, Postgres does: whether filters' values are of their columns' types, partitions comparable,
+/// What the corpus's own tables do not tell of a declaration, Postgres does: whether filters' values are of their columns' types,
+/// partitions comparable,
 /// languages there; and whether tables that a migration would take over can serve.
 /// </summary>
 internal static class CorpusProbe
 {
     /// <returns>What does not fit, with its place within the corpus's declaration.</returns>
-    public static async Task<IReadOnlyList<DeclarationFault>> Faults(BoundCorpus corpus, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<DeclarationFault>> Faults(
+        BoundCorpus corpus, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
     {
         var faults = new List<DeclarationFault>();
         for (var i = 0; i < corpus.Tables.Count; i++)
@@ -18,7 +20,8 @@ internal static class CorpusProbe
             var table = corpus.Tables[i];
             DeclarationFault?[] found =
             [
-                await Ask("", "its filter, partitions or textSearch do not fit", () => Run(Statement(corpus, table), database, cancellation)),
+                await Ask(
+                    "", "its filter, partitions or textSearch do not fit", () => Run(Statement(corpus, table), database, cancellation)),
                 await Chunks(table, catalogue, cancellation),
                 await Queue(table, database, catalogue, cancellation),
             ];
@@ -31,7 +34,8 @@ internal static class CorpusProbe
     private static async Task<DeclarationFault?> Chunks(BoundTable table, Catalogue catalogue, CancellationToken cancellation) =>
         table.Chunks is null ? null : ChunkShape.Fault(table, await ChunkShape.Find(table, catalogue, cancellation));
 
-    private static async Task<DeclarationFault?> Queue(BoundTable table, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
+    private static async Task<DeclarationFault?> Queue(
+        BoundTable table, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
     {
         if (table.Queue == QueuedText.None)
         {
@@ -39,17 +43,23 @@ internal static class CorpusProbe
         }
 
         var queue = (await catalogue.Find([QueueTable.Name], cancellation)).GetValueOrDefault(QueueTable.Name);
-        return await Ask("queue", $"the table {QueueTable.Name} cannot serve", () => QueueTable.Demand(table, queue, database, cancellation));
+        return await Ask(
+            "queue", $"the table {QueueTable.Name} cannot serve", () => QueueTable.Demand(table, queue, database, cancellation));
     }
 
-    private static async Task<IEnumerable<DeclarationFault>> SimilarityCache(BoundCorpus corpus, Catalogue catalogue, CancellationToken cancellation)
+    private static async Task<IEnumerable<DeclarationFault>> SimilarityCache(
+        BoundCorpus corpus, Catalogue catalogue, CancellationToken cancellation)
     {
         const string Name = "similarity_cache";
         var type = corpus.Tables[0].VectorType;
         return corpus.Corpus.SimilarityCache
             && (await catalogue.Find([Name], cancellation)).GetValueOrDefault(Name) is { } cache
-            && (cache.Columns.GetValueOrDefault("embedding") is { } embedding ? CorpusBinder.VectorType(embedding) : "missing") is var found && found != type
-            ? [new("similarityCache", $"{Name}.embedding is {found}, the corpus says {type}: drop the table and migrate again, or correct the declaration")]
+            && (cache.Columns.GetValueOrDefault("embedding") is { } embedding ? CorpusBinder.VectorType(embedding) : "missing") is var found
+                && found != type
+            ? [
+                new(
+                    "similarityCache",
+                    $"{Name}.embedding is {found}, the corpus says {type}: drop the table and migrate again, or correct the declaration")]
             : [];
     }
 
@@ -64,7 +74,8 @@ internal static class CorpusProbe
         {
             return new(property, e.Message);
         }
-        catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
+        catch (PostgresException e) when (
+            e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
             return new(property, $"{what}: {e.MessageText} ({e.SqlState})");
         }

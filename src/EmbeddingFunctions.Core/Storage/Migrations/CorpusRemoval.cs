@@ -40,7 +40,8 @@ public sealed class CorpusRemoval
             return [];
         }
 
-        await using var command = _database.CreateCommand($"SELECT COALESCE(array_agg(DISTINCT corpus), '{{}}') FROM {Inventory.Records} WHERE corpus <> ''");
+        await using var command = _database.CreateCommand(
+            $"SELECT COALESCE(array_agg(DISTINCT corpus), '{{}}') FROM {Inventory.Records} WHERE corpus <> ''");
         return (string[])(await command.ExecuteScalarAsync(cancellation))!;
     }
 
@@ -53,7 +54,9 @@ public sealed class CorpusRemoval
         foreach (var columns in found.Where(made => made.Key.Kind == PartKind.Column).GroupBy(made => (made.Key.Schema, made.Key.Table)))
         {
             var vector = columns.FirstOrDefault(column => column.Live!.Contains("vector(", StringComparison.Ordinal)).Key;
-            plan.Add($"{columns.Key.Table}: the columns {string.Join(", ", columns.Select(column => column.Key.Name))}, their indexes and triggers, with "
+            plan.Add(
+                $"{columns.Key.Table}: the columns {string.Join(", ", columns.Select(column => column.Key.Name))}, their indexes and "
+                    + "triggers, with "
                 + $"{(vector is null ? 0 : await Vectors(vector, cancellation)):N0} vectors");
         }
 
@@ -68,7 +71,11 @@ public sealed class CorpusRemoval
         var stays = (await _inventory.Of(name, schemas, cancellation)).Where(found => !found.Record.IsMade && found.Live is not null)
             .Select(found => $"{found.Key}, which was there before").ToList();
         var isShared = (await _inventory.Of("", schemas, cancellation)).Any(found => found.Live is not null);
-        return isShared ? [.. stays, $"the tables that all corpora share, with {await Cached(schemas, cancellation):N0} cached vectors", "the extension vector"] : stays;
+        return isShared
+            ? [
+                .. stays, $"the tables that all corpora share, with {await Cached(schemas, cancellation):N0} cached vectors",
+                "the extension vector"]
+            : stays;
     }
 
     /// <summary>Stopped half-way, it goes on when run again.</summary>
@@ -99,9 +106,12 @@ public sealed class CorpusRemoval
     /// <returns>What corpora share and a migration made, a line each.</returns>
     public async Task<IReadOnlyList<string>> Shared(CancellationToken cancellation) =>
         (await _inventory.Of("", await _catalogue.Schemas(cancellation), cancellation))
-            .Where(found => found.Record.IsMade && found.Live is not null && found.Key.Kind is PartKind.Table or PartKind.View).Select(found => found.Key.ToString()).ToList();
+            .Where(found => found.Record.IsMade && found.Live is not null && found.Key.Kind is PartKind.Table or PartKind.View)
+                .Select(found => found.Key.ToString()).ToList();
 
-    /// <summary>Takes away what corpora share too: the engine's own tables with runs, cache and failures, and a queue that a migration made.</summary>
+    /// <summary>
+    /// Takes away what corpora share too: the engine's own tables with runs, cache and failures, and a queue that a migration made.
+    /// </summary>
     /// <exception cref="CorpusException">A corpus is left.</exception>
     public async Task RemoveShared(Action<string>? progress, CancellationToken cancellation)
     {
@@ -117,12 +127,21 @@ public sealed class CorpusRemoval
         await Run($"DROP TABLE IF EXISTS {schemas.EngineTable(Inventory.Records)}", cancellation);
     }
 
-    // What depends on others goes first; tables, which may refer to each other, and the columns of a table go together, that which Postgres makes of others before them.
+    // What depends on others goes first; tables, which may refer to each other, and the columns of a table go together, that which Postgres
+    // makes of others before them.
     private async Task Drop(
-        IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)> made, DatabaseSchemas schemas, Action<string>? progress, CancellationToken cancellation)
+        IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)> made, DatabaseSchemas schemas, Action<string>? progress,
+        CancellationToken cancellation)
     {
+        static string Together(PartKey key) => key.Kind switch
+        {
+            PartKind.Column => key.Table,
+            PartKind.Table => "",
+            _ => key.ToString(),
+        };
+
         foreach (var group in made.Where(found => found.Record.IsMade).Select(found => found.Key)
-            .GroupBy(key => (key.Kind, key.Schema, Table: key.Kind switch { PartKind.Column => key.Table, PartKind.Table => "", _ => key.ToString() })).OrderByDescending(group => group.Key.Kind))
+            .GroupBy(key => (key.Kind, key.Schema, Table: Together(key))).OrderByDescending(group => group.Key.Kind))
         {
             if (group.Key.Kind == PartKind.Column)
             {
@@ -131,9 +150,13 @@ public sealed class CorpusRemoval
 
             var removal = group.Key.Kind == PartKind.Column
                 ? $"ALTER TABLE IF EXISTS {Sql.Identifier(group.Key.Schema)}.{Sql.Identifier(group.Key.Table)} "
-                    + string.Join(", ", group.OrderBy(key => key.Name != TextSearchShape.Column).Select(key => $"DROP COLUMN IF EXISTS {Sql.Identifier(key.Name)}"))
+                    + string.Join(
+                        ", ",
+                        group.OrderBy(key => key.Name != TextSearchShape.Column)
+                            .Select(key => $"DROP COLUMN IF EXISTS {Sql.Identifier(key.Name)}"))
                 : group.Key.Kind == PartKind.Table
-                ? "DROP TABLE IF EXISTS " + string.Join(", ", group.Select(key => $"{Sql.Identifier(key.Schema)}.{Sql.Identifier(key.Name)}"))
+                ? "DROP TABLE IF EXISTS "
+                    + string.Join(", ", group.Select(key => $"{Sql.Identifier(key.Schema)}.{Sql.Identifier(key.Name)}"))
                 : group.First().Removal;
             await _ddl.Run($"{removal}; {string.Join("; ", group.Select(key => Inventory.Forget(schemas, key)))}", progress, cancellation);
         }
@@ -141,7 +164,8 @@ public sealed class CorpusRemoval
 
     private async Task<IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)>> Made(string name, CancellationToken cancellation)
     {
-        var made = (await _inventory.Of(name, await _catalogue.Schemas(cancellation), cancellation)).Where(found => found.Record.IsMade).ToList();
+        var made = (await _inventory.Of(name, await _catalogue.Schemas(cancellation), cancellation)).Where(found => found.Record.IsMade)
+            .ToList();
         if (made.Count == 0)
         {
             _corpora.Get(name);
@@ -169,7 +193,8 @@ public sealed class CorpusRemoval
         command.Parameters.Add(new() { Value = name });
         if (await command.ExecuteScalarAsync(cancellation) is Guid run)
         {
-            throw new CorpusException($"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
+            throw new CorpusException(
+                $"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
         }
     }
 

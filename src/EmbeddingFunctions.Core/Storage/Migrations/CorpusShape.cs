@@ -12,7 +12,10 @@ internal static class CorpusShape
 
     /// <summary>A short name of all that a migration makes for a corpus: another one asks for a migration.</summary>
     public static string Id(BoundCorpus corpus) =>
-        Hash(string.Join('\n', [.. Migration.All.Select(migration => migration.Name), .. Parts(corpus).Select(part => part.Statement + part.Finish)]));
+        Hash(
+            string.Join(
+                '\n',
+                [.. Migration.All.Select(migration => migration.Name), .. Parts(corpus).Select(part => part.Statement + part.Finish)]));
 
     /// <summary>In the order in which they are made.</summary>
     public static IReadOnlyList<Part> Parts(BoundCorpus corpus) => All(corpus).DistinctBy(part => part.Key).ToList();
@@ -39,7 +42,9 @@ internal static class CorpusShape
             .Select(column => new Part(
                 PartKind.Column, table.Schema, table.Name, column.Item1, $"ADD COLUMN {Sql.Identifier(column.Item1)} {column.Item2}"));
 
-    /// <summary>Pending items newest first, items in the order of a forced run, vectors of another model, vectors by cosine distance, words.</summary>
+    /// <summary>
+    /// Pending items newest first, items in the order of a forced run, vectors of another model, vectors by cosine distance, words.
+    /// </summary>
     private static IEnumerable<Part> Indexes(IReadOnlyList<BoundTable> kinds) =>
         kinds.SelectMany(Indexes).Concat(TextSearchShape.Index(kinds)).DistinctBy(index => index.Name);
 
@@ -58,7 +63,9 @@ internal static class CorpusShape
         if (table.Chunks is not null)
         {
             var chunks = table.Found with { Name = table.Chunks.Table };
-            yield return Index(chunks, Name("embedding_chunks", chunks), $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})");
+            yield return Index(
+                chunks, Name("embedding_chunks", chunks),
+                $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})");
         }
     }
 
@@ -73,7 +80,8 @@ internal static class CorpusShape
     }
 
     /// <summary>A function as SQL writes it, in the schema of the table that it is made for.</summary>
-    internal static string Function(string purpose, FoundTable table) => $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name(purpose, table))}";
+    internal static string Function(string purpose, FoundTable table) =>
+        $"{Sql.Identifier(table.Schema)}.{Sql.Identifier(Name(purpose, table))}";
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
 }

@@ -3,7 +3,10 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>Runs statements that lock an application's tables or rows: each waits two seconds, and then lets those behind it pass before it tries again.</summary>
+/// <summary>
+/// Runs statements that lock an application's tables or rows: each waits two seconds, and then lets those behind it pass before it tries
+/// again.
+/// </summary>
 internal sealed class Ddl(NpgsqlDataSource database)
 {
     // Statements of the application that came after a waiting one wait with it.
@@ -17,7 +20,8 @@ internal sealed class Ddl(NpgsqlDataSource database)
         """
         SELECT pg_catalog.set_config('statement_timeout', '0', true),
                pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true),
-               CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL THEN pg_catalog.set_config('transaction_timeout', '0', true) END
+               CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL THEN
+                   pg_catalog.set_config('transaction_timeout', '0', true) END
         """;
 
     private const string Prepare = $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', '{Patience}', true) WHERE {Sql.Writing}";
@@ -46,7 +50,8 @@ internal sealed class Ddl(NpgsqlDataSource database)
                 if (TimeProvider.System.GetElapsedTime(begun) > _atMost)
                 {
                     throw new CorpusException(
-                        "Another transaction keeps a lock that the migration needs. Find it with 'SELECT pid, state, xact_start, query FROM pg_stat_activity "
+                        "Another transaction keeps a lock that the migration needs. Find it with 'SELECT pid, state, xact_start, query "
+                            + "FROM pg_stat_activity "
                         + "ORDER BY xact_start', end it, and run this again: what is done already stays done.");
                 }
 

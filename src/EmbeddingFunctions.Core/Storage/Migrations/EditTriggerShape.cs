@@ -2,7 +2,9 @@ using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new, and tells hosts of it.</summary>
+/// <summary>
+/// The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new, and tells hosts of it.
+/// </summary>
 internal static class EditTriggerShape
 {
     /// <summary>The setting of a statement of the engine's that changes no text itself.</summary>
@@ -11,9 +13,12 @@ internal static class EditTriggerShape
     public static string Name(BoundTable table) => CorpusShape.Name("zzz_embedding_note_edit", table.Found);
 
     /// <summary>
-    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is of its text;
-    /// a vector of another model does not come in. When a vector was written, a trigger that bumps the changed-at column cannot make it look older
-    /// than the row: this one runs last, because triggers run in the order of their names. A table that was altered so that the text cannot be read
+    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is
+    /// of its text;
+    /// a vector of another model does not come in. When a vector was written, a trigger that bumps the changed-at column cannot make it
+    /// look older
+    /// than the row: this one runs last, because triggers run in the order of their names. A table that was altered so that the text cannot
+    /// be read
     /// keeps no writer from writing: the row is then pending, or as it was written where the column of the rule is gone too.
     /// </summary>
     /// <remarks>It names no column in its definition: Postgres would let none of these be altered.</remarks>
@@ -36,7 +41,8 @@ internal static class EditTriggerShape
                     {TextChange.Assign("is_edited", table, kinds.SelectMany(kind => kind.Template.Columns))}
                 END IF;
                 IF is_edited THEN
-                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{KeepsText}', true) = 'on' THEN '{BoundTable.RewrittenMark}' END;
+                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{KeepsText}', true) = 'on' THEN
+                        '{BoundTable.RewrittenMark}' END;
                     IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
                         NEW.{table.VectorName} := NULL;
                     END IF;
@@ -64,7 +70,8 @@ internal static class EditTriggerShape
         // Always: a row that comes by replication, or from a dump, is looked at too.
         yield return new(PartKind.Trigger, table.Schema, table.Name, trigger,
             $"""
-            CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION {function}();
+            CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION
+                {function}();
             ALTER TABLE {table.Table} ENABLE ALWAYS TRIGGER {Sql.Identifier(trigger)}
             """);
     }

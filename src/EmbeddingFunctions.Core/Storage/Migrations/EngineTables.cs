@@ -57,9 +57,12 @@ internal sealed class EngineTables(NpgsqlDataSource database)
         {
             await Run(connection, CreateExtension, cancellation);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.InsufficientPrivilege)
+        catch (PostgresException e) when (e.SqlState is
+            PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new CorpusException($"pgvector cannot be set up ({e.MessageText}): install it on the server, and have its owner run '{CreateExtension}' in this database.");
+            throw new CorpusException(
+                $"pgvector cannot be set up ({e.MessageText}): install it on the server, and have its owner run '{CreateExtension}' in "
+                    + "this database.");
         }
     }
 

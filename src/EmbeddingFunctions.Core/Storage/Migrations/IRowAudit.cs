@@ -8,5 +8,6 @@ internal interface IRowAudit
 }
 
 /// <param name="Found">Rows with a vector of another text.</param>
-/// <param name="Refused">Those of them that were to be made pending, and that the database does not let be written, as a trigger of theirs may.</param>
+/// <param name="Refused">Those of them that were to be made pending, and that the database does not let be written, as a trigger of theirs
+/// may.</param>
 internal readonly record struct AuditedRows(long Found, long Refused);

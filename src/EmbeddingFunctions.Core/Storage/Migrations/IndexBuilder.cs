@@ -13,7 +13,8 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
     private const string TransactionTimeout = "25P04";
 
     /// <param name="part">The index.</param>
-    /// <param name="isPartitioned">Whether its table is: Postgres builds the indexes of a partitioned table's parts only all at once.</param>
+    /// <param name="isPartitioned">Whether its table is: Postgres builds the indexes of a partitioned table's parts only all at
+    /// once.</param>
     public async Task Build(Part part, bool isPartitioned, Action<string>? progress, CancellationToken cancellation)
     {
         var concurrently = isPartitioned ? "" : "CONCURRENTLY";
@@ -33,7 +34,9 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
             }
             catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.QueryCanceled or TransactionTimeout)
             {
-                throw new CorpusException($"The index {part.Name} could not be built: {e.MessageText}. Lift statement_timeout and transaction_timeout for this user, then migrate again.");
+                throw new CorpusException(
+                    $"The index {part.Name} could not be built: {e.MessageText}. Lift statement_timeout and transaction_timeout for this "
+                        + "user, then migrate again.");
             }
         }
     }

@@ -25,7 +25,8 @@ internal sealed class Inventory(NpgsqlDataSource database)
             FROM   pg_proc p WHERE p.oid = to_regprocedure(w.object_name))
         WHEN 'Index' THEN (
             SELECT am.amname || ' ' || pg_get_indexdef(i.indexrelid, 1, false) || CASE WHEN i.indisvalid THEN '' ELSE ' invalid' END
-            FROM   pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am am ON am.oid = c.relam
+            FROM   pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am am ON am.oid
+                = c.relam
             WHERE  n.nspname = w.schema_name AND c.relname = w.object_name)
         WHEN 'View' THEN (
             SELECT concat_ws(' ', c.reloptions::text, md5(pg_get_viewdef(c.oid)))
@@ -42,7 +43,8 @@ internal sealed class Inventory(NpgsqlDataSource database)
     private const string PinPath = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
 
     /// <summary>How each wanted part stands.</summary>
-    public async Task<IReadOnlyList<PartState>> Compare(string corpus, DatabaseSchemas schemas, IReadOnlyList<Part> parts, CancellationToken cancellation)
+    public async Task<IReadOnlyList<PartState>> Compare(
+        string corpus, DatabaseSchemas schemas, IReadOnlyList<Part> parts, CancellationToken cancellation)
     {
         var wanted = parts.Select(part => part.Key).ToList();
         var found = await Read(schemas, wanted, null, cancellation);
@@ -50,28 +52,33 @@ internal sealed class Inventory(NpgsqlDataSource database)
     }
 
     /// <summary>All that is recorded for a corpus, the oldest first; nothing if nothing was ever migrated.</summary>
-    public async Task<IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)>> Of(string corpus, DatabaseSchemas schemas, CancellationToken cancellation) =>
+    public async Task<IReadOnlyList<(PartKey Key, string? Live, PartRecord Record)>> Of(
+        string corpus, DatabaseSchemas schemas, CancellationToken cancellation) =>
         (await Read(schemas, [], corpus, cancellation)).Where(found => found.Value.Record is not null).OrderBy(found => found.Value.Place)
             .Select(found => (found.Key, found.Value.Live, found.Value.Record!)).ToList();
 
     /// <summary>Within the transaction that made the part.</summary>
-    public static async Task Record(NpgsqlConnection connection, DatabaseSchemas schemas, Part part, string corpus, bool isMade, CancellationToken cancellation)
+    public static async Task Record(
+        NpgsqlConnection connection, DatabaseSchemas schemas, Part part, string corpus, bool isMade, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(
             $"""
             INSERT INTO {schemas.EngineTable(Records)} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE SET is_made = EXCLUDED.is_made, fingerprint = EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
+            ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE SET is_made = EXCLUDED.is_made, fingerprint =
+                EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
             """)
         {
             Parameters =
             {
-                new() { Value = part.Kind.ToString() }, new() { Value = part.Schema }, new() { Value = part.Table }, new() { Value = part.Name },
+                new() { Value = part.Kind.ToString() }, new() { Value = part.Schema }, new() { Value = part.Table },
+                new() { Value = part.Name },
                 new() { Value = part.IsShared ? "" : corpus }, new() { Value = isMade }, new() { Value = part.Fingerprint },
             },
         });
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT pg_catalog.set_config('embeddings.path', pg_catalog.current_setting('search_path'), true)"));
+        batch.BatchCommands.Add(
+            new NpgsqlBatchCommand("SELECT pg_catalog.set_config('embeddings.path', pg_catalog.current_setting('search_path'), true)"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(PinPath));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(
             $"""
@@ -79,23 +86,32 @@ internal sealed class Inventory(NpgsqlDataSource database)
             WHERE  kind = $1 AND schema_name = $2 AND table_name = $3 AND object_name = $4
             """)
         {
-            Parameters = { new() { Value = part.Kind.ToString() }, new() { Value = part.Schema }, new() { Value = part.Table }, new() { Value = part.Name } },
+            Parameters =
+            {
+                new() { Value = part.Kind.ToString() },
+                new() { Value = part.Schema },
+                new() { Value = part.Table },
+                new() { Value = part.Name }
+            },
         });
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddings.path'), true)"));
+        batch.BatchCommands.Add(
+            new NpgsqlBatchCommand("SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddings.path'), true)"));
         await batch.ExecuteNonQueryAsync(cancellation);
     }
 
     public static string Forget(DatabaseSchemas schemas, PartKey key) =>
         $"""
         DELETE FROM {schemas.EngineTable(Records)}
-        WHERE (kind, schema_name, table_name, object_name) = ({string.Join(", ", new[] { key.Kind.ToString(), key.Schema, key.Table, key.Name }.Select(Sql.Literal))})
+        WHERE (kind, schema_name, table_name, object_name) =
+            ({string.Join(", ", new[] { key.Kind.ToString(), key.Schema, key.Table, key.Name }.Select(Sql.Literal))})
         """;
 
     private async Task<Dictionary<PartKey, (string? Live, PartRecord? Record, int Place)>> Read(
         DatabaseSchemas schemas, IReadOnlyList<PartKey> wanted, string? corpus, CancellationToken cancellation)
     {
         var records = await HasRecords(schemas, cancellation) ? schemas.EngineTable(Records)
-            : "(SELECT ''::text AS kind, ''::text AS schema_name, ''::text AS table_name, ''::text AS object_name, ''::text AS corpus, true AS is_made, "
+            : "(SELECT ''::text AS kind, ''::text AS schema_name, ''::text AS table_name, ''::text AS object_name, ''::text AS corpus, "
+                + "true AS is_made, "
                 + "''::text AS fingerprint, ''::text AS definition, now() AS recorded_at WHERE false)";
         await using var batch = database.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(PinPath));
@@ -109,7 +125,8 @@ internal sealed class Inventory(NpgsqlDataSource database)
             """);
         foreach (var value in new object[]
         {
-            wanted.Select(key => key.Kind.ToString()).ToArray(), wanted.Select(key => key.Schema).ToArray(), wanted.Select(key => key.Table).ToArray(),
+            wanted.Select(key => key.Kind.ToString()).ToArray(), wanted.Select(key => key.Schema).ToArray(),
+            wanted.Select(key => key.Table).ToArray(),
             wanted.Select(key => key.Name).ToArray(),
         })
         {
@@ -124,8 +141,12 @@ internal sealed class Inventory(NpgsqlDataSource database)
         while (await reader.ReadAsync(cancellation))
         {
             string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
-            var record = reader.IsDBNull(5) ? null : new PartRecord(reader.GetString(5), reader.GetBoolean(6), reader.GetString(7), Text(8));
-            found[new(Enum.Parse<PartKind>(reader.GetString(0)), reader.GetString(1), reader.GetString(2), reader.GetString(3))] = (Text(4), record, found.Count);
+            var record = reader.IsDBNull(5)
+                ? null
+                : new PartRecord(reader.GetString(5), reader.GetBoolean(6), reader.GetString(7), Text(8));
+            found[
+                new(Enum.Parse<PartKind>(reader.GetString(0)), reader.GetString(1), reader.GetString(2), reader.GetString(3))] = (
+                    Text(4), record, found.Count);
         }
 
         return found;
@@ -159,7 +180,8 @@ internal sealed record PartState(Part Part, string Corpus, string? Live, PartRec
     public bool IsForeign => Live is not null && Record is null && !Part.MayBeThere;
 
     /// <summary>Nothing is to be done.</summary>
-    public bool IsRight => Live is not null && (Record is { IsMade: false } || (Record?.Fingerprint == Part.Fingerprint && Record.Definition == Live));
+    public bool IsRight =>
+        Live is not null && (Record is { IsMade: false } || (Record?.Fingerprint == Part.Fingerprint && Record.Definition == Live));
 
     /// <summary>What a person reads of a part that was made and is not as it was; null where it is, or where it was never made.</summary>
     public string? Problem => Record is null || Other is not null || (Live is not null && Record.Definition == Live) ? null

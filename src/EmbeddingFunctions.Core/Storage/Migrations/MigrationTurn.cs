@@ -53,7 +53,8 @@ internal sealed class MigrationTurn : IAsyncDisposable
             await connection.BeginTransactionAsync(cancellation);
             // In this order: a SELECT keeps its snapshot until the next statement, and building an index waits for all snapshots.
             await using var command = new NpgsqlCommand(
-                $"SELECT pg_try_advisory_xact_lock({LockKey}); {Ddl.LiftTimeouts}; SET LOCAL idle_in_transaction_session_timeout = 0", connection);
+                $"SELECT pg_try_advisory_xact_lock({LockKey}); {Ddl.LiftTimeouts}; SET LOCAL idle_in_transaction_session_timeout = 0",
+                connection);
             if (await command.ExecuteScalarAsync(cancellation) is true)
             {
                 return new MigrationTurn(connection);

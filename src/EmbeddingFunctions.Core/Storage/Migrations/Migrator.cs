@@ -35,7 +35,8 @@ public sealed class Migrator
     internal Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window)
     {
         (_database, _catalogue, _settings, _audit, _window) = (database, catalogue, settings, audit, window);
-        (_engineTables, _inventory, _searched, _ddl) = (new EngineTables(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
+        (_engineTables, _inventory, _searched, _ddl) = (
+            new EngineTables(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
         _maker = new PartMaker(database, _ddl);
     }
 
@@ -44,13 +45,15 @@ public sealed class Migrator
         Migrate(corpus, new MigrationOptions(withSampleTables), progress, cancellation);
 
     /// <summary>
-    /// Tables, columns, triggers and view; then the indexes, without blocking writers. What is there as it was made is left alone. Stopped half-way,
+    /// Tables, columns, triggers and view; then the indexes, without blocking writers. What is there as it was made is left alone. Stopped
+    /// half-way,
     /// it goes on when run again.
     /// </summary>
     /// <param name="corpus">The declaration.</param>
     /// <param name="options">What it may do.</param>
     /// <param name="progress">Is told what takes time, and what was found.</param>
-    /// <exception cref="CorpusException">The declaration does not fit the database, or something of others is in its way: then nothing was changed.</exception>
+    /// <exception cref="CorpusException">The declaration does not fit the database, or something of others is in its way: then nothing was
+    /// changed.</exception>
     public async Task Migrate(Corpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationTurn.Take(_database, progress, cancellation);
@@ -65,14 +68,16 @@ public sealed class Migrator
             await Demand(bound, options, cancellation);
             await Change(bound, options, progress, cancellation);
         }
-        catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
+        catch (PostgresException e) when (
+            e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
             throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database: {e.MessageText} ({e.SqlState}).");
         }
     }
 
     private async Task<BoundCorpus> Bind(Corpus corpus, CancellationToken cancellation) => CorpusBinder.Bind(
-        corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), await _catalogue.Schemas(cancellation), _settings, _window);
+        corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), await _catalogue.Schemas(cancellation), _settings,
+        _window);
 
     private async Task Demand(BoundCorpus corpus, MigrationOptions options, CancellationToken cancellation)
     {
@@ -83,10 +88,13 @@ public sealed class Migrator
         }
 
         var faults = (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation)).ToList();
-        faults.AddRange(faults.Count > 0 ? [] : await new OthersObjects(_database, _inventory).Faults(corpus, options.TakeOver, cancellation));
+        faults.AddRange(
+            faults.Count > 0 ? [] : await new OthersObjects(_database, _inventory).Faults(corpus, options.TakeOver, cancellation));
         if (faults.Count > 0)
         {
-            throw new CorpusException($"The corpus '{corpus.Corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}");
+            throw new CorpusException(
+                $"The corpus '{corpus.Corpus.Name}' does not fit the "
+                    + $"database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}");
         }
     }
 
@@ -105,7 +113,8 @@ public sealed class Migrator
             await ForgetChunks(table, progress, cancellation);
         }
 
-        await _maker.Make(corpus, states.Where(state => state.Part is not { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
+        await _maker.Make(
+            corpus, states.Where(state => state.Part is not { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
         var hasTargets = (await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0;
         foreach (var table in corpus.Tables)
         {
@@ -115,17 +124,22 @@ public sealed class Migrator
             }
             else if (hasTargets)
             {
-                await _ddl.Run($"{QueueShape.Removal(corpus.Schemas.Queue, corpus.Corpus.Name)} AND kind = {Sql.Literal(table.Kind)}", progress, cancellation);
+                await _ddl.Run(
+                    $"{QueueShape.Removal(corpus.Schemas.Queue, corpus.Corpus.Name)} AND kind = {Sql.Literal(table.Kind)}", progress,
+                    cancellation);
             }
         }
 
-        if (corpus.Tables.Any(table => table.Queue != QueuedText.None) && await QueueTable.Unpinned(_database, cancellation) is { } unpinned)
+        if (
+            corpus.Tables.Any(table => table.Queue != QueuedText.None)
+                && await QueueTable.Unpinned(_database, cancellation) is { } unpinned)
         {
             progress?.Invoke(unpinned);
         }
 
         await RecordRules(corpus, cancellation);
-        await _maker.Make(corpus, states.Where(state => state.Part is { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
+        await _maker.Make(
+            corpus, states.Where(state => state.Part is { Kind: PartKind.Index, IsShared: false }).ToList(), progress, cancellation);
         await _maker.Drop(corpus, await Undeclared(corpus, parts, cancellation), options.DropUndeclared, progress, cancellation);
         await Audit(corpus, states, progress, cancellation);
         foreach (var finding in await new OtherModels(_database).Findings(corpus, [], cancellation))
@@ -137,7 +151,8 @@ public sealed class Migrator
     private static bool IsMissing(IReadOnlyList<PartState> states, PartKind kind, string? name) =>
         name is not null && states.Any(state => state.Part.Kind == kind && state.Part.Name == name && state.Live is null);
 
-    // Before the table, by itself: stopped before it is there, the next migration begins again; and no row is held while writers are waited for.
+    // Before the table, by itself: stopped before it is there, the next migration begins again; and no row is held while writers are waited
+    // for.
     private async Task ForgetChunks(BoundTable table, Action<string>? progress, CancellationToken cancellation)
     {
         if (!table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column)))
@@ -163,7 +178,8 @@ public sealed class Migrator
         await Pages(table, QueueShape.Fill(table), progress, cancellation);
     }
 
-    // Each by itself, so that no writer waits for long. A row that its owner's trigger or constraint keeps from being written is found by smaller
+    // Each by itself, so that no writer waits for long. A row that its owner's trigger or constraint keeps from being written is found by
+    // smaller
     // pages, and passed over.
     private async Task Pages(BoundTable table, string work, Action<string>? progress, CancellationToken cancellation)
     {
@@ -236,7 +252,8 @@ public sealed class Migrator
     // While the trigger was not there, or was another, edits were not noted.
     private async Task Audit(BoundCorpus corpus, IReadOnlyList<PartState> states, Action<string>? progress, CancellationToken cancellation)
     {
-        var missed = states.Where(state => state is { Part.Kind: PartKind.Trigger, Record: not null, IsRight: false }).Select(state => state.Part.Table).ToHashSet();
+        var missed = states.Where(state => state is { Part.Kind: PartKind.Trigger, Record: not null, IsRight: false })
+            .Select(state => state.Part.Table).ToHashSet();
         foreach (var table in corpus.Tables.Where(table => missed.Contains(table.Name)))
         {
             progress?.Invoke($"looking for rows of {table.Name} that were edited while its trigger was missing");
@@ -244,7 +261,9 @@ public sealed class Migrator
             progress?.Invoke($"{found.Found - found.Refused:N0} rows of {table.Name} were edited unnoticed, and are pending now");
             if (found.Refused > 0)
             {
-                progress?.Invoke($"{found.Refused:N0} more cannot be written: when no trigger or constraint refuses them any more, say 'embeddings audit {corpus.Corpus.Name} --repair'");
+                progress?.Invoke(
+                    $"{found.Refused:N0} more cannot be written: when no trigger or constraint refuses them any more, say 'embeddings "
+                        + $"audit {corpus.Corpus.Name} --repair'");
             }
         }
     }

@@ -5,7 +5,8 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// <summary>Tells a declaration, or a program, that a database has left behind from one that it has not seen yet.</summary>
 internal sealed class OlderShapes(NpgsqlDataSource database, Catalogue catalogue)
 {
-    private const string FindUnknownScripts = "SELECT string_agg(name, ', ' ORDER BY name) FROM embedding_migrations WHERE name <> ALL ($1)";
+    private const string FindUnknownScripts = "SELECT string_agg(name, ', ' ORDER BY name) FROM embedding_migrations WHERE name <> ALL "
+        + "($1)";
 
     private const string FindReplaced =
         """
@@ -23,13 +24,16 @@ internal sealed class OlderShapes(NpgsqlDataSource database, Catalogue catalogue
             return null;
         }
 
-        if (await Ask(FindUnknownScripts, cancellation, (object)Migration.All.Select(migration => migration.Name).ToArray()) is string scripts)
+        if (
+            await Ask(
+                FindUnknownScripts, cancellation, (object)Migration.All.Select(migration => migration.Name).ToArray()) is string scripts)
         {
             return $"The database was migrated by a newer version of this program ({scripts}): update this one.";
         }
 
         return await Ask(FindReplaced, cancellation, corpus.Corpus.Name, CorpusShape.Id(corpus)) is DateTime since
-            ? $"This declaration of '{corpus.Corpus.Name}', or this version of the program, is the older one: the database was migrated for it on {since:yyyy-MM-dd HH:mm} UTC, "
+            ? $"This declaration of '{corpus.Corpus.Name}', or this version of the program, is the older one: the database was migrated "
+                + $"for it on {since:yyyy-MM-dd HH:mm} UTC, "
                 + "and for another since. Use the newer declaration and program."
             : null;
     }

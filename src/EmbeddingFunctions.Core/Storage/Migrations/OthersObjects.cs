@@ -13,8 +13,12 @@ internal sealed class OthersObjects(NpgsqlDataSource database, Inventory invento
     {
         var states = await inventory.Compare(corpus.Corpus.Name, corpus.Schemas, CorpusShape.Parts(corpus), cancellation);
         var faults = states.Where(state => state.Other is not null).GroupBy(state => (state.Other, state.Part.Table))
-            .Select(of => new DeclarationFault(Path(corpus, of.First().Part), of.Key.Table == "" ? $"{of.First().Part.Key} is the corpus '{of.Key.Other}''s"
-                : $"the table {of.Key.Table} is embedded by the corpus '{of.Key.Other}' already: a table has one corpus; 'embeddings migrate {of.Key.Other} --down' ends that"))
+            .Select(
+                of =>
+                    new DeclarationFault(
+                        Path(corpus, of.First().Part), of.Key.Table == "" ? $"{of.First().Part.Key} is the corpus '{of.Key.Other}''s"
+                : $"the table {of.Key.Table} is embedded by the corpus '{of.Key.Other}' already: a table has one corpus; 'embeddings "
+                    + $"migrate {of.Key.Other} --down' ends that"))
             .ToList();
         foreach (var state in states.Where(state => state.IsForeign && !takeOver))
         {
@@ -29,7 +33,8 @@ internal sealed class OthersObjects(NpgsqlDataSource database, Inventory invento
         var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' uses it as its own, and leaves it when it is taken down";
         if (part.Kind != PartKind.Column)
         {
-            return new(Path(corpus, part), $"{part.Key} is there, and no migration made it: rename it, or declare another name; {takeOver}");
+            return new(
+                Path(corpus, part), $"{part.Key} is there, and no migration made it: rename it, or declare another name; {takeOver}");
         }
 
         var table = corpus.Tables.First(table => table.Schema == part.Schema && table.Name == part.Table);
@@ -42,7 +47,8 @@ internal sealed class OthersObjects(NpgsqlDataSource database, Inventory invento
 
         var property = table.Own.Of(table.Queue).FirstOrDefault(column => column.Column == part.Name).Property;
         return new(Path(corpus, part), $"the column {part.Table}.{part.Name} is not ours, and has {count} values: "
-            + (property is null ? "rename it" : $"declare another name for ours, \"columns\": {{ \"{property}\": \"…\" }}") + $"; {takeOver}, and overwrites them");
+            + (property is null ? "rename it" : $"declare another name for ours, \"columns\": {{ \"{property}\": \"…\" }}")
+                + $"; {takeOver}, and overwrites them");
     }
 
     private async Task<string> Count(BoundTable table, string column, CancellationToken cancellation)
@@ -54,5 +60,7 @@ internal sealed class OthersObjects(NpgsqlDataSource database, Inventory invento
     }
 
     private static string Path(BoundCorpus corpus, Part part) => part.Table == "" ? ""
-        : corpus.Tables.Select((table, i) => (table, i)).Where(found => found.table.Name == part.Table).Select(found => TableRules.PathOf(found.i)).FirstOrDefault() ?? "";
+        : corpus.Tables.Select((table, i) => (table, i)).Where(found => found.table.Name == part.Table)
+            .Select(found => TableRules.PathOf(found.i)).FirstOrDefault()
+            ?? "";
 }

@@ -26,7 +26,9 @@ internal sealed record Part(PartKind Kind, string Schema, string Table, string N
     /// <summary>Whether an object of the name that no migration made is used as it is: the queue of an older system.</summary>
     public bool MayBeThere { get; init; }
 
-    /// <summary>Of a table: what is done to it after it is made, and again when a migration made it that is not as it was; empty if nothing is.</summary>
+    /// <summary>
+    /// Of a table: what is done to it after it is made, and again when a migration made it that is not as it was; empty if nothing is.
+    /// </summary>
     public string Finish { get; init; } = "";
 
     /// <summary>Of an index.</summary>

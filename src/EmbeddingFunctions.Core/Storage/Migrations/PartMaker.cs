@@ -26,16 +26,20 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
 
     private readonly IndexBuilder _indexes = new(database);
 
-    public static string WithholdFrom(string table) => Withhold.Replace("{0}", table.Replace("'", "''", StringComparison.Ordinal), StringComparison.Ordinal);
+    public static string WithholdFrom(string table) =>
+        Withhold.Replace("{0}", table.Replace("'", "''", StringComparison.Ordinal), StringComparison.Ordinal);
 
     public async Task Make(BoundCorpus corpus, IReadOnlyList<PartState> states, Action<string>? progress, CancellationToken cancellation)
     {
         await MakeOthers(corpus, states.Where(state => state.Part is { Kind: PartKind.Table, IsShared: true }), progress, cancellation);
         await MakeColumns(corpus, states.Where(state => state.Part.Kind == PartKind.Column).ToList(), progress, cancellation);
-        await MakeOthers(corpus, states.Where(state => state.Part is not ({ Kind: PartKind.Column } or { Kind: PartKind.Table, IsShared: true })), progress, cancellation);
+        await MakeOthers(
+            corpus, states.Where(state => state.Part is not ({ Kind: PartKind.Column } or { Kind: PartKind.Table, IsShared: true })),
+            progress, cancellation);
     }
 
-    private async Task MakeOthers(BoundCorpus corpus, IEnumerable<PartState> states, Action<string>? progress, CancellationToken cancellation)
+    private async Task MakeOthers(
+        BoundCorpus corpus, IEnumerable<PartState> states, Action<string>? progress, CancellationToken cancellation)
     {
         foreach (var state in states.Where(state => !state.IsRight))
         {
@@ -43,7 +47,8 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
             if (part.Kind == PartKind.Index && (state.Live is null || state.Record is not null))
             {
                 await ddl.Run(connection => Record(connection, corpus, state, cancellation), progress, cancellation);
-                await _indexes.Build(part, corpus.Tables.Any(table => table.Name == part.Table && table.Found.IsPartitioned), progress, cancellation);
+                await _indexes.Build(
+                    part, corpus.Tables.Any(table => table.Name == part.Table && table.Found.IsPartitioned), progress, cancellation);
             }
 
             await ddl.Run(async connection =>
@@ -56,16 +61,22 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
 
     /// <param name="keys">What is declared no more.</param>
     /// <param name="isAllowed">Whether what searches may use is dropped too.</param>
-    public async Task Drop(BoundCorpus corpus, IReadOnlyList<PartKey> keys, bool isAllowed, Action<string>? progress, CancellationToken cancellation)
+    public async Task Drop(
+        BoundCorpus corpus, IReadOnlyList<PartKey> keys, bool isAllowed, Action<string>? progress, CancellationToken cancellation)
     {
         bool IsSearched(PartKey key) => key.Kind is PartKind.Table or PartKind.View or PartKind.Column
-            || (key.Kind == PartKind.Index && keys.Any(column => column.Kind == PartKind.Column && column.Table == key.Table && column.Schema == key.Schema)
-                && (key.Name.StartsWith("embedding_hnsw", StringComparison.Ordinal) || key.Name.StartsWith("embedding_search", StringComparison.Ordinal)));
+            || (
+                key.Kind == PartKind.Index
+                    && keys.Any(column => column.Kind == PartKind.Column && column.Table == key.Table && column.Schema == key.Schema)
+                && (
+                    key.Name.StartsWith("embedding_hnsw", StringComparison.Ordinal)
+                        || key.Name.StartsWith("embedding_search", StringComparison.Ordinal)));
         foreach (var key in keys.OrderByDescending(key => key.Kind))
         {
             if (IsSearched(key) && !isAllowed)
             {
-                progress?.Invoke($"{key} is declared no more, and stays because searches may use it: 'migrate {corpus.Corpus.Name} --yes' drops it");
+                progress?.Invoke(
+                    $"{key} is declared no more, and stays because searches may use it: 'migrate {corpus.Corpus.Name} --yes' drops it");
                 continue;
             }
 
@@ -74,18 +85,25 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
     }
 
     // All of a table together: each is a moment in which the application waits.
-    private async Task MakeColumns(BoundCorpus corpus, IReadOnlyList<PartState> states, Action<string>? progress, CancellationToken cancellation)
+    private async Task MakeColumns(
+        BoundCorpus corpus, IReadOnlyList<PartState> states, Action<string>? progress, CancellationToken cancellation)
     {
-        foreach (var table in states.Where(state => !state.IsRight).GroupBy(state => (state.Part.Schema, state.Part.Table, state.Part.IsShared)))
+        foreach (
+            var table in states.Where(state => !state.IsRight).GroupBy(state => (state.Part.Schema, state.Part.Table, state.Part.IsShared)))
         {
             await ddl.Run(async connection =>
             {
-                var changed = table.Where(state => state.Live is null || (state.Record is { IsMade: true } record && IsChanged(state, record))).ToList();
-                var statements = changed.Where(state => state.Live is not null).Select(state => $"DROP COLUMN {Sql.Identifier(state.Part.Name)}")
+                var changed = table.Where(
+                    state => state.Live is null || (state.Record is { IsMade: true } record && IsChanged(state, record))).ToList();
+                var statements = changed.Where(state => state.Live is not null)
+                    .Select(state => $"DROP COLUMN {Sql.Identifier(state.Part.Name)}")
                     .Concat(changed.Select(state => state.Part.Statement)).ToList();
                 if (statements.Count > 0)
                 {
-                    await Run(connection, $"ALTER TABLE {Sql.Identifier(table.Key.Schema)}.{Sql.Identifier(table.Key.Table)} {string.Join(", ", statements)}", cancellation);
+                    await Run(
+                        connection,
+                        $"ALTER TABLE {Sql.Identifier(table.Key.Schema)}.{Sql.Identifier(table.Key.Table)} {string.Join(", ", statements)}",
+                        cancellation);
                 }
 
                 foreach (var state in table)
@@ -100,7 +118,8 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
 
     // Only what Postgres makes of other columns is made again; a vector's column of another width was refused.
     private static bool IsChanged(PartState state, PartRecord record) =>
-        state.Part.Statement.Contains(" GENERATED ", StringComparison.Ordinal) && (record.Fingerprint != state.Part.Fingerprint || record.Definition != state.Live);
+        state.Part.Statement.Contains(" GENERATED ", StringComparison.Ordinal)
+            && (record.Fingerprint != state.Part.Fingerprint || record.Definition != state.Live);
 
     private static async Task Make(NpgsqlConnection connection, PartState state, CancellationToken cancellation)
     {

@@ -8,7 +8,9 @@ internal static class PendingViewShape
     /// <summary>It shows a person the rows of the tables that the person may see.</summary>
     public static Part Part(BoundCorpus corpus, PendingView view)
     {
-        var (schema, name) = view.Name.Split('.', 2) is [var first, var second] ? (first, second) : (corpus.Tables[0].Schemas.Engine, view.Name);
+        var (schema, name) = view.Name.Split('.', 2) is [var first, var second]
+            ? (first, second)
+            : (corpus.Tables[0].Schemas.Engine, view.Name);
         return new(PartKind.View, schema, "", name,
             $"""
             CREATE OR REPLACE VIEW {Sql.Identifier(schema)}.{Sql.Identifier(name)} WITH (security_invoker = true) AS
@@ -26,7 +28,8 @@ internal static class PendingViewShape
         return
             $"""
             SELECT {Sql.Literal(table.Kind)}::text AS item_type, {table.Id}::text AS id, {string.Concat(columns)}
-                   {table.Column(table.Own.GeneratedAt)} AS embedding_generated_at, {table.Hash} AS content_hash, {table.Priority} AS priority_score
+                   {table.Column(table.Own.GeneratedAt)} AS embedding_generated_at, {table.Hash} AS content_hash, {table.Priority} AS
+                       priority_score
             FROM   {table.Table} t
             WHERE  {table.Pending} {active}
             """;

@@ -11,7 +11,8 @@ internal sealed class Publications(NpgsqlDataSource database)
         SELECT string_agg(p.pubname, ', ' ORDER BY p.pubname)
         FROM   pg_catalog.pg_publication p
         WHERE  p.puballtables
-        OR     EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1::regclass AND r.prattrs IS NULL)
+        OR     EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1::regclass AND r.prattrs IS
+            NULL)
         OR     EXISTS (SELECT FROM pg_catalog.pg_publication_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid
                        WHERE n.pnpubid = p.oid AND c.oid = $1::regclass)
         """;

@@ -3,7 +3,8 @@ using EmbeddingFunctions.Corpora;
 namespace EmbeddingFunctions.Storage.Migrations;
 
 /// <summary>
-/// What ties a table to <c>embedding_queue</c>, as functions and triggers of the database: a changed row is queued by its writer's own transaction,
+/// What ties a table to <c>embedding_queue</c>, as functions and triggers of the database: a changed row is queued by its writer's own
+/// transaction,
 /// and a queue row's status is worked out from the claim and the item whenever one of them changes; what that missed, a run puts right.
 /// </summary>
 internal static class QueueShape
@@ -21,11 +22,13 @@ internal static class QueueShape
     public static IReadOnlyList<string> Declare(string corpus, BoundTable table) =>
     [
         Target(corpus, table),
-        $"UPDATE {Queue(table)} SET status = 'pending' WHERE {IsOf(table)} AND status::text = 'failed' AND attempts = 0 AND taken_at IS NULL",
+        $"UPDATE {Queue(table)} SET status = 'pending' WHERE {IsOf(table)} AND status::text = 'failed' AND attempts = 0 AND taken_at IS "
+            + "NULL",
     ];
 
     /// <summary>
-    /// For <see cref="TablePage"/>: gives items their content. Before <see cref="Declare"/>: the template of the content that is there is the one
+    /// For <see cref="TablePage"/>: gives items their content. Before <see cref="Declare"/>: the template of the content that is there is
+    /// the one
     /// declared then.
     /// </summary>
     public static string FillContent(BoundTable table) =>
@@ -43,7 +46,8 @@ internal static class QueueShape
         """;
 
     /// <summary>
-    /// For <see cref="TablePage"/>: queues what is pending, as an older system's migration did. What is queued is locked, so that no edit comes between
+    /// For <see cref="TablePage"/>: queues what is pending, as an older system's migration did. What is queued is locked, so that no edit
+    /// comes between
     /// the reading of a text and the writing of its queue row; a writer that has the row at this moment queues it.
     /// </summary>
     public static string Fill(BoundTable table) =>
@@ -54,14 +58,17 @@ internal static class QueueShape
             WHERE  {table.Pending} AND {Content(table)} ~ '\S'
             AND    NOT EXISTS (
                 SELECT FROM {Queue(table)} q
-                WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND (q.content::text = {Content(table)} OR q.status::text = 'pending' AND q.taken_at IS NULL))
+                WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND (q.content::text = {Content(table)} OR q.status::text =
+                    'pending' AND q.taken_at IS NULL))
             FOR    NO KEY UPDATE OF t SKIP LOCKED
         ),
         queued AS (
             INSERT INTO {Queue(table)} AS q (table_name, record_id, content, embedding_column{OfOwner(table, ", user_id")}, taken_at)
-            SELECT {Sql.Literal(table.DeclaredName)}, key, content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", user_id")}, clock_timestamp()
+            SELECT {Sql.Literal(table.DeclaredName)}, key, content, {Sql.Literal(table.VectorColumn)}{OfOwner(table, ", user_id")},
+                clock_timestamp()
             FROM   items
-            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
+            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content =
+                EXCLUDED.content{OfOwner(table, ", user_id = EXCLUDED.user_id")}, taken_at = clock_timestamp()
             WHERE  q.content::text <> EXCLUDED.content::text AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
         )
         """;
@@ -71,18 +78,24 @@ internal static class QueueShape
         $"DELETE FROM {Sql.Identifier(schema)}.{QueueTable.Targets} WHERE corpus = {Sql.Literal(corpus)}";
 
     /// <summary>The condition on the queue's rows that ask for vectors of this table.</summary>
-    public static string IsOf(BoundTable table) => $"table_name::text = {Sql.Literal(table.DeclaredName)} AND embedding_column::text = {Sql.Literal(table.VectorColumn)}";
+    public static string IsOf(BoundTable table) =>
+        $"table_name::text = {Sql.Literal(table.DeclaredName)} AND embedding_column::text = {Sql.Literal(table.VectorColumn)}";
 
-    /// <summary>To be joined to an item <c>t</c>: <c>wish.content</c> is what was asked to be embedded of it and no run has taken yet, else null.</summary>
+    /// <summary>
+    /// To be joined to an item <c>t</c>: <c>wish.content</c> is what was asked to be embedded of it and no run has taken yet, else null.
+    /// </summary>
     public static string Wish(BoundTable table) => table.Queue == QueuedText.None ? "CROSS JOIN (SELECT NULL::text AS content) wish" :
         $"""
         LEFT JOIN LATERAL (
             SELECT q.content FROM {Queue(table)} q
-            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status::text = 'pending' AND q.taken_at IS NULL{InItsOwnersName(table)}
+            WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status::text = 'pending' AND q.taken_at IS
+                NULL{InItsOwnersName(table)}
         ) wish ON true
         """;
 
-    /// <summary>A condition to append: a wish that is not in the name of the item's own user is not granted, for its content may be another's.</summary>
+    /// <summary>
+    /// A condition to append: a wish that is not in the name of the item's own user is not granted, for its content may be another's.
+    /// </summary>
     public static string InItsOwnersName(BoundTable table) => OfOwner(table, " AND q.user_id::text IS NOT DISTINCT FROM t.user_id::text");
 
     /// <summary>The function that works out queue rows' status from their claims and items; it takes the items' ids.</summary>
@@ -102,19 +115,27 @@ internal static class QueueShape
         table.Queue == QueuedText.Content ? table.Column(table.Own.Content) : $"{TemplateFunction.Name(table.Found)}(t.*)";
 
     private static string Number(string type, long least, long most) =>
-        $"CASE WHEN q.record_id::text ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN q.record_id::text::numeric BETWEEN {least} AND {most} THEN q.record_id::text::{type} END END";
+        $"CASE WHEN q.record_id::text ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN q.record_id::text::numeric BETWEEN {least} AND {most} THEN "
+            + $"q.record_id::text::{type} END END";
 
-    // What an earlier declaration called it is granted no more. The template is that of the content in the items: none, while it is not kept.
-    private static string Target(string corpus, BoundTable table) =>
-        $"""
-        WITH earlier AS (
-            DELETE FROM {Targets(table)} WHERE corpus = {Sql.Literal(corpus)} AND kind = {Sql.Literal(table.Kind)} AND NOT ({IsOf(table)})
-        )
-        INSERT INTO {Targets(table)} (table_name, embedding_column, corpus, kind, key_type, template)
-        VALUES ({string.Join(", ", new[] { table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType, table.Queue == QueuedText.Content ? table.DeclaredText : "" }.Select(Sql.Literal))})
-        ON CONFLICT (table_name, embedding_column) DO UPDATE
-        SET    corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type, template = EXCLUDED.template
-        """;
+    // What an earlier declaration called it is granted no more. The template is that of the content in the items: none, while it is not
+    // kept.
+    private static string Target(string corpus, BoundTable table)
+    {
+        var template = table.Queue == QueuedText.Content ? table.DeclaredText : "";
+        string[] values = [table.DeclaredName, table.VectorColumn, corpus, table.Kind, table.IdType, template];
+        return
+            $"""
+            WITH earlier AS (
+                DELETE FROM {Targets(table)}
+                WHERE  corpus = {Sql.Literal(corpus)} AND kind = {Sql.Literal(table.Kind)} AND NOT ({IsOf(table)})
+            )
+            INSERT INTO {Targets(table)} (table_name, embedding_column, corpus, kind, key_type, template)
+            VALUES ({string.Join(", ", values.Select(Sql.Literal))})
+            ON CONFLICT (table_name, embedding_column) DO UPDATE
+            SET    corpus = EXCLUDED.corpus, kind = EXCLUDED.kind, key_type = EXCLUDED.key_type, template = EXCLUDED.template
+            """;
+    }
 
     internal static string Queue(BoundTable table) => table.Schemas.QueueTable(QueueTable.Name);
 

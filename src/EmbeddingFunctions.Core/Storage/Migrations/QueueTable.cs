@@ -23,12 +23,14 @@ internal static class QueueTable
     // A type that triggers could not write or compare: an enumeration, for one.
     private const string FindUnfit =
         """
-        SELECT format('The column %s.%s is of type %s: alter the column to %s, and migrate again.', c.relname, a.attname, format_type(a.atttypid, NULL), CASE a.attname WHEN 'user_id' THEN 'uuid' ELSE 'text' END)
+        SELECT format('The column %s.%s is of type %s: alter the column to %s, and migrate again.', c.relname, a.attname,
+            format_type(a.atttypid, NULL), CASE a.attname WHEN 'user_id' THEN 'uuid' ELSE 'text' END)
         FROM   pg_class c
         JOIN   pg_attribute a ON a.attrelid = c.oid
         JOIN   pg_type t ON t.oid = a.atttypid
         WHERE  c.oid = 'embedding_queue'::regclass AND t.typcategory <> 'S'
-        AND    (a.attname IN ('table_name', 'content', 'embedding_column', 'status', 'error_message') OR $1 AND a.attname = 'user_id' AND a.atttypid <> 'uuid'::regtype)
+        AND    (a.attname IN ('table_name', 'content', 'embedding_column', 'status', 'error_message') OR $1 AND a.attname = 'user_id' AND
+            a.atttypid <> 'uuid'::regtype)
         LIMIT  1
         """;
 
@@ -39,33 +41,41 @@ internal static class QueueTable
         FROM   pg_attribute a
         WHERE  a.attrelid = 'embedding_queue'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
         AND    a.attname NOT IN ('table_name', 'record_id', 'content', 'embedding_column', 'taken_at')
-        AND    CASE WHEN $1 AND a.attname = 'user_id' THEN NOT (SELECT o.attnotnull FROM pg_attribute o WHERE o.attrelid = $2::regclass AND o.attname = 'user_id')
+        AND    CASE WHEN $1 AND a.attname = 'user_id' THEN NOT (SELECT o.attnotnull FROM pg_attribute o WHERE o.attrelid = $2::regclass AND
+            o.attname = 'user_id')
                ELSE NOT a.atthasdef AND a.attidentity = '' END
         """;
 
     // Of the owner's; ours say themselves where they look.
     private const string FindUnpinned =
         """
-        SELECT string_agg(g.tgname::text || ', ALTER FUNCTION ' || p.oid::regprocedure::text || ' SET search_path = …', '; ' ORDER BY g.tgname)
+        SELECT string_agg(g.tgname::text || ', ALTER FUNCTION ' || p.oid::regprocedure::text || ' SET search_path = …', '; ' ORDER BY
+            g.tgname)
         FROM   pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = p.prolang
-        WHERE  g.tgrelid = 'embedding_queue'::regclass AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND l.lanname <> 'c' AND l.lanname <> 'internal'
+        WHERE  g.tgrelid = 'embedding_queue'::regclass AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND l.lanname <> 'c' AND l.lanname <>
+            'internal'
         AND    NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search\_path=%')
         """;
 
-    private static readonly string[] _columns = ["id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
+    private static readonly string[] _columns = [
+        "id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
 
     /// <summary>Of all corpora together; a queue that an older system left is used as it is.</summary>
     public static IEnumerable<Part> Parts(DatabaseSchemas schemas)
     {
-        var statements = Migration.Read("embedding_queue.sql").TrimEnd().Replace("{schema}", Sql.Identifier(schemas.Queue), StringComparison.Ordinal).Split("\n\n");
-        Part Of(PartKind kind, string table, string name, int statement) => new(kind, schemas.Queue, table, name, statements[statement]) { IsShared = true };
+        var statements = Migration.Read("embedding_queue.sql").TrimEnd()
+            .Replace("{schema}", Sql.Identifier(schemas.Queue), StringComparison.Ordinal).Split("\n\n");
+        Part Of(PartKind kind, string table, string name, int statement) =>
+            new(kind, schemas.Queue, table, name, statements[statement]) { IsShared = true };
         return
         [
             Of(PartKind.Table, "", Name, 0) with { MayBeThere = true },
             Of(PartKind.Column, Name, "user_id", 1) with { MayBeThere = true },
             Of(PartKind.Column, Name, "attempts", 2) with { MayBeThere = true },
             Of(PartKind.Column, Name, "taken_at", 3) with { MayBeThere = true },
-            Of(PartKind.Index, Name, "embedding_queue_table_name_record_id_embedding_column_key", 4) with { MayBeThere = true, IsUnique = true },
+            Of(
+                PartKind.Index, Name, "embedding_queue_table_name_record_id_embedding_column_key",
+                4) with { MayBeThere = true, IsUnique = true },
             Of(PartKind.Index, Name, "embedding_queue_status_created_at", 5) with { MayBeThere = true },
             Of(PartKind.Index, Name, "embedding_queue_asked", 6),
             Of(PartKind.Table, "", Targets, 7),
@@ -84,13 +94,16 @@ internal static class QueueTable
 
         if (_columns.Where(column => !found.Columns.ContainsKey(column)).ToList() is { Count: > 0 } missing)
         {
-            throw new CorpusException($"The table {Name} has no {string.Join(", ", missing)}: add the columns, or rename the table, and migrate again.");
+            throw new CorpusException(
+                $"The table {Name} has no {string.Join(", ", missing)}: add the columns, or rename the table, and migrate again.");
         }
 
         var type = found.Columns["record_id"].Type;
         if (type is not ("text" or "character varying") && type != table.IdType)
         {
-            throw new CorpusException($"The column {Name}.record_id is of type {type}, the {table.Kind}'s id of type {table.IdType}: alter the column to text, and migrate again.");
+            throw new CorpusException(
+                $"The column {Name}.record_id is of type {type}, the {table.Kind}'s id of type {table.IdType}: alter the column to text, "
+                    + "and migrate again.");
         }
 
         if (await Find(FindUnfit, database, cancellation, QueueShape.HasOwner(table)) is { } unfit)
@@ -100,7 +113,8 @@ internal static class QueueTable
 
         if (await Find(FindRequired, database, cancellation, QueueShape.HasOwner(table), table.Table) is { } required)
         {
-            throw new CorpusException($"The table {Name} needs a value in {required}: give it a default, or let it be null, and migrate again.");
+            throw new CorpusException(
+                $"The table {Name} needs a value in {required}: give it a default, or let it be null, and migrate again.");
         }
 
         if (await Find(FindTwice, database, cancellation) is { } twice)
@@ -112,7 +126,8 @@ internal static class QueueTable
     /// <returns>What to know of triggers of the queue that rely on a caller's search path, or null if there are none.</returns>
     public static async Task<string?> Unpinned(NpgsqlDataSource database, CancellationToken cancellation) =>
         await Find(FindUnpinned, database, cancellation) is { } triggers
-            ? $"triggers of {Name} look names up in pg_catalog alone when a changed item is queued; one that fails keeps the row out of the queue, with a warning. "
+            ? $"triggers of {Name} look names up in pg_catalog alone when a changed item is queued; one that fails keeps the row out of "
+                + "the queue, with a warning. "
                 + $"Unless these write their names with schemas, say where they look: {triggers}"
             : null;
 

@@ -3,7 +3,8 @@ using EmbeddingFunctions.Corpora;
 namespace EmbeddingFunctions.Storage.Migrations;
 
 /// <summary>
-/// The triggers of a table with a queue, and of the claims on its items: a statement queues the rows that it changes in its writer's transaction,
+/// The triggers of a table with a queue, and of the claims on its items: a statement queues the rows that it changes in its writer's
+/// transaction,
 /// and what becomes of an item is told by its queue row.
 /// </summary>
 internal static class QueueTriggers
@@ -21,7 +22,9 @@ internal static class QueueTriggers
     private const string ByHash = "SET enable_nestloop = off SET enable_hashjoin = on";
 
     public static IEnumerable<Part> Parts(string corpus, BoundTable table) =>
-        [Settle(corpus, table), .. Watch(corpus, table), .. table.Queue == QueuedText.Content ? KeepContent(table) : [], .. Enqueue(corpus, table)];
+        [
+            Settle(corpus, table), .. Watch(corpus, table), .. table.Queue == QueuedText.Content ? KeepContent(table) : [],
+            .. Enqueue(corpus, table)];
 
     // A queue that refuses what it is told, or is locked, is left as it is: it must not keep vectors from being stored.
     private static Part Settle(string corpus, BoundTable table) => Routine(table, "settle", "items text[]", "void",
@@ -34,17 +37,20 @@ internal static class QueueTriggers
                 BEGIN
                     FOREACH item IN ARRAY items LOOP
                         UPDATE {QueueShape.Queue(table)} q
-                        SET    status = s.status, error_message = s.reason, attempts = COALESCE(s.attempts, q.attempts), taken_at = clock_timestamp(),
+                        SET    status = s.status, error_message = s.reason, attempts = COALESCE(s.attempts, q.attempts), taken_at =
+                            clock_timestamp(),
                                processed_at = CASE WHEN s.status IN ('completed', 'failed') THEN clock_timestamp() END
                         FROM  (SELECT k.is_item, k.attempts,
-                                      CASE WHEN k.is_leased THEN 'processing' WHEN k.is_item IS NOT TRUE THEN 'failed' WHEN k.is_pending THEN 'pending'
+                                      CASE WHEN k.is_leased THEN 'processing' WHEN k.is_item IS NOT TRUE THEN 'failed' WHEN k.is_pending
+                                          THEN 'pending'
                                            WHEN k.mark = '{BoundTable.DeadMark}' OR k.mark LIKE '{BoundTable.IgnoredMarks}' THEN 'failed'
                                            ELSE 'completed' END AS status,
                                       CASE WHEN k.is_leased THEN NULL WHEN k.is_item IS NULL THEN 'the row was deleted'
                                            WHEN NOT k.is_item THEN 'the declaration leaves this row out'
                                            WHEN k.is_pending OR k.mark = '{BoundTable.DeadMark}' THEN k.reason
                                            WHEN k.mark LIKE '{BoundTable.IgnoredMarks}' THEN 'it is ignored until its text changes'
-                                           WHEN k.mark = '{BoundTable.EmptyMark}' THEN 'the text is blank: there is nothing to embed' END AS reason
+                                           WHEN k.mark = '{BoundTable.EmptyMark}' THEN 'the text is blank: there is nothing to embed' END AS
+                                               reason
                                FROM  (SELECT c.leased_until > clock_timestamp() AS is_leased, c.attempts, c.reason,
                                              CASE WHEN {table.Id} IS NOT NULL THEN (true{table.Filter}) IS TRUE END AS is_item,
                                              COALESCE({table.Pending}, false) AS is_pending, {table.Hash} AS mark
@@ -54,7 +60,8 @@ internal static class QueueTriggers
                         WHERE  {QueueShape.IsOf(table)} AND q.record_id::text = item
                         AND    NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
                         AND    NOT (q.status::text = 'completed' AND s.is_item IS NOT TRUE)
-                        AND    (q.status::text, q.error_message::text, q.attempts) IS DISTINCT FROM (s.status, s.reason, COALESCE(s.attempts, q.attempts));
+                        AND    (q.status::text, q.error_message::text, q.attempts) IS DISTINCT FROM (s.status, s.reason,
+                            COALESCE(s.attempts, q.attempts));
                     END LOOP;
                     RETURN;
                 EXCEPTION
@@ -80,14 +87,18 @@ internal static class QueueTriggers
     {
         // The table is shared: other schemas may have a table of the name.
         Part Trigger(string purpose, string events, string row) =>
-            CorpusShape.Name(purpose, table.Found, table.Table) is var name ? new(PartKind.Trigger, table.Schemas.Engine, "embedding_claims", name,
+            CorpusShape.Name(purpose, table.Found, table.Table) is var name
+                ? new(PartKind.Trigger, table.Schemas.Engine, "embedding_claims", name,
                 $"""
                 CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} AFTER {events} ON {Claims(table)} FOR EACH ROW
-                    WHEN ({row}.corpus = {Sql.Literal(corpus)} AND {row}.kind = {Sql.Literal(table.Kind)}) EXECUTE FUNCTION {Function("watch", table.Found)}()
+                    WHEN ({row}.corpus = {Sql.Literal(corpus)} AND {row}.kind = {Sql.Literal(table.Kind)}) EXECUTE FUNCTION
+                        {Function("watch", table.Found)}()
                 """) : throw new InvalidOperationException();
         return
         [
-            Routine(table, "watch", "", "trigger", $"BEGIN PERFORM {Function("settle", table.Found)}(ARRAY[COALESCE(NEW.item_id, OLD.item_id)]); RETURN NULL; END"),
+            Routine(
+                table, "watch", "", "trigger",
+                $"BEGIN PERFORM {Function("settle", table.Found)}(ARRAY[COALESCE(NEW.item_id, OLD.item_id)]); RETURN NULL; END"),
             Trigger("embedding_queue_watch", "INSERT OR UPDATE OF token, reason, is_dead", "NEW"),
             Trigger("embedding_queue_unwatch", "DELETE", "OLD"),
         ];
@@ -117,10 +128,12 @@ internal static class QueueTriggers
                 RETURN NEW;
             END
             """);
-        yield return Trigger(table, CorpusShape.Name("zzy_embedding_content", table.Found), "BEFORE INSERT OR UPDATE", "FOR EACH ROW", "content");
+        yield return Trigger(
+            table, CorpusShape.Name("zzy_embedding_content", table.Found), "BEFORE INSERT OR UPDATE", "FOR EACH ROW", "content");
     }
 
-    // Nor must such a queue keep a writer from writing an item, which is pending without a row of the queue as well. All rows of a statement are
+    // Nor must such a queue keep a writer from writing an item, which is pending without a row of the queue as well. All rows of a
+    // statement are
     // queued at once, in one subtransaction; if that fails, each in its own.
     private static IEnumerable<Part> Enqueue(string corpus, BoundTable table)
     {
@@ -135,23 +148,29 @@ internal static class QueueTriggers
                     IF event = 'DELETE' THEN
                         -- Its text goes with it; what a row of the queue that another holds says is left to a later run.
                         UPDATE {QueueShape.Queue(table)} q
-                        SET    content = '', taken_at = clock_timestamp(), status = CASE q.status::text WHEN 'completed' THEN 'completed' ELSE 'failed' END,
+                        SET    content = '', taken_at = clock_timestamp(), status = CASE q.status::text WHEN 'completed' THEN 'completed'
+                            ELSE 'failed' END,
                                error_message = CASE q.status::text WHEN 'completed' THEN q.error_message ELSE 'the row was deleted' END,
                                processed_at = CASE q.status::text WHEN 'completed' THEN q.processed_at ELSE clock_timestamp() END
                         WHERE  q.ctid = ANY (ARRAY(
-                            SELECT h.ctid FROM {QueueShape.Queue(table)} h WHERE {QueueShape.IsOf(table)} AND h.record_id::text = ANY (items)
+                            SELECT h.ctid FROM {QueueShape.Queue(table)} h WHERE {QueueShape.IsOf(table)} AND h.record_id::text = ANY
+                                (items)
                             FOR UPDATE SKIP LOCKED));
                     ELSE
-                        INSERT INTO {QueueShape.Queue(table)} (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, ", user_id")}, taken_at)
+                        INSERT INTO {QueueShape.Queue(table)} (table_name, record_id, content,
+                            embedding_column{QueueShape.OfOwner(table, ", user_id")}, taken_at)
                         SELECT {Sql.Literal(table.DeclaredName)}, r.key, r.content, {Sql.Literal(table.VectorColumn)}
                                {QueueShape.OfOwner(table, ", r.owner")}, clock_timestamp()
                         FROM   pg_catalog.unnest(items) AS w (key)
                         CROSS  JOIN LATERAL (
-                            SELECT {table.Id} AS key, {QueueShape.Content(table)} AS content{QueueShape.OfOwner(table, ", t.user_id AS owner")}
-                            FROM   {table.Table} t WHERE {table.Id} {Sql.Is} w.key::{table.IdType} AND (true{table.Filter}) IS TRUE OFFSET 0) r
+                            SELECT {table.Id} AS key, {QueueShape.Content(table)} AS
+                                content{QueueShape.OfOwner(table, ", t.user_id AS owner")}
+                            FROM   {table.Table} t WHERE {table.Id} {Sql.Is} w.key::{table.IdType} AND (true{table.Filter}) IS TRUE OFFSET
+                                0) r
                         WHERE  event = 'UPDATE' OR r.content ~ '\S'
                         ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
-                        SET    content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending', error_message = NULL,
+                        SET    content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending',
+                            error_message = NULL,
                                processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
                     END IF;
                 EXCEPTION WHEN OTHERS THEN
@@ -173,7 +192,8 @@ internal static class QueueTriggers
                     WHERE  EXISTS (SELECT FROM {Claims(table)} c WHERE {IsClaimOf(corpus, table, "w.key")} OFFSET 0)
                     OR     event <> 'DELETE' AND NOT EXISTS (
                         SELECT FROM {table.Table} t
-                        WHERE  {table.Id} {Sql.Is} w.key::{table.IdType} AND {table.RuleMark} IS NULL AND (true{table.Filter}) IS TRUE OFFSET 0));
+                        WHERE  {table.Id} {Sql.Is} w.key::{table.IdType} AND {table.RuleMark} IS NULL AND (true{table.Filter}) IS TRUE
+                            OFFSET 0));
                 PERFORM {Function("settle", table.Found)}(items);
             END
             """, $"SET plan_cache_mode = force_generic_plan {ByIndex}");
@@ -227,7 +247,8 @@ internal static class QueueTriggers
 
     private static Part Trigger(BoundTable table, string name, string moment, string level, string does) => new(
         PartKind.Trigger, table.Schema, table.Name, name,
-        $"CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} {moment} ON {table.Table} {level} EXECUTE FUNCTION {Function(does, table.Found)}()");
+        $"CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} {moment} ON {table.Table} {level} EXECUTE FUNCTION "
+            + $"{Function(does, table.Found)}()");
 
     // A literal, because a column's name could hold any other quotes. Who may write an item, or a claim, is the one to call it.
     private static Part Routine(BoundTable table, string does, string arguments, string returns, string body, string settings = "")
@@ -236,7 +257,8 @@ internal static class QueueTriggers
         var types = string.Join(", ", arguments.Split(", ").Select(argument => argument.Split(' ')[^1]));
         return new(PartKind.Function, table.Schema, "", $"{name}({types})",
             $"""
-            CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql {AsOwner} {Sql.SafePath} {settings} AS {Sql.Literal(body)};
+            CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql {AsOwner} {Sql.SafePath} {settings} AS
+                {Sql.Literal(body)};
             REVOKE EXECUTE ON FUNCTION {name}({types}) FROM PUBLIC
             """);
     }

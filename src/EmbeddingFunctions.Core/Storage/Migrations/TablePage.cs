@@ -7,7 +7,8 @@ internal static class TablePage
 
     /// <summary>$1 is the last key of the page before, or null; $2 how many rows the page has.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="work">Further expressions of the statement, which write the rows whose <c>key</c> is in <c>page</c>; null passes the page over.</param>
+    /// <param name="work">Further expressions of the statement, which write the rows whose <c>key</c> is in <c>page</c>; null passes the
+    /// page over.</param>
     /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
     public static string Of(BoundTable table, string? work) =>
         $"""

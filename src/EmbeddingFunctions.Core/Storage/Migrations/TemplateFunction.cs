@@ -28,12 +28,16 @@ internal static class TemplateFunction
             END
             """);
         return new(PartKind.Function, table.Schema, "", $"{Name(table.Found)}({table.Table})",
-            $"CREATE OR REPLACE FUNCTION {Name(table.Found)}(item {table.Table}) RETURNS text LANGUAGE plpgsql STABLE {Sql.SafePath} AS {body}");
+            $"CREATE OR REPLACE FUNCTION {Name(table.Found)}(item {table.Table}) RETURNS text LANGUAGE plpgsql STABLE {Sql.SafePath} AS "
+                + $"{body}");
     }
 
     private static string Append(TextTemplate.Part part, List<string> columns)
     {
-        var words = string.Join(" || ", part.Pieces.Select(piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : $"COALESCE({columns[piece.Column]}, '')"));
+        var words = string.Join(
+            " || ",
+            part.Pieces.Select(
+                piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : $"COALESCE({columns[piece.Column]}, '')"));
         if (!part.IsOptional)
         {
             return $"content := content || {words};";

@@ -2,18 +2,22 @@ using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
-/// <summary>The trigger by which the queue tells running hosts that there may be work; an edited row tells by <see cref="EditTriggerShape"/>.</summary>
+/// <summary>
+/// The trigger by which the queue tells running hosts that there may be work; an edited row tells by <see cref="EditTriggerShape"/>.
+/// </summary>
 internal static class WakeShape
 {
     private const string Purpose = "embedding_note_work";
 
     /// <summary>
-    /// Tells hosts at the end of the transaction, as PL/pgSQL; a writer needs no right to anything of ours for it. Once is enough, and each row's would cost.
+    /// Tells hosts at the end of the transaction, as PL/pgSQL; a writer needs no right to anything of ours for it. Once is enough, and each
+    /// row's would cost.
     /// </summary>
     public static string Notify(Corpus corpus) =>
         $"""
         IF pg_catalog.current_setting('embeddings.told', true) IS DISTINCT FROM '{corpus.Name}' THEN
-                PERFORM pg_catalog.set_config('embeddings.told', '{corpus.Name}', true), pg_catalog.pg_notify('{WorkNotices.Channel}', '{corpus.Name}');
+                PERFORM pg_catalog.set_config('embeddings.told', '{corpus.Name}', true), pg_catalog.pg_notify('{WorkNotices.Channel}',
+                    '{corpus.Name}');
             END IF
         """;
 
@@ -28,7 +32,8 @@ internal static class WakeShape
         yield return new(PartKind.Trigger, table.Schemas.Queue, QueueTable.Name, trigger,
             $"""
             CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} AFTER INSERT OR UPDATE ON {table.Schemas.QueueTable(QueueTable.Name)}
-                FOR EACH ROW WHEN (NEW.status::text = 'pending' AND NEW.taken_at IS NULL AND NEW.table_name::text = {Sql.Literal(table.DeclaredName)}
+                FOR EACH ROW WHEN (NEW.status::text = 'pending' AND NEW.taken_at IS NULL AND NEW.table_name::text =
+                    {Sql.Literal(table.DeclaredName)}
                                    AND NEW.embedding_column::text = {Sql.Literal(table.VectorColumn)})
                 EXECUTE FUNCTION {function}()
             """);

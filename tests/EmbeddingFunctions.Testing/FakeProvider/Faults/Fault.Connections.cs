@@ -1,6 +1,7 @@
 namespace EmbeddingFunctions.Testing;
 
-/// <content>A connection that misbehaves. Only <see cref="ResetBeforeHeaders"/> and <see cref="HugeBody"/> do no work to be paid for.</content>
+/// <content>A connection that misbehaves. Only <see cref="ResetBeforeHeaders"/> and <see cref="HugeBody"/> do no work to be paid
+/// for.</content>
 public abstract partial record Fault
 {
     public static Fault ResetBeforeHeaders() => new ConnectionFault(nameof(ResetBeforeHeaders), exchange =>
@@ -9,19 +10,23 @@ public abstract partial record Fault
         return Task.CompletedTask;
     });
 
-    public static Fault ResetAfterHeaders() => Sent(nameof(ResetAfterHeaders), (exchange, body) => SendPartAsync(exchange, body, 0, reset: true));
+    public static Fault ResetAfterHeaders() =>
+        Sent(nameof(ResetAfterHeaders), (exchange, body) => SendPartAsync(exchange, body, 0, reset: true));
 
     /// <summary>Half the body, then a reset.</summary>
-    public static Fault ResetMidBody() => Sent(nameof(ResetMidBody), (exchange, body) => SendPartAsync(exchange, body, body.Length / 2, reset: true));
+    public static Fault ResetMidBody() =>
+        Sent(nameof(ResetMidBody), (exchange, body) => SendPartAsync(exchange, body, body.Length / 2, reset: true));
 
     /// <summary>Half the body that the headers promise, then an orderly close.</summary>
-    public static Fault TruncatedBody() => Sent(nameof(TruncatedBody), (exchange, body) => SendPartAsync(exchange, body, body.Length / 2, reset: false));
+    public static Fault TruncatedBody() =>
+        Sent(nameof(TruncatedBody), (exchange, body) => SendPartAsync(exchange, body, body.Length / 2, reset: false));
 
     /// <summary>Half the JSON, as a whole and well-formed HTTP reply.</summary>
     public static Fault CutJson() => Sent(nameof(CutJson), (exchange, body) => exchange.SendJsonAsync(body[..(body.Length / 2)]));
 
     /// <summary>The right reply, ten small writes a second or fewer.</summary>
-    public static Fault SlowDrip(int bytesPerSecond) => Sent(nameof(SlowDrip), (exchange, body) => DripAsync(exchange, body, bytesPerSecond));
+    public static Fault SlowDrip(int bytesPerSecond) =>
+        Sent(nameof(SlowDrip), (exchange, body) => DripAsync(exchange, body, bytesPerSecond));
 
     /// <summary>A JSON reply of this many bytes, its length undeclared unless <paramref name="declareLength"/>.</summary>
     public static Fault HugeBody(long size, bool declareLength = false) =>

@@ -12,12 +12,15 @@ public abstract partial record Fault
 
     /// <summary>429 <c>rate_limit_exceeded</c> with the hints given, and no hint even in its words if none is.</summary>
     public static Fault RateLimited(TimeSpan? retryAfter = null, TimeSpan? retryAfterMs = null) =>
-        new RefusalFault(nameof(RateLimited), (sent, _) => Refusals.RateLimited(sent.Model, "requests", 3, 3, 1, retryAfterMs ?? retryAfter))
+        new RefusalFault(
+            nameof(RateLimited), (sent, _) => Refusals.RateLimited(sent.Model, "requests", 3, 3, 1, retryAfterMs ?? retryAfter))
         {
             Headers = RetryHint.Headers(retryAfter, retryAfterMs),
         };
 
-    /// <summary>429 that no waiting cures; <paramref name="code"/> may be credit_balance_exhausted, project_spend_limit_exceeded and so on.</summary>
+    /// <summary>
+    /// 429 that no waiting cures; <paramref name="code"/> may be credit_balance_exhausted, project_spend_limit_exceeded and so on.
+    /// </summary>
     public static Fault InsufficientQuota(string code = "insufficient_quota") => Refuse(nameof(InsufficientQuota), Refusals.NoQuota(code));
 
     /// <summary>OpenAI's own error, or from 502 on (503 apart) the HTML of a gateway in front of it.</summary>
@@ -33,7 +36,8 @@ public abstract partial record Fault
     public static Fault Overloaded() => Refuse(nameof(Overloaded), Refusals.Overloaded);
 
     /// <summary>401 though the key is right.</summary>
-    public static Fault BadKey() => new RefusalFault(nameof(BadKey), (sent, options) => Refusals.BadKey(sent.PresentedKey, options.EchoWholeKey));
+    public static Fault BadKey() =>
+        new RefusalFault(nameof(BadKey), (sent, options) => Refusals.BadKey(sent.PresentedKey, options.EchoWholeKey));
 
     /// <summary>404 <c>model_not_found</c> for a model that was there.</summary>
     public static Fault ModelGone() => new RefusalFault(nameof(ModelGone), (sent, _) => Refusals.UnknownModel(sent.Model));

@@ -53,25 +53,31 @@ public abstract partial record Fault
     public static Fault Infinity(int? position = null) =>
         Spoil(nameof(Infinity), position, (answer, i) => answer.Items[i].Vector[0] = float.PositiveInfinity);
 
-    public static Fault ZeroVector(int? position = null) => Spoil(nameof(ZeroVector), position, (answer, i) => Array.Clear(answer.Items[i].Vector));
+    public static Fault ZeroVector(int? position = null) =>
+        Spoil(nameof(ZeroVector), position, (answer, i) => Array.Clear(answer.Items[i].Vector));
 
     /// <summary>Components of 1e-30, whose squares are zero in single precision.</summary>
-    public static Fault NearZero(int? position = null) => Spoil(nameof(NearZero), position, (answer, i) => Array.Fill(answer.Items[i].Vector, 1e-30f));
+    public static Fault NearZero(int? position = null) =>
+        Spoil(nameof(NearZero), position, (answer, i) => Array.Fill(answer.Items[i].Vector, 1e-30f));
 
     /// <summary>A float array that begins with null.</summary>
     public static Fault NullElement(int? position = null) => Spoil(nameof(NullElement), position, (answer, i) =>
-        answer.Items[i].Raw = JsonSerializer.Serialize(answer.Items[i].Vector.Select((component, at) => at == 0 ? (float?)null : component)));
+        answer.Items[i]
+            .Raw = JsonSerializer.Serialize(answer.Items[i].Vector.Select((component, at) => at == 0 ? (float?)null : component)));
 
     /// <summary>Base64 of five bytes, which is no whole number of floats.</summary>
-    public static Fault BadBase64(int? position = null) => Spoil(nameof(BadBase64), position, (answer, i) => answer.Items[i].Raw = "\"AAAAAAA=\"");
+    public static Fault BadBase64(int? position = null) =>
+        Spoil(nameof(BadBase64), position, (answer, i) => answer.Items[i].Raw = "\"AAAAAAA=\"");
 
     /// <summary>An empty string in the vector's place.</summary>
-    public static Fault EmptyBase64(int? position = null) => Spoil(nameof(EmptyBase64), position, (answer, i) => answer.Items[i].Raw = "\"\"");
+    public static Fault EmptyBase64(int? position = null) =>
+        Spoil(nameof(EmptyBase64), position, (answer, i) => answer.Items[i].Raw = "\"\"");
 
     public static Fault EmptyData() => new DistortionFault(nameof(EmptyData), (answer, _) => answer.Items.Clear());
 
     /// <summary>Right vectors as float arrays, as servers that do not know <c>encoding_format</c> send them.</summary>
-    public static Fault FloatsThoughBase64Asked() => new DistortionFault(nameof(FloatsThoughBase64Asked), (answer, _) => answer.Base64 = false);
+    public static Fault FloatsThoughBase64Asked() =>
+        new DistortionFault(nameof(FloatsThoughBase64Asked), (answer, _) => answer.Base64 = false);
 
     private static DistortionFault Spoil(string name, int? position, Action<Answer, int> change) => new(name, (answer, matched) =>
     {
