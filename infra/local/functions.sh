@@ -12,7 +12,7 @@ fail() {
 }
 
 without_tools() {
-  fail "$1; './run embeddings serve' has the same HTTP face and schedule without the Functions tools."
+  fail "$1; './run embeddings serve' has the same HTTP API and schedule without the Functions tools."
 }
 
 install_tools() {

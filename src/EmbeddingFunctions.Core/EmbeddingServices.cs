@@ -62,7 +62,8 @@ public static class EmbeddingServices
             .AddSingleton<BoundCorpora>()
             .AddSingleton<OtherModels>()
             .AddSingleton<WorkNotices>()
-            .AddSingleton(s => new TableSurvey(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>()))
+            .AddSingleton(s => new TableSurvey(
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>()))
             .AddSingleton(
                 s =>
                     new CorpusRemoval(

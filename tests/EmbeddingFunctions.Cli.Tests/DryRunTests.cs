@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace EmbeddingFunctions.Cli.Tests;
 
 public sealed class DryRunTests : ProgramTest
@@ -8,7 +10,7 @@ public sealed class DryRunTests : ProgramTest
         await Fill();
         var before = await Dump();
         var result = (await Program.Run("backfill", "workspace", "--dry-run")).Exits(0);
-        Assert.Contains("nobody was called, nothing was written", result.Out, StringComparison.Ordinal);
+        Assert.Contains("no provider was called, nothing was written", result.Out, StringComparison.Ordinal);
         Assert.Equal((0, 0), (Fake.ConnectionCount, Fake.RequestCount));
         Assert.Equal(before, await Dump());
     }
@@ -38,6 +40,17 @@ public sealed class DryRunTests : ProgramTest
         (await Backfill()).Exits(0);
         Assert.Equal(0, (await Backfill("--dry-run")).Exits(0).Number("items"));
         Assert.Equal(75, (await Backfill("--dry-run", "--force")).Exits(0).Number("items"));
+    }
+
+    [Fact]
+    public async Task Minutes_of_a_model_on_this_machine_are_unknown()
+    {
+        await Fill();
+        Program.Set("EMBEDDING_PROVIDER", "lexical");
+        (await Program.Run("migrate", "workspace", "--yes")).Exits(0);
+
+        Assert.Equal(JsonValueKind.Null, (await Backfill("--dry-run")).Exits(0).Json.GetProperty("minutes").ValueKind);
+        (await Program.Run("backfill", "workspace", "--dry-run")).Exits(0);
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>2 is the business of <see cref="UsageTests"/> and <see cref="SettingsTests"/>.</summary>
+/// <summary>More of 2 in <see cref="UsageTests"/> and <see cref="SettingsTests"/>.</summary>
 public sealed class ExitCodeTests : ProgramTest
 {
     [Fact]
@@ -54,7 +54,7 @@ public sealed class ExitCodeTests : ProgramTest
     }
 
     [Fact]
-    public async Task A_database_that_a_run_loses_is_1_in_words()
+    public async Task A_database_that_is_altered_during_a_run_is_2_and_says_what_to_do()
     {
         await Workspace.Items(await Workspace.Repository(), 60);
         using var hold = Fake.Hold();
@@ -62,7 +62,7 @@ public sealed class ExitCodeTests : ProgramTest
         await hold.WaitForHeldAsync(1, Running.Patience);
         await Database.Execute("ALTER TABLE embedding_batches RENAME TO gone");
         hold.Release();
-        var result = (await running.Ended()).Exits(1);
+        var result = (await running.Ended()).Exits(2).Says("'embeddings doctor'");
         Assert.Contains("embedding_batches", result.Text("error"), StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
     }

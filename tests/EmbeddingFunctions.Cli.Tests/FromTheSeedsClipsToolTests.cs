@@ -88,7 +88,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
 
         var result = (await Backfill(options)).Exits(0).Says("Found 250 clips to process.").Says("dry run yes.");
 
-        Assert.StartsWith("Dry run: nobody was called, nothing was written.", result.Out, StringComparison.Ordinal);
+        Assert.StartsWith("Dry run: no provider was called, nothing was written.", result.Out, StringComparison.Ordinal);
         Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>(CountWithEmbeddings)));
     }
 

@@ -88,7 +88,7 @@ public sealed class QueueCommandTests() : SampleProgramTest("sessions")
         await Database.Execute("UPDATE sessions SET title_embedding = NULL");
 
         (await Program.Run("queue", "requeue", "sessions", "--id", $"session:{Guid.Empty}")).Exits(2)
-            .Says($"session:{Guid.Empty} is not there, or has no text");
+            .Says($"session:{Guid.Empty} is not there, has no text, or is excluded by the declaration");
         Assert.Equal(1, (await Program.Run("queue", "requeue", "sessions", "--id", $"session:{id}", "--json")).Exits(0).Number("pending"));
         Assert.Equal("Pending again: 12.\n", (await Program.Run("queue", "requeue", "sessions", "--all")).Exits(0).Out);
         (await Program.Run("queue", "drain", "sessions")).Exits(0);

@@ -8,10 +8,13 @@ internal static class AuditCommand
     public static Command Create()
     {
         var corpus = Arguments.Corpus();
-        var repair = new Option<bool>("--repair") { Description = "Make the rows pending that are found; without, only count them." };
+        var repair = new Option<bool>("--repair")
+        {
+            Description = "Mark the rows that are found as pending; without it, they are only counted."
+        };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "audit", "Read every row, and find those whose vector is of another text than theirs: edited past the triggers.",
+            "audit", "Read every declared row and find vectors that belong to another text, as after writes that skipped the triggers.",
             "embeddings audit workspace",
             "embeddings audit workspace --repair") { corpus, repair, json };
         command.SetAction((parsed, cancellation) =>
@@ -28,8 +31,8 @@ internal static class AuditCommand
         var audit = await session.Get<Audit>().Of(corpus, isRepaired, cancellation);
         var all = audit.Found.Values.Sum();
         output.Result(new { Corpus = corpus, audit.Found, Repaired = isRepaired, audit.Refused }, text => text.WriteLine(all == 0
-            ? "Every vector is of its row's text."
-            : $"{string.Join(", ", audit.Found.Select(kind => $"{kind.Value:N0} {kind.Key}"))} have a vector of another text; "
+            ? "Every vector of a declared row belongs to its text."
+            : $"{string.Join(", ", audit.Found.Select(kind => $"{kind.Value:N0} {kind.Key}"))} with a vector of another text; "
                 + (!isRepaired ? $"'embeddings audit {corpus} --repair' makes them pending."
                     : audit.Refused == 0 ? $"they are pending now: 'embeddings backfill {corpus}' embeds them."
                     : $"{all - audit.Refused:N0} are pending now, {audit.Refused:N0} are not: their rows are locked, or a trigger or "

@@ -11,7 +11,7 @@ internal static class BackfillCommand
 {
     public static Command Create()
     {
-        var command = new CommandWithExamples("backfill", "Embed all that is pending, until nothing is.",
+        var command = new CommandWithExamples("backfill", "Embed all pending items.",
             "embeddings backfill workspace",
             "embeddings backfill workspace --dry-run",
             "embeddings backfill workspace --kind issue --limit 1000",
@@ -109,14 +109,16 @@ internal static class BackfillCommand
         output.Note($"Found {NounOf(session, request).Count(prediction.Items)} to process.");
         output.Result(prediction, text =>
         {
-            text.WriteLine("Dry run: nobody was called, nothing was written.");
+            text.WriteLine("Dry run: no provider was called, nothing was written.");
             text.WriteLine($"  items     {prediction.Items,12:N0}");
             text.WriteLine($"  inputs    {prediction.Inputs,12:N0}");
             text.WriteLine($"  requests  {prediction.Requests,12:N0}");
             text.WriteLine(
                 $"  tokens    {prediction.Tokens,12:N0}  ({(prediction.AreTokensExact ? "as the model counts them" : "estimated")})");
             text.WriteLine($"  dollars   {RunFigures.Money(prediction.Dollars),12}");
-            text.WriteLine($"  minutes   {prediction.Minutes,12:N1}  (at the configured limits)");
+            text.WriteLine(prediction.Minutes is { } minutes
+                ? $"  minutes   {minutes,12:N1}  (at the configured limits)"
+                : "  minutes        unknown  (the model runs on this machine)");
             foreach (var finding in prediction.Findings)
             {
                 text.WriteLine($"The run would be refused: {finding}.");

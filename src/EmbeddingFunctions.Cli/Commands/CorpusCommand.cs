@@ -23,7 +23,7 @@ internal static class CorpusCommand
             HelpName = "file"
         };
         var json = Arguments.Json();
-        var command = new CommandWithExamples("init", "Print a declaration for a table of the database, for you to look over.",
+        var command = new CommandWithExamples("init", "Propose a declaration for a table of the database, for you to review.",
             "embeddings corpus init blog.articles",
             "embeddings corpus init articles --output corpora.json") { table, file, json };
         command.SetAction((parsed, cancellation) =>
@@ -40,7 +40,7 @@ internal static class CorpusCommand
         var corpus = new Argument<string?>("corpus") { Description = "Only this corpus.", Arity = ArgumentArity.ZeroOrOne };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "check", "Say all that is wrong with the declarations or, if nothing is, with the database for them, line by line.",
+            "check", "Report every fault of the declarations with its line or, if there is none, of the database for them.",
             "embeddings corpus check",
             "CORPORA_FILE=corpora.json embeddings corpus check articles") { corpus, json };
         command.SetAction((parsed, cancellation) =>

@@ -19,7 +19,7 @@ internal static class DemoCommand
             HelpName = "path"
         };
         var command = new CommandWithExamples(
-            "demo", "Bring a small workspace and a git history into Postgres; embed, count and search them.",
+            "demo", "Load a small workspace and a git history into Postgres; embed, count and search them.",
             "embeddings demo",
             "embeddings demo --git ../another-repository") { git };
         command.SetAction((parsed, cancellation) =>

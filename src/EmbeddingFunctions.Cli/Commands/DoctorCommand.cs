@@ -10,7 +10,7 @@ internal static class DoctorCommand
     {
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "doctor", "Look at the database, the extension, each corpus and the provider: each is well, or this is what to do.",
+            "doctor", "Check the database, the extension, each corpus and the provider; each line is ok or says what to do.",
             "embeddings doctor",
             "embeddings doctor --json") { json };
         command.SetAction((parsed, cancellation) =>

@@ -8,13 +8,13 @@ internal static class FailuresCommand
     private const int Shown = 50;
 
     public static Command Create() =>
-        new CommandWithExamples("failures", "List the items that failed, have them tried again, or leave them alone.",
+        new CommandWithExamples("failures", "List failed items, retry them, or ignore them.",
         "embeddings failures list workspace",
         "embeddings failures retry workspace --all",
         "embeddings failures ignore workspace --error \"content policy\"")
     {
         List(),
-        Decide("retry", "Give failed items their three attempts again, with the next run.", async (items, corpus, choice, cancellation) =>
+        Decide("retry", "Give failed items three new attempts, from the next run on.", async (items, corpus, choice, cancellation) =>
         {
             var done = await items.Retry(corpus, choice, cancellation);
             return (done, $"To be tried again: {done.Retried:N0}.{Refused(done.Refused)}");
@@ -38,7 +38,7 @@ internal static class FailuresCommand
         var corpus = Arguments.Corpus();
         var limit = Arguments.Count("--limit", $"At most so many items, {Shown} unless given.");
         var json = Arguments.Json();
-        var command = new CommandWithExamples("list", "List the items that failed, the last first.",
+        var command = new CommandWithExamples("list", "List failed items, the latest first.",
             "embeddings failures list workspace",
             "embeddings failures list workspace --limit 1000 --json") { corpus, limit, json };
         command.SetAction((parsed, cancellation) =>

@@ -23,7 +23,8 @@ internal static class ForgetCommand
         var yes = new Option<bool>("--yes") { Description = "Do it; without, only say what would go." };
         var json = Arguments.Json();
         var command = new CommandWithExamples("forget",
-            "Clear all that is kept of one item: vector, chunks, queue row, copies, cached vectors of its text, failure. Its own row "
+            "Clear everything that is kept of one item: vector, chunks, queue row, copies, cached vectors of its text, failure. Its own "
+                + "row "
                 + "stays yours: "
                 + "while it is there, it is ignored until its text changes.",
             "embeddings forget workspace issue:42",

@@ -13,7 +13,7 @@ internal static class ImportCommand
 
     public static Command Create() =>
         new CommandWithExamples(
-            "import", "Bring items from a file or a git history into the database.", [.. _workspaceExamples, .. _documentsExamples])
+            "import", "Load items from a file or a git history into the database.", [.. _workspaceExamples, .. _documentsExamples])
         {
             Workspace(), Documents(),
         };
@@ -26,7 +26,7 @@ internal static class ImportCommand
         };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "documents", "Import documents into the sample table. Done twice, it changes nothing.", _documentsExamples) { file, json };
+            "documents", "Import documents into the sample table. It may be repeated.", _documentsExamples) { file, json };
         command.SetAction((parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
@@ -61,7 +61,7 @@ internal static class ImportCommand
         };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "workspace", "Import issues, pull requests and discussions into the sample tables. Done twice, it changes nothing.",
+            "workspace", "Import issues, pull requests and discussions into the sample tables. It may be repeated.",
             _workspaceExamples) { file, git, workspace, outside, json };
         command.Validators.Add(result =>
         {

@@ -27,7 +27,8 @@ internal static class MigrateCommand
         };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "migrate", "Bring the database to what a corpus needs; may be run again, and by many at once.",
+            "migrate",
+            "Create the columns, indexes and triggers that a corpus needs; repeatable, and safe to run from several places at once.",
             "embeddings migrate workspace",
             "embeddings migrate workspace --with-sample-tables",
             "embeddings migrate clips --down --yes") { corpus, sampleTables, takeOver, down, yes, json };

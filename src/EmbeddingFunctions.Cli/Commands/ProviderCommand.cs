@@ -11,7 +11,8 @@ internal static class ProviderCommand
     {
         var json = Arguments.Json();
         var resume = new CommandWithExamples(
-            "resume", "Ask the provider now, though it was stopped or wants to be left alone; if it answers, all processes go on.",
+            "resume",
+            "Probe the provider now, although its circuit is open or it asked for a pause; if it answers, all processes continue.",
             "embeddings provider resume") { json };
         resume.SetAction((parsed, cancellation) =>
         {
@@ -19,7 +20,10 @@ internal static class ProviderCommand
             return Failures.Guard(output, () => Resume(output, cancellation), cancellation);
         });
         return new CommandWithExamples(
-            "provider", "What all processes share of the provider: whether it may be called.", "embeddings provider resume") { resume };
+            "provider", "Control whether the provider may be called, a state that all processes share.", "embeddings provider resume")
+            {
+                resume
+            };
     }
 
     private static async Task<int> Resume(Output output, CancellationToken cancellation)

@@ -9,17 +9,17 @@ internal static class QueueCommand
     private const int Shown = 50;
 
     public static Command Create() =>
-        new CommandWithExamples("queue", "Look at the table embedding_queue, ask for items anew, or work it off.",
+        new CommandWithExamples("queue", "List the requests in embedding_queue, requeue them, or process them.",
         "embeddings queue list sessions",
         "embeddings queue retry sessions --all",
         "embeddings queue drain sessions")
     {
         List(),
-        Ask("retry", "Ask again for what failed.", new ItemOptions("All that failed."),
+        Ask("retry", "Requeue failed requests.", new ItemOptions("All failed requests."),
             (rows, corpus, items, error, cancellation) => rows.Retry(corpus, items, error, cancellation),
             "embeddings queue retry sessions --error \"too long\""),
         Ask(
-            "requeue", "Ask for items again, embedded or not, with their text as it is now.",
+            "requeue", "Request items again, embedded or not, with their present text.",
             new ItemOptions("All items of the corpus.", byError: false),
             (rows, corpus, items, _, cancellation) => rows.Requeue(corpus, items, cancellation),
             "embeddings queue requeue sessions --id session:0f8fad5b-d9cb-469f-a165-70867728950e"),
@@ -37,7 +37,7 @@ internal static class QueueCommand
             .AcceptOnlyFromAmong("pending", "processing", "completed", "failed");
         var limit = Arguments.Count("--limit", $"At most so many rows, {Shown} unless given.");
         var json = Arguments.Json();
-        var command = new CommandWithExamples("list", "Count the queue's rows by table and status, and list them, the oldest first.",
+        var command = new CommandWithExamples("list", "Count requests by table and status, and list them, the oldest first.",
             "embeddings queue list",
             "embeddings queue list sessions --status failed --json") { corpus, status, limit, json };
         command.SetAction((parsed, cancellation) =>
@@ -91,7 +91,7 @@ internal static class QueueCommand
             "--batch-size", "Records in a batch, instead of the declared number.", BackfillOptions.MaxBatchSize);
         var delay = Arguments.Delay("--delay", "A wait between batches; without it they are as fast as the provider's limits allow.");
         var json = Arguments.Json();
-        var command = new CommandWithExamples("drain", "Work the queue off: embed all that is pending, until nothing is.",
+        var command = new CommandWithExamples("drain", "Process the queue until no request can be worked on.",
             "embeddings queue drain sessions",
             "embeddings queue drain summaries --batch-size 5 --delay 1s") { corpus, batchSize, delay, json };
         command.SetAction((parsed, cancellation) =>

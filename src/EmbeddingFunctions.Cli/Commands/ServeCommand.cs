@@ -34,7 +34,7 @@ internal static class ServeCommand
             Description = "Where EMBEDDINGS_API_KEY is not set: let all programs and users of this machine in, without a key."
         };
         var command = new CommandWithExamples(
-            "serve", "Serve the HTTP face and the schedule of the Functions app on this machine, until stopped.",
+            "serve", "Run the HTTP API and the schedule of the Functions app on this machine, until stopped.",
             "embeddings serve",
             "export EMBEDDINGS_API_KEY=$(openssl rand -hex 32); embeddings serve --urls http://0.0.0.0:7071",
             "curl -X POST http://127.0.0.1:7071/api/embeddings/compute -H \"x-functions-key: $(cat ~/.local/share/embeddings/keys/7071)\" "

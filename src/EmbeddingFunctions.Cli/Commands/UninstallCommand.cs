@@ -10,7 +10,7 @@ internal static class UninstallCommand
         var yes = new Option<bool>("--yes") { Description = "Do it; without, only say what would go." };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
-            "uninstall", "Take away all that the product ever made in a database, of all corpora, and nothing that it did not make.",
+            "uninstall", "Remove everything that the program ever made in a database, for all corpora, and nothing else.",
             "embeddings uninstall",
             "embeddings uninstall --yes") { yes, json };
         command.SetAction((parsed, cancellation) =>

@@ -57,8 +57,9 @@ internal sealed class Door
             ? Results.Problem(
                 "Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.",
                 statusCode: StatusCodes.Status403Forbidden)
-            : Results.Problem($"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, what the "
-                + "file says that the server named when it started.", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context);
+            : Results.Problem($"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, "
+                + "the key in the file that the server named at its start.", statusCode: StatusCodes.Status401Unauthorized))
+                    .ExecuteAsync(context);
     }
 
     // Digests are of one length, so that the comparison's time tells nothing about the key.

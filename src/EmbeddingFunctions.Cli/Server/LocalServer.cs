@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Cli.Server;
 
-/// <summary>The HTTP face of the Functions app, on this machine and without Azure.</summary>
+/// <summary>The HTTP API of the Functions app, on this machine and without Azure.</summary>
 internal sealed class LocalServer : IAsyncDisposable
 {
     private readonly WebApplication _web;

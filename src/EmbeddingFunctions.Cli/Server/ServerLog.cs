@@ -11,7 +11,7 @@ internal static partial class ServerLog
     [
         LoggerMessage(
             LogLevel.Information,
-            "Requests carry the key in {File} in the header x-functions-key; 'embeddings trigger' of the same user does")]
+            "Requests carry the key in {File} in the header x-functions-key; 'embeddings trigger', run by the same user, sends it")]
     public static partial void KeyIsIn(this ILogger logger, string file);
 
     [LoggerMessage(LogLevel.Warning, "{Why} Runs wait, what is asked for is refused.")]

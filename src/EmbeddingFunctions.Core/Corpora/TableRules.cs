@@ -58,7 +58,7 @@ internal static class TableRules
     {
         if ((table.Chunks is null) != (table.LongText != LongText.Chunk))
         {
-            yield return "longText 'chunk' and chunks go together";
+            yield return "longText 'chunk' needs chunks and no other longText takes them: \"chunks\": { \"table\": \"article_chunks\" }";
         }
 
         if (table.Chunks is not { } chunks)

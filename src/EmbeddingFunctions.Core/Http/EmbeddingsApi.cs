@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Http;
 
-/// <summary>The HTTP face, the same in every host: events in, runs and status out.</summary>
+/// <summary>The HTTP API, the same in every host: events in, runs and status out.</summary>
 public sealed class EmbeddingsApi : IDisposable
 {
     private const int StandardRuns = 20;

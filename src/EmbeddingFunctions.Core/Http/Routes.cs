@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Http;
 
-/// <summary>The addresses of the HTTP face, behind a host's prefix, <c>/api</c> as Functions has it.</summary>
+/// <summary>The addresses of the HTTP API, behind a host's prefix, <c>/api</c> as Functions has it.</summary>
 public static class Routes
 {
     public const string Prefix = "api";

@@ -84,7 +84,8 @@ public sealed class QueueRows
     /// <param name="cancellation">Ends the asking.</param>
     /// <exception cref="CorpusException">An item that was named is not there.</exception>
     public Task<AskedRows> Requeue(string name, IReadOnlyList<(string Kind, string Id)> items, CancellationToken cancellation) =>
-        OfEach(name, items, new(FindItems, RequeueSome, "is not there, or has no text"), null, cancellation);
+        OfEach(
+            name, items, new(FindItems, RequeueSome, "is not there, has no text, or is excluded by the declaration"), null, cancellation);
 
     // Parameter 1 has words of the error, 2 the last id of those before.
     private static string FindFailed(BoundTable table) =>

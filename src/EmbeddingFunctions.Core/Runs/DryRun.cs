@@ -57,9 +57,10 @@ public sealed class DryRun
         }
 
         var isFree = !_settings.IsRemote;
-        var minutes = isFree ? 0 : Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
+        var minutes = Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
         return new Prediction(
-            items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens), Math.Round(minutes, 2),
+            items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens),
+            isFree ? null : Math.Round(minutes, 2),
             TokenCounter.Of(corpus.Model).IsExact)
         {
             Findings = request.YesMix ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
@@ -160,9 +161,11 @@ public sealed class DryRun
 
 /// <param name="Items">Items in scope, those that need no call included.</param>
 /// <param name="Inputs">Texts that would be sent.</param>
-/// <param name="Minutes">At the configured limits, the provider's own time not counted.</param>
+/// <param name="Minutes">
+/// At the configured limits, the provider's own time not counted; null for a model in this process, which is as fast as the machine.
+/// </param>
 /// <param name="AreTokensExact">Counted as the model counts them; else they are estimated.</param>
-public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double Minutes, bool AreTokensExact)
+public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double? Minutes, bool AreTokensExact)
 {
     /// <summary>Why the run would be refused.</summary>
     public IReadOnlyList<string> Findings { get; init; } = [];

@@ -70,7 +70,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
             if (selection.Names.FirstOrDefault(name => !table.WhereNames.Contains(name)) is { } unknown)
             {
                 throw new CorpusException(
-                    $"'{corpus}' cannot choose a {table.Kind} by '{unknown}'{NearestName.Hint(unknown, table.WhereNames)}; "
+                    $"'{corpus}' cannot choose items of the kind {table.Kind} by '{unknown}'{NearestName.Hint(unknown, table.WhereNames)}; "
                     + $"the declaration's 'where' has {(table.WhereNames.Any() ? string.Join(", ", table.WhereNames) : "nothing")}.");
             }
 

@@ -13,6 +13,9 @@ public sealed record EmbeddingSettings
     /// <summary>Of that model's vectors; a wider corpus gets them filled up with zeros.</summary>
     public const int LocalDimensions = 384;
 
+    // It reads 256 word pieces, which may be shorter than the tokens that chunks are measured in.
+    private const int LocalChunk = 200;
+
     /// <summary>The name of the provider <c>lexical</c>'s vectors: to be changed together with anything that changes one.</summary>
     public const string LexicalModel = "lexical-1";
 
@@ -69,7 +72,7 @@ public sealed record EmbeddingSettings
     /// <summary>When a host looks which corpora are due: an NCrontab expression, in UTC.</summary>
     public string Schedule { get; init; } = "0 */15 * * * *";
 
-    /// <summary>The key of the local server's HTTP face, or of the host that a trigger is sent to.</summary>
+    /// <summary>The key of the local server's HTTP API, or of the host that a trigger is sent to.</summary>
     [JsonIgnore]
     public string? ServerKey { get; init; }
 
@@ -99,6 +102,12 @@ public sealed record EmbeddingSettings
     /// <returns>Why the model cannot embed the corpus, or null.</returns>
     public string? MisfitOf(Corpus corpus) =>
         Provider == ProviderChoice.Local && corpus.Dimensions < LocalDimensions ? TooFewForLocal(corpus.Dimensions) : null;
+
+    /// <returns>Why the model cannot embed such chunks, or null.</returns>
+    public string? MisfitOf(Chunks chunks) =>
+        Provider == ProviderChoice.Local && chunks.MaxTokens > LocalChunk
+            ? $"chunks have maxTokens {chunks.MaxTokens}, more than the local model {LocalModel} reads: declare {LocalChunk} or fewer"
+            : null;
 
     public static string TooFewForLocal(int dimensions) =>
         $"the local model {LocalModel} makes {LocalDimensions} dimensions, which do not fit into {dimensions}: "

@@ -45,7 +45,9 @@ internal static class CorpusBinder
         Check(corpus, corpus.Tables[i], tables).Select(fault => fault.Within(TableRules.PathOf(i), corpus.Tables[i].Kind));
 
     private static IEnumerable<DeclarationFault> CheckModel(Corpus corpus, EmbeddingSettings settings) =>
-        settings.MisfitOf(corpus) is { } misfit ? [new DeclarationFault("dimensions", misfit)] : [];
+        corpus.Tables.SelectMany((table, i) => table.Chunks is { } chunks && settings.MisfitOf(chunks) is { } fault
+            ? [new DeclarationFault("chunks", fault).Within(TableRules.PathOf(i), table.Kind)] : Array.Empty<DeclarationFault>())
+        .Concat(settings.MisfitOf(corpus) is { } misfit ? [new DeclarationFault("dimensions", misfit)] : []);
 
     // Kinds that share a table must exclude each other, which is looked at by the table's name.
     private static IEnumerable<DeclarationFault> CheckNames(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables) =>

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions.Storage;
 
@@ -11,7 +12,7 @@ namespace EmbeddingFunctions.Storage;
 public sealed record TableProposal(string Declaration, IReadOnlyList<string> Unsure)
 {
     // What the widest model makes unless it is told to make less.
-    private const int StandardDimensions = 1_536;
+    private const int DefaultDimensions = 1_536;
 
     private static readonly string[] _textTypes = ["text", "character varying", "character", "citext"];
     private static readonly string[] _telling = [
@@ -27,7 +28,8 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
     };
 
-    internal static TableProposal Of(string name, FoundTable table, IReadOnlyList<(string Column, string Table)> references)
+    internal static TableProposal Of(
+        string name, FoundTable table, IReadOnlyList<(string Column, string Table)> references, bool isLocal)
     {
         var unsure = new List<string>();
         var key = Key(table, unsure);
@@ -45,7 +47,7 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         AddFilter(declared, table, unsure);
         AddNames(declared, table, unsure);
         NotePartitions(references, unsure);
-        var corpus = new JsonObject { ["name"] = Word(table.Name), ["dimensions"] = Dimensions(table, unsure) };
+        var corpus = new JsonObject { ["name"] = Word(table.Name), ["dimensions"] = Dimensions(table, isLocal, unsure) };
         if (table.Columns.GetValueOrDefault("embedding") is { Type: "halfvec" })
         {
             corpus["vectorType"] = "halfvec";
@@ -172,15 +174,20 @@ public sealed record TableProposal(string Declaration, IReadOnlyList<string> Uns
         }
     }
 
-    private static int Dimensions(FoundTable table, List<string> unsure)
+    private static int Dimensions(FoundTable table, bool isLocal, List<string> unsure)
     {
         if (table.Columns.GetValueOrDefault("embedding") is { Type: "vector" or "halfvec", Modifier: > 0 } embedding)
         {
             return embedding.Modifier;
         }
 
-        unsure.Add($"dimensions: {StandardDimensions}; less takes less room and is searched faster");
-        return StandardDimensions;
+        if (isLocal)
+        {
+            return EmbeddingSettings.LocalDimensions;
+        }
+
+        unsure.Add($"dimensions: {DefaultDimensions}; less takes less room and is searched faster");
+        return DefaultDimensions;
     }
 
     // A name as declarations have it.

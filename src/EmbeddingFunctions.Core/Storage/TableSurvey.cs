@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
@@ -28,7 +29,10 @@ public sealed class TableSurvey
     private readonly NpgsqlDataSource _database;
     private readonly Catalogue _catalogue;
 
-    internal TableSurvey(NpgsqlDataSource database, Catalogue catalogue) => (_database, _catalogue) = (database, catalogue);
+    private readonly bool _isLocal;
+
+    internal TableSurvey(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings) =>
+        (_database, _catalogue, _isLocal) = (database, catalogue, settings.Provider == ProviderChoice.Local);
 
     /// <exception cref="CorpusException">There is no such table, or it has no key or no text.</exception>
     public async Task<TableProposal> Propose(string name, CancellationToken cancellation)
@@ -47,7 +51,7 @@ public sealed class TableSurvey
         }
 
         var references = await Rows(FindReferences, reader => (reader.GetString(0), reader.GetString(1)), cancellation, table.Quoted);
-        return TableProposal.Of(name, table, references);
+        return TableProposal.Of(name, table, references, _isLocal);
     }
 
     private async Task<List<T>> Rows<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)

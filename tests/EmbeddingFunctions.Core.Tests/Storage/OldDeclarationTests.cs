@@ -37,6 +37,20 @@ public sealed class OldDeclarationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_program_that_is_set_to_the_earlier_model_again_is_told_of_the_model()
+    {
+        await using var earlier = await Declarations.CreateNotes(_database, 2);
+        await earlier.Migrate();
+        await using var later = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "another-model");
+        await later.Migrate();
+
+        var refusal = await Assert.ThrowsAsync<CorpusMisfitException>(() => earlier.Get<BoundCorpora>().Get("notes", default));
+
+        Assert.Contains("for the model another-model of 'notes', and this program is set to ", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("'embeddings migrate notes --yes'", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_database_of_a_newer_program_is_left_alone()
     {
         await using var corpus = await Declarations.CreateNotes(_database, 2);

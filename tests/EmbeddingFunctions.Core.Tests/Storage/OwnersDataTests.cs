@@ -194,6 +194,9 @@ public sealed class OwnersDataTests : IAsyncLifetime
     [Theory]
     [InlineData("DROP TRIGGER zzz_embedding_note_edit_notes ON notes", "the trigger zzz_embedding_note_edit_notes of notes is gone")]
     [InlineData("ALTER TABLE notes DISABLE TRIGGER ALL", "the trigger zzz_embedding_note_edit_notes of notes is disabled")]
+    [InlineData(
+        "ALTER TABLE notes DISABLE TRIGGER ALL; ALTER TABLE notes ENABLE TRIGGER ALL",
+        "the trigger zzz_embedding_note_edit_notes of notes does not always fire")]
     [InlineData("DROP INDEX embedding_hnsw_notes", "the index embedding_hnsw_notes is gone")]
     [
         InlineData(

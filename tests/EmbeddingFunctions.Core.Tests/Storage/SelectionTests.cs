@@ -36,7 +36,8 @@ public sealed class SelectionTests : DocumentsTest
     [
         InlineData(
             "archve", "x",
-            "'documents' cannot choose a document by 'archve': do you mean 'archive'?; the declaration's 'where' has archive.")]
+            "'documents' cannot choose items of the kind document by 'archve': do you mean 'archive'?; the declaration's 'where' has "
+                + "archive.")]
     [InlineData("archive", "lows.tar.bz2", "No document has the archive 'lows.tar.bz2'.")]
     [InlineData("archive", "'; DROP TABLE lovdata_documents; --", "No document has the archive ''; DROP TABLE lovdata_documents; --'.")]
     public async Task What_cannot_be_chosen_is_an_error_before_anything_runs(string name, string value, string message)

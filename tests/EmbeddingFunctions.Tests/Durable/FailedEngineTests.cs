@@ -24,7 +24,7 @@ public sealed class FailedEngineTests : DurableTest
 
         var (status, error) = await Job(run);
         Assert.Equal("failed", status);
-        Assert.StartsWith("The orchestration failed: 42P01: relation \"embedding_batches\" does not exist", error);
+        Assert.StartsWith("The orchestration failed: The database is not as it was migrated: relation \"embedding_batches\"", error);
         Assert.Equal(4, Host.Backend.Started);
     }
 

@@ -14,7 +14,8 @@ internal sealed class RandomRows(TestDatabase database, System.Random random)
 
     private static readonly string[] _alphabets =
         [
-            "abcdefgh ijkl mnop ", "äöüß éàç ", "жщъыэюя ", "日本語漢字 ", "مرحبا ", "😀🎉👩‍👩‍👧🇨🇭 ", "\t\n  \u00a0\u200b ", "'\"\\;--$$%_{}[]<> "];
+            "abcdefgh ijkl mnop ", "äöüß éàç ", "жщъыэюя ", "日本語漢字 ", "مرحبا ", "😀🎉👩‍👩‍👧🇨🇭 ", "\t\n  \u00a0\u200b ",
+            "'\"\\;--$$%_{}[]<> "];
 
     private const string Shared = "the same words again";
 

@@ -187,7 +187,8 @@ internal sealed record PartState(Part Part, string Corpus, string? Live, PartRec
     public string? Problem => Record is null || Other is not null || (Live is not null && Record.Definition == Live) ? null
         : Live is null ? $"{Part.Key} is gone"
         : !Record.IsMade ? null
-        : Part.Kind == PartKind.Trigger && Live[0] != Record.Definition?[0] ? $"{Part.Key} is disabled"
+        : Part.Kind == PartKind.Trigger && Live[0] != Record.Definition?[0]
+            ? $"{Part.Key} {(Live[0] == 'D' ? "is disabled" : "does not always fire")}"
         : Part.Kind == PartKind.Index && Live.EndsWith(" invalid", StringComparison.Ordinal) ? $"{Part.Key} is invalid"
         : $"{Part.Key} is not as it was made";
 }
