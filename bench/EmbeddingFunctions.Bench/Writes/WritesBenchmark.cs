@@ -53,6 +53,8 @@ internal static class WritesBenchmark
             clock.Start();
             await way.Write(claim, outcomes);
             clock.Stop();
+            // Only the engine's way ends its claims, which keep a lane of the partition.
+            await database.Execute("DELETE FROM embedding_claims");
         }
 
         var written = await database.Ask<long>("SELECT count(*) FROM documents WHERE embedding IS NOT NULL");
