@@ -29,7 +29,7 @@ install_tools() {
 
 settings() {
   if [ ! -f "$root/local.settings.json" ]; then
-    cp "$root/local.settings.sample.json" "$root/local.settings.json"
+    (umask 077 && cp "$root/local.settings.sample.json" "$root/local.settings.json")
     echo "run: wrote local.settings.json; it is yours, and not committed" >&2
   fi
   [ -n "${DATABASE_URL:-}" ] || grep -qE '"DATABASE_URL": *"[^"]' "$root/local.settings.json" ||

@@ -37,6 +37,16 @@ public sealed class CorpusFileTests
     }
 
     [Fact]
+    public void D19_a_filter_that_does_not_say_what_it_keeps_is_refused_with_the_form_that_does()
+    {
+        const string Table = """{ "kind": "note", "table": "notes", "text": "{title}", "filter": [{ "column": "deleted_at" }] }""";
+
+        var faults = CorpusFile.Examine($$"""{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{{Table}}] }] }""", "my.json").Faults;
+
+        Assert.Contains("{ \"column\": \"deleted_at\", \"isNull\": true }", Assert.Single(faults).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_misspelt_property_is_named_with_its_line()
     {
         var json = $$"""

@@ -202,6 +202,25 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task M6_a_run_begins_by_dropping_copies_of_rows_that_are_deleted_moved_or_of_a_closed_partition()
+    {
+        var (open, other) = (await _workspace.Repository(), await _workspace.Repository("acme/two"));
+        var closed = await _workspace.Repository("acme/three");
+        var stays = await _workspace.Item(open, "stays");
+        var deleted = await _workspace.Item(open, "deleted");
+        var moved = await _workspace.Item(open, "moved");
+        await _workspace.Item(closed, "closed");
+        await _engine.Run();
+        await _database.Execute("DELETE FROM issues WHERE id::text = $1::text", $"{deleted}");
+        await _database.Execute("UPDATE issues SET repository_id = $2::text::uuid WHERE id::text = $1::text", $"{moved}", $"{other}");
+        await _database.Execute("DELETE FROM workspace_repositories WHERE repository_id::text = $1::text", $"{closed}");
+
+        await Runs.Start(Input(), default);
+
+        Assert.Equal($"{stays}", await _database.Ask<string>("SELECT string_agg(item_id::text, ',') FROM similarity_cache"));
+    }
+
+    [Fact]
     public async Task A_run_begins_by_forgetting_claims_and_failures_of_deleted_rows_and_no_others()
     {
         var repository = await _workspace.Repository();

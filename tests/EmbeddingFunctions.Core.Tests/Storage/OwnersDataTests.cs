@@ -57,6 +57,18 @@ public sealed class OwnersDataTests : IAsyncLifetime
         Assert.Equal((1, 1, 0), (run.ItemsTotal, run.Counts.Unchanged, run.Counts.Embedded));
     }
 
+    [Fact]
+    public async Task M1_an_edit_that_a_replica_applies_is_noted()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+
+        await _database.Execute(
+            "SET session_replication_role = replica; UPDATE notes SET title = 'edited' WHERE id < 3; RESET session_replication_role");
+
+        Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
+    }
+
     [Theory]
     [InlineData("content_hash text NOT NULL DEFAULT 'mine'", "\"contentHash\"")]
     [InlineData("embedding_model text DEFAULT 'mine'", "\"model\"")]
@@ -330,6 +342,37 @@ public sealed class OwnersDataTests : IAsyncLifetime
         await _database.Execute("UPDATE notes SET embedding = NULL, content_hash = NULL WHERE id = 1");
 
         Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
+    }
+
+    [Fact]
+    public async Task L1_a_vector_without_a_fingerprint_is_made_again()
+    {
+        await using var corpus = await Declarations.CreateNotes(_database, 3);
+        await corpus.MigrateAndRun();
+        await _database.Execute("UPDATE notes SET content_hash = NULL WHERE id = 1");
+
+        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM notes WHERE content_hash IS NULL"));
+    }
+
+    [Fact]
+    public async Task D1_a_column_of_the_owners_keeps_its_values_where_another_name_is_declared()
+    {
+        await using (await Declarations.CreateNotes(_database, 2))
+        {
+        }
+
+        await _database.Execute("ALTER TABLE notes ADD COLUMN content_hash text NOT NULL DEFAULT 'mine'");
+        var columns = new { contentHash = "embedding_hash" };
+        await using var corpus = new DeclaredCorpus(
+            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", columns }));
+
+        Assert.Equal(2, (await corpus.MigrateAndRun()).Counts.Embedded);
+        await corpus.Get<CorpusRemoval>().Remove("notes", null, default);
+
+        Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM notes WHERE content_hash = 'mine'"));
+        Assert.Equal(0, await _database.Ask<long>(
+            "SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding_hash' AND NOT attisdropped"));
     }
 
     [Fact]

@@ -246,6 +246,23 @@ public sealed class StrangersTests : IAsyncLifetime
         Assert.Contains(told ?? "", finding.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task D6_a_role_that_may_not_write_is_told_what_to_grant()
+    {
+        await using var owner = await Declarations.CreateNotes(_database, 3);
+        await owner.Migrate();
+        await _database.Execute(
+            $"GRANT USAGE ON SCHEMA public TO {_mallory}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {_mallory}");
+        await using var source = Database.Open(
+            new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
+        await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
+
+        var finding = (await corpus.Get<Doctor>().Examine([corpus.Corpus], default)).First(finding => finding.Subject == "corpus notes");
+
+        Assert.False(finding.IsWell);
+        Assert.Contains("this role may not write notes: GRANT UPDATE (", finding.Message, StringComparison.Ordinal);
+    }
+
     private DeclaredCorpus Tickets(string queue) => new(_database.Source, new
     {
         name = "tickets",
