@@ -51,7 +51,7 @@ internal sealed class BackfillOptions
     private readonly Option<TimeSpan> _delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
     private readonly Option<bool> _force = new("--force")
     {
-        Description = "Embed everything in scope anew, changed or not; an interrupted --force goes on where it was."
+        Description = "Embed everything in scope again, changed or not; an interrupted --force continues where it was."
     };
     private readonly Option<bool> _yesMix = new("--yes-mix")
     {
@@ -63,7 +63,7 @@ internal sealed class BackfillOptions
     };
     private readonly Option<bool> _dryRun = new("--dry-run")
     {
-        Description = "Predict items, requests, tokens, dollars and minutes; call nobody, write nothing."
+        Description = "Predict items, requests, tokens, dollars and minutes; no provider calls, no writes."
     };
     private readonly Option<bool> _json = Arguments.Json();
 
