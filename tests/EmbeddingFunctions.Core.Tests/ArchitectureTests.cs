@@ -48,8 +48,20 @@ public sealed partial class ArchitectureTests
         Assert.Equal(["SettingsReader.cs"], readers);
     }
 
+    [Fact]
+    public void One_class_runs_statements()
+    {
+        var others = Directory.GetFiles(Core(), "*.cs", SearchOption.AllDirectories)
+            .Where(file => CommandPattern().IsMatch(File.ReadAllText(file))).Select(Path.GetFileName);
+        // What prepares a physical connection must work without tasks too.
+        Assert.Equal(["Database.cs", "SqlRunner.cs"], others.Order());
+    }
+
     private static string Core([CallerFilePath] string here = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "src", "EmbeddingFunctions.Core"));
+
+    [GeneratedRegex("CreateCommand|NpgsqlCommand|NpgsqlBatch")]
+    private static partial Regex CommandPattern();
 
     [GeneratedRegex(@"using EmbeddingFunctions\.([A-Za-z]+)")]
     private static partial Regex UsePattern();

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -7,10 +8,8 @@ namespace EmbeddingFunctions.Batches;
 /// </summary>
 internal static class BatchRow
 {
-    public const string Columns = "claimed, embedded, unchanged, empty, changed, failed, cached, requests, tokens, saved_tokens";
-
     /// <summary>For an <c>INSERT INTO embedding_batches AS b</c>.</summary>
-    public const string Add =
+    public static SqlText Add =>
         $"""
         ON CONFLICT (id) DO UPDATE
         SET    embedded = b.embedded + EXCLUDED.embedded, unchanged = b.unchanged + EXCLUDED.unchanged, empty = b.empty + EXCLUDED.empty,
@@ -18,36 +17,25 @@ internal static class BatchRow
         RETURNING {Columns}
         """;
 
-    private const string Find =
-        $"""
-        SELECT {Columns}
-        FROM   embedding_batches
-        WHERE  id = $1
-        """;
+    private static SqlText Columns =>
+        $"claimed, embedded, unchanged, empty, changed, failed, cached, requests, tokens, saved_tokens";
 
     /// <returns>The counts of a batch that was recorded before; zeros if it was not.</returns>
-    public static async Task<BatchCounts> Recorded(NpgsqlDataSource database, Guid batchId, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(Find);
-        command.Parameters.Add(new() { Value = batchId });
-        return await Read(command, cancellation);
-    }
+    public static async Task<BatchCounts> Recorded(NpgsqlDataSource database, Guid batchId, CancellationToken cancellation) =>
+        (await database.QueryAsync($"SELECT {Columns} FROM embedding_batches WHERE id = {batchId}", Read, cancellation))
+            .SingleOrDefault() ?? new BatchCounts();
 
-    public static async Task<BatchCounts> Read(NpgsqlCommand command, CancellationToken cancellation)
+    public static BatchCounts Read(NpgsqlDataReader reader) => new()
     {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        return !await reader.ReadAsync(cancellation) ? new BatchCounts() : new BatchCounts
-        {
-            Claimed = reader.GetInt32(0),
-            Embedded = reader.GetInt32(1),
-            Unchanged = reader.GetInt32(2),
-            Empty = reader.GetInt32(3),
-            Changed = reader.GetInt32(4),
-            Failed = reader.GetInt32(5),
-            Cached = reader.GetInt32(6),
-            Requests = reader.GetInt32(7),
-            Tokens = reader.GetInt64(8),
-            SavedTokens = reader.GetInt64(9),
-        };
-    }
+        Claimed = reader.GetInt32(0),
+        Embedded = reader.GetInt32(1),
+        Unchanged = reader.GetInt32(2),
+        Empty = reader.GetInt32(3),
+        Changed = reader.GetInt32(4),
+        Failed = reader.GetInt32(5),
+        Cached = reader.GetInt32(6),
+        Requests = reader.GetInt32(7),
+        Tokens = reader.GetInt64(8),
+        SavedTokens = reader.GetInt64(9),
+    };
 }

@@ -12,81 +12,83 @@ internal static class ChunkWrite
     /// Brings the chunks of the items in <c>written</c> to what their vectors are of; for an unchanged item they are that already.
     /// </summary>
     /// <param name="table">The items' table.</param>
-    /// <param name="first">The number of the first parameter, see <see cref="Values"/>.</param>
-    /// <param name="vector">The vector of a slot, as SQL.</param>
-    public static string Replace(BoundTable table, int first, Func<string, string> vector)
-    {
-        if (table.ChunkTable is not { } chunks)
-        {
-            return "";
-        }
-
-        return
-            $"""
-            chunked AS ({Insert(table, first, vector, "written")}),
-            unchunked AS (
-                DELETE FROM {chunks} k
-                USING  written w JOIN input i USING (item_id)
-                WHERE  k.document_id {Sql.Is} w.item_id::{table.IdType} AND w.outcome <> '{nameof(Outcome.Unchanged)}' AND k.chunk_index >=
-                    i.chunks
-            ),
-            """;
-    }
+    /// <param name="chunks">The chunks.</param>
+    /// <param name="slot">Where the first chunk's vector is.</param>
+    /// <param name="vectors">The vectors.</param>
+    public static SqlText Replace(BoundTable table, IReadOnlyList<PlacedChunk> chunks, int slot, FlatVectors vectors) => Sql.When(
+        table.ChunkTable is not null,
+        $"""
+        chunked AS (
+            {Insert(table, chunks, slot, vectors, $"written")}
+        ),
+        unchunked AS (
+            DELETE FROM {table.ChunkTable!} k
+            USING  written w JOIN input i USING (item_id)
+            WHERE  k.document_id {Sql.Is} w.item_id::{table.IdType} AND w.outcome <> {VectorStore.Is(Outcome.Unchanged)}
+            AND    k.chunk_index >= i.chunks
+        ),
+        """);
 
     /// <summary>
-    /// Writes a part of the chunks of items ($1 ids, $2 versions) that the token ($3) still holds and that are still what was read; the
-    /// items' own vectors come last.
+    /// Writes a part of the chunks of items that the claim still holds and that are still what was read; the items' own vectors come last.
     /// From here on the row does not count as unchanged: its chunks may be of two texts.
     /// </summary>
-    /// <param name="table">The items' table.</param>
-    /// <param name="vector">The vector of a slot, as SQL.</param>
+    /// <param name="claim">The claim.</param>
+    /// <param name="chunks">The part.</param>
     /// <param name="skipLocked">Whether to leave out rows that others are working on.</param>
-    public static string WritePart(BoundTable table, Func<string, string> vector, bool skipLocked) =>
-        $"""
-        WITH held AS (
-            SELECT i.item_id
-            FROM   unnest($1::text[], $2::bytea[]) AS i (item_id, version)
-            JOIN   embedding_claims c ON c.token = $3 AND c.item_id = i.item_id
-            JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
-                   AND {table.Partition} {table.IsPartition} $4::{table.PartitionType} AND {table.Version} = i.version
-            WHERE  {VectorStore.OwnWrite}
-            FOR    NO KEY UPDATE OF t{(skipLocked ? " SKIP LOCKED" : "")}
-        ),
-        unsettled AS (
-            UPDATE {table.Table} t SET {table.HashName} = NULL
-            FROM   held h
-            WHERE  {table.Id} {Sql.Is} h.item_id::{table.IdType} AND {table.Hash} IS NOT NULL
-        )
-        {Insert(table, first: 7, vector, "held")}
-        """;
+    public static SqlText WritePart(Claim claim, IReadOnlyList<PlacedChunk> chunks, bool skipLocked)
+    {
+        var table = claim.Table;
+        var items = chunks.Select(chunk => chunk.Item).Distinct().ToList();
+        var vectors = new FlatVectors(
+            chunks.Select(chunk => chunk.Embedded.Vector).ToList(), table, claim.Corpus.Corpus.Dimensions);
+        return
+            $"""
+            WITH held AS (
+                SELECT i.item_id
+                FROM   unnest({items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[])
+                       AS i (item_id, version)
+                JOIN   embedding_claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
+                JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
+                       AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
+                WHERE  {VectorStore.OwnWrite}
+                FOR    NO KEY UPDATE OF t{Sql.When(skipLocked, $" SKIP LOCKED")}
+            ),
+            unsettled AS (
+                UPDATE {table.Table} t SET {table.HashName} = NULL
+                FROM   held h
+                WHERE  {table.Id} {Sql.Is} h.item_id::{table.IdType} AND {table.Hash} IS NOT NULL
+            )
+            {Insert(table, chunks, slot: 1, vectors, $"held")}
+            """;
+    }
 
     /// <summary>Takes the chunks of items whose vectors go.</summary>
     /// <param name="table">The items' table.</param>
     /// <param name="gone">What in the statement has their <c>item_id</c>.</param>
-    public static string Forget(BoundTable table, string gone) => table.ChunkTable is not { } chunks ? "" :
-        $"unchunked AS (DELETE FROM {chunks} k USING {gone} g WHERE k.document_id {Sql.Is} g.item_id::{table.IdType}),";
+    public static SqlText Forget(BoundTable table, SqlText gone) => Sql.When(
+        table.ChunkTable is not null,
+        $"""
+        unchunked AS (
+            DELETE FROM {table.ChunkTable!} k USING {gone} g WHERE k.document_id {Sql.Is} g.item_id::{table.IdType}
+        ),
+        """);
 
-    /// <summary>The chunks of items, as <see cref="Values"/> takes them.</summary>
+    /// <summary>The chunks of items, in their order.</summary>
     public static IReadOnlyList<PlacedChunk> Of(IEnumerable<ItemOutcome> outcomes) =>
         outcomes.SelectMany(outcome => outcome.Chunks.Select((chunk, i) => new PlacedChunk(outcome.Item, i, chunk))).ToList();
 
-    /// <summary>In the order of the parameters.</summary>
-    /// <param name="chunks">The chunks.</param>
-    /// <param name="slot">Where the first chunk's vector is.</param>
-    public static IEnumerable<object> Values(IReadOnlyList<PlacedChunk> chunks, int slot) =>
-    [
-        chunks.Select(chunk => chunk.Item.Id).ToArray(), chunks.Select(chunk => chunk.Index).ToArray(),
-        chunks.Select(chunk => chunk.Embedded.Chunk.Text).ToArray(),
-        chunks.Select(chunk => chunk.Embedded.Chunk.Start).ToArray(), chunks.Select(chunk => chunk.Embedded.Chunk.End).ToArray(),
-        chunks.Select(chunk => chunk.Embedded.Chunk.Tokens).ToArray(), Enumerable.Range(slot, chunks.Count).ToArray(),
-    ];
-
-    private static string Insert(BoundTable table, int first, Func<string, string> vector, string items) =>
+    private static SqlText Insert(BoundTable table, IReadOnlyList<PlacedChunk> chunks, int slot, FlatVectors vectors, SqlText items) =>
         $"""
-        INSERT INTO {table.ChunkTable} AS k (document_id, chunk_index, content, start_char, end_char, token_count, embedding)
-        SELECT item_id::{table.IdType}, chunk_index, content, start_char, end_char, token_count, {vector("c.slot")}
-        FROM   unnest(${first}::text[], ${first + 1}::int[], ${first + 2}::text[], ${first + 3}::int[], ${first + 4}::int[],
-            ${first + 5}::int[], ${first + 6}::int[])
+        INSERT INTO {table.ChunkTable!} AS k (document_id, chunk_index, content, start_char, end_char, token_count, embedding)
+        SELECT item_id::{table.IdType}, chunk_index, content, start_char, end_char, token_count, {vectors.Of($"c.slot")}
+        FROM   unnest(
+                   {chunks.Select(chunk => chunk.Item.Id).ToArray()}::text[], {chunks.Select(chunk => chunk.Index).ToArray()}::int[],
+                   {chunks.Select(chunk => chunk.Embedded.Chunk.Text).ToArray()}::text[],
+                   {chunks.Select(chunk => chunk.Embedded.Chunk.Start).ToArray()}::int[],
+                   {chunks.Select(chunk => chunk.Embedded.Chunk.End).ToArray()}::int[],
+                   {chunks.Select(chunk => chunk.Embedded.Chunk.Tokens).ToArray()}::int[],
+                   {Enumerable.Range(slot, chunks.Count).ToArray()}::int[])
                AS c (item_id, chunk_index, content, start_char, end_char, token_count, slot)
         JOIN   {items} USING (item_id)
         ON CONFLICT (document_id, chunk_index) DO UPDATE

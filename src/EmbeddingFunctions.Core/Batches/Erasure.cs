@@ -3,7 +3,6 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Batches;
 
@@ -14,24 +13,27 @@ public sealed class Erasure
 {
     private const int FingerprintLength = 64;
 
-    private const string FindClaim =
-        """
+    private static SqlText FindClaim(BoundCorpus corpus, BoundTable table, string id) =>
+        $"""
         SELECT reason, content_hash, COALESCE(leased_until > now(), false)
         FROM   embedding_claims
-        WHERE  corpus = $1 AND kind = $2 AND item_id = $3
+        WHERE  {IsClaimOf(corpus, table, id)}
         """;
 
-    private const string RemoveClaim =
-        """
+    private static SqlText RemoveClaim(BoundCorpus corpus, BoundTable table, string id) =>
+        $"""
         DELETE FROM embedding_claims
-        WHERE  corpus = $1 AND kind = $2 AND item_id = $3
+        WHERE  {IsClaimOf(corpus, table, id)}
         RETURNING COALESCE(leased_until > now(), false)
         """;
 
-    private const string ClearRuns =
-        """
-        UPDATE embedding_jobs SET error_message = replace(error_message, $2, '[forgotten]')
-        WHERE  corpus = $1 AND strpos(error_message, $2) > 0
+    private static SqlText IsClaimOf(BoundCorpus corpus, BoundTable table, string id) =>
+        $"corpus = {corpus.Corpus.Name} AND kind = {table.Kind} AND item_id = {id}";
+
+    private static SqlText ClearRuns(BoundCorpus corpus, string reason) =>
+        $"""
+        UPDATE embedding_jobs SET error_message = replace(error_message, {reason}, '[forgotten]')
+        WHERE  corpus = {corpus.Corpus.Name} AND strpos(error_message, {reason}) > 0
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -57,7 +59,7 @@ public sealed class Erasure
         await _cache.Forget(found.Fingerprints, cancellation);
         await using var connection = await _database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await Run(connection, $"SELECT {Sql.Writing} AND set_config('lock_timeout', '5s', true) IS NOT NULL", cancellation);
+        await connection.ExecuteAsync($"SELECT {Sql.Writing} AND set_config('lock_timeout', '5s', true) IS NOT NULL", cancellation);
         await Clear(connection, bound, id, found, cancellation);
         await transaction.CommitAsync(cancellation);
         return found.Kept;
@@ -68,40 +70,43 @@ public sealed class Erasure
         NpgsqlConnection connection, (BoundCorpus Corpus, BoundTable Table) bound, string id, Found found, CancellationToken cancellation)
     {
         var (corpus, table) = bound;
-        var content = table.Queue == QueuedText.Content
-            ? $", {Sql.Identifier(table.Own.Content)} = {TemplateFunction.Name(table.Found)}(t.*)"
-            : "";
-        var unembed = $"UPDATE {table.Table} t SET {table.Unembedded}, {table.HashName} = $2{content} WHERE {table.Id} {Sql.Is} "
-            + $"$1::{table.IdType}";
-        await Run(connection, unembed, cancellation, id, found.Mark);
-        if (await Run(connection, RemoveClaim, cancellation, corpus.Corpus.Name, table.Kind, id) is true)
+        var content = Sql.When(table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = {table.Rendered}");
+        await connection.ExecuteAsync(
+            $"""
+            UPDATE {table.Table} t SET {table.Unembedded}, {table.HashName} = {found.Mark}{content}
+            WHERE  {table.Id} {Sql.Is} {id}::{table.IdType}
+            """, cancellation);
+        if (await connection.ScalarAsync<bool>(RemoveClaim(corpus, table, id), cancellation))
         {
             throw Held(table, id);
         }
 
         if (table.ChunkTable is { } chunks)
         {
-            await Run(connection, $"DELETE FROM {chunks} WHERE document_id {Sql.Is} $1::{table.IdType}", cancellation, id);
+            await connection.ExecuteAsync($"DELETE FROM {chunks} WHERE document_id {Sql.Is} {id}::{table.IdType}", cancellation);
         }
 
         if (table.Queue != QueuedText.None)
         {
-            var unqueue = $"DELETE FROM {QueueShape.Queue(table)} WHERE {QueueShape.IsOf(table)} AND record_id::text = $1";
-            await Run(connection, unqueue, cancellation, id);
+            await connection.ExecuteAsync($"DELETE {InQueue(table, id)}", cancellation);
         }
 
         if (corpus.Corpus.SimilarityCache)
         {
-            await Run(connection, $"DELETE FROM {Copies(table)} WHERE item_type = $1 AND item_id = $2", cancellation, table.Kind, id);
+            await connection.ExecuteAsync($"DELETE {Copies(table, id)}", cancellation);
         }
 
         if (found.Reason is { } reason)
         {
-            await Run(connection, ClearRuns, cancellation, corpus.Corpus.Name, reason);
+            await connection.ExecuteAsync(ClearRuns(corpus, reason), cancellation);
         }
     }
 
-    private static string Copies(BoundTable table) => table.Schemas.EngineTable(SimilarityCacheShape.Name);
+    private static SqlText InQueue(BoundTable table, string id) =>
+        $"FROM {QueueShape.Queue(table)} WHERE {QueueShape.IsOf(table)} AND record_id::text = {id}";
+
+    private static SqlText Copies(BoundTable table, string id) =>
+        $"FROM {table.Schemas.EngineTable(SimilarityCacheShape.Name)} WHERE item_type = {table.Kind} AND item_id = {id}";
 
     private static CorpusException Held(BoundTable table, string id) =>
         new($"A run holds {table.Kind}:{id} at this moment: say this again when it is done with it.");
@@ -117,9 +122,8 @@ public sealed class Erasure
     private async Task<Found> Look((BoundCorpus Corpus, BoundTable Table) bound, string id, CancellationToken cancellation)
     {
         var (corpus, table) = bound;
-        var claims = await Read(
-            FindClaim, reader => (Reason: Text(reader, 0), Hash: Text(reader, 1), IsHeld: reader.GetBoolean(2)), cancellation,
-            corpus.Corpus.Name, table.Kind, id);
+        var claims = await _database.QueryAsync(
+            FindClaim(corpus, table, id), row => (Reason: row.Text(0), Hash: row.Text(1), IsHeld: row.GetBoolean(2)), cancellation);
         if (claims.Exists(claim => claim.IsHeld))
         {
             throw Held(table, id);
@@ -127,17 +131,12 @@ public sealed class Erasure
 
         var rows = await OfId(bound, id, () => Rows(table, id, cancellation));
         var chunks = table.ChunkTable is not { } chunkTable ? []
-            : await Read(
-                $"SELECT content FROM {chunkTable} WHERE document_id {Sql.Is} $1::{table.IdType}", reader => reader.GetString(0),
-                cancellation, id);
+            : await _database.QueryAsync(
+                $"SELECT content FROM {chunkTable} WHERE document_id {Sql.Is} {id}::{table.IdType}", row => row.GetString(0), cancellation);
         var queued = table.Queue == QueuedText.None ? []
-            : await Read(
-                $"SELECT content FROM {QueueShape.Queue(table)} WHERE {QueueShape.IsOf(table)} AND record_id::text = $1",
-                reader => Text(reader, 0), cancellation, id);
+            : await _database.QueryAsync($"SELECT content {InQueue(table, id)}", row => row.Text(0), cancellation);
         var similar = !corpus.Corpus.SimilarityCache ? []
-            : await Read(
-                $"SELECT content_hash FROM {Copies(table)} WHERE item_type = $1 AND item_id = $2", reader => reader.GetString(0),
-                cancellation, table.Kind, id);
+            : await _database.QueryAsync($"SELECT content_hash {Copies(table, id)}", row => row.GetString(0), cancellation);
         var others = table.Queue == QueuedText.Content ? queued.Concat(rows.Select(row => row.Declared)) : [];
         var texts = rows.Select(row => ItemText.Of(row.Values, table)).Concat(others.Select(text => ItemText.Of([text], table))).ToList();
         var hashes = rows.Select(row => row.Hash).Concat(claims.Select(claim => claim.Hash)).Concat(similar).OfType<string>();
@@ -155,14 +154,13 @@ public sealed class Erasure
         BoundTable table, string id, CancellationToken cancellation)
     {
         const int FirstText = 3;
-        var declared = table.Queue == QueuedText.Content ? $"{TemplateFunction.Name(table.Found)}(t.*)" : "NULL::text";
-        return Read(
+        var declared = table.Queue == QueuedText.Content ? table.Rendered : Sql.Of($"NULL::text");
+        return _database.QueryAsync(
             $"""
-            SELECT {table.Hash}, {table.Vector} IS NOT NULL, {declared}, {string.Join(", ", table.TextColumns)}
-            FROM   {table.Table} t WHERE {table.Id} {Sql.Is} $1::{table.IdType}
+            SELECT {table.Hash}, {table.Vector} IS NOT NULL, {declared}, {Sql.Join(", ", table.TextColumns)}
+            FROM   {table.Table} t WHERE {table.Id} {Sql.Is} {id}::{table.IdType}
             """,
-            reader => (Text(reader, 0), reader.GetBoolean(1), Text(reader, 2),
-                Enumerable.Range(FirstText, table.Template.Columns.Count).Select(i => Text(reader, i)).ToList()), cancellation, id);
+            row => (row.Text(0), row.GetBoolean(1), row.Text(2), row.Texts(FirstText, table.Template.Columns.Count)), cancellation);
     }
 
     private static async Task<T> OfId<T>((BoundCorpus Corpus, BoundTable Table) bound, string id, Func<Task<T>> read)
@@ -176,32 +174,6 @@ public sealed class Erasure
             throw new CorpusException($"'{id}' is no id of a {bound.Table.Kind}: those are of the type {bound.Table.IdType}.");
         }
     }
-
-    private async Task<List<T>> Read<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = _database.CreateCommand(sql);
-        command.Parameters.AddRange(Parameters(values));
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(row(reader));
-        }
-
-        return rows;
-    }
-
-    private static async Task<object?> Run(NpgsqlConnection connection, string sql, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        command.Parameters.AddRange(Parameters(values));
-        return await command.ExecuteScalarAsync(cancellation);
-    }
-
-    private static NpgsqlParameter[] Parameters(object[] values) =>
-        [.. values.Select(value => new NpgsqlParameter { Value = value, NpgsqlDbType = NpgsqlDbType.Text })];
-
-    private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
     /// <param name="Mark">What stands in place of the fingerprint afterwards.</param>
     private sealed record Found(KeptOfItem Kept, IReadOnlyList<string> Fingerprints, string Mark, string? Reason);

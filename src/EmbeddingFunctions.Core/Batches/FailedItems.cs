@@ -1,7 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Batches;
 
@@ -10,31 +9,35 @@ public sealed class FailedItems
 {
     private const int AtATime = 1_000;
 
-    // $1 corpus, $2 and $3 the kinds and ids, $4 words of the reason.
-    private const string Chosen =
-        """
-        c.corpus = $1 AND c.reason IS NOT NULL
-        AND   (cardinality($2) = 0 OR (c.kind, c.item_id) IN (SELECT * FROM unnest($2, $3)))
-        AND   ($4 IS NULL OR position(lower($4) IN lower(c.reason)) > 0)
-        """;
+    private static SqlText NotHeld => $"(c.leased_until IS NULL OR c.leased_until < now())";
 
-    private const string NotHeld = "(c.leased_until IS NULL OR c.leased_until < now())";
+    private static SqlText Chosen(string corpus, FailureChoice choice)
+    {
+        var (kinds, reason) = (Sql.Value(Kinds(choice)), Sql.Value(choice.Reason));
+        return
+            $"""
+            c.corpus = {corpus} AND c.reason IS NOT NULL
+            AND   (cardinality({kinds}) = 0 OR (c.kind, c.item_id) IN (SELECT * FROM unnest({kinds}, {Ids(choice)})))
+            AND   ({reason} IS NULL OR position(lower({reason}) IN lower(c.reason)) > 0)
+            """;
+    }
 
-    private const string FindFailed =
+    private static SqlText FindFailed(string corpus, int limit) =>
         $"""
         SELECT c.kind, c.item_id, c.partition, c.reason, c.attempts, c.is_dead, c.failed_at, c.retry_at
         FROM   embedding_claims c
-        WHERE  {Chosen}
+        WHERE  {Chosen(corpus, new FailureChoice([]))}
         ORDER  BY c.failed_at DESC, c.kind, c.item_id
-        LIMIT  $5
+        LIMIT  {limit}
         """;
 
-    private const string FindUnknown =
-        """
+    private static SqlText FindUnknown(string corpus, FailureChoice choice) =>
+        $"""
         SELECT i.kind || ':' || i.item_id
-        FROM   unnest($2, $3) AS i (kind, item_id)
-        WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.corpus = $1 AND c.kind = i.kind AND c.item_id = i.item_id AND c.reason IS
-            NOT NULL)
+        FROM   unnest({Kinds(choice)}, {Ids(choice)}) AS i (kind, item_id)
+        WHERE  NOT EXISTS (
+            SELECT FROM embedding_claims c
+            WHERE  c.corpus = {corpus} AND c.kind = i.kind AND c.item_id = i.item_id AND c.reason IS NOT NULL)
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -46,13 +49,9 @@ public sealed class FailedItems
     public async Task<IReadOnlyList<FailedItem>> List(string corpus, int limit, CancellationToken cancellation)
     {
         await _corpora.Get(corpus, cancellation);
-        await using var command = Command(FindFailed, corpus, new FailureChoice([]));
-        command.Parameters.Add(new() { Value = limit });
-        return await Read(command, reader => new FailedItem(
-            reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetInt32(4), reader.GetBoolean(5),
-            reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6),
-            reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)),
-            cancellation);
+        return await _database.QueryAsync(FindFailed(corpus, limit), row => new FailedItem(
+            row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt32(4), row.GetBoolean(5),
+            row.GetFieldValue<DateTimeOffset?>(6), row.GetFieldValue<DateTimeOffset?>(7)), cancellation);
     }
 
     /// <summary>
@@ -70,16 +69,21 @@ public sealed class FailedItems
         {
             var revived = ignored.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToList();
             var chosen = failed.Items.Count == 0 && choice.Items.Count > 0 ? [] : await Failed(name, table, failed, cancellation);
-            foreach (var (statement, ids) in Statements(Revive(table), revived).Concat(Statements(Retry(name, table), chosen)))
-            {
-                var (written, denied) = await RowByRow.Write(ids, some => Execute(statement, some, cancellation));
-                (retried, refused) = (retried + written, refused + denied);
-            }
+            await Write(revived, some => Revive(table, some));
+            await Write(chosen, some => Retry(name, table, some));
         }
 
         return new RetriedItems(retried, refused);
 
-        static IEnumerable<(string, string[])> Statements(string sql, List<string> ids) => ids.Chunk(AtATime).Select(some => (sql, some));
+        async Task Write(List<string> ids, Func<string[], SqlText> statement)
+        {
+            foreach (var some in ids.Chunk(AtATime))
+            {
+                var (written, denied) = await RowByRow.Write(
+                    some, part => _database.ScalarAsync<int>(statement([.. part]), cancellation));
+                (retried, refused) = (retried + written, refused + denied);
+            }
+        }
     }
 
     /// <summary>
@@ -108,47 +112,43 @@ public sealed class FailedItems
         var ignored = new List<(string, string)>();
         foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
         {
-            await using var command = _database.CreateCommand(
-                $"SELECT {table.Id}::text FROM {table.Table} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ($1)");
-            command.Parameters.Add(new() { Value = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray() });
-            ignored.AddRange(await Read(command, reader => (table.Kind, reader.GetString(0)), cancellation));
+            var ids = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray();
+            ignored.AddRange(await _database.QueryAsync(
+                $"SELECT {table.Id}::text FROM {table.Table} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ({ids})",
+                row => (table.Kind, row.GetString(0)), cancellation));
         }
 
         return ignored;
     }
 
-    private async Task<List<string>> Failed(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
-    {
-        await using var command = Command(
-            $"SELECT c.item_id FROM embedding_claims c WHERE {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}", corpus,
-            choice);
-        return await Read(command, reader => reader.GetString(0), cancellation);
-    }
+    private Task<List<string>> Failed(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation) =>
+        _database.QueryAsync(
+            $"SELECT c.item_id FROM embedding_claims c WHERE {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}",
+            row => row.GetString(0), cancellation);
 
-    private static string IsIgnored(BoundTable table) => $"{table.Hash} LIKE '{BoundTable.IgnoredMarks}'";
+    private static SqlText IsIgnored(BoundTable table) => $"{table.Hash} LIKE {Sql.Literal(BoundTable.IgnoredMarks)}";
 
-    // The parameter has ids.
-    private static string Revive(BoundTable table) =>
+    internal static SqlText Revive(BoundTable table, string[] ids) =>
         $"""
         WITH revived AS (
             UPDATE {table.Table} t SET {table.RuleName} = NULL, {table.HashName} = NULL
-            WHERE  {table.Id} {Sql.Is} ANY ($1::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.OwnWrite}
+            WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.OwnWrite}
             RETURNING 1
         )
         SELECT count(*)::int FROM revived
         """;
 
     // A dead item was taken out of the pending; forgetting its rule brings it back.
-    private static string Retry(string corpus, BoundTable table) =>
+    internal static SqlText Retry(string corpus, BoundTable table, string[] ids) =>
         $"""
         WITH chosen AS (
             SELECT c.item_id FROM embedding_claims c
-            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ($1) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.OwnWrite}
+            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.OwnWrite}
             FOR    UPDATE
         ),
         revived AS (
             UPDATE {table.Table} t SET {table.RuleName} = NULL FROM chosen c
-            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.Hash} = '{BoundTable.DeadMark}'
+            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.Hash} = {Sql.Literal(BoundTable.DeadMark)}
         ),
         forgotten AS (
             DELETE FROM embedding_claims c USING chosen
@@ -158,82 +158,63 @@ public sealed class FailedItems
         SELECT count(*)::int FROM forgotten
         """;
 
-    private static string IsOf(string corpus, BoundTable table) =>
-        $"c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)}";
+    private static SqlText IsOf(string corpus, BoundTable table) => $"c.corpus = {corpus} AND c.kind = {table.Kind}";
 
-    private async Task<int> Execute(string sql, IReadOnlyList<string> ids, CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand(sql);
-        command.Parameters.Add(new() { Value = ids.ToArray() });
-        return (int)(await command.ExecuteScalarAsync(cancellation))!;
-    }
-
-    private async Task<List<FailedText>> Texts(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
+    private Task<List<FailedText>> Texts(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
     {
         const int FirstText = 3;
-        await using var command = Command(
+        return _database.QueryAsync(
             $"""
-            SELECT c.item_id, {table.Version}, c.content_hash, {string.Join(", ", table.TextColumns)}
+            SELECT c.item_id, {table.Version}, c.content_hash, {Sql.Join(", ", table.TextColumns)}
             FROM   embedding_claims c
             JOIN   {table.Table} t ON {table.Id} {Sql.Is} c.item_id::{table.IdType}
-            WHERE  {Chosen} AND c.kind = {Sql.Literal(table.Kind)} AND {NotHeld}
-            """, corpus, choice);
-        return await Read(command, reader =>
-        {
-            var values = Enumerable.Range(FirstText, table.Template.Columns.Count)
-                .Select(i => reader.IsDBNull(i) ? null : reader.GetString(i)).ToList();
-            return new FailedText(
-                reader.GetString(0), (byte[])reader.GetValue(1), reader.IsDBNull(2) ? null : reader.GetString(2),
-                ItemText.Of(values, table).Hash);
-        }, cancellation);
+            WHERE  {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}
+            """,
+            row => new FailedText(
+                row.GetString(0), (byte[])row.GetValue(1), row.Text(2),
+                ItemText.Of(row.Texts(FirstText, table.Template.Columns.Count), table).Hash), cancellation);
     }
 
-    private static string Uncached(BoundTable table) =>
+    private async Task<int> Ignore(
+        BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation) =>
+        (int)await _database.ScalarAsync<long>(IgnoreSome(corpus, table, items), cancellation);
+
+    internal static SqlText IgnoreSome(BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items) =>
         $"""
-        uncached AS (
-            DELETE FROM similarity_cache s USING forgotten f WHERE s.item_type = {Sql.Literal(table.Kind)} AND s.item_id = f.item_id
+        WITH input AS (
+            SELECT *
+            FROM   unnest(
+                       {items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[],
+                       {items.Select(item => BoundTable.IgnoredMark(item.Fingerprint)).ToArray()}::text[])
+                   AS i (item_id, version, mark)
+            WHERE  {VectorStore.OwnWrite}
         ),
-        """;
-
-    private async Task<int> Ignore(BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand(
+        forgotten AS (
+            DELETE FROM embedding_claims c USING input i
+            WHERE  {IsOf(corpus.Corpus.Name, table)} AND c.item_id = i.item_id AND {NotHeld}
+            RETURNING c.item_id
+        ),
+        {Sql.When(
+            corpus.Corpus.SimilarityCache,
             $"""
-            WITH input AS (
-                SELECT * FROM unnest($2::text[], $3::bytea[], $4::text[]) AS i (item_id, version, mark) WHERE {VectorStore.OwnWrite}
+            uncached AS (
+                DELETE FROM similarity_cache s USING forgotten f WHERE s.item_type = {table.Kind} AND s.item_id = f.item_id
             ),
-            forgotten AS (
-                DELETE FROM embedding_claims c USING input i
-                WHERE  c.corpus = $1 AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = i.item_id AND {NotHeld}
-                RETURNING c.item_id
-            ),
-            {(corpus.Corpus.SimilarityCache ? Uncached(table) : "")}
-            {ChunkWrite.Forget(table, "forgotten")}
-            ignored AS (
-                UPDATE {table.Table} t
-                SET    {table.Unembedded}, {table.HashName} = i.mark
-                FROM   input i JOIN forgotten USING (item_id)
-                WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Version} = i.version
-                RETURNING 1
-            )
-            SELECT count(*) FROM ignored
-            """);
-        foreach (var value in new object[]
-        {
-            corpus.Corpus.Name, items.Select(item => item.Id).ToArray(), items.Select(item => item.Version).ToArray(),
-            items.Select(item => BoundTable.IgnoredMark(item.Fingerprint)).ToArray(),
-        })
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        return Convert.ToInt32(await command.ExecuteScalarAsync(cancellation), null);
-    }
+            """)}
+        {ChunkWrite.Forget(table, $"forgotten")}
+        ignored AS (
+            UPDATE {table.Table} t
+            SET    {table.Unembedded}, {table.HashName} = i.mark
+            FROM   input i JOIN forgotten USING (item_id)
+            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Version} = i.version
+            RETURNING 1
+        )
+        SELECT count(*) FROM ignored
+        """;
 
     private async Task DemandKnown(string corpus, FailureChoice choice, CancellationToken cancellation)
     {
-        await using var command = Command(FindUnknown, corpus, choice);
-        var unknown = await Read(command, reader => reader.GetString(0), cancellation);
+        var unknown = await _database.QueryAsync(FindUnknown(corpus, choice), row => row.GetString(0), cancellation);
         if (unknown.Count > 0)
         {
             throw new CorpusException(
@@ -242,29 +223,9 @@ public sealed class FailedItems
         }
     }
 
-    private NpgsqlCommand Command(string sql, string corpus, FailureChoice choice)
-    {
-        var command = _database.CreateCommand(sql);
-        command.Parameters.Add(new() { Value = corpus });
-        command.Parameters.Add(
-            new() { Value = choice.Items.Select(item => item.Kind).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.Add(
-            new() { Value = choice.Items.Select(item => item.Id).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = (object?)choice.Reason ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        return command;
-    }
+    private static string[] Kinds(FailureChoice choice) => choice.Items.Select(item => item.Kind).ToArray();
 
-    private static async Task<List<T>> Read<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)
-    {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(row(reader));
-        }
+    private static string[] Ids(FailureChoice choice) => choice.Items.Select(item => item.Id).ToArray();
 
-        return rows;
-    }
-
-    private sealed record FailedText(string Id, byte[] Version, string? Failed, string Fingerprint);
+    internal sealed record FailedText(string Id, byte[] Version, string? Failed, string Fingerprint);
 }

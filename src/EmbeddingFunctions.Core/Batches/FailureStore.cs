@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -15,8 +14,6 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     /// costs nothing.
     /// </summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
-
-    private readonly ConcurrentDictionary<(BoundTable Table, bool IsForced, bool Marked), string> _record = new();
 
     /// <summary>Ends the claims of failed items with their reasons; after three attempts an item is dead until its text changes.</summary>
     /// <returns>The batch's counts as committed.</returns>
@@ -50,82 +47,82 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, TimeSpan deadWait,
         CancellationToken cancellation)
     {
-        var sql = _record.GetOrAdd(
-            (claim.Table, claim.IsForced, marked), key => Statement(claim.Corpus, key.Table, key.IsForced, key.Marked));
-        await using var command = database.CreateCommand(sql);
-        foreach (var value in new object[]
-        {
-            failures.Select(f => f.Item.Id).ToArray(), failures.Select(f => f.Item.Version).ToArray(),
-            failures.Select(f => f.Hash).ToArray(),
-            failures.Select(f => f.Reason is null ? null : redaction.Clean(OwnWords.Hide(f.Reason, f.Item.Values))).ToArray(),
-            failures.Select(f => f.IsDead).ToArray(),
-            ClaimStore.MaxAttempts, claim.Table.Kind, claim.Token, claim.Partition,
-            batchId, claim.RunId, counts.Claimed, counts.Cached, counts.Requests, counts.Tokens, _firstWait, deadWait, counts.SavedTokens,
-        })
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        return await BatchRow.Read(command, cancellation);
+        var reasons = failures.Select(f => f.Reason is null ? null : redaction.Clean(OwnWords.Hide(f.Reason, f.Item.Values))).ToArray();
+        return (await database.QueryAsync(
+            Statement(claim, batchId, failures, reasons, counts, marked, deadWait), BatchRow.Read, cancellation)).Single();
     }
 
-    // The wait grows fourfold; a text that is another than failed before begins anew, and so does one that was edited during the call.
-    private static string Statement(BoundCorpus corpus, BoundTable table, bool isForced, bool marked) =>
-        $"""
-        WITH input AS (
-            SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::boolean[]) AS i (item_id, version, hash, reason, dead)
-            WHERE  {VectorStore.OwnWrite}
-        ),
-        judged AS (
-            SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead
-            FROM   input i
-            JOIN   embedding_claims c ON c.token = $8 AND c.item_id = i.item_id
-            JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Partition} {table.IsPartition}
-                $9::{table.PartitionType} AND {table.Version} = i.version
-            CROSS  JOIN LATERAL (SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, $6) END AS attempts) a
-        ),
-        marked AS ({(marked ? Mark(table) : "SELECT item_id FROM judged WHERE false")}),
-        {(marked && isForced ? MakePending(table) : "")}
-        {(corpus.Corpus.SimilarityCache ? Uncached(table) : "")}
-        {ChunkWrite.Forget(table, "marked")}
-        failed AS (
-            UPDATE embedding_claims c
-            SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
-                   reason = COALESCE(j.reason, c.reason), failed_at = CASE WHEN j.reason IS NULL THEN c.failed_at ELSE now() END,
-                   retry_at = CASE WHEN m.item_id IS NOT NULL THEN NULL
-                                   WHEN j.is_dead THEN now() + $17
-                                   ELSE now() + $16 * power(4, j.attempts - 1) END
-            FROM   judged j
-            LEFT   JOIN marked m USING (item_id)
-            WHERE  c.token = $8 AND c.item_id = j.item_id
-            RETURNING c.item_id
-        ),
-        edited AS (
-            DELETE FROM embedding_claims c
-            USING  input i
-            WHERE  c.token = $8 AND c.item_id = i.item_id
-            AND    i.item_id NOT IN (SELECT item_id FROM judged)
-            RETURNING c.item_id
-        )
-        INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens, saved_tokens)
-        SELECT $10, $11, $7, $9, $12, (SELECT count(*) FROM failed), (SELECT count(*) FROM edited), $13, $14, $15, $18
-        {BatchRow.Add}
-        """;
+    // The wait grows fourfold; a text that is another than failed before begins again, and so does one that was edited during the call.
+    internal static SqlText Statement(
+        Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, string?[] reasons, BatchCounts counts, bool marked,
+        TimeSpan deadWait)
+    {
+        var (corpus, table) = (claim.Corpus, claim.Table);
+        return
+            $"""
+            WITH input AS (
+                SELECT *
+                FROM   unnest(
+                           {failures.Select(f => f.Item.Id).ToArray()}::text[], {failures.Select(f => f.Item.Version).ToArray()}::bytea[],
+                           {failures.Select(f => f.Hash).ToArray()}::text[], {reasons}::text[],
+                           {failures.Select(f => f.IsDead).ToArray()}::boolean[])
+                       AS i (item_id, version, hash, reason, dead)
+                WHERE  {VectorStore.OwnWrite}
+            ),
+            judged AS (
+                SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= {ClaimStore.MaxAttempts} AS is_dead
+                FROM   input i
+                JOIN   embedding_claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
+                JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
+                       AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
+                CROSS  JOIN LATERAL (
+                    SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, {ClaimStore.MaxAttempts}) END AS attempts) a
+            ),
+            marked AS (
+                {(marked ? Mark(table) : Sql.Of($"SELECT item_id FROM judged WHERE false"))}
+            ),
+            {(marked && claim.IsForced ? MakePending(table) : Sql.Empty)}
+            {(corpus.Corpus.SimilarityCache ? Uncached(claim) : Sql.Empty)}
+            {ChunkWrite.Forget(table, $"marked")}
+            failed AS (
+                UPDATE embedding_claims c
+                SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
+                       reason = COALESCE(j.reason, c.reason), failed_at = CASE WHEN j.reason IS NULL THEN c.failed_at ELSE now() END,
+                       retry_at = CASE WHEN m.item_id IS NOT NULL THEN NULL
+                                       WHEN j.is_dead THEN now() + {deadWait}
+                                       ELSE now() + {_firstWait} * power(4, j.attempts - 1) END
+                FROM   judged j
+                LEFT   JOIN marked m USING (item_id)
+                WHERE  c.token = {claim.Token} AND c.item_id = j.item_id
+                RETURNING c.item_id
+            ),
+            edited AS (
+                DELETE FROM embedding_claims c
+                USING  input i
+                WHERE  c.token = {claim.Token} AND c.item_id = i.item_id
+                AND    i.item_id NOT IN (SELECT item_id FROM judged)
+                RETURNING c.item_id
+            )
+            INSERT INTO embedding_batches AS b
+                   (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens, saved_tokens)
+            SELECT {batchId}, {claim.RunId}, {table.Kind}, {claim.Partition}, {counts.Claimed}, (SELECT count(*) FROM failed),
+                   (SELECT count(*) FROM edited), {counts.Cached}, {counts.Requests}, {counts.Tokens}, {counts.SavedTokens}
+            {BatchRow.Add}
+            """;
+    }
 
     // Takes dead items out of the pending ones: an old vector is not of their text, so it goes. An edit makes them pending again.
-    private static string Mark(BoundTable table) =>
+    private static SqlText Mark(BoundTable table) =>
         $"""
-
-            UPDATE {table.Table} t
-            SET    {table.Unembedded}, {table.HashName} = '{BoundTable.DeadMark}'
-            FROM   judged j
-            WHERE  j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
-            RETURNING j.item_id
-
+        UPDATE {table.Table} t
+        SET    {table.Unembedded}, {table.HashName} = {Sql.Literal(BoundTable.DeadMark)}
+        FROM   judged j
+        WHERE  j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
+        RETURNING j.item_id
         """;
 
-    // Of an item whose old vector is true nobody would know that another is wanted.
-    private static string MakePending(BoundTable table) =>
+    // Of an item whose old vector is true nothing else says that another is wanted.
+    private static SqlText MakePending(BoundTable table) =>
         $"""
         made_pending AS (
             UPDATE {table.Table} t
@@ -135,12 +132,13 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         ),
         """;
 
-    private static string Uncached(BoundTable table) =>
+    private static SqlText Uncached(Claim claim) =>
         $"""
         uncached AS (
             DELETE FROM similarity_cache s
             USING  marked m
-            WHERE  s.repository_id = $9::{table.PartitionType} AND s.item_type = $7 AND s.item_id = m.item_id
+            WHERE  s.repository_id = {claim.Partition}::{claim.Table.PartitionType} AND s.item_type = {claim.Table.Kind}
+            AND    s.item_id = m.item_id
         ),
         """;
 }

@@ -34,42 +34,28 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
     }
 
     // Marks of failed and ignored items are of no vector.
-    private async Task<List<AuditedRow>> Page(BoundTable table, string? last, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(
+    private Task<List<AuditedRow>> Page(BoundTable table, string? last, CancellationToken cancellation) =>
+        database.QueryAsync(
             $"""
-            SELECT {table.Id}::text, {table.Hash}, {string.Join(", ", table.TextColumns)}
+            SELECT {table.Id}::text, {table.Hash}, {Sql.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
-            WHERE  ($1 IS NULL OR {table.Id} OPERATOR(pg_catalog.>) $1::{table.IdType})
-            AND    {table.RuleMark} = {Sql.Literal(table.Rule.Id)} AND (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} =
-                '{BoundTable.EmptyMark}'){table.Filter}
+            WHERE  ({last} IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType})
+            AND    {table.RuleMark} = {Sql.Literal(table.Rule.Id)}
+            AND    (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} = {Sql.Literal(BoundTable.EmptyMark)}){table.Filter}
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
-            """);
-        command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, DataTypeName = "text" });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<AuditedRow>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(new(reader.GetString(0), reader.GetString(1),
-                Enumerable.Range(2, table.Template.Columns.Count).Select(i => reader.IsDBNull(i) ? null : reader.GetString(i)).ToList()));
-        }
+            """,
+            row => new AuditedRow(row.GetString(0), row.GetString(1), row.Texts(2, table.Template.Columns.Count)), cancellation);
 
-        return rows;
-    }
-
-    private async Task<int> MakePending(BoundTable table, IReadOnlyList<AuditedRow> rows, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(
+    private Task<int> MakePending(BoundTable table, IReadOnlyList<AuditedRow> rows, CancellationToken cancellation) =>
+        database.ExecuteAsync(
             $"""
             UPDATE {table.Table} t SET {table.RuleName} = NULL
-            FROM   unnest($1::text[], $2::text[]) AS i (item_id, hash)
+            FROM   unnest({rows.Select(row => row.Id).ToArray()}::text[], {rows.Select(row => row.Hash).ToArray()}::text[])
+                   AS i (item_id, hash)
             WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash AND {Sql.Writing}
-            """);
-        command.Parameters.Add(new() { Value = rows.Select(row => row.Id).ToArray() });
-        command.Parameters.Add(new() { Value = rows.Select(row => row.Hash).ToArray() });
-        return await command.ExecuteNonQueryAsync(cancellation);
-    }
+            """,
+            cancellation);
 
     private sealed record AuditedRow(string Id, string Hash, IReadOnlyList<string?> Values);
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Caching;
@@ -11,8 +12,6 @@ namespace EmbeddingFunctions.Caching;
 /// </summary>
 internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource database, byte[]? secret = null)
 {
-    private const string FindSecret = "SELECT key FROM embedding_cache_key";
-
     private readonly byte[] _provider = Encoding.UTF8.GetBytes($"{settings.Provider} {settings.BaseUrl?.Authority}\u001f");
 
     private byte[]? _secret = secret;
@@ -29,8 +28,7 @@ internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource data
 
         try
         {
-            await using var command = database.CreateCommand(FindSecret);
-            _secret = await command.ExecuteScalarAsync(cancellation) as byte[];
+            _secret = await database.ScalarAsync<byte[]>($"SELECT key FROM embedding_cache_key", cancellation);
         }
         catch (Exception e) when (
             e is TimeoutException || (e is NpgsqlException { SqlState: not PostgresErrorCodes.InsufficientPrivilege }))

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Caching;
@@ -12,30 +13,28 @@ internal sealed class PostgresVectorCache(
     // The first of so many stores also clears away what is too old or too much.
     private const int ClearEvery = 100;
 
-    private const string FindEntries =
-        """
+    private static SqlText FindEntries(byte[][] keys) =>
+        $"""
         SELECT k.place, c.entry
-        FROM   unnest($1::bytea[]) WITH ORDINALITY AS k (key, place)
+        FROM   unnest({keys}::bytea[]) WITH ORDINALITY AS k (key, place)
         JOIN   embedding_cache c ON c.key = k.key AND c.expires_at > now()
         """;
 
     // In the order of the keys, so that two who store the same never wait for each other in a circle.
-    private const string StoreEntries =
-        """
+    private static SqlText StoreEntries(byte[][] keys, byte[][] entries) =>
+        $"""
         INSERT INTO embedding_cache (key, entry, expires_at)
-        SELECT key, entry, now() + $3
-        FROM   unnest($1::bytea[], $2::bytea[]) AS e (key, entry)
+        SELECT key, entry, now() + {_kept}
+        FROM   unnest({keys}::bytea[], {entries}::bytea[]) AS e (key, entry)
         ORDER  BY key
         ON CONFLICT (key) DO UPDATE SET entry = EXCLUDED.entry, expires_at = EXCLUDED.expires_at
         """;
 
-    private const string Clear =
-        """
+    private static SqlText Clear(int maxEntries) =>
+        $"""
         DELETE FROM embedding_cache
-        WHERE  expires_at <= COALESCE((SELECT expires_at FROM embedding_cache ORDER BY expires_at DESC OFFSET $1 LIMIT 1), now())
+        WHERE  expires_at <= COALESCE((SELECT expires_at FROM embedding_cache ORDER BY expires_at DESC OFFSET {maxEntries} LIMIT 1), now())
         """;
-
-    private const string ForgetEntries = "DELETE FROM embedding_cache WHERE key = ANY ($1)";
 
     private int _stores;
 
@@ -50,13 +49,12 @@ internal sealed class PostgresVectorCache(
 
         try
         {
-            await using var command = database.CreateCommand(FindEntries);
-            command.Parameters.Add(new() { Value = fingerprints.Select(key.Of).ToArray() });
-            await using var reader = await command.ExecuteReaderAsync(cancellation);
-            while (await reader.ReadAsync(cancellation))
+            var entries = await database.QueryAsync(
+                FindEntries(fingerprints.Select(key.Of).ToArray()),
+                row => (Fingerprint: fingerprints[(int)row.GetInt64(0) - 1], Entry: row.GetFieldValue<byte[]>(1)), cancellation);
+            foreach (var (fingerprint, entry) in entries)
             {
-                var fingerprint = fingerprints[(int)reader.GetInt64(0) - 1];
-                if (CacheEntry.Read(key, fingerprint, reader.GetFieldValue<byte[]>(1), dimensions, since) is { } vector)
+                if (CacheEntry.Read(key, fingerprint, entry, dimensions, since) is { } vector)
                 {
                     found[fingerprint] = vector;
                 }
@@ -79,19 +77,12 @@ internal sealed class PostgresVectorCache(
 
         try
         {
-            await using var command = database.CreateCommand(StoreEntries);
-            command.Parameters.Add(new() { Value = vectors.Select(entry => key.Of(entry.Key)).ToArray() });
-            command.Parameters.Add(new()
-            {
-                Value = vectors.Select(entry => CacheEntry.Write(key, entry.Key, entry.Value.Span, time.GetUtcNow())).ToArray(),
-            });
-            command.Parameters.Add(new() { Value = _kept });
-            await command.ExecuteNonQueryAsync();
+            var keys = vectors.Select(entry => key.Of(entry.Key)).ToArray();
+            var entries = vectors.Select(entry => CacheEntry.Write(key, entry.Key, entry.Value.Span, time.GetUtcNow())).ToArray();
+            await database.ExecuteAsync(StoreEntries(keys, entries), CancellationToken.None);
             if (Interlocked.Increment(ref _stores) % ClearEvery == 1)
             {
-                await using var clear = database.CreateCommand(Clear);
-                clear.Parameters.Add(new() { Value = maxEntries });
-                await clear.ExecuteNonQueryAsync();
+                await database.ExecuteAsync(Clear(maxEntries), CancellationToken.None);
             }
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
@@ -109,8 +100,7 @@ internal sealed class PostgresVectorCache(
                     + "say this again.");
         }
 
-        await using var command = database.CreateCommand(ForgetEntries);
-        command.Parameters.Add(new() { Value = fingerprints.Select(key.Of).ToArray() });
-        await command.ExecuteNonQueryAsync(cancellation);
+        await database.ExecuteAsync(
+            $"DELETE FROM embedding_cache WHERE key = ANY ({fingerprints.Select(key.Of).ToArray()})", cancellation);
     }
 }

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Caching;
@@ -12,28 +13,28 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
     private const int ClearEvery = 200;
 
     // In the order of the keys, so that no two wait for each other in a circle.
-    private const string Mark =
-        """
+    private static SqlText Mark(byte[][] keys, Guid token) =>
+        $"""
         INSERT INTO embedding_flights (key, token)
-        SELECT key, $2 FROM unnest($1::bytea[]) AS wanted (key) ORDER BY key
+        SELECT key, {token} FROM unnest({keys}::bytea[]) AS wanted (key) ORDER BY key
         ON CONFLICT (key) DO NOTHING
         """;
 
-    private const string Lock = "SELECT 1 FROM embedding_flights WHERE key = ANY ($1) ORDER BY key FOR UPDATE";
+    private static SqlText Lock(byte[][] keys) => $"SELECT 1 FROM embedding_flights WHERE key = ANY ({keys}) ORDER BY key FOR UPDATE";
 
     // A statement of its own, begun with the marks locked: whose claims stand is asked of what is committed by then.
-    private const string TakeFree =
-        """
+    private static SqlText TakeFree(byte[][] keys, Guid token) =>
+        $"""
         UPDATE embedding_flights f
-        SET    token = $2
-        WHERE  key = ANY ($1)
-        AND    (token = $2 OR NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token AND c.leased_until > now()))
+        SET    token = {token}
+        WHERE  key = ANY ({keys})
+        AND    (token = {token} OR NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token AND c.leased_until > now()))
         RETURNING key
         """;
 
     // A mark that another batch has taken over since is not cleared: its token is another.
-    private const string Clear =
-        """
+    private static SqlText Clear =>
+        $"""
         WITH over AS MATERIALIZED (
             SELECT key, token FROM embedding_flights f
             WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token)
@@ -63,20 +64,10 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
         try
         {
             var marks = keys.Keys.Select(Convert.FromHexString).ToArray();
-            await using var batch = database.CreateBatch();
-            batch.BatchCommands.Add(new(Mark) { Parameters = { new() { Value = marks }, new() { Value = token } } });
-            batch.BatchCommands.Add(new(Lock) { Parameters = { new() { Value = marks } } });
-            batch.BatchCommands.Add(new(TakeFree) { Parameters = { new() { Value = marks }, new() { Value = token } } });
             var own = new HashSet<string>();
-            await using (var reader = await batch.ExecuteReaderAsync(cancellation))
-            {
-                await reader.NextResultAsync(cancellation);
-                while (await reader.ReadAsync(cancellation))
-                {
-                    own.Add(keys[Convert.ToHexString(reader.GetFieldValue<byte[]>(0))]);
-                }
-            }
-
+            await database.ReadAsync(
+                [Mark(marks, token), Lock(marks), TakeFree(marks, token)], cancellation, _ => { },
+                row => own.Add(keys[Convert.ToHexString(row.GetFieldValue<byte[]>(0))]));
             await ClearNowAndThen(cancellation);
             return own;
         }
@@ -96,8 +87,7 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
 
         try
         {
-            await using var clear = database.CreateCommand(Clear);
-            await clear.ExecuteNonQueryAsync(cancellation);
+            await database.ExecuteAsync(Clear, cancellation);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {

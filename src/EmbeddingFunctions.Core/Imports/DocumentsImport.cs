@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Imports;
@@ -11,11 +12,15 @@ public sealed class DocumentsImport(NpgsqlDataSource database)
     private const int MaxArchive = 300;
     private const int MaxMember = 500;
 
-    private const string Upsert =
-        """
+    private static SqlText Upsert(IReadOnlyList<Document> documents) =>
+        $"""
         INSERT INTO lovdata_documents AS d (archive_filename, member, title, content)
         SELECT archive, member, title, content
-        FROM   unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS i (archive, member, title, content)
+        FROM   unnest(
+                   {documents.Select(document => document.Archive).ToArray()}::text[],
+                   {documents.Select(document => document.Member).ToArray()}::text[],
+                   {documents.Select(document => document.Title).ToArray()}::text[],
+                   {documents.Select(document => document.Content).ToArray()}::text[]) AS i (archive, member, title, content)
         ON CONFLICT (archive_filename, member) DO UPDATE
         SET    title = EXCLUDED.title, content = EXCLUDED.content, updated_at = now()
         WHERE  (d.title, d.content) IS DISTINCT FROM (EXCLUDED.title, EXCLUDED.content)
@@ -36,19 +41,9 @@ public sealed class DocumentsImport(NpgsqlDataSource database)
     {
         // The last of several lines with one key counts, as if they had come one by one.
         var documents = batch.GroupBy(document => (document.Archive, document.Member)).Select(group => group.Last()).ToList();
-        await using var command = database.CreateCommand(Upsert);
-        foreach (var values in new[]
-        {
-            documents.Select(document => document.Archive).ToArray(), documents.Select(document => document.Member).ToArray(),
-            documents.Select(document => document.Title).ToArray(), documents.Select(document => document.Content).ToArray(),
-        })
-        {
-            command.Parameters.Add(new() { Value = values });
-        }
-
         try
         {
-            return await command.ExecuteNonQueryAsync(cancellation);
+            return await database.ExecuteAsync(Upsert(documents), cancellation);
         }
         catch (PostgresException e) when (e.SqlState is
             PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference)

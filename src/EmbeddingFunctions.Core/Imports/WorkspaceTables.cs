@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Imports;
@@ -8,15 +9,15 @@ namespace EmbeddingFunctions.Imports;
 /// <summary>The sample tables of the workspace corpus, written in sets.</summary>
 internal sealed class WorkspaceTables(NpgsqlDataSource database)
 {
-    private const string UpsertRepositories =
-        """
+    private static SqlText UpsertRepositories(string[] names, string? workspace) =>
+        $"""
         WITH wanted AS (
-            INSERT INTO repositories (full_name) SELECT DISTINCT unnest($1::text[]) ORDER BY 1
+            INSERT INTO repositories (full_name) SELECT DISTINCT unnest({names}::text[]) ORDER BY 1
             ON CONFLICT (full_name) DO UPDATE SET full_name = EXCLUDED.full_name
             RETURNING id, full_name
         ),
         workspace AS (
-            INSERT INTO workspaces (name) SELECT $2 WHERE $2 IS NOT NULL
+            INSERT INTO workspaces (name) SELECT {workspace} WHERE {workspace} IS NOT NULL
             ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
             RETURNING id
         ),
@@ -57,51 +58,37 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
     private async Task<Dictionary<string, Guid>> Repositories(
         IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(UpsertRepositories);
-        command.Parameters.Add(new() { Value = batch.Select(item => item.Repository).Distinct().ToArray() });
-        command.Parameters.Add(new() { Value = (object?)workspace ?? DBNull.Value, DataTypeName = "text" });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var ids = new Dictionary<string, Guid>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            ids[reader.GetString(0)] = reader.GetGuid(1);
-        }
-
-        return ids;
+        var names = batch.Select(item => item.Repository).Distinct().ToArray();
+        return (await database.QueryAsync(
+            UpsertRepositories(names, workspace), row => KeyValuePair.Create(row.GetString(0), row.GetGuid(1)), cancellation))
+            .ToDictionary();
     }
 
-    private async Task<int> Write(
+    private Task<int> Write(
         string kind, IReadOnlyList<WorkspaceItem> items, Dictionary<string, Guid> repositories, CancellationToken cancellation)
     {
         var table = kind switch
         {
-            "issue" => "issues",
-            "pull_request" => "pull_requests",
-            _ => "discussions",
+            "issue" => Sql.Of($"issues"),
+            "pull_request" => Sql.Of($"pull_requests"),
+            _ => Sql.Of($"discussions"),
         };
-        await using var command = database.CreateCommand(
+        return database.ExecuteAsync(
             $"""
             INSERT INTO {table} AS t (id, repository_id, number, title, body, created_at, updated_at)
             SELECT id, repository_id, number, title, body, updated_at, updated_at
-            FROM   unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::timestamptz[])
+            FROM   unnest(
+                       {items.Select(Id).ToArray()}::text[], {items.Select(item => repositories[item.Repository]).ToArray()}::uuid[],
+                       {items.Select(item => item.Number).ToArray()}::int[], {items.Select(item => item.Title).ToArray()}::text[],
+                       {items.Select(item => item.Body).ToArray()}::text[],
+                       {items.Select(item => item.UpdatedAt).ToArray()}::timestamptz[])
                    AS i (id, repository_id, number, title, body, updated_at)
             ON CONFLICT (id) DO UPDATE
             SET    number = EXCLUDED.number, title = EXCLUDED.title, body = EXCLUDED.body, updated_at = EXCLUDED.updated_at
             WHERE  (t.number, t.title, t.body, t.updated_at) IS DISTINCT FROM (EXCLUDED.number, EXCLUDED.title, EXCLUDED.body,
                 EXCLUDED.updated_at)
-            """);
-        foreach (var value in new object[]
-        {
-            items.Select(item => Id(item)).ToArray(), items.Select(item => repositories[item.Repository]).ToArray(),
-            items.Select(item => item.Number).ToArray(), items.Select(item => item.Title).ToArray(),
-            items.Select(item => item.Body).ToArray(),
-            items.Select(item => item.UpdatedAt).ToArray(),
-        })
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        return await command.ExecuteNonQueryAsync(cancellation);
+            """,
+            cancellation);
     }
 
     // Made from what identifies the item, so that it is the same row at every import.

@@ -34,7 +34,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         {
             var (asked, last) = await Asked(corpus.Corpus.Name, table, cancellation);
             var (settled, refused) = await RowByRow.Write(
-                asked, some => Take(corpus.Corpus.Name, table, some, last, cancellation),
+                asked, some => database.ScalarAsync<int>(Statement(corpus.Corpus.Name, table, [.. some], last), cancellation),
                 (record, e) => WriteFaults.IsLocked(e) ? Task.CompletedTask : Refuse(table, record, e, cancellation));
             hasMore |= asked.Count == AtATime && settled + refused > 0;
         }
@@ -45,45 +45,28 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     // The oldest that no other transaction has, and when the last of them was asked for.
     private async Task<(IReadOnlyList<string> Records, string? Last)> Asked(string corpus, BoundTable table, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(
+        var asked = await database.QueryAsync(
             $"""
             SELECT q.record_id::text, q.created_at::text FROM embedding_queue q
             WHERE  {IsAsked(corpus, table)}
             ORDER  BY q.created_at
             LIMIT  {AtATime}
             FOR    NO KEY UPDATE SKIP LOCKED
-            """);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var (records, last) = (new List<string>(), (string?)null);
-        while (await reader.ReadAsync(cancellation))
-        {
-            records.Add(reader.GetString(0));
-            last = reader.IsDBNull(1) ? null : reader.GetString(1);
-        }
-
-        return (records, last);
+            """,
+            row => (Record: row.GetString(0), CreatedAt: row.Text(1)), cancellation);
+        return (asked.ConvertAll(row => row.Record), asked.LastOrDefault().CreatedAt);
     }
 
-    private async Task<int> Take(
-        string corpus, BoundTable table, IReadOnlyList<string> records, string? last, CancellationToken cancellation)
+    private Task<int> Refuse(BoundTable table, string record, PostgresException e, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(Statement(corpus, table));
-        command.Parameters.Add(new() { Value = records.ToArray() });
-        command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown });
-        return (int)(await command.ExecuteScalarAsync(cancellation))!;
-    }
-
-    private async Task Refuse(BoundTable table, string record, PostgresException e, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(
+        var error = $"the database refused the row: {e.MessageText} ({e.SqlState})";
+        return database.ExecuteAsync(
             $"""
             UPDATE embedding_queue q
-            SET    status = 'failed', error_message = $2, taken_at = clock_timestamp(), processed_at = clock_timestamp()
-            WHERE  {QueueShape.IsOf(table)} AND q.record_id::text = $1 AND q.status = 'pending' AND q.taken_at IS NULL
-            """);
-        command.Parameters.Add(new() { Value = record });
-        command.Parameters.Add(new() { Value = $"the database refused the row: {e.MessageText} ({e.SqlState})" });
-        await command.ExecuteNonQueryAsync(cancellation);
+            SET    status = 'failed', error_message = {error}, taken_at = clock_timestamp(), processed_at = clock_timestamp()
+            WHERE  {QueueShape.IsOf(table)} AND q.record_id::text = {record} AND q.status = 'pending' AND q.taken_at IS NULL
+            """,
+            cancellation);
     }
 
     /// <returns>How many items are asked for, not taken yet, and not pending by themselves.</returns>
@@ -92,13 +75,13 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         var left = 0L;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
-            await using var command = database.CreateCommand(
+            left += await database.ScalarAsync<long>(
                 $"""
                 SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueShape.Key(table)}
-                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL AND ({table.Pending}) IS NOT
-                    TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
-                """);
-            left += (long)(await command.ExecuteScalarAsync(cancellation))!;
+                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
+                AND    ({table.Pending}) IS NOT TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
+                """,
+                cancellation);
         }
 
         return left;
@@ -119,9 +102,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             // Some in each transaction: their rows are locked until it ends.
             foreach (var some in (await Wrong(corpus.Corpus.Name, table, cancellation)).Chunk(SettledAtATime))
             {
-                await using var command = database.CreateCommand($"SELECT {QueueShape.SettleFunction(table)}($1)");
-                command.Parameters.Add(new() { Value = some });
-                await command.ExecuteNonQueryAsync(cancellation);
+                await database.ExecuteAsync($"SELECT {QueueShape.SettleFunction(table)}({some})", cancellation);
             }
         }
 
@@ -129,9 +110,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     }
 
     // The whole queue is looked through, however long that takes.
-    private async Task<List<string>> Wrong(string corpus, BoundTable table, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(
+    private Task<List<string>> Wrong(string corpus, BoundTable table, CancellationToken cancellation) =>
+        database.QueryAsync(
             $"""
             SELECT q.key::text
             FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)}) q
@@ -139,91 +119,91 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             WHERE  q.key IS NOT NULL
             AND    CASE q.status
                    WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
-                   WHEN 'processing' THEN NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, "q.key")} AND
-                       c.leased_until > now())
+                   WHEN 'processing' THEN NOT EXISTS (
+                       SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, $"q.key")} AND c.leased_until > now())
                    WHEN 'completed' THEN {table.Id} IS NOT NULL AND {table.Pending}
                    ELSE false END
             LIMIT  {MostSettled}
-            """);
-        command.CommandTimeout = 0;
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var keys = new List<string>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            keys.Add(reader.GetString(0));
-        }
+            """,
+            row => row.GetString(0), cancellation, Sql.NoTimeout);
 
-        return keys;
+    // When the last of the records was asked for is known: the index need not be read further.
+    // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
+    internal static SqlText Statement(string corpus, BoundTable table, string[] records, string? last)
+    {
+        var until = Sql.Value(last, NpgsqlDbType.Unknown);
+        return
+            $"""
+            WITH asked AS MATERIALIZED (
+                SELECT q.record_id, q.content, {Owner(table, $"q")} AS owner, {QueueShape.Key(table)} AS key
+                FROM   embedding_queue q
+                WHERE  {IsAsked(corpus, table)} AND q.record_id::text = ANY ({records}) AND (q.created_at <= {until} OR {until} IS NULL)
+                FOR    NO KEY UPDATE SKIP LOCKED
+            ),
+            items AS MATERIALIZED (
+                SELECT {table.Id} AS key, {Owner(table, $"t")} AS owner
+                FROM   {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
+            ),
+            claims AS MATERIALIZED (
+                SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
+                WHERE  c.corpus = {corpus} AND c.kind = {table.Kind} AND c.item_id IN (SELECT key::text FROM items)
+                FOR    UPDATE SKIP LOCKED
+            ),
+            taken AS (
+                SELECT a.record_id, a.key, a.content FROM asked a JOIN items ON items.key {Sql.Is} a.key
+                LEFT   JOIN claims c ON c.item_id = a.key::text
+                WHERE  c.is_held IS NOT TRUE AND a.owner IS NOT DISTINCT FROM items.owner
+                AND    (c.item_id IS NOT NULL
+                        OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, $"a.key", $"o")}))
+            ),
+            opened AS (
+                UPDATE {table.Table} t
+                SET    {table.RuleName} = NULL, {table.HashName} = NULL{Sql.When(
+                    table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = taken.content")}
+                FROM   taken
+                WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}
+            ),
+            forgotten AS (
+                DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, $"taken.key")}
+            ),
+            marked AS (
+                UPDATE embedding_queue q SET taken_at = clock_timestamp()
+                FROM   taken
+                WHERE  {QueueShape.IsOf(table)} AND q.record_id = taken.record_id
+                RETURNING q.record_id
+            ),
+            refused AS (
+                SELECT a.record_id, 'there is no such row: it was deleted, or never was' AS reason
+                FROM   asked a
+                WHERE  NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} a.key)
+                UNION  ALL
+                SELECT a.record_id, CASE WHEN a.owner IS NULL THEN 'it is asked for without the user_id that the row has'
+                                         ELSE 'it is asked for in another user''s name than the row''s' END
+                FROM   asked a JOIN items ON items.key {Sql.Is} a.key
+                WHERE  a.owner IS DISTINCT FROM items.owner
+            ),
+            closed AS (
+                UPDATE embedding_queue q
+                SET    status = 'failed', error_message = refused.reason, taken_at = clock_timestamp(), processed_at = clock_timestamp()
+                FROM   refused
+                WHERE  {QueueShape.IsOf(table)} AND q.record_id = refused.record_id
+                RETURNING q.record_id
+            )
+            SELECT ((SELECT count(*) FROM marked) + (SELECT count(*) FROM closed))::int
+            """;
     }
 
-    // Parameter 1 has the queue's records, 2 when the last of them was asked for: the index need not be read further.
-    // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
-    private static string Statement(string corpus, BoundTable table) =>
-        $"""
-        WITH asked AS MATERIALIZED (
-            SELECT q.record_id, q.content, {Owner(table, "q")} AS owner, {QueueShape.Key(table)} AS key
-            FROM   embedding_queue q
-            WHERE  {IsAsked(corpus, table)} AND q.record_id::text = ANY ($1) AND (q.created_at <= $2 OR $2 IS NULL)
-            FOR    NO KEY UPDATE SKIP LOCKED
-        ),
-        items AS MATERIALIZED (
-            SELECT {table.Id} AS key, {Owner(table, "t")} AS owner FROM {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT key FROM
-                asked) FOR NO KEY UPDATE SKIP LOCKED
-        ),
-        claims AS MATERIALIZED (
-            SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
-            WHERE  c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id IN (SELECT key::text FROM items)
-            FOR    UPDATE SKIP LOCKED
-        ),
-        taken AS (
-            SELECT a.record_id, a.key, a.content FROM asked a JOIN items ON items.key {Sql.Is} a.key
-            LEFT   JOIN claims c ON c.item_id = a.key::text
-            WHERE  c.is_held IS NOT TRUE AND a.owner IS NOT DISTINCT FROM items.owner
-            AND    (c.item_id IS NOT NULL OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, "a.key", "o")}))
-        ),
-        opened AS (
-            UPDATE {table.Table} t
-            SET    {table.RuleName} = NULL, {table.HashName} =
-                NULL{(table.Queue == QueuedText.Content ? $", {Sql.Identifier(table.Own.Content)} = taken.content" : "")}
-            FROM   taken
-            WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}
-        ),
-        forgotten AS (
-            DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, "taken.key")}
-        ),
-        marked AS (
-            UPDATE embedding_queue q SET taken_at = clock_timestamp() FROM taken WHERE {QueueShape.IsOf(table)} AND q.record_id =
-                taken.record_id
-            RETURNING q.record_id
-        ),
-        refused AS (
-            SELECT a.record_id, 'there is no such row: it was deleted, or never was' AS reason
-            FROM   asked a
-            WHERE  NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} a.key)
-            UNION  ALL
-            SELECT a.record_id, CASE WHEN a.owner IS NULL THEN 'it is asked for without the user_id that the row has' ELSE
-                'it is asked for in another user''s name than the row''s' END
-            FROM   asked a JOIN items ON items.key {Sql.Is} a.key
-            WHERE  a.owner IS DISTINCT FROM items.owner
-        ),
-        closed AS (
-            UPDATE embedding_queue q
-            SET    status = 'failed', error_message = refused.reason, taken_at = clock_timestamp(), processed_at = clock_timestamp()
-            FROM   refused
-            WHERE  {QueueShape.IsOf(table)} AND q.record_id = refused.record_id
-            RETURNING q.record_id
-        )
-        SELECT ((SELECT count(*) FROM marked) + (SELECT count(*) FROM closed))::int
-        """;
-
-    private static string IsAsked(string corpus, BoundTable table) =>
+    private static SqlText IsAsked(string corpus, BoundTable table) =>
         $"""
         {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
         AND NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
         """;
 
-    private static string ClaimOf(string corpus, BoundTable table, string key, string claim = "c") =>
-        $"{claim}.corpus = {Sql.Literal(corpus)} AND {claim}.kind = {Sql.Literal(table.Kind)} AND {claim}.item_id = ({key})::text";
+    private static SqlText ClaimOf(string corpus, BoundTable table, SqlText key) => ClaimOf(corpus, table, key, $"c");
 
-    private static string Owner(BoundTable table, string row) => QueueShape.HasOwner(table) ? $"{row}.user_id::text" : "NULL::text";
+    private static SqlText ClaimOf(string corpus, BoundTable table, SqlText key, SqlText claim) =>
+        $"{claim}.corpus = {corpus} AND {claim}.kind = {table.Kind} AND {claim}.item_id = ({key})::text";
+
+    private static SqlText Owner(BoundTable table, SqlText row) =>
+        QueueShape.HasOwner(table) ? Sql.Of($"{row}.user_id::text") : Sql.Of($"NULL::text");
 }

@@ -11,26 +11,27 @@ public sealed class QueueRows
 {
     private const int AtATime = 2_000;
 
-    private const string CountByStatus =
-        """
-        SELECT table_name, embedding_column, status, count(*), EXISTS (SELECT FROM embedding_queue_targets t WHERE (t.table_name,
-            t.embedding_column) = (q.table_name, q.embedding_column))
+    private static SqlText CountByStatus(string? corpus) =>
+        $"""
+        SELECT table_name, embedding_column, status, count(*), EXISTS (
+            SELECT FROM embedding_queue_targets t WHERE (t.table_name, t.embedding_column) = (q.table_name, q.embedding_column))
         FROM   embedding_queue q
-        WHERE  $1 IS NULL OR EXISTS (SELECT FROM embedding_queue_targets t WHERE (t.table_name, t.embedding_column) = (q.table_name,
-            q.embedding_column) AND t.corpus = $1)
+        WHERE  {corpus} IS NULL OR EXISTS (
+            SELECT FROM embedding_queue_targets t
+            WHERE  (t.table_name, t.embedding_column) = (q.table_name, q.embedding_column) AND t.corpus = {corpus})
         GROUP  BY table_name, embedding_column, status
         ORDER  BY table_name, embedding_column, status
         """;
 
-    private const string FindRows =
-        """
+    private static SqlText FindRows(string? corpus, string? status, int limit) =>
+        $"""
         SELECT COALESCE(t.kind, q.table_name), q.record_id::text, q.status, q.attempts, q.error_message, q.created_at::timestamptz,
-            q.processed_at::timestamptz
+               q.processed_at::timestamptz
         FROM   embedding_queue q
         LEFT   JOIN embedding_queue_targets t USING (table_name, embedding_column)
-        WHERE  ($1 IS NULL OR t.corpus = $1) AND ($2 IS NULL OR q.status = $2)
+        WHERE  ({corpus} IS NULL OR t.corpus = {corpus}) AND ({status} IS NULL OR q.status = {status})
         ORDER  BY q.created_at, q.id
-        LIMIT  $3
+        LIMIT  {limit}
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -47,25 +48,18 @@ public sealed class QueueRows
     public async Task<IReadOnlyList<QueueCount>> Counts(string? corpus, CancellationToken cancellation)
     {
         await DemandQueue(corpus, cancellation);
-        await using var command = Command(CountByStatus, corpus);
-        return await Read(
-            command,
-            reader =>
-                new QueueCount(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3), reader.GetBoolean(4)),
-            cancellation);
+        return await _database.QueryAsync(
+            CountByStatus(corpus),
+            row => new QueueCount(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetBoolean(4)), cancellation);
     }
 
     /// <summary>The oldest first.</summary>
     public async Task<IReadOnlyList<QueueRow>> List(string? corpus, string? status, int limit, CancellationToken cancellation)
     {
         await DemandQueue(corpus, cancellation);
-        await using var command = Command(FindRows, corpus);
-        command.Parameters.Add(Text(status));
-        command.Parameters.Add(new() { Value = limit });
-        return await Read(command, reader => new QueueRow(
-            reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt32(3),
-            reader.IsDBNull(4) ? null : reader.GetString(4),
-            reader.GetFieldValue<DateTimeOffset>(5), reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6)), cancellation);
+        return await _database.QueryAsync(FindRows(corpus, status, limit), row => new QueueRow(
+            row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt32(3), row.Text(4),
+            row.GetFieldValue<DateTimeOffset>(5), row.GetFieldValue<DateTimeOffset?>(6)), cancellation);
     }
 
     /// <summary>Asks again for what failed, with its content as it is.</summary>
@@ -87,50 +81,68 @@ public sealed class QueueRows
         OfEach(
             name, items, new(FindItems, RequeueSome, "is not there, has no text, or is excluded by the declaration"), null, cancellation);
 
-    // Parameter 1 has words of the error, 2 the last id of those before.
-    private static string FindFailed(BoundTable table) =>
-        $"""
-        SELECT q.record_id::text FROM embedding_queue q
-        WHERE  {HasFailed(table)} AND ($1 IS NULL OR position(lower($1) IN lower(q.error_message)) > 0) AND (q.record_id > $2 OR $2 IS NULL)
-        ORDER  BY q.record_id
-        LIMIT  {AtATime}
-        """;
+    internal static SqlText FindFailed(BoundTable table, string? reason, string? last)
+    {
+        var after = Id(last);
+        return
+            $"""
+            SELECT q.record_id::text FROM embedding_queue q
+            WHERE  {HasFailed(table)} AND {Says(reason)} AND (q.record_id > {after} OR {after} IS NULL)
+            ORDER  BY q.record_id
+            LIMIT  {AtATime}
+            """;
+    }
 
-    private static string FindItems(BoundTable table) =>
-        $"""
-        SELECT {table.Id}::text FROM {table.Table} t
-        WHERE  $1 IS NULL AND ({table.Id} OPERATOR(pg_catalog.>) $2::{table.IdType} OR $2 IS NULL){table.Filter}
-        ORDER  BY {table.Id}
-        LIMIT  {AtATime}
-        """;
+    internal static SqlText FindItems(BoundTable table, string? reason, string? last)
+    {
+        var after = Id(last);
+        return
+            $"""
+            SELECT {table.Id}::text FROM {table.Table} t
+            WHERE  {reason} IS NULL AND ({table.Id} OPERATOR(pg_catalog.>) {after}::{table.IdType} OR {after} IS NULL){table.Filter}
+            ORDER  BY {table.Id}
+            LIMIT  {AtATime}
+            """;
+    }
 
-    // Parameter 1 has ids, 2 words of the error, 3 and 4 the least and the greatest of the ids, if they come in their order.
-    private static string RetrySome(BoundTable table) =>
-        $"""
-        UPDATE embedding_queue q SET status = 'pending', error_message = NULL
-        WHERE  {HasFailed(table)} AND q.record_id::text = ANY ($1) AND ($2 IS NULL OR position(lower($2) IN lower(q.error_message)) > 0)
-        AND    (q.record_id >= $3 OR $3 IS NULL) AND (q.record_id <= $4 OR $4 IS NULL)
-        RETURNING q.record_id::text
-        """;
+    internal static SqlText RetrySome(BoundTable table, string[] ids, string? reason, string? first, string? last)
+    {
+        var (from, to) = (Id(first), Id(last));
+        return
+            $"""
+            UPDATE embedding_queue q SET status = 'pending', error_message = NULL
+            WHERE  {HasFailed(table)} AND q.record_id::text = ANY ({ids}) AND {Says(reason)}
+            AND    (q.record_id >= {from} OR {from} IS NULL) AND (q.record_id <= {to} OR {to} IS NULL)
+            RETURNING q.record_id::text
+            """;
+    }
 
-    private static string RequeueSome(BoundTable table) =>
-        $"""
-        INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, ", user_id")})
-        SELECT {Sql.Literal(table.DeclaredName)}, {table.Id}, text.content,
-            {Sql.Literal(table.VectorColumn)}{QueueShape.OfOwner(table, ", t.user_id")}
-        FROM   {table.Table} t
-        CROSS  JOIN LATERAL (SELECT {TemplateFunction.Name(table.Found)}(t.*) AS content) text
-        WHERE  {table.Id}::text = ANY ($1) AND text.content ~ '\S'{table.Filter} AND $2 IS NULL
-        AND    ({table.Id} OPERATOR(pg_catalog.>=) $3::{table.IdType} OR $3 IS NULL) AND ({table.Id} OPERATOR(pg_catalog.<=)
-            $4::{table.IdType} OR $4 IS NULL)
-        ORDER  BY {table.Id}
-        ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content =
-            EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending'
-        RETURNING record_id::text
-        """;
+    internal static SqlText RequeueSome(BoundTable table, string[] ids, string? reason, string? first, string? last)
+    {
+        var (from, to) = (Id(first), Id(last));
+        return
+            $"""
+            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, $", user_id")})
+            SELECT {table.DeclaredName}, {table.Id}, text.content, {table.VectorColumn}{QueueShape.OfOwner(table, $", t.user_id")}
+            FROM   {table.Table} t
+            CROSS  JOIN LATERAL (SELECT {table.Rendered} AS content) text
+            WHERE  {table.Id}::text = ANY ({ids}) AND text.content ~ '\S'{table.Filter} AND {reason} IS NULL
+            AND    ({table.Id} OPERATOR(pg_catalog.>=) {from}::{table.IdType} OR {from} IS NULL)
+            AND    ({table.Id} OPERATOR(pg_catalog.<=) {to}::{table.IdType} OR {to} IS NULL)
+            ORDER  BY {table.Id}
+            ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
+            SET    content = EXCLUDED.content{QueueShape.OfOwner(table, $", user_id = EXCLUDED.user_id")}, status = 'pending'
+            RETURNING record_id::text
+            """;
+    }
 
-    private static string HasFailed(BoundTable table) =>
+    private static SqlText Says(string? reason) => $"({reason} IS NULL OR position(lower({reason}) IN lower(q.error_message)) > 0)";
+
+    private static SqlText HasFailed(BoundTable table) =>
         $"{QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL)";
+
+    // An id of the table's own type.
+    private static SqlValue Id(string? value) => Sql.Value(value, NpgsqlDbType.Unknown);
 
     // All of it some at a time, each for good, so that nobody waits long for their locks; what is named, all or nothing.
     private async Task<AskedRows> OfEach(
@@ -153,12 +165,10 @@ public sealed class QueueRows
             IReadOnlyList<string> page = [];
             do
             {
-                await using var find = new NpgsqlCommand(asking.Find(table), connection);
-                find.Parameters.Add(Text(reason));
-                find.Parameters.Add(Id(page.Count > 0 ? page[^1] : null));
-                page = await Read(find, reader => reader.GetString(0), cancellation);
-                var (changed, denied) = await RowByRow.Write(
-                    page, async ids => (await Ask(connection, asking.Some(table), ids, reason, areOrdered: true, cancellation)).Count);
+                var last = page.Count > 0 ? page[^1] : null;
+                page = await connection.QueryAsync(asking.Find(table, reason, last), row => row.GetString(0), cancellation);
+                var (changed, denied) = await RowByRow.Write(page, async ids => (await connection.QueryAsync(
+                    asking.Some(table, [.. ids], reason, ids[0], ids[^1]), row => row.GetString(0), cancellation)).Count);
                 (pending, refused) = (pending + changed, refused + denied);
             }
             while (page.Count == AtATime);
@@ -176,9 +186,9 @@ public sealed class QueueRows
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         foreach (var table in tables)
         {
-            var ids = items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToList();
-            changed.UnionWith(
-                (await Ask(connection, asking.Some(table), ids, reason, areOrdered: false, cancellation)).Select(id => (table.Kind, id)));
+            var ids = items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray();
+            changed.UnionWith(await connection.QueryAsync(
+                asking.Some(table, ids, reason, null, null), row => (table.Kind, row.GetString(0)), cancellation));
         }
 
         if (items.Where(item => !changed.Contains(item)).ToList() is { Count: > 0 } unknown)
@@ -191,20 +201,6 @@ public sealed class QueueRows
         await transaction.CommitAsync(cancellation);
         return new AskedRows(changed.Count);
     }
-
-    private static async Task<List<string>> Ask(
-        NpgsqlConnection connection, string sql, IReadOnlyList<string> ids, string? reason, bool areOrdered, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        command.Parameters.Add(new() { Value = ids.ToArray() });
-        command.Parameters.Add(Text(reason));
-        command.Parameters.Add(Id(areOrdered ? ids[0] : null));
-        command.Parameters.Add(Id(areOrdered ? ids[^1] : null));
-        return await Read(command, reader => reader.GetString(0), cancellation);
-    }
-
-    private static NpgsqlParameter Id(string? value) =>
-        new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown };
 
     private async Task<BoundCorpus?> DemandQueue(string? name, CancellationToken cancellation)
     {
@@ -225,32 +221,15 @@ public sealed class QueueRows
                     + "summaries', or declare a \"queue\" first.");
     }
 
-    private NpgsqlCommand Command(string sql, string? corpus)
-    {
-        var command = _database.CreateCommand(sql);
-        command.Parameters.Add(Text(corpus));
-        return command;
-    }
-
-    private static NpgsqlParameter Text(string? value) =>
-        new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
-
-    private static async Task<List<T>> Read<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)
-    {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(row(reader));
-        }
-
-        return rows;
-    }
-
-    /// <param name="Find">A page of what to ask for.</param>
-    /// <param name="Some">Asks for what has these ids, and returns them.</param>
+    /// <param name="Find">A page of what to ask for: what has these words in its error, after the last id of the page before.</param>
+    /// <param name="Some">
+    /// Asks for what has these ids, and has these words in its error, and returns the ids; the first and the last are given if they are in
+    /// their order.
+    /// </param>
     /// <param name="Problem">Why a named item cannot be asked for.</param>
-    private sealed record Asking(Func<BoundTable, string> Find, Func<BoundTable, string> Some, string Problem);
+    private sealed record Asking(
+        Func<BoundTable, string?, string?, SqlText> Find, Func<BoundTable, string[], string?, string?, string?, SqlText> Some,
+        string Problem);
 }
 
 /// <param name="Pending">Rows that ask again.</param>

@@ -87,54 +87,37 @@ public sealed class DryRun
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
-        await using var command = _database.CreateCommand(
+        var isWanted = Sql.Of(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END, {table.Vector} IS NOT
-                NULL, {string.Join(", ", Texts(table))}
-            FROM   {table.Table} t {QueueShape.Wish(table)}
-            WHERE  ({table.Due(request.Scope(forceBefore), "$6")} AND {ClaimStore.NotHeld(table)} OR wish.content IS NOT NULL{table.Filter})
-                {active}{table.Selected(request.Selection, "$5")}
-            AND    ($3::text IS NULL OR {table.Partition}::text = $3)
-            ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
-            LIMIT  $4
+            {table.Due(request.Scope(forceBefore), forceBefore)} AND {ClaimStore.NotHeld(corpus, table)}
+            OR wish.content IS NOT NULL{table.Filter}
             """);
-        foreach (
-            var value in new[]
-            {
-                corpus.Corpus.Name,
-                table.Kind,
-                (object?)request.Partition ?? DBNull.Value,
-                Math.Max(0, limit),
-                Selection.Values(request.Selection)
-            })
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        if (forceBefore is { } before)
-        {
-            command.Parameters.Add(new() { Value = before });
-        }
-
-        command.CommandTimeout = Sql.PatienceOfCounts;
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var rows = _database.StreamAsync(
+            $"""
+            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END,
+                   {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
+            FROM   {table.Table} t {QueueShape.Wish(table)}
+            WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
+            AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
+            ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
+            LIMIT  {Math.Max(0, limit)}
+            """,
+            row => (Partition: row.GetString(1), Item: Item(row, table.Template.Columns.Count)), cancellation, Sql.TimeoutOfCounts);
         var (batch, partition, characters) = (new List<ClaimedItem>(), "", 0L);
-        while (await reader.ReadAsync(cancellation))
+        await foreach (var (rowPartition, item) in rows)
         {
-            var item = Item(reader, table.Template.Columns.Count);
             var length = item.Values.Sum(value => (long)(value?.Length ?? 0));
             if (
                 batch.Count > 0
                     && (
-                        batch.Count == batchSize || reader.GetString(1) != partition
+                        batch.Count == batchSize || rowPartition != partition
                             || characters + length > ClaimStore.MaxCharactersOf(table)))
             {
                 yield return batch;
                 (batch, characters) = ([], 0);
             }
 
-            (partition, characters) = (reader.GetString(1), characters + length);
+            (partition, characters) = (rowPartition, characters + length);
             batch.Add(item);
         }
 
@@ -144,16 +127,13 @@ public sealed class DryRun
         }
     }
 
-    private static IEnumerable<string> Texts(BoundTable table) =>
-        table.TextColumns.Select(text => table.Queue == QueuedText.Content ? $"COALESCE(wish.content, {text})" : text);
+    private static IEnumerable<SqlText> Texts(BoundTable table) =>
+        table.TextColumns.Select(text => table.Queue == QueuedText.Content ? Sql.Of($"COALESCE(wish.content, {text})") : text);
 
-    private static ClaimedItem Item(NpgsqlDataReader reader, int columns)
+    private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {
         const int FirstText = 4;
-        string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
-        return new ClaimedItem(
-            reader.GetString(0), [], Enumerable.Range(FirstText, columns).Select(Text).ToList(), Text(2), reader.GetBoolean(3), 1, null,
-            false);
+        return new ClaimedItem(row.GetString(0), [], row.Texts(FirstText, texts), row.Text(2), row.GetBoolean(3), 1, null, false);
     }
 
     private readonly record struct AskedText(string Fingerprint, int Tokens, int RequestTokens);

@@ -17,34 +17,35 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     /// <summary>How long a run is remembered after its end.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromDays(90);
 
-    private const string EndSilentRuns =
-        """
+    private static SqlText EndSilentRuns(string corpus) =>
+        $"""
         UPDATE embedding_jobs
         SET    status = CASE WHEN cancel_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END,
                error_message = 'The process that ran it ended.', completed_at = now(), updated_at = now()
-        WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - CASE host WHEN 'command' THEN $2 ELSE $3 END
+        WHERE  corpus = {corpus} AND status IN ('pending', 'processing')
+        AND    heartbeat_at < now() - CASE host WHEN 'command' THEN {Silence} ELSE {_abandoned} END
         """;
 
     // Millions of them are forgotten some thousands at a time, so that no statement takes long.
     private const int Portion = 2_000;
     private const int MostPortions = 20;
 
-    private const string DropOldRuns =
-        """
+    private static SqlText DropOldRuns(string corpus) =>
+        $"""
         DELETE FROM embedding_jobs
         WHERE  id IN (
             SELECT id FROM embedding_jobs j
-            WHERE  corpus = $1 AND completed_at < now() - $2
-            AND    (due_at IS NULL OR EXISTS (SELECT FROM embedding_jobs later WHERE later.corpus = $1 AND later.due_at > j.due_at))
-            LIMIT  $3
+            WHERE  corpus = {corpus} AND completed_at < now() - {Kept}
+            AND    (due_at IS NULL OR EXISTS (SELECT FROM embedding_jobs later WHERE later.corpus = {corpus} AND later.due_at > j.due_at))
+            LIMIT  {Portion}
             FOR    UPDATE SKIP LOCKED)
         """;
 
     public async Task Tidy(string corpus, CancellationToken cancellation)
     {
         await moments.MendOf(corpus, cancellation);
-        await Execute(EndSilentRuns, cancellation, corpus, Silence, _abandoned);
-        for (var i = 0; i < MostPortions && await Execute(DropOldRuns, cancellation, corpus, Kept, Portion) == Portion; i++)
+        await Execute(EndSilentRuns(corpus), cancellation);
+        for (var i = 0; i < MostPortions && await Execute(DropOldRuns(corpus), cancellation) == Portion; i++)
         {
         }
     }
@@ -57,7 +58,7 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     {
         foreach (var table in corpus.Tables)
         {
-            await Execute(DropClaimsOfGone(table), cancellation, corpus.Corpus.Name, table.Kind);
+            await Execute(DropClaimsOfGone(corpus.Corpus.Name, table), cancellation);
         }
 
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
@@ -70,24 +71,24 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
             await Execute($"SELECT {corpus.Schemas.EngineTable("cleanup_expired_cache()")}", cancellation);
             foreach (var table in corpus.Tables)
             {
-                await Execute(DropCopiesOfGone(corpus, table), cancellation, table.Kind);
+                await Execute(DropCopiesOfGone(corpus, table), cancellation);
             }
         }
     }
 
-    private static string DropClaimsOfGone(BoundTable table) =>
+    private static SqlText DropClaimsOfGone(string corpus, BoundTable table) =>
         $"""
         DELETE FROM embedding_claims c
-        WHERE  c.corpus = $1 AND c.kind = $2 AND (c.leased_until IS NULL OR c.leased_until < now())
+        WHERE  c.corpus = {corpus} AND c.kind = {table.Kind} AND (c.leased_until IS NULL OR c.leased_until < now())
         AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} c.item_id::{table.IdType})
         """;
 
     // Texts of rows that are gone; what was done, or refused, is kept as long as runs are.
-    private static string IsOldRequest(BoundTable table) =>
+    private static SqlText IsOldRequest(BoundTable table) =>
         $"""
         {QueueShape.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
-        AND (q.processed_at < now() - $1 OR q.processed_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM {table.Table} t WHERE
-            {table.Id} {Sql.Is} {QueueShape.Key(table)}))
+        AND (q.processed_at < now() - {Kept} OR q.processed_at < now() - interval '1 day'
+             AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueShape.Key(table)}))
         """;
 
     // A request that a table of the owner's refers to stays, and keeps no other.
@@ -96,18 +97,12 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
         var queue = table.Schemas.QueueTable(QueueTable.Name);
         for (var i = 0; i < MostPortions; i++)
         {
-            await using var command = Command(
-                $"SELECT array_agg(place) FROM (SELECT q.ctid::text AS place FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}) "
-                    + "old",
-                Kept);
-            var old = await command.ExecuteScalarAsync(cancellation) as string[] ?? [];
-            var (dropped, _) = await RowByRow.Write(
-                old,
-                places =>
-                    Execute(
-                        $"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ($2::text[]::tid[])", cancellation, Kept,
-                        places.ToArray()));
-            if (dropped == 0 || old.Length < Portion)
+            var old = await database.QueryAsync(
+                $"SELECT q.ctid::text FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}", row => row.GetString(0), cancellation,
+                Sql.TimeoutOfCounts);
+            var (dropped, _) = await RowByRow.Write(old, places => Execute(
+                $"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ({places.ToArray()}::text[]::tid[])", cancellation));
+            if (dropped == 0 || old.Count < Portion)
             {
                 return;
             }
@@ -115,31 +110,16 @@ internal sealed class OldRuns(NpgsqlDataSource database, StoredMoments moments)
     }
 
     // Of items that are gone, moved to another partition, or whose partition may embed no more.
-    private static string DropCopiesOfGone(BoundCorpus corpus, BoundTable table) =>
+    private static SqlText DropCopiesOfGone(BoundCorpus corpus, BoundTable table) =>
         $"""
         DELETE FROM {corpus.Schemas.EngineTable(SimilarityCacheShape.Name)} s
-        WHERE  s.item_type = $1
+        WHERE  s.item_type = {table.Kind}
         AND    NOT EXISTS (
             SELECT FROM {table.Table} t
             WHERE  {table.Id}::text = s.item_id AND {table.Partition}::text = s.repository_id::text
-            {(corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})")})
+            {corpus.AndIsActive(table)})
         """;
 
-    private async Task<int> Execute(string sql, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = Command(sql, values);
-        return await command.ExecuteNonQueryAsync(cancellation);
-    }
-
-    private NpgsqlCommand Command(string sql, params object[] values)
-    {
-        var command = database.CreateCommand(sql);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        command.CommandTimeout = Sql.PatienceOfCounts;
-        return command;
-    }
+    private Task<int> Execute(SqlText statement, CancellationToken cancellation) =>
+        database.ExecuteAsync(statement, cancellation, Sql.TimeoutOfCounts);
 }

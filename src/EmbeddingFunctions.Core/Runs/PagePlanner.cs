@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Storage;
@@ -15,18 +14,18 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
 
     // How long from now, not until when: this machine's clock and the database's need not agree.
-    private const string FindHeld =
-        """
-        SELECT LEAST(leased_until - now(), $5)
+    private static SqlText FindHeld(BoundCorpus corpus, RunRequest request, IReadOnlyList<string> busy) =>
+        $"""
+        SELECT LEAST(leased_until - now(), {_longestLook})
         FROM   embedding_claims
-        WHERE  corpus = $1
+        WHERE  corpus = {request.Corpus}
         AND    leased_until > now()
-        AND    ($2::text IS NULL OR partition = $2)
-        AND    (cardinality($3::text[]) = 0 OR kind = ANY ($3))
-        AND    partition <> ALL ($4::text[])
+        AND    ({request.Partition}::text IS NULL OR partition = {request.Partition})
+        AND    (cardinality({request.Kinds.ToArray()}::text[]) = 0 OR kind = ANY ({request.Kinds.ToArray()}))
+        AND    partition <> ALL ({busy.ToArray()}::text[]){HeldOf(corpus, request)}
+        ORDER  BY leased_until
+        LIMIT  1
         """;
-
-    private readonly ConcurrentDictionary<(BoundTable, PendingScope, string), string> _statements = new();
 
     public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {
@@ -63,29 +62,16 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
             : 0;
         foreach (var table in InScope(corpus, request))
         {
-            var active = corpus.ActivePartitions is null
-                ? ""
-                : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
-            var sql =
+            total += await database.ScalarAsync<long>(
                 $"""
                 SELECT count(*)
                 FROM   {table.Table} t
-                WHERE  {table.Due(request.Scope(forceBefore), "$6")}{(forceBefore is null ? table.NotSettledBy("$5") : "")}
-                    {active}{table.Selected(request.Selection, "$4")}
-                AND    {ClaimStore.NotHeld(table)}
-                AND    ($3::text IS NULL OR {table.Partition}::text = $3)
-                """;
-            await using var command = database.CreateCommand(sql);
-            command.CommandTimeout = Sql.PatienceOfCounts;
-            Bind(
-                command, request.Corpus, table.Kind, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection),
-                run.RunId);
-            if (forceBefore is { } before)
-            {
-                command.Parameters.Add(new() { Value = before });
-            }
-
-            total += (long)(await command.ExecuteScalarAsync(cancellation))!;
+                WHERE  {table.DueIn(run.RunId, request.Scope(forceBefore), forceBefore)}
+                       {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
+                AND    {ClaimStore.NotHeld(corpus, table)}
+                AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
+                """,
+                cancellation, Sql.TimeoutOfCounts);
         }
 
         return (int)Math.Min(total, request.Limit ?? int.MaxValue);
@@ -106,7 +92,9 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
             var pending = new List<PendingItems>();
             foreach (var table in priority)
             {
-                pending.AddRange(await Pending(corpus, table, order, room, batchSize, cancellation));
+                pending.AddRange(await database.QueryAsync(
+                    Statement(corpus, table, order, room, batchSize),
+                    row => new PendingItems(table.Kind, row.GetString(0), (int)row.GetInt64(1)), cancellation));
             }
 
             page.AddRange(Deal(pending, order.Cursor, Size, room - page.Sum(batch => batch.Count)));
@@ -123,45 +111,21 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
             batchSize * Math.Clamp((int)Math.Ceiling((double)items.Count / batchSize / corpus.Corpus.LanesPerPartition), 1, batches);
     }
 
-    private async Task<List<PendingItems>> Pending(
-        BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize, CancellationToken cancellation)
-    {
-        var request = order.Run.Request;
-        var key = (table, request.Scope(order.Run.Opened?.ForceBefore), table.Selected(request.Selection, "$8"));
-        await using var command = database.CreateCommand(
-            _statements.GetOrAdd(key, _ => Statement(corpus, key.Item1, key.Item2, key.Item3)));
-        Bind(command, request.Corpus, table.Kind, order.Cursor, order.Busy.ToArray(), room,
-            (room + batchSize - 1) / batchSize, (object?)request.Partition ?? DBNull.Value, Selection.Values(request.Selection),
-            order.Run.RunId);
-        if (order.Run.Opened?.ForceBefore is { } before)
-        {
-            command.Parameters.Add(new() { Value = before });
-        }
-
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var pending = new List<PendingItems>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            pending.Add(new PendingItems(table.Kind, reader.GetString(0), (int)reader.GetInt64(1)));
-        }
-
-        return pending;
-    }
-
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
     // so a page costs the same however many items are pending.
-    private static string Statement(BoundCorpus corpus, BoundTable table, PendingScope scope, string selected)
+    internal static SqlText Statement(BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize)
     {
-        var active = corpus.ActivePartitions ?? "SELECT '' AS key";
+        var (request, before) = (order.Run.Request, order.Run.Opened?.ForceBefore);
+        var scope = request.Scope(before);
         return
             $"""
             SELECT a.partition, n.items
             FROM (
                 SELECT key, key::text AS partition
-                FROM   ({active}) active
-                WHERE  key::text <> ALL ($4::text[])
-                AND    ($7::text IS NULL OR key::text = $7)
-                ORDER  BY key::text <= $3, key::text
+                FROM   ({corpus.ActivePartitions ?? Sql.Of($"SELECT '' AS key")}) active
+                WHERE  key::text <> ALL ({order.Busy.ToArray()}::text[])
+                AND    ({request.Partition}::text IS NULL OR key::text = {request.Partition})
+                ORDER  BY key::text <= {order.Cursor}, key::text
             ) a
             CROSS JOIN LATERAL (
                 SELECT count(*) AS items
@@ -169,14 +133,14 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
                     SELECT 1
                     FROM   {table.Table} t
                     WHERE  {table.Partition} {table.IsPartition} a.key
-                    AND    {table.Due(scope, "$10")}{(scope == PendingScope.Forced ? "" : table.NotSettledBy("$9"))}{selected}
-                    AND    {ClaimStore.NotHeld(table)}
+                    AND    {table.DueIn(order.Run.RunId, scope, before)}{table.Selected(request.Selection)}
+                    AND    {ClaimStore.NotHeld(corpus, table)}
                     ORDER  BY {table.Order(scope)}
-                    LIMIT  $5
+                    LIMIT  {room}
                 ) next
             ) n
             WHERE  n.items > 0
-            LIMIT  $6
+            LIMIT  {(room + batchSize - 1) / batchSize}
             """;
     }
 
@@ -209,36 +173,25 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         }
     }
 
-    private async Task<DateTimeOffset?> HeldUntil(BoundCorpus corpus, PlanPage order, CancellationToken cancellation)
-    {
-        var request = order.Run.Request;
-        await using var command = database.CreateCommand($"{FindHeld}{HeldOf(corpus, request)} ORDER BY leased_until LIMIT 1");
-        Bind(
-            command, request.Corpus, (object?)request.Partition ?? DBNull.Value, request.Kinds.ToArray(), order.Busy.ToArray(),
-            _longestLook, Selection.Values(request.Selection));
-        return await command.ExecuteScalarAsync(cancellation) is TimeSpan wait ? time.GetUtcNow() + wait : null;
-    }
+    private async Task<DateTimeOffset?> HeldUntil(BoundCorpus corpus, PlanPage order, CancellationToken cancellation) =>
+        await database.ScalarAsync<TimeSpan?>(FindHeld(corpus, order.Run.Request, order.Busy), cancellation) is { } wait
+            ? time.GetUtcNow() + wait
+            : null;
 
     // A run that is confined to some items does not wait for others that somebody holds.
-    private static string HeldOf(BoundCorpus corpus, RunRequest request)
+    private static SqlText HeldOf(BoundCorpus corpus, RunRequest request)
     {
         if (request.Selection is null)
         {
-            return "";
+            return Sql.Empty;
         }
 
-        var kinds = InScope(corpus, request).Select(table =>
-            $"WHEN {Sql.Literal(table.Kind)} THEN EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} "
-                + $"item_id::{table.IdType}{table.Selected(request.Selection, "$6")})");
-        return $" AND CASE kind {string.Join(' ', kinds)} END";
-    }
-
-    private static void Bind(NpgsqlCommand command, params object[] values)
-    {
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
+        var kinds = InScope(corpus, request).Select(table => Sql.Of(
+            $"""
+            WHEN {table.Kind} THEN EXISTS (
+                SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} item_id::{table.IdType}{table.Selected(request.Selection)})
+            """));
+        return Sql.Of($" AND CASE kind {Sql.Join(" ", kinds)} END");
     }
 }
 

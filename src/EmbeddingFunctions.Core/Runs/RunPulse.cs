@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
@@ -5,58 +6,48 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>What says that somebody carries a run, and hears whether it is still wanted.</summary>
 internal sealed class RunPulse(NpgsqlDataSource database)
 {
-    private const string BeatOfAProcess =
-        """
+    private static SqlText BeatOfAProcess(Guid run) =>
+        $"""
         UPDATE embedding_jobs
         SET    heartbeat_at = now(), updated_at = now(),
-               items_processed = (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = $1)
-        WHERE  id = $1 AND status IN ('pending', 'processing')
+               items_processed = (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = {run})
+        WHERE  id = {run} AND status IN ('pending', 'processing')
         RETURNING cancel_requested_at IS NOT NULL
         """;
 
     // From steps, of which there are many a second: the batches are summed every ten seconds only.
-    private const string BeatOfAStep =
-        """
+    private static SqlText BeatOfAStep(Guid run) =>
+        $"""
         UPDATE embedding_jobs j
         SET    heartbeat_at = now(),
                (items_processed, updated_at) = (
                    SELECT CASE WHEN is_old
-                               THEN (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = $1)
+                               THEN (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding_batches WHERE run_id = {run})
                                ELSE j.items_processed END,
                           CASE WHEN is_old THEN now() ELSE j.updated_at END
                    FROM   (SELECT j.completed_at IS NULL AND j.updated_at < now() - interval '10 seconds' AS is_old) x)
-        WHERE  id = $1
+        WHERE  id = {run}
         RETURNING cancel_requested_at IS NOT NULL
         """;
 
     // A server that stops leaves its runs to the next one.
-    private const string Leave =
-        """
+    private static SqlText Leave(Guid run) =>
+        $"""
         UPDATE embedding_jobs
         SET    heartbeat_at = now() - interval '61 seconds', updated_at = now()
-        WHERE  id = $1 AND host = 'server' AND cancel_requested_at IS NULL AND status IN ('pending', 'processing')
+        WHERE  id = {run} AND host = 'server' AND cancel_requested_at IS NULL AND status IN ('pending', 'processing')
         """;
 
     /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>
     /// <returns>Whether the run is to be cancelled.</returns>
-    public Task<bool> Heartbeat(Guid runId, CancellationToken cancellation) => Ask(BeatOfAProcess, runId, cancellation);
+    public Task<bool> Heartbeat(Guid runId, CancellationToken cancellation) =>
+        database.ScalarAsync<bool>(BeatOfAProcess(runId), cancellation);
 
     /// <summary>The same, said by one of the run's steps.</summary>
     /// <returns>Whether the run is to be cancelled.</returns>
-    public Task<bool> Beat(Guid runId, CancellationToken cancellation) => Ask(BeatOfAStep, runId, cancellation);
+    public Task<bool> Beat(Guid runId, CancellationToken cancellation) => database.ScalarAsync<bool>(BeatOfAStep(runId), cancellation);
 
     /// <returns>Whether the run is a server's, which the next one may take up at once.</returns>
-    public async Task<bool> LeaveToOthers(Guid runId, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(Leave);
-        command.Parameters.Add(new() { Value = runId });
-        return await command.ExecuteNonQueryAsync(cancellation) == 1;
-    }
-
-    private async Task<bool> Ask(string sql, Guid runId, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(sql);
-        command.Parameters.Add(new() { Value = runId });
-        return await command.ExecuteScalarAsync(cancellation) is true;
-    }
+    public async Task<bool> LeaveToOthers(Guid runId, CancellationToken cancellation) =>
+        await database.ExecuteAsync(Leave(runId), cancellation) == 1;
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
@@ -12,124 +13,130 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     // A command that was forced goes on where an earlier one stopped; what hosts carry goes on by itself, and each event means itself.
     // Scheduled: only if no later moment was served, and no run of an earlier one goes on, which takes all that is pending anyway.
-    private const string Insert =
+    private static SqlText Insert(RunRequest request, Guid id, RunHost host, string? eventId, DateTimeOffset? dueAt) =>
         $"""
         INSERT INTO embedding_jobs (corpus, partition, kinds, selection, item_limit, force_before, host, event_id, due_at, id)
-        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN COALESCE(CASE WHEN $7 = 'command' THEN ({RunScope.LentMoment}) END, now()) END, $7, $8,
-            $9, $10
-        WHERE  $9 IS NULL OR NOT EXISTS (
+        SELECT {request.Corpus}, {request.Partition}, {RunScope.Kinds(request)}, {RunScope.Selection(request)}, {request.Limit},
+               CASE WHEN {request.Force}
+                    THEN COALESCE(CASE WHEN {Name(host)} = 'command' THEN ({RunScope.LentMoment(request)}) END, now()) END,
+               {Name(host)}, {eventId}, {dueAt}, {id}
+        WHERE  {dueAt} IS NULL OR NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND due_at IS NOT NULL
-            AND    (due_at >= $9 AND due_at <= now() + {StoredMoments.Tolerance}
+            WHERE  corpus = {request.Corpus} AND due_at IS NOT NULL
+            AND    (due_at >= {dueAt} AND due_at <= now() + {StoredMoments.Tolerance}
                     OR status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 hour'))
         ON CONFLICT DO NOTHING
         """;
 
     // Events of a corpus are recorded one after the other, so that each sees the runs of those before.
-    private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding events of ' || $1, 0))";
+    private static SqlText TakeTurn(string corpus) =>
+        $"SELECT pg_advisory_xact_lock(hashtextextended('embedding events of ' || {corpus}, 0))";
 
     // A run that has not started plans after this statement, so it takes all that is pending now: a second one for the same would find
     // nothing.
-    private const string InsertEvent =
-        """
-        WITH known AS (
-            SELECT FROM embedding_jobs WHERE event_id = $8
-            UNION ALL
-            SELECT FROM embedding_run_events WHERE event_id = $8
-        ),
-        waiting AS (
-            SELECT * FROM embedding_jobs WHERE corpus = $1 AND status = 'pending' AND host = $7 AND cancel_requested_at IS NULL
-        ),
-        covering AS (
-            SELECT id FROM waiting
-            WHERE  NOT $6 AND force_before IS NULL AND due_at IS NULL AND selection IS NULL AND heartbeat_at > now() - interval '1 hour'
-            AND    (partition IS NULL OR partition = $2) AND (kinds = '{}' OR $3 <> '{}' AND kinds @> $3)
-            AND    (item_limit IS NULL OR item_limit >= $4 AND partition IS NOT DISTINCT FROM $2 AND kinds = $3)
-            AND    NOT EXISTS (SELECT FROM known)
-            ORDER  BY created_at
-            LIMIT  1
-        ),
-        covered AS (
-            INSERT INTO embedding_run_events (event_id, run_id, corpus, partition, kinds, item_limit, is_forced)
-            SELECT $8, id, $1, $2, $3, $4, $6 FROM covering WHERE $8 IS NOT NULL
-        ),
-        inserted AS (
-            INSERT INTO embedding_jobs (corpus, partition, kinds, item_limit, force_before, host, event_id, id)
-            SELECT $1, $2, $3, $4, CASE WHEN $6 THEN now() END, $7, $8, $5
-            WHERE  NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM covering) AND (SELECT count(*) FROM waiting) < $9
-            ON CONFLICT DO NOTHING
-            RETURNING id
-        )
-        SELECT CASE WHEN EXISTS (SELECT FROM inserted) THEN 'Recorded' WHEN EXISTS (SELECT FROM covering) THEN 'Covered'
-                    WHEN (SELECT count(*) FROM waiting) >= $9 AND NOT EXISTS (SELECT FROM known) THEN 'Refused' ELSE 'Known' END,
-               COALESCE((SELECT id FROM covering), $5)
-        """;
+    private static SqlText InsertEvent(RunRequest request, Guid id, RunHost host, string? eventId)
+    {
+        var (corpus, partition, kinds) = (Sql.Value(request.Corpus), Sql.Value(request.Partition), Sql.Value(RunScope.Kinds(request)));
+        var (limit, isForced, byHost, asked) = (
+            Sql.Value(request.Limit), Sql.Value(request.Force), Sql.Value(Name(host)), Sql.Value(eventId));
+        return
+            $$"""
+            WITH known AS (
+                SELECT FROM embedding_jobs WHERE event_id = {{asked}}
+                UNION ALL
+                SELECT FROM embedding_run_events WHERE event_id = {{asked}}
+            ),
+            waiting AS (
+                SELECT * FROM embedding_jobs
+                WHERE  corpus = {{corpus}} AND status = 'pending' AND host = {{byHost}} AND cancel_requested_at IS NULL
+            ),
+            covering AS (
+                SELECT id FROM waiting
+                WHERE  NOT {{isForced}} AND force_before IS NULL AND due_at IS NULL AND selection IS NULL
+                AND    heartbeat_at > now() - interval '1 hour'
+                AND    (partition IS NULL OR partition = {{partition}}) AND (kinds = '{}' OR {{kinds}} <> '{}' AND kinds @> {{kinds}})
+                AND    (item_limit IS NULL
+                        OR item_limit >= {{limit}} AND partition IS NOT DISTINCT FROM {{partition}} AND kinds = {{kinds}})
+                AND    NOT EXISTS (SELECT FROM known)
+                ORDER  BY created_at
+                LIMIT  1
+            ),
+            covered AS (
+                INSERT INTO embedding_run_events (event_id, run_id, corpus, partition, kinds, item_limit, is_forced)
+                SELECT {{asked}}, id, {{corpus}}, {{partition}}, {{kinds}}, {{limit}}, {{isForced}}
+                FROM   covering WHERE {{asked}} IS NOT NULL
+            ),
+            inserted AS (
+                INSERT INTO embedding_jobs (corpus, partition, kinds, item_limit, force_before, host, event_id, id)
+                SELECT {{corpus}}, {{partition}}, {{kinds}}, {{limit}}, CASE WHEN {{isForced}} THEN now() END, {{byHost}}, {{asked}}, {{id}}
+                WHERE  NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM covering)
+                AND    (SELECT count(*) FROM waiting) < {{MostWaiting}}
+                ON CONFLICT DO NOTHING
+                RETURNING id
+            )
+            SELECT CASE WHEN EXISTS (SELECT FROM inserted) THEN 'Recorded' WHEN EXISTS (SELECT FROM covering) THEN 'Covered'
+                        WHEN (SELECT count(*) FROM waiting) >= {{MostWaiting}} AND NOT EXISTS (SELECT FROM known) THEN 'Refused'
+                        ELSE 'Known' END,
+                   COALESCE((SELECT id FROM covering), {{id}})
+            """;
+    }
 
-    private const string FindEvent =
-        """
+    private static SqlText FindEvent(string eventId, RunRequest request) =>
+        $"""
         SELECT j.id, j.status IN ('pending', 'processing'),
-               (asked.corpus, asked.partition, asked.kinds, asked.item_limit, asked.is_forced) IS NOT DISTINCT FROM ($2, $3, $4, $5, $6)
-        FROM  (SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL AS is_forced FROM embedding_jobs WHERE event_id =
-            $1
+               (asked.corpus, asked.partition, asked.kinds, asked.item_limit, asked.is_forced) IS NOT DISTINCT FROM
+                   ({request.Corpus}, {request.Partition}, {RunScope.Kinds(request)}, {request.Limit}, {request.Force})
+        FROM  (SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL AS is_forced
+               FROM   embedding_jobs WHERE event_id = {eventId}
                UNION ALL
-               SELECT run_id, corpus, partition, kinds, item_limit, is_forced FROM embedding_run_events WHERE event_id = $1) asked
+               SELECT run_id, corpus, partition, kinds, item_limit, is_forced FROM embedding_run_events WHERE event_id = {eventId}) asked
         JOIN   embedding_jobs j USING (id)
         """;
 
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
-    private const string TakeSilent =
-        """
+    private static SqlText TakeSilent(RunHost host, TimeSpan silence, string[] corpora, Guid? run) =>
+        $"""
         UPDATE embedding_jobs
         SET    heartbeat_at = now()
         WHERE  id IN (
             SELECT id FROM embedding_jobs
-            WHERE  host = $1 AND status IN ('pending', 'processing') AND heartbeat_at < now() - $2
-            AND    corpus = ANY ($3) AND ($4 IS NULL OR id = $4)
+            WHERE  host = {Name(host)} AND status IN ('pending', 'processing') AND heartbeat_at < now() - {silence}
+            AND    corpus = ANY ({corpora}) AND ({run} IS NULL OR id = {run})
             ORDER  BY created_at
             FOR    UPDATE SKIP LOCKED)
-        RETURNING id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text
+        RETURNING {Columns}
         """;
 
-    private const string FreeRun =
-        """
+    private static SqlText FreeRun(Guid id) =>
+        $"""
         UPDATE embedding_jobs
         SET    heartbeat_at = now() - interval '61 seconds'
-        WHERE  id = $1
+        WHERE  id = {id}
         """;
 
-    private const string FindOpen =
-        """
-        SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text
+    private static SqlText FindOpen(Guid id) =>
+        $"""
+        SELECT {Columns}
         FROM   embedding_jobs
-        WHERE  id = $1 AND status IN ('pending', 'processing')
+        WHERE  id = {id} AND status IN ('pending', 'processing')
         """;
 
-    private const string MarkCancelled =
-        """
+    private static SqlText Columns =>
+        $"id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text";
+
+    private static SqlText MarkCancelled(Guid id) =>
+        $"""
         UPDATE embedding_jobs
         SET    cancel_requested_at = COALESCE(cancel_requested_at, now()), updated_at = now()
-        WHERE  id = $1 AND status IN ('pending', 'processing')
+        WHERE  id = {id} AND status IN ('pending', 'processing')
         """;
 
     /// <returns>Whether it was recorded now; false: its id, event or moment was served before, or an earlier scheduled run goes
     /// on.</returns>
     public async Task<bool> Record(
-        RunRequest request, Guid id, RunHost host, string? eventId, DateTimeOffset? dueAt, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(Insert);
-        command.Parameters.Add(new() { Value = request.Corpus });
-        command.Parameters.Add(RunScope.Partition(request));
-        command.Parameters.Add(RunScope.Kinds(request));
-        command.Parameters.Add(RunScope.Selection(request));
-        command.Parameters.Add(RunScope.Limit(request));
-        command.Parameters.Add(new() { Value = request.Force });
-        command.Parameters.Add(new() { Value = Name(host) });
-        command.Parameters.Add(new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" });
-        command.Parameters.Add(new() { Value = (object?)dueAt?.ToUniversalTime() ?? DBNull.Value, DataTypeName = "timestamptz" });
-        command.Parameters.Add(new() { Value = id });
-        return await command.ExecuteNonQueryAsync(cancellation) == 1;
-    }
+        RunRequest request, Guid id, RunHost host, string? eventId, DateTimeOffset? dueAt, CancellationToken cancellation) =>
+        await database.ExecuteAsync(Insert(request, id, host, eventId, dueAt?.ToUniversalTime()), cancellation) == 1;
 
     /// <summary>Records the run that an event asks for, unless there is one that takes it, or too many wait.</summary>
     /// <returns>What became of it, and the run that takes it.</returns>
@@ -141,26 +148,11 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         await turn.WaitAsync(cancellation);
         try
         {
-            await using var batch = database.CreateBatch();
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = request.Corpus } } });
-            var insert = new NpgsqlBatchCommand(InsertEvent);
-            foreach (var parameter in new NpgsqlParameter[]
-            {
-                new() { Value = request.Corpus }, RunScope.Partition(request), RunScope.Kinds(request), RunScope.Limit(request),
-                new() { Value = id },
-                new() { Value = request.Force }, new() { Value = Name(host) },
-                new() { Value = (object?)eventId ?? DBNull.Value, DataTypeName = "text" },
-                new() { Value = MostWaiting },
-            })
-            {
-                insert.Parameters.Add(parameter);
-            }
-
-            batch.BatchCommands.Add(insert);
-            await using var reader = await batch.ExecuteReaderAsync(cancellation);
-            await reader.NextResultAsync(cancellation);
-            await reader.ReadAsync(cancellation);
-            return (Enum.Parse<RecordedEvent>(reader.GetString(0)), reader.GetGuid(1));
+            var recorded = (RecordedEvent.Known, id);
+            await database.ReadAsync(
+                [TakeTurn(request.Corpus), InsertEvent(request, id, host, eventId)], cancellation, _ => { },
+                row => recorded = (Enum.Parse<RecordedEvent>(row.GetString(0)), row.GetGuid(1)));
+            return recorded;
         }
         finally
         {
@@ -169,18 +161,10 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     }
 
     /// <returns>The run that an event asked for, whether it is open, and whether it asked for just this; or null.</returns>
-    public async Task<(Guid Id, bool IsOpen, bool IsSame)?> OfEvent(string eventId, RunRequest request, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(FindEvent);
-        command.Parameters.Add(new() { Value = eventId });
-        command.Parameters.Add(new() { Value = request.Corpus });
-        command.Parameters.Add(RunScope.Partition(request));
-        command.Parameters.Add(RunScope.Kinds(request));
-        command.Parameters.Add(RunScope.Limit(request));
-        command.Parameters.Add(new() { Value = request.Force });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        return await reader.ReadAsync(cancellation) ? (reader.GetGuid(0), reader.GetBoolean(1), reader.GetBoolean(2)) : null;
-    }
+    public async Task<(Guid Id, bool IsOpen, bool IsSame)?> OfEvent(string eventId, RunRequest request, CancellationToken cancellation) =>
+        await database.QueryAsync(
+            FindEvent(eventId, request), row => (row.GetGuid(0), row.GetBoolean(1), row.GetBoolean(2)), cancellation)
+            is [var found, ..] ? found : null;
 
     /// <summary>
     /// Open runs of a kind of host, of these corpora, of which nobody was heard for so long: each is given to one caller.
@@ -192,55 +176,31 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     /// <param name="cancellation">Ends the asking.</param>
     public Task<List<RunInput>> TakeSilentRuns(
         RunHost host, TimeSpan silence, string[] corpora, Guid? run, CancellationToken cancellation) =>
-        Read(
-            TakeSilent, cancellation, Name(host), silence, corpora,
-            new NpgsqlParameter { Value = (object?)run ?? DBNull.Value, DataTypeName = "uuid" });
+        database.QueryAsync(TakeSilent(host, silence, corpora, run), Run, cancellation);
 
     /// <summary>Lets whoever asks next take the run up, without waiting for its silence.</summary>
-    public async Task Free(Guid id, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(FreeRun);
-        command.Parameters.Add(new() { Value = id });
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
+    public Task Free(Guid id, CancellationToken cancellation) => database.ExecuteAsync(FreeRun(id), cancellation);
 
     /// <returns>The run if it is open.</returns>
     public async Task<RunInput?> Open(Guid id, CancellationToken cancellation) =>
-        (await Read(FindOpen, cancellation, id)).SingleOrDefault();
+        (await database.QueryAsync(FindOpen(id), Run, cancellation)).SingleOrDefault();
 
     /// <returns>Whether the run was open.</returns>
-    public async Task<bool> Cancel(Guid id, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(MarkCancelled);
-        command.Parameters.Add(new() { Value = id });
-        return await command.ExecuteNonQueryAsync(cancellation) == 1;
-    }
+    public async Task<bool> Cancel(Guid id, CancellationToken cancellation) =>
+        await database.ExecuteAsync(MarkCancelled(id), cancellation) == 1;
 
     public static string Name(RunHost host) => host.ToString().ToLowerInvariant();
 
-    private async Task<List<RunInput>> Read(string sql, CancellationToken cancellation, params object[] values)
+    private RunInput Run(NpgsqlDataReader row)
     {
-        await using var command = database.CreateCommand(sql);
-        foreach (var value in values)
+        var request = new RunRequest(
+            row.GetString(1), row.GetFieldValue<string[]>(3), row.Text(2), row.GetFieldValue<int?>(4), row.GetBoolean(5),
+            settings.BatchesInFlight)
         {
-            command.Parameters.Add(value as NpgsqlParameter ?? new() { Value = value });
-        }
-
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var runs = new List<RunInput>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            var request = new RunRequest(
-                reader.GetString(1), reader.GetFieldValue<string[]>(3), reader.IsDBNull(2) ? null : reader.GetString(2),
-                reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetBoolean(5), settings.BatchesInFlight)
-            {
-                IsScheduled = reader.GetBoolean(6),
-                Selection = RunScope.Selection(reader.IsDBNull(7) ? null : reader.GetString(7)),
-            };
-            runs.Add(new RunInput(reader.GetGuid(0), request) { IsRecorded = true });
-        }
-
-        return runs;
+            IsScheduled = row.GetBoolean(6),
+            Selection = RunScope.Selection(row.Text(7)),
+        };
+        return new RunInput(row.GetGuid(0), request) { IsRecorded = true };
     }
 }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -9,19 +10,16 @@ namespace EmbeddingFunctions.Runs;
 internal sealed class RunScope(NpgsqlDataSource database)
 {
     /// <summary>
-    /// The moment of a forced run over the same scope ($1 corpus, $2 partition, $3 kinds, $4 selection) that is not done with it, whatever
-    /// became of its process:
-    /// what it embedded is not embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
+    /// The moment of a forced run over the same scope that is not done with it, whatever became of its process: what it embedded is not
+    /// embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
     /// </summary>
-    public const string LentMoment =
-        """
+    public static SqlText LentMoment(RunRequest request) =>
+        $"""
         SELECT j.force_before FROM embedding_jobs j
-        WHERE  j.corpus = $1 AND j.partition IS NOT DISTINCT FROM $2 AND j.kinds = $3 AND j.selection IS NOT DISTINCT FROM $4 AND
-            j.force_before > now() - interval '1 day'
+        WHERE  {IsOver($"j", request)} AND j.force_before > now() - interval '1 day'
         AND    j.host = 'command' AND j.cancel_requested_at IS NULL
         AND    NOT EXISTS (SELECT FROM embedding_jobs done
-                           WHERE done.corpus = $1 AND done.partition IS NOT DISTINCT FROM $2 AND done.kinds = $3 AND done.selection IS NOT
-                               DISTINCT FROM $4
+                           WHERE {IsOver($"done", request)}
                            AND   done.force_before = j.force_before
                            AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
         ORDER  BY j.created_at DESC
@@ -51,10 +49,8 @@ internal sealed class RunScope(NpgsqlDataSource database)
             throw new CorpusException($"Corpus '{corpus.Corpus.Name}' has no partitions: leave '{partition}' out.");
         }
 
-        await using var command = database.CreateCommand(
-            $"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = $1)");
-        command.Parameters.Add(new() { Value = partition });
-        if (await command.ExecuteScalarAsync(cancellation) is not true)
+        var isActive = Sql.Of($"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = {partition})");
+        if (!await database.ScalarAsync<bool>(isActive, cancellation))
         {
             var listed = corpus.Corpus.Partitions!;
             throw new CorpusException(
@@ -74,7 +70,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
                     + $"the declaration's 'where' has {(table.WhereNames.Any() ? string.Join(", ", table.WhereNames) : "nothing")}.");
             }
 
-            if (selection.FromId is not null && table.IdType is not ("bigint" or "integer"))
+            if (selection.FromId is not null && table.IdTypeName is not ("bigint" or "integer"))
             {
                 throw new CorpusException(
                     $"The id of a {table.Kind} in '{corpus}' is of type {table.IdType}: only numbers can be resumed from.");
@@ -90,15 +86,10 @@ internal sealed class RunScope(NpgsqlDataSource database)
     // A misspelt value would look like work that is done.
     private async Task DemandRow(List<BoundTable> tables, string name, string value, CancellationToken cancellation)
     {
-        var rows = tables.Select(
-            table =>
-                $"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name).Column} {table.Where(name).Is} "
-                    + $"$1::{table.Where(name).Type})");
-        await using var command = database.CreateCommand($"SELECT {string.Join(" OR ", rows)}");
-        command.Parameters.Add(new() { Value = value });
+        var rows = tables.Select(table => Sql.Of($"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name, value)})"));
         try
         {
-            if (await command.ExecuteScalarAsync(cancellation) is not true)
+            if (!await database.ScalarAsync<bool>($"SELECT {Sql.Join(" OR ", rows)}", cancellation))
             {
                 throw new CorpusException($"No {string.Join(" or ", tables.Select(table => table.Kind))} has the {name} '{value}'.");
             }
@@ -110,31 +101,19 @@ internal sealed class RunScope(NpgsqlDataSource database)
     }
 
     /// <returns>Forced: the moment before which an item must have been embedded to be in scope; else null.</returns>
-    public async Task<DateTimeOffset?> ForceBefore(RunRequest request, CancellationToken cancellation)
-    {
-        if (!request.Force)
-        {
-            return null;
-        }
+    public async Task<DateTimeOffset?> ForceBefore(RunRequest request, CancellationToken cancellation) => !request.Force ? null
+        : await database.ScalarAsync<DateTimeOffset>($"SELECT COALESCE(({LentMoment(request)}), now())", cancellation);
 
-        await using var command = database.CreateCommand($"SELECT COALESCE(({LentMoment}), now())");
-        command.Parameters.Add(new() { Value = request.Corpus });
-        command.Parameters.Add(Partition(request));
-        command.Parameters.Add(Kinds(request));
-        command.Parameters.Add(Selection(request));
-        return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellation))!);
-    }
-
-    public static NpgsqlParameter Partition(RunRequest request) =>
-        new() { Value = (object?)request.Partition ?? DBNull.Value, DataTypeName = "text" };
-
-    public static NpgsqlParameter Limit(RunRequest request) =>
-        new() { Value = (object?)request.Limit ?? DBNull.Value, DataTypeName = "integer" };
-
-    public static NpgsqlParameter Selection(RunRequest request) =>
-        new() { Value = request.Selection is { } selection ? JsonSerializer.Serialize(selection) : DBNull.Value, DataTypeName = "jsonb" };
+    public static SqlValue Selection(RunRequest request) =>
+        Sql.Value(request.Selection is { } selection ? JsonSerializer.Serialize(selection) : null, NpgsqlDbType.Jsonb);
 
     public static Selection? Selection(string? recorded) => recorded is null ? null : JsonSerializer.Deserialize<Selection>(recorded);
 
-    public static NpgsqlParameter Kinds(RunRequest request) => new() { Value = request.Kinds.Order().ToArray(), DataTypeName = "text[]" };
+    public static string[] Kinds(RunRequest request) => request.Kinds.Order().ToArray();
+
+    private static SqlText IsOver(SqlText run, RunRequest request) =>
+        $"""
+        {run}.corpus = {request.Corpus} AND {run}.partition IS NOT DISTINCT FROM {request.Partition}
+        AND {run}.kinds = {Kinds(request)} AND {run}.selection IS NOT DISTINCT FROM {Selection(request)}
+        """;
 }

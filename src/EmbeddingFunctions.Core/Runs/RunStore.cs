@@ -13,30 +13,30 @@ internal sealed class RunStore(
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     // Runs take their slots one after the other.
-    private const string TakeTurn =
-        """
-        INSERT INTO embedding_start_slots AS s (corpus, arrival) VALUES ($1, now())
+    private static SqlText TakeTurn(string corpus) =>
+        $"""
+        INSERT INTO embedding_start_slots AS s (corpus, arrival) VALUES ({corpus}, now())
         ON CONFLICT (corpus) DO UPDATE SET arrival = s.arrival
         """;
 
     // The next arrival is a minute after the last start at most: so a run that is cancelled before its start gives its slot back, and
     // nothing waits for a moment of a clock that was wrong. A person's command starts at once, however many events wait.
-    private const string TakeSlot =
-        """
+    private static SqlText TakeSlot(Guid run, string corpus, int startsPerMinute, TimeSpan longestWait) =>
+        $"""
         WITH run AS (
-            SELECT id, host = 'command' AS is_command FROM embedding_jobs WHERE id = $1 AND starts_at IS NULL FOR UPDATE
+            SELECT id, host = 'command' AS is_command FROM embedding_jobs WHERE id = {run} AND starts_at IS NULL FOR UPDATE
         ),
         waiting AS (
             SELECT max(starts_at) AS last FROM embedding_jobs
-            WHERE  corpus = $2 AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL
-            AND    starts_at > now() AND starts_at <= now() + $4
+            WHERE  corpus = {corpus} AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL
+            AND    starts_at > now() AND starts_at <= now() + {longestWait}
         ),
         slot AS (
             UPDATE embedding_start_slots s
-            SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now()) + interval '1 minute' /
-                $3
+            SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now())
+                             + interval '1 minute' / {startsPerMinute}
             FROM   run, waiting
-            WHERE  s.corpus = $2 AND NOT run.is_command
+            WHERE  s.corpus = {corpus} AND NOT run.is_command
             RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
         ),
         taken AS (
@@ -45,59 +45,60 @@ internal sealed class RunStore(
         )
         SELECT starts_at - now() FROM taken
         UNION ALL
-        SELECT LEAST(starts_at - now(), $4) FROM embedding_jobs WHERE id = $1 AND starts_at IS NOT NULL
+        SELECT LEAST(starts_at - now(), {longestWait}) FROM embedding_jobs WHERE id = {run} AND starts_at IS NOT NULL
         LIMIT 1
         """;
 
-    private const string OpenJob =
-        """
+    private static SqlText OpenJob(Guid run) =>
+        $"""
         UPDATE embedding_jobs
-        SET    status = 'processing', started_at = COALESCE(started_at, now()), completed_at = NULL, error_message = NULL, updated_at =
-            now()
-        WHERE  id = $1
+        SET    status = 'processing', started_at = COALESCE(started_at, now()), completed_at = NULL, error_message = NULL,
+               updated_at = now()
+        WHERE  id = {run}
         RETURNING force_before, force_before < created_at
         """;
 
     // Taken up from a process that is gone, it has what was done there and what is pending still.
-    private const string SetTotal =
-        """
+    private static SqlText SetTotal(Guid run, int pending, int done) =>
+        $"""
         UPDATE embedding_jobs
-        SET    items_total = CASE WHEN items_total = 0 THEN $2 ELSE GREATEST(items_total, LEAST($2 + $3, COALESCE(item_limit, $2 + $3))) END
-        WHERE  id = $1
+        SET    items_total = CASE WHEN items_total = 0 THEN {pending}
+                                  ELSE GREATEST(items_total, LEAST({pending + done}, COALESCE(item_limit, {pending + done}))) END
+        WHERE  id = {run}
         RETURNING items_total
         """;
 
     // In the order of a batch's own columns.
-    private const string SumBatches =
-        """
-        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int, COALESCE(sum(empty),
-            0)::int,
-               COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int, COALESCE(sum(cached), 0)::int, COALESCE(sum(requests),
-                   0)::int,
+    private static SqlText SumBatches(Guid run) =>
+        $"""
+        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int,
+               COALESCE(sum(empty), 0)::int, COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int,
+               COALESCE(sum(cached), 0)::int, COALESCE(sum(requests), 0)::int,
                COALESCE(sum(tokens), 0)::bigint, COALESCE(sum(saved_tokens), 0)::bigint
         FROM   embedding_batches
-        WHERE  run_id = $1
+        WHERE  run_id = {run}
         """;
 
-    private const string FindReason =
-        """
+    private static SqlText FindReason(string corpus) =>
+        $"""
         SELECT reason
         FROM   embedding_failures
-        WHERE  corpus = $1
+        WHERE  corpus = {corpus}
         ORDER  BY failed_at DESC
         LIMIT  1
         """;
 
-    // Who was thought lost and comes back does not undo what another has finished.
-    private const string CloseJob =
-        """
+    // A run presumed dead must not overwrite a completed result.
+    private static SqlText CloseJob(Guid run, string status, string? error, BatchCounts counts) =>
+        $"""
         UPDATE embedding_jobs
-        SET    status = $2, error_message = CASE WHEN $2 = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.' ELSE $3
-            END,
-               items_total = GREATEST(items_total, $4 + $5), items_processed = $4, items_failed = $5, completed_at = now(), updated_at =
-                   now()
-        WHERE  id = $1
-        AND    (completed_at IS NULL OR $2 <> 'cancelled')
+        SET    status = {status},
+               error_message = CASE WHEN {status} = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.'
+                                    ELSE {error} END,
+               items_total = GREATEST(items_total, {counts.Processed + counts.Failed}), items_processed = {counts.Processed},
+               items_failed = {counts.Failed}, completed_at = now(), updated_at = now()
+        WHERE  id = {run}
+        AND    (completed_at IS NULL OR {status} <> 'cancelled')
         RETURNING items_total, extract(epoch FROM now() - COALESCE(started_at, created_at))::float8, error_message
         """;
 
@@ -122,38 +123,24 @@ internal sealed class RunStore(
 
     private async Task<TimeSpan> TakeSlotOf(RunInput run, int startsPerMinute, CancellationToken cancellation)
     {
-        await using var batch = database.CreateBatch();
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = run.Request.Corpus } } });
-        var take = new NpgsqlBatchCommand(TakeSlot);
         var longestWait = TimeSpan.FromMinutes(1) / startsPerMinute * RunRequests.MostWaiting;
-        foreach (var value in new object[] { run.RunId, run.Request.Corpus, startsPerMinute, longestWait })
-        {
-            take.Parameters.Add(new() { Value = value });
-        }
-
-        batch.BatchCommands.Add(take);
-        return (TimeSpan)(await batch.ExecuteScalarAsync(cancellation))!;
+        var wait = TimeSpan.Zero;
+        await database.ReadAsync(
+            [TakeTurn(run.Request.Corpus), TakeSlot(run.RunId, run.Request.Corpus, startsPerMinute, longestWait)], cancellation,
+            row => wait = row.GetTimeSpan(0));
+        return wait;
     }
 
     /// <summary>Counts what is pending and marks the run as at work.</summary>
     public async Task<OpenedRun> Open(RunInput run, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(run.Request.Corpus, cancellation);
-        DateTimeOffset? forceBefore = null;
-        var goesOn = false;
-        await using (var open = Command(OpenJob, run.RunId))
-        await using (var reader = await open.ExecuteReaderAsync(cancellation))
-        {
-            if (await reader.ReadAsync(cancellation) && !reader.IsDBNull(0))
-            {
-                (forceBefore, goesOn) = (reader.GetFieldValue<DateTimeOffset>(0), reader.GetBoolean(1));
-            }
-        }
-
+        var opened = await database.QueryAsync(
+            OpenJob(run.RunId), row => (row.GetFieldValue<DateTimeOffset?>(0), row.GetFieldValue<bool?>(1) is true), cancellation);
+        var (forceBefore, goesOn) = opened.SingleOrDefault();
         var done = await Sum(run.RunId, cancellation);
         var pending = await planner.Count(run, forceBefore, cancellation);
-        await using var set = Command(SetTotal, run.RunId, pending, done.Processed + done.Failed);
-        var total = await set.ExecuteScalarAsync(cancellation) as int? ?? pending;
+        var total = await database.ScalarAsync<int?>(SetTotal(run.RunId, pending, done.Processed + done.Failed), cancellation) ?? pending;
         return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
     }
 
@@ -174,13 +161,10 @@ internal sealed class RunStore(
         }
 
         crash.Reach(CrashPoint.DuringFinalise);
-        await using var command = Command(CloseJob, run.RunId, status.ToString().ToLowerInvariant(),
-            new NpgsqlParameter { Value = (object?)error ?? DBNull.Value, DataTypeName = "text" }, counts.Processed, counts.Failed);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        return await reader.ReadAsync(cancellation)
-            ? new RunOutcome(
-                run.RunId, status, reader.GetInt32(0), counts, reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetDouble(1))
-            : new RunOutcome(run.RunId, status, 0, counts, error, 0);
+        return (await database.QueryAsync(
+            CloseJob(run.RunId, status.ToString().ToLowerInvariant(), error, counts),
+            row => new RunOutcome(run.RunId, status, row.GetInt32(0), counts, row.Text(2), row.GetDouble(1)), cancellation))
+            .SingleOrDefault() ?? new RunOutcome(run.RunId, status, 0, counts, error, 0);
     }
 
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
@@ -193,28 +177,14 @@ internal sealed class RunStore(
 
         if (counts.Failed > 0)
         {
-            await using var command = Command(FindReason, order.Run.Request.Corpus);
-            return $"Nothing was embedded; {counts.Failed} items failed, the last because {await command.ExecuteScalarAsync(cancellation)}";
+            var reason = await database.ScalarAsync<string>(FindReason(order.Run.Request.Corpus), cancellation);
+            return $"Nothing was embedded; {counts.Failed} items failed, the last because {reason}";
         }
 
         var left = await planner.Count(order.Run, opened.ForceBefore, cancellation);
         return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
     }
 
-    public async Task<BatchCounts> Sum(Guid runId, CancellationToken cancellation)
-    {
-        await using var command = Command(SumBatches, runId);
-        return await BatchRow.Read(command, cancellation);
-    }
-
-    private NpgsqlCommand Command(string sql, params object[] values)
-    {
-        var command = database.CreateCommand(sql);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(value as NpgsqlParameter ?? new() { Value = value });
-        }
-
-        return command;
-    }
+    public async Task<BatchCounts> Sum(Guid runId, CancellationToken cancellation) =>
+        (await database.QueryAsync(SumBatches(runId), BatchRow.Read, cancellation)).Single();
 }

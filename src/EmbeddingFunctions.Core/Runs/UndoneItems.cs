@@ -30,22 +30,19 @@ internal sealed class UndoneItems(NpgsqlDataSource database)
     private async Task<IReadOnlyList<string>> Find(BoundTable table, Guid run, CancellationToken cancellation)
     {
         // Later changes are the application's.
-        var isTouched = table.ChangedAt is null ? "" : $" OR {table.ChangedAt} <= {table.GeneratedAt} + interval '5 seconds'";
-        await using var command = database.CreateCommand(
+        var isTouched = Sql.When(table.ChangedAt is not null, $" OR {table.ChangedAt!} <= {table.GeneratedAt} + interval '5 seconds'");
+        var isRewritten = Sql.Of($"{table.RuleMark} = {Sql.Literal(BoundTable.RewrittenMark)}");
+        var (rewritten, touched, triggers) = (await database.QueryAsync(
             $"""
             SELECT count(*) FILTER (WHERE is_rewritten), count(*) FILTER (WHERE NOT is_rewritten), COALESCE((
                 SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_catalog.pg_trigger
-                WHERE  tgrelid = {Sql.Literal(table.Table)}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
-                AND    tgname !~ '{OwnTriggers}'), 'none of its own that is enabled now')
-            FROM  (SELECT {table.RuleMark} = '{BoundTable.RewrittenMark}' AS is_rewritten FROM {table.Table} t
-                   WHERE  {table.Pending} AND {table.SettledBy("$1")} AND ({table.RuleMark} = '{BoundTable.RewrittenMark}'{isTouched})
+                WHERE  tgrelid = {table.QuotedName}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
+                AND    tgname !~ {OwnTriggers}), 'none of its own that is enabled now')
+            FROM  (SELECT {isRewritten} AS is_rewritten FROM {table.Table} t
+                   WHERE  {table.Pending} AND {table.SettledBy(run)} AND ({isRewritten}{isTouched})
                    LIMIT  {CountedUpTo}) undone
-            """);
-        command.CommandTimeout = Sql.PatienceOfCounts;
-        command.Parameters.Add(new() { Value = run });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        var (rewritten, touched, triggers) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetString(2));
+            """,
+            row => (row.GetInt64(0), row.GetInt64(1), row.GetString(2)), cancellation, Sql.TimeoutOfCounts)).Single();
         string Told(long items, string what) =>
             $"{items:N0} {table.Kind} items were settled and are pending again: a trigger of {table.Table} ({triggers}) {what} whenever "
                 + "they are written. "

@@ -18,15 +18,10 @@ public sealed class WaitingItems
         var corpus = await _corpora.Get(request.Corpus, cancellation);
         foreach (var table in PagePlanner.InScope(corpus, request))
         {
-            await using var command = Command($"SELECT count(*)::int, min(c.retry_at) {Waiting(table, request)}", table, request);
-            await using var reader = await command.ExecuteReaderAsync(cancellation);
-            await reader.ReadAsync(cancellation);
-            items += reader.GetInt32(0);
-            if (!reader.IsDBNull(1))
-            {
-                var first = reader.GetFieldValue<DateTimeOffset>(1);
-                until = until < first ? until : first;
-            }
+            var (waiting, first) = (await _database.QueryAsync(
+                $"SELECT count(*)::int, min(c.retry_at) {Waiting(table, request)}",
+                row => (row.GetInt32(0), row.GetFieldValue<DateTimeOffset?>(1)), cancellation)).Single();
+            (items, until) = (items + waiting, until is null || first < until ? first : until);
         }
 
         return (items, until);
@@ -40,41 +35,25 @@ public sealed class WaitingItems
         var corpus = await _corpora.Get(request.Corpus, cancellation);
         foreach (var table in PagePlanner.InScope(corpus, request))
         {
-            await using var command = Command(
+            items += await _database.ExecuteAsync(
                 $"""
                 UPDATE embedding_claims SET retry_at = NULL
-                WHERE  corpus = $1 AND kind = $2 AND leased_until IS NULL AND item_id IN (SELECT c.item_id {Waiting(table, request)})
-                """, table, request);
-            items += await command.ExecuteNonQueryAsync(cancellation);
+                WHERE  corpus = {request.Corpus} AND kind = {table.Kind} AND leased_until IS NULL
+                AND    item_id IN (SELECT c.item_id {Waiting(table, request)})
+                """,
+                cancellation);
         }
 
         return items;
     }
 
     // One that was edited since waits for nothing.
-    private static string Waiting(BoundTable table, RunRequest request) =>
+    private static SqlText Waiting(BoundTable table, RunRequest request) =>
         $"""
         FROM   embedding_claims c
         JOIN   {table.Table} t ON {table.Id} = c.item_id::{table.IdType}
-        WHERE  c.corpus = $1 AND c.kind = $2 AND c.retry_at > now() AND COALESCE(c.version = {table.Version}, true)
-        AND    ($3::text IS NULL OR {table.Partition}::text = $3){table.Filter}{table.Selected(request.Selection, "$4")}
+        WHERE  c.corpus = {request.Corpus} AND c.kind = {table.Kind} AND c.retry_at > now() AND COALESCE(c.version = {table.Version}, true)
+        AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
+               {table.Filter}{table.Selected(request.Selection)}
         """;
-
-    private NpgsqlCommand Command(string sql, BoundTable table, RunRequest request)
-    {
-        var command = _database.CreateCommand(sql);
-        foreach (
-            var value in new[]
-            {
-                request.Corpus,
-                table.Kind,
-                (object?)request.Partition ?? DBNull.Value,
-                Selection.Values(request.Selection)
-            })
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        return command;
-    }
 }

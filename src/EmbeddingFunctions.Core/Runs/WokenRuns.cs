@@ -11,25 +11,26 @@ internal sealed class WokenRuns(
     NpgsqlDataSource database, DatabaseClock clock, PagePlanner planner, SharedRateLimiter limiter, EmbeddingSettings settings)
 {
     // Hosts that are woken by the same edit come one after the other, so that each sees the run of the one before.
-    private const string TakeTurn = "SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || $1, 0))";
+    private static SqlText TakeTurn(string corpus) =>
+        $"SELECT pg_advisory_xact_lock(hashtextextended('embedding wake of ' || {corpus}, 0))";
 
-    // Not while a run is open that takes all that is pending, nor if one has ended since that was looked for, which may have taken it; nor
-    // soon
-    // after one that failed at no item of its own, or was not wanted, or whose items a trigger made pending again: the next would end the
-    // same way.
-    private const string InsertUnlessOneIs =
+    // Not while a run is open that takes all that is pending (what a scheduled run leaves to a backfill, it does not take), nor if one has
+    // ended since that was looked for, which may have taken it; nor soon after one that failed at no item of its own, or was not wanted, or
+    // whose items a trigger made pending again: the next would end the same way.
+    private static SqlText InsertUnlessOneIs(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt) =>
         $$"""
         INSERT INTO embedding_jobs (corpus, id, host, kinds)
-        SELECT $1, $2, $3, '{}'
+        SELECT {{corpus.Name}}, {{run}}, {{RunRequests.Name(host)}}, '{}'
         WHERE  NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at > now() - $4
-            AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL AND (due_at IS
-                NULL OR $5))
+            WHERE  corpus = {{corpus.Name}} AND status IN ('pending', 'processing') AND heartbeat_at > now() - {{OldRuns.Silence}}
+            AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL
+            AND    (due_at IS NULL OR {{corpus.Scheduled?.NewerThan is null}}))
         AND    NOT EXISTS (
             SELECT FROM embedding_jobs
-            WHERE  corpus = $1 AND completed_at > now() - interval '1 hour' AND completed_at <= now() + {{StoredMoments.Tolerance}}
-            AND    (completed_at >= $6
+            WHERE  corpus = {{corpus.Name}} AND completed_at > now() - interval '1 hour'
+            AND    completed_at <= now() + {{StoredMoments.Tolerance}}
+            AND    (completed_at >= {{lookedAt}}
                     OR completed_at > now() - interval '15 minutes' AND status = 'completed' AND error_message IS NOT NULL
                     OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
         """;
@@ -49,30 +50,8 @@ internal sealed class WokenRuns(
             : Woken.Busy;
     }
 
-    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt, CancellationToken cancellation)
-    {
-        await using var batch = database.CreateBatch();
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTurn) { Parameters = { new() { Value = corpus.Name } } });
-        var insert = new NpgsqlBatchCommand(InsertUnlessOneIs);
-        // What a scheduled run leaves to a backfill, it does not take.
-        foreach (
-            var value in new object[]
-            {
-                corpus.Name,
-                run,
-                RunRequests.Name(host),
-                OldRuns.Silence,
-                corpus.Scheduled?.NewerThan is null,
-                lookedAt
-            })
-        {
-            insert.Parameters.Add(new() { Value = value });
-        }
-
-        batch.BatchCommands.Add(insert);
-        await batch.ExecuteNonQueryAsync(cancellation);
-        return insert.RecordsAffected == 1;
-    }
+    private async Task<bool> Insert(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt, CancellationToken cancellation) =>
+        await database.ExecuteAsync([TakeTurn(corpus.Name), InsertUnlessOneIs(corpus, run, host, lookedAt)], cancellation) == 1;
 }
 
 /// <summary>What came of a wake.</summary>

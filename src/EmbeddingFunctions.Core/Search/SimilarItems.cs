@@ -7,9 +7,9 @@ namespace EmbeddingFunctions.Search;
 public sealed class SimilarItems
 {
     // Left alone, pgvector ends a search after forty rows, however many are wanted and whatever the conditions leave of them.
-    private const string SearchOn =
-        """
-        SELECT set_config('hnsw.ef_search', LEAST(GREATEST($1, 40), 1000)::text, true),
+    private static SqlText SearchOn(int limit) =>
+        $"""
+        SELECT set_config('hnsw.ef_search', LEAST(GREATEST({limit}, 40), 1000)::text, true),
                set_config('hnsw.iterative_scan', 'strict_order', true)
         """;
 
@@ -30,85 +30,71 @@ public sealed class SimilarItems
 
     private async Task<FoundItem?> Find(BoundCorpus bound, string title, CancellationToken cancellation)
     {
-        await using var command = _database.CreateCommand(FindQuery(bound));
-        command.Parameters.Add(new() { Value = title });
         try
         {
-            return await Read(command, cancellation);
+            return await Read(FindQuery(bound, title), cancellation);
         }
         catch (InvalidCastException)
         {
             // The extension was created after this process had looked at the types of the database.
             await _database.ReloadTypesAsync(cancellation);
-            return await Read(command, cancellation);
+            return await Read(FindQuery(bound, title), cancellation);
         }
     }
 
-    private static async Task<FoundItem?> Read(NpgsqlCommand command, CancellationToken cancellation)
-    {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        return await reader.ReadAsync(cancellation)
-            ? new FoundItem(reader.GetString(0), reader.GetString(1), reader.GetValue(2))
-            : null;
-    }
+    private async Task<FoundItem?> Read(SqlText statement, CancellationToken cancellation) =>
+        (await _database.QueryAsync(
+            statement, row => new FoundItem(row.GetString(0), row.GetString(1), row.GetValue(2)), cancellation)).SingleOrDefault();
 
     private async Task<IReadOnlyList<SimilarItem>> Nearest(BoundCorpus bound, FoundItem item, int limit, CancellationToken cancellation)
     {
-        await using var search = _database.CreateBatch();
-        search.BatchCommands.Add(new NpgsqlBatchCommand(SearchOn) { Parameters = { new() { Value = limit + 1 } } });
-        search.BatchCommands.Add(new NpgsqlBatchCommand(NearestQuery(bound))
-        {
-            Parameters =
-            {
-                new() { Value = item.Vector }, new() { Value = limit + 1 }, new() { Value = item.Kind }, new() { Value = item.Id },
-            },
-        });
-        await using var reader = await search.ExecuteReaderAsync(cancellation);
-        await reader.NextResultAsync(cancellation);
         var items = new List<SimilarItem>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            items.Add(new SimilarItem(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetDouble(3)));
-        }
-
+        await _database.ReadAsync(
+            [SearchOn(limit + 1), NearestQuery(bound, item, limit + 1)], cancellation, _ => { },
+            row => items.Add(new SimilarItem(row.GetString(0), row.GetString(1), row.GetString(2), row.GetDouble(3))));
         return items;
     }
 
-    private static string FindQuery(BoundCorpus bound) =>
-        $"""
-        SELECT kind, id, embedding
-        FROM   ({string.Join(" UNION ALL ", bound.Tables.Select(table =>
+    private static SqlText FindQuery(BoundCorpus bound, string title)
+    {
+        var items = bound.Tables.Select(table => Sql.Of(
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.Vector} AS embedding
              FROM   {table.Table} t
-             WHERE  {table.TextColumns.First()} = $1 AND {Current(table)} LIMIT 1)
-            """))}) found
-        LIMIT  1
-        """;
+             WHERE  {table.TextColumns.First()} = {title} AND {Current(table)} LIMIT 1)
+            """));
+        return Sql.Of($"SELECT kind, id, embedding FROM ({Sql.Join(" UNION ALL ", items)}) found LIMIT 1");
+    }
 
     // A branch for each table, with its own order and limit, so that each can use its own index.
-    internal static string NearestQuery(BoundCorpus bound) =>
-        $"""
-        SELECT kind, id, title, similarity
-        FROM   ({string.Join(" UNION ALL ", bound.Tables.Select(table =>
+    internal static SqlText NearestQuery(BoundCorpus bound, FoundItem item, int limit)
+    {
+        var (vector, most) = (Sql.Value(item.Vector), Sql.Value(limit));
+        var nearest = bound.Tables.Select(table => Sql.Of(
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
-                    1 - ({table.Vector} {table.Distance} $1) AS similarity
+                    1 - ({table.Vector} {table.Distance} {vector}) AS similarity
              FROM   {table.Table} t
              WHERE  {Current(table)}
-             ORDER  BY {table.Vector} {table.Distance} $1 LIMIT $2)
-            """))}) near
-        ORDER  BY (kind, id) = ($3, $4) DESC, similarity DESC
-        LIMIT  $2
-        """;
+             ORDER  BY {table.Vector} {table.Distance} {vector} LIMIT {most})
+            """));
+        return
+            $"""
+            SELECT kind, id, title, similarity
+            FROM   ({Sql.Join(" UNION ALL ", nearest)}) near
+            ORDER  BY (kind, id) = ({item.Kind}, {item.Id}) DESC, similarity DESC
+            LIMIT  {most}
+            """;
+    }
 
     // A vector made under another rule, or of a text that was edited since, can be compared with nothing.
-    private static string Current(BoundTable table) =>
-        $"{table.Vector} IS NOT NULL AND {table.RuleMark} = {Sql.Literal(table.Rule.Id)}"
-        + $" AND {table.Hash} IS NOT NULL{table.Filter}";
+    private static SqlText Current(BoundTable table) =>
+        $"""
+        {table.Vector} IS NOT NULL AND {table.RuleMark} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL{table.Filter}
+        """;
 
     /// <param name="Vector">As the column has it: a <see cref="Pgvector.Vector"/> or a <see cref="Pgvector.HalfVector"/>.</param>
-    private sealed record FoundItem(string Kind, string Id, object Vector);
+    internal sealed record FoundItem(string Kind, string Id, object Vector);
 }
 
 /// <param name="Similarity">1 minus the cosine distance: 1 is the same direction.</param>

@@ -10,30 +10,32 @@ namespace EmbeddingFunctions.Status;
 /// </summary>
 internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels models)
 {
-    private const string FindPrivileges =
-        """
-        SELECT has_table_privilege($1, 'SELECT'), (SELECT array_agg(a.attname::text) FROM pg_attribute a
-               WHERE a.attrelid = $1::regclass AND a.attname = ANY ($2) AND NOT a.attisdropped AND NOT has_column_privilege(a.attrelid,
-                   a.attnum, 'UPDATE')),
+    private static SqlText FindPrivileges(BoundTable table, string[] columns) =>
+        $"""
+        SELECT has_table_privilege({table.QuotedName}, 'SELECT'), (
+                   SELECT array_agg(a.attname::text) FROM pg_attribute a
+                   WHERE  a.attrelid = {table.QuotedName}::regclass AND a.attname = ANY ({columns}) AND NOT a.attisdropped
+                   AND    NOT has_column_privilege(a.attrelid, a.attnum, 'UPDATE')),
                (SELECT rolname FROM pg_roles WHERE rolname = current_user)::text
         """;
 
     // Triggers before the write run in the order of their names.
-    private const string FindLaterTriggers =
-        """
+    private static SqlText FindLaterTriggers(BoundTable table) =>
+        $"""
         SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_trigger
-        WHERE  tgrelid = $1::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19 AND tgname::text COLLATE "C" > $2
+        WHERE  tgrelid = {table.QuotedName}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19
+        AND    tgname::text COLLATE "C" > {EditTriggerShape.Name(table)}
         """;
 
     // A policy that lets this role see, or change, every row.
-    private const string HasOpenPolicies =
-        """
-        SELECT NOT row_security_active($1::regclass) OR (
+    private static SqlText HasOpenPolicies(BoundTable table) =>
+        $"""
+        SELECT NOT row_security_active({table.QuotedName}::regclass) OR (
             SELECT bool_or(p.polcmd IN ('r', '*')) AND bool_or(p.polcmd IN ('w', '*'))
             FROM   pg_policy p
-            WHERE  p.polrelid = $1::regclass AND p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true'
+            WHERE  p.polrelid = {table.QuotedName}::regclass AND p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true'
             AND    EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
-            IS TRUE AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = $1::regclass AND NOT p.polpermissive)
+            IS TRUE AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = {table.QuotedName}::regclass AND NOT p.polpermissive)
         """;
 
     private readonly Inventory _inventory = new(database);
@@ -57,9 +59,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         var findings = new List<string>();
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
         {
-            await using var command = database.CreateCommand(HasOpenPolicies);
-            command.Parameters.Add(new() { Value = table.Table });
-            if (await command.ExecuteScalarAsync(cancellation) is not true)
+            if (!await database.ScalarAsync<bool>(HasOpenPolicies(table), cancellation))
             {
                 findings.Add($"row security applies to this role on {table.Name}: it may see, or change, only some of its rows; "
                     + "give the role BYPASSRLS, or policies for SELECT and UPDATE with USING (true)");
@@ -74,15 +74,11 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         var findings = new List<string>();
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
         {
-            var ours = EditTriggerShape.Name(table);
-            await using var command = database.CreateCommand(FindLaterTriggers);
-            command.Parameters.Add(new() { Value = table.Table });
-            command.Parameters.Add(new() { Value = ours });
-            if (await command.ExecuteScalarAsync(cancellation) is string later)
+            if (await database.ScalarAsync<string>(FindLaterTriggers(table), cancellation) is { } later)
             {
                 findings.Add(
                     $"triggers of {table.Name} ({later}) run after the one that notes edits, so a text that they change is not noticed: "
-                    + $"rename them, so that they come before {ours}");
+                    + $"rename them, so that they come before {EditTriggerShape.Name(table)}");
             }
         }
 
@@ -106,21 +102,14 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         var findings = new List<string>(await Policies(corpus, cancellation));
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
         {
-            await using var command = database.CreateCommand(FindPrivileges);
-            command.Parameters.Add(new() { Value = table.Table });
-            command.Parameters.Add(
-                new() { Value = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray() });
-            await using var reader = await command.ExecuteReaderAsync(cancellation);
-            await reader.ReadAsync(cancellation);
-            var role = reader.GetString(2);
-            findings.AddRange(
-                reader.GetBoolean(0) ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
-            findings.AddRange(
-                reader.IsDBNull(1)
-                    ? []
-                    : [
-                        $"this role may not write {table.Name}: GRANT UPDATE ({string.Join(", ", (string[])reader.GetValue(1))}) ON "
-                            + $"{table.Table} TO \"{role}\""]);
+            var columns = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray();
+            var (mayRead, denied, role) = (await database.QueryAsync(
+                FindPrivileges(table, columns),
+                row => (row.GetBoolean(0), row.IsDBNull(1) ? null : row.GetFieldValue<string[]>(1), row.GetString(2)),
+                cancellation)).Single();
+            findings.AddRange(mayRead ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
+            findings.AddRange(denied is null ? [] :
+                [$"this role may not write {table.Name}: GRANT UPDATE ({string.Join(", ", denied)}) ON {table.Table} TO \"{role}\""]);
         }
 
         return findings;

@@ -128,8 +128,8 @@ public sealed class Doctor
 
     private async Task<string> CheckServer(CancellationToken cancellation)
     {
-        var version = await Ask("SELECT current_setting('server_version_num')::int", cancellation) as int? ?? 0;
-        var name = await Ask("SELECT current_setting('server_version')", cancellation) as string;
+        var version = await _database.ScalarAsync<int>($"SELECT current_setting('server_version_num')::int", cancellation);
+        var name = await _database.ScalarAsync<string>($"SELECT current_setting('server_version')", cancellation);
         return version >= OldestServer
             ? $"Postgres {name}, {Database.Describe(_database)}"
             : throw new CorpusException($"it is Postgres {name}; 15 or later is needed");
@@ -137,10 +137,12 @@ public sealed class Doctor
 
     private async Task<string> CheckExtension(CancellationToken cancellation)
     {
-        var version = await Ask(
-            "SELECT COALESCE((SELECT extversion FROM pg_extension WHERE extname = 'vector'), (SELECT default_version FROM "
-                + "pg_available_extensions WHERE name = 'vector'))",
-            cancellation) as string;
+        var version = await _database.ScalarAsync<string>(
+            $"""
+            SELECT COALESCE((SELECT extversion FROM pg_extension WHERE extname = 'vector'),
+                            (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'))
+            """,
+            cancellation);
         return version is null ? throw new CorpusException("the server does not have pgvector")
             : Version.TryParse(version, out var found) && found < _oldestVector
                 ? throw new CorpusException($"pgvector is {version}; 0.8 or later is needed")
@@ -161,12 +163,6 @@ public sealed class Doctor
 
         await _corpora.Get(corpus.Name, cancellation);
         return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorType} by {bound.Model}";
-    }
-
-    private async Task<object?> Ask(string sql, CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand(sql);
-        return await command.ExecuteScalarAsync(cancellation);
     }
 
     private async Task<Finding> Try(string subject, Func<Task<string>> check, string? advice)

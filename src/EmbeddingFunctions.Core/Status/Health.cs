@@ -110,11 +110,7 @@ public sealed class Health
         return problem;
     }
 
-    private async Task Reach(CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand("SELECT 1");
-        await command.ExecuteScalarAsync(cancellation);
-    }
+    private Task Reach(CancellationToken cancellation) => _database.ExecuteAsync($"SELECT 1", cancellation);
 }
 
 public sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Checks)

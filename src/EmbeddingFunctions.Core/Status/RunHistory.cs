@@ -2,6 +2,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
@@ -9,8 +10,8 @@ namespace EmbeddingFunctions.Status;
 /// <summary>Runs as the database has them: those that go on by what their batches have committed so far.</summary>
 public sealed class RunHistory
 {
-    private const string Columns =
-        """
+    private static SqlText Columns =>
+        $"""
         SELECT j.id, j.corpus, j.partition, j.kinds, j.item_limit, j.force_before IS NOT NULL, j.host, j.status,
                GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed), COALESCE(s.failed,
                    j.items_failed),
@@ -23,15 +24,15 @@ public sealed class RunHistory
         ) s ON j.completed_at IS NULL
         """;
 
-    private const string FindRun = $"{Columns}\nWHERE j.id = $1";
+    private static SqlText FindRun(Guid id) => $"{Columns}\nWHERE j.id = {id}";
 
-    private const string FindRuns =
+    private static SqlText FindRuns(string? corpus, string? status, int limit) =>
         $"""
         {Columns}
-        WHERE  ($1::text IS NULL OR j.corpus = $1)
-        AND    ($2::text IS NULL OR j.status = $2)
+        WHERE  ({corpus}::text IS NULL OR j.corpus = {corpus})
+        AND    ({status}::text IS NULL OR j.status = {status})
         ORDER  BY j.created_at DESC, j.id DESC
-        LIMIT  $3
+        LIMIT  {limit}
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -45,9 +46,7 @@ public sealed class RunHistory
     /// <returns>The run and what its batches did, or null.</returns>
     public async Task<RunDetail?> Find(Guid id, CancellationToken cancellation)
     {
-        await using var command = _database.CreateCommand(FindRun);
-        command.Parameters.Add(new() { Value = id });
-        if ((await Read(command, cancellation)).SingleOrDefault() is not { } run)
+        if ((await _database.QueryAsync(FindRun(id), Read, cancellation)).SingleOrDefault() is not { } run)
         {
             return null;
         }
@@ -66,32 +65,16 @@ public sealed class RunHistory
     /// <param name="cancellation">Ends the reading.</param>
     public async Task<IReadOnlyList<RecordedRun>> List(string? corpus, string? status, int limit, CancellationToken cancellation)
     {
-        await using var command = _database.CreateCommand(FindRuns);
-        foreach (var value in new[] { corpus, status })
-        {
-            command.Parameters.Add(new() { Value = (object?)value ?? DBNull.Value, DataTypeName = "text" });
-        }
-
-        command.Parameters.Add(new() { Value = limit });
-        return await Read(command, cancellation);
+        return await _database.QueryAsync(FindRuns(corpus, status, limit), Read, cancellation);
     }
 
-    private static async Task<List<RecordedRun>> Read(NpgsqlCommand command, CancellationToken cancellation)
+    private static RecordedRun Read(NpgsqlDataReader row)
     {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var runs = new List<RecordedRun>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            DateTimeOffset? Time(int i) => reader.IsDBNull(i) ? null : new DateTimeOffset(reader.GetDateTime(i));
-            string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
-            runs.Add(new RecordedRun(
-                reader.GetGuid(0), reader.GetString(1), Text(2), reader.GetFieldValue<string[]>(3),
-                reader.IsDBNull(4) ? null : reader.GetInt32(4),
-                reader.GetBoolean(5), reader.GetString(6), reader.GetString(7), reader.GetInt32(8), reader.GetInt32(9), reader.GetInt32(10),
-                Text(11), reader.GetBoolean(12), Time(13)!.Value, Time(14), Time(15), Time(16), Time(17)));
-        }
-
-        return runs;
+        DateTimeOffset? Time(int i) => row.GetFieldValue<DateTimeOffset?>(i);
+        return new(
+            row.GetGuid(0), row.GetString(1), row.Text(2), row.GetFieldValue<string[]>(3), row.GetFieldValue<int?>(4), row.GetBoolean(5),
+            row.GetString(6), row.GetString(7), row.GetInt32(8), row.GetInt32(9), row.GetInt32(10), row.Text(11), row.GetBoolean(12),
+            Time(13)!.Value, Time(14), Time(15), Time(16), Time(17));
     }
 }
 

@@ -9,31 +9,31 @@ namespace EmbeddingFunctions.Status;
 /// <summary>Counts coverage, failures and runs as the database has them now.</summary>
 public sealed class StatusReport
 {
-    private const string FindFailures =
-        """
+    private static SqlText FindFailures(string corpus) =>
+        $"""
         SELECT kind, reason, count(*), count(*) FILTER (WHERE is_dead), min(retry_at) FILTER (WHERE NOT is_dead)
         FROM   embedding_failures
-        WHERE  corpus = $1
+        WHERE  corpus = {corpus}
         GROUP  BY kind, reason
         ORDER  BY count(*) DESC, kind
         LIMIT  20
         """;
 
-    private const string SumCacheUse =
-        """
+    private static SqlText SumCacheUse(string corpus) =>
+        $"""
         SELECT COALESCE(sum(b.cached), 0)::bigint, COALESCE(sum(b.embedded - b.cached), 0)::bigint, COALESCE(sum(b.saved_tokens), 0)::bigint
         FROM   embedding_batches b
         JOIN   embedding_jobs j ON j.id = b.run_id
-        WHERE  j.corpus = $1
+        WHERE  j.corpus = {corpus}
         """;
 
     // Of the batches rather than the rows: a row that was looked at and found unchanged bears a new time too.
-    private const string SumRecent =
-        """
+    private static SqlText SumRecent(string corpus) =>
+        $"""
         SELECT b.kind, COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0)::bigint, max(b.finished_at)
         FROM   embedding_batches b
         JOIN   embedding_jobs j ON j.id = b.run_id
-        WHERE  j.corpus = $1 AND b.embedded > 0
+        WHERE  j.corpus = {corpus} AND b.embedded > 0
         GROUP  BY b.kind
         """;
 
@@ -85,15 +85,15 @@ public sealed class StatusReport
             throw new CorpusException(string.Join("; ", findings));
         }
 
-        var failures = await Read(FindFailures, name, r => new FailureReason(
+        var failures = await Read(FindFailures(name), r => new FailureReason(
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
         var cache = await Read(
-            SumCacheUse, name, r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))),
+            SumCacheUse(name), r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))),
             cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Status(corpus.Corpus, cancellation);
         var recent = await Read(
-            SumRecent, name, r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
+            SumRecent(name), r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs)
         {
             Recent = recent,
@@ -104,50 +104,34 @@ public sealed class StatusReport
 
     private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
     {
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         // Each item counts once: one that failed is not also pending, though a later run will take it again.
-        var sql =
+        var sql = Sql.Of(
             $"""
             SELECT count(*),
                    count(*) FILTER (WHERE NOT pending AND has_vector),
-                   count(*) FILTER (WHERE NOT pending AND content_hash = '{BoundTable.EmptyMark}'),
+                   count(*) FILTER (WHERE NOT pending AND content_hash = {Sql.Literal(BoundTable.EmptyMark)}),
                    count(*) FILTER (WHERE pending AND NOT waits),
-                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = '{BoundTable.DeadMark}'),
+                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = {Sql.Literal(BoundTable.DeadMark)}),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
-                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE '{BoundTable.IgnoredMarks}'),
+                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE {Sql.Literal(BoundTable.IgnoredMarks)}),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector, {table.Hash} AS
-                content_hash, COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
-                          COALESCE({table.LeftToBackfill ?? "false"}, false) AS is_left, wish.content IS NOT NULL AS is_asked
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector,
+                          {table.Hash} AS content_hash,
+                          COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
+                          COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, wish.content IS NOT NULL AS is_asked
                    FROM   {table.Table} t {QueueShape.Wish(table)}
-                   LEFT   JOIN embedding_claims f ON f.corpus = $1 AND f.kind = $2 AND f.item_id = {table.Id}::text AND f.reason IS NOT NULL
-                   WHERE  true{table.Filter} {active}) items
-            """;
-        await using var command = _database.CreateCommand(sql);
-        command.CommandTimeout = Sql.PatienceOfCounts;
-        command.Parameters.Add(new() { Value = corpus.Corpus.Name });
-        command.Parameters.Add(new() { Value = table.Kind });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return new KindCoverage(table.Kind, table.Name,
-            reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5),
-            reader.GetInt64(6), reader.GetInt64(7));
+                   LEFT   JOIN embedding_claims f
+                          ON f.corpus = {corpus.Corpus.Name} AND f.kind = {table.Kind} AND f.item_id = {table.Id}::text
+                          AND f.reason IS NOT NULL
+                   WHERE  true{table.Filter} {corpus.AndIsActive(table)}) items
+            """);
+        return (await Read(sql, row => new KindCoverage(
+            table.Kind, table.Name, row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5),
+            row.GetInt64(6), row.GetInt64(7)), cancellation)).Single();
     }
 
-    private async Task<List<T>> Read<T>(string sql, string corpus, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand(sql);
-        command.CommandTimeout = Sql.PatienceOfCounts;
-        command.Parameters.Add(new() { Value = corpus });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(row(reader));
-        }
-
-        return rows;
-    }
+    private Task<List<T>> Read<T>(SqlText statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellation) =>
+        _database.QueryAsync(statement, row, cancellation, Sql.TimeoutOfCounts);
 
     private static DateTimeOffset? Time(NpgsqlDataReader reader, int column) =>
         reader.IsDBNull(column) || reader.GetDateTime(column) is var time && (time == DateTime.MaxValue || time == DateTime.MinValue)

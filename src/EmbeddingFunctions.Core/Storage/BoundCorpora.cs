@@ -14,17 +14,13 @@ internal sealed class BoundCorpora(
     CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, TimeProvider time,
     ITextWindow? window = null)
 {
-    private const string FindMigrated =
-        """
-        SELECT DISTINCT corpus
-        FROM   embedding_rules
-        """;
+    private static SqlText FindMigrated => $"SELECT DISTINCT corpus FROM embedding_rules";
 
-    private const string FindRules =
-        """
+    private static SqlText FindRules(string corpus) =>
+        $"""
         SELECT kind, rule, shape
         FROM   embedding_rules
-        WHERE  corpus = $1
+        WHERE  corpus = {corpus}
         """;
 
     // Two processes with different declarations would undo each other's vectors, and pay for it, for as long as both run.
@@ -150,32 +146,20 @@ internal sealed class BoundCorpora(
     private async Task<Dictionary<string, (string Rule, string Shape)>> Rules(string corpus, CancellationToken cancellation) =>
         (
             await Read(
-                FindRules, reader => (Kind: reader.GetString(0), Rule: reader.GetString(1), Shape: reader.GetString(2)), cancellation,
-                corpus))
+                FindRules(corpus), reader => (Kind: reader.GetString(0), Rule: reader.GetString(1), Shape: reader.GetString(2)),
+                cancellation))
         .ToDictionary(found => found.Kind, found => (found.Rule, found.Shape));
 
-    private async Task<List<T>> Read<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)
+    private async Task<List<T>> Read<T>(SqlText statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellation)
     {
-        var rows = new List<T>();
         try
         {
-            await using var command = database.CreateCommand(sql);
-            foreach (var value in values)
-            {
-                command.Parameters.Add(new() { Value = value });
-            }
-
-            await using var reader = await command.ExecuteReaderAsync(cancellation);
-            while (await reader.ReadAsync(cancellation))
-            {
-                rows.Add(row(reader));
-            }
+            return await database.QueryAsync(statement, row, cancellation);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
         {
             // Never migrated, or by an early version: the caller says what to do.
+            return [];
         }
-
-        return rows;
     }
 }

@@ -40,7 +40,10 @@ internal sealed class BoundTable(
 
     public int Priority => table.Priority;
 
-    public string Table => found.Quoted;
+    /// <summary>The table with its schema, quoted, as a value too.</summary>
+    public string QuotedName => found.Quoted.ToString();
+
+    public SqlText Table => found.Quoted;
 
     public string Schema => found.Schema;
 
@@ -80,19 +83,23 @@ internal sealed class BoundTable(
     public Chunks? Chunks => table.Chunks;
 
     /// <summary>The table of the chunks as SQL writes it, or null.</summary>
-    public string? ChunkTable => table.Chunks is null ? null : $"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}";
+    public SqlText? ChunkTable =>
+        table.Chunks is null ? null : Sql.Of($"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}");
 
-    public string Id => Column(table.Id);
+    public SqlText Id => Column(table.Id);
 
-    public string IdType => found.Columns[table.Id].Type;
+    /// <summary>The id's type as Postgres names it, and as SQL writes it.</summary>
+    public string IdTypeName => found.Columns[table.Id].Type;
+
+    public SqlText IdType => Sql.Raw(IdTypeName);
 
     /// <summary>For between two partitions.</summary>
-    public string IsPartition => table.Partition is null ? Sql.Is : found.Columns[table.Partition].Is;
+    public SqlText IsPartition => table.Partition is null ? Sql.Is : found.Columns[table.Partition].Is;
 
     /// <summary>The partition as stored, or a constant where the corpus has one partition only.</summary>
-    public string Partition => table.Partition is null ? "''::text" : Column(table.Partition);
+    public SqlText Partition => table.Partition is null ? Sql.Of($"''::text") : Column(table.Partition);
 
-    public string PartitionType => table.Partition is null ? "text" : found.Columns[table.Partition].SqlType;
+    public SqlText PartitionType => table.Partition is null ? Sql.Of($"text") : found.Columns[table.Partition].SqlType;
 
     /// <summary>The language of the table's full-text search, or null.</summary>
     public string? TextSearch => table.TextSearch;
@@ -105,23 +112,23 @@ internal sealed class BoundTable(
     /// <summary>The column of the vectors as declared, and as SQL writes it after no row's name.</summary>
     public string VectorColumn => table.Vector;
 
-    public string VectorName => Sql.Identifier(table.Vector);
+    public SqlText VectorName => Sql.Identifier(table.Vector);
 
-    public string Vector => Column(table.Vector);
+    public SqlText Vector => Column(table.Vector);
 
     /// <summary>The type of the vectors as a declaration has it, and as SQL writes it.</summary>
     public string VectorType => VectorTypeOf(corpus);
 
-    public string VectorColumnType => schemas.InVector(VectorTypeOf(corpus));
+    public SqlText VectorColumnType => schemas.InVector(VectorTypeOf(corpus));
 
-    public string CosineOperators =>
+    public SqlText CosineOperators =>
         schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
 
     /// <summary>Cosine distance, for between two vectors.</summary>
-    public string Distance => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
+    public SqlText Distance => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
 
     /// <summary>For between two vectors.</summary>
-    public string IsOtherVector => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<>)";
+    public SqlText IsOtherVector => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<>)";
 
     public DatabaseSchemas Schemas => schemas;
 
@@ -129,143 +136,151 @@ internal sealed class BoundTable(
     public OwnColumns Own => table.Columns;
 
     /// <summary>The rule that the row's vector was made under, and the fingerprint of its text.</summary>
-    public string RuleMark => Column(table.Columns.Rule);
+    public SqlText RuleMark => Column(table.Columns.Rule);
 
-    public string Hash => Column(table.Columns.ContentHash);
+    public SqlText Hash => Column(table.Columns.ContentHash);
 
     /// <summary>The name of the model that the row's vector is of.</summary>
-    public string Model => Column(table.Columns.Model);
+    public SqlText Model => Column(table.Columns.Model);
 
     /// <summary>Whether the row has a vector of another model.</summary>
-    public string IsOfAnotherModel => $"{Vector} IS NOT NULL AND {Model} OPERATOR(pg_catalog.<>) {Sql.Literal(model)}";
+    public SqlText IsOfAnotherModel => $"{Vector} IS NOT NULL AND {Model} OPERATOR(pg_catalog.<>) {Sql.Literal(model)}";
 
     /// <summary>
     /// The same of rows that a run would take. These words make a partial index, which is empty unless the model changed.
     /// </summary>
-    public string IsToBeReplaced => $"{IsOfAnotherModel}{Filter}";
+    public SqlText IsToBeReplaced => $"{IsOfAnotherModel}{Filter}";
 
     /// <summary>The same columns where SQL assigns to them.</summary>
-    public string RuleName => Sql.Identifier(table.Columns.Rule);
+    public SqlText RuleName => Sql.Identifier(table.Columns.Rule);
 
-    /// <summary>Takes the vector away, to be followed by what stands in place of the fingerprint.</summary>
-    public string Unembedded =>
-        $"{VectorName} = NULL, {Sql.Identifier(Own.GeneratedAt)} = clock_timestamp(), {Sql.Identifier(Own.Model)} = NULL, "
-        + $"{Sql.Identifier(Own.Truncated)} = NULL, {RuleName} = {Sql.Literal(Rule.Id)}";
+    /// <summary>After SET: takes the vector away, to be followed by what stands in place of the fingerprint.</summary>
+    public SqlText Unembedded =>
+        $"""
+        {VectorName} = NULL, {Sql.Identifier(Own.GeneratedAt)} = clock_timestamp(), {Sql.Identifier(Own.Model)} = NULL,
+               {Sql.Identifier(Own.Truncated)} = NULL, {RuleName} = {Sql.Literal(Rule.Id)}
+        """;
 
-    public string HashName => Sql.Identifier(table.Columns.ContentHash);
+    public SqlText HashName => Sql.Identifier(table.Columns.ContentHash);
 
     public bool HasStandardIndex => corpus.Index == new VectorIndex() && table.Vector == CorpusTable.StandardVector;
 
     public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 
     /// <summary>The text's columns, as text, in the template's order.</summary>
-    public IEnumerable<string> TextColumns => Template.Columns.Select(Text);
+    public IEnumerable<SqlText> TextColumns => Template.Columns.Select(Text);
 
     /// <summary>
     /// A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.
     /// </summary>
-    public string Text(string column) =>
+    public SqlText Text(string column) =>
         found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
-        ? $"pg_catalog.array_to_string({Column(column)}, ' ')"
+        ? Sql.Of($"pg_catalog.array_to_string({Column(column)}, ' ')")
         : column == table.Columns.Content && table.Queue == QueuedText.Content && row == StandardRow
-            ? $"COALESCE({Column(column)}, {TemplateFunction.Name(found)}({row}*))"
-        : $"{Column(column)}::text";
+            ? Sql.Of($"COALESCE({Column(column)}, {Rendered})")
+        : Sql.Of($"{Column(column)}::text");
+
+    /// <summary>The row's text as declared, by the database's own function, see <see cref="TemplateFunction"/>.</summary>
+    public SqlText Rendered => $"{Sql.Raw(TemplateFunction.Name(found))}({Sql.Raw(row)}*)";
 
     /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
     public IEnumerable<string> WakingColumns =>
         Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
 
     /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
-    public string Version => $"pg_catalog.sha256(pg_catalog.convert_to(ROW({string.Join(", ", TextColumns)})::text, 'UTF8'::name))";
+    public SqlText Version => field ??= Sql.Of(
+        $"pg_catalog.sha256(pg_catalog.convert_to(ROW({Sql.Join(", ", TextColumns)})::text, 'UTF8'::name))");
 
     /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
-    public string? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
+    public SqlText? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
 
     /// <summary>What puts newer items before older ones, or null if the declaration names nothing of the kind.</summary>
-    public string? Moved => ChangedAt ?? CreatedAt;
+    public SqlText? Moved => ChangedAt ?? CreatedAt;
 
-    private string? CreatedAt => table.CreatedAt is null ? null : Moment(table.CreatedAt);
+    private SqlText? CreatedAt => table.CreatedAt is null ? null : Moment(table.CreatedAt);
 
     /// <summary>A column as a timestamptz: a type without a zone is read as UTC.</summary>
-    public string Moment(string column) => found.Columns[column].Type switch
+    public SqlText Moment(string column) => found.Columns[column].Type switch
     {
         "timestamp with time zone" => Column(column),
-        "date" => $"({Column(column)}::timestamp AT TIME ZONE 'UTC')",
-        _ => $"({Column(column)} AT TIME ZONE 'UTC')",
+        "date" => Sql.Of($"({Column(column)}::timestamp AT TIME ZONE 'UTC')"),
+        _ => Sql.Of($"({Column(column)} AT TIME ZONE 'UTC')"),
     };
 
-    public string Column(string name) => $"{row}{Sql.Identifier(name)}";
+    public SqlText Column(string name) => $"{Sql.Raw(row)}{Sql.Identifier(name)}";
 
     /// <summary>Newest first, then by id so that the order is total.</summary>
-    public string Newest => Moved is null ? Id : $"{Moved} DESC, {Id}";
+    public SqlText Newest => Moved is null ? Id : Sql.Of($"{Moved} DESC, {Id}");
 
     /// <summary>
     /// The vector is missing, was made under another rule or of an older text, or the row was touched since.
     /// The same words make the partial index, so that planning never looks at a row that is fresh.
     /// </summary>
-    public string Pending =>
+    public SqlText Pending => field ??= Sql.Of(
         $"""
         ({RuleMark} IS DISTINCT FROM {Sql.Literal(Rule.Id)}
-            {(ChangedAt is null ? "" : $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt}")}
+            {Sql.When(ChangedAt is not null, $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt!}")}
             OR {Hash} IS NULL OR ({Vector} IS NULL AND pg_catalog.length({Hash}) = 64)){Filter}
-        """;
+        """);
 
     /// <summary>
     /// Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left
     /// behind.
     /// </summary>
-    private string PendingBySchedule => $"{Pending}{(LeftToBackfill is null ? "" : $" AND ({LeftToBackfill}) IS NOT TRUE")}";
+    private SqlText PendingBySchedule => $"{Pending}{Sql.When(LeftToBackfill is not null, $" AND ({LeftToBackfill!}) IS NOT TRUE")}";
 
     /// <summary>
     /// What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.
     /// </summary>
-    public string? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
-        ? $"""{Column(table.Columns.GeneratedAt)} IS NULL AND {created} < now() - interval {Sql.Literal(time)}"""
+    public SqlText? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
+        ? Sql.Of($"{Column(table.Columns.GeneratedAt)} IS NULL AND {created} < now() - interval {Sql.Literal(time)}")
         : null;
 
     /// <summary>The items that a run of this scope takes.</summary>
     /// <param name="scope">The scope.</param>
-    /// <param name="before">Forced: the parameter with the moment since which an item was embedded anew.</param>
-    public string Due(PendingScope scope, string before) => scope switch
+    /// <param name="before">Forced: the moment since which an item counts as embedded again.</param>
+    public SqlText Due(PendingScope scope, DateTimeOffset? before) => scope switch
     {
-        PendingScope.Forced => $"{GeneratedAt} < {before}{Filter}",
+        PendingScope.Forced => Sql.Of($"{GeneratedAt} < {before}{Filter}"),
         PendingScope.Scheduled => PendingBySchedule,
         _ => Pending,
     };
 
     /// <summary>
-    /// The condition to append that keeps out what a run has settled already: where something of the owner's undoes that, it would never
-    /// end.
+    /// The same without those that the run has settled already: where something of the owner's undoes that, it would never end. An edit of
+    /// the text since is not kept out.
     /// </summary>
-    /// <param name="run">The parameter with the run's id. An edit of the text since is not kept out.</param>
-    public string NotSettledBy(string run) => $" AND ({SettledBy(run)}) IS NOT TRUE";
+    public SqlText DueIn(Guid run, PendingScope scope, DateTimeOffset? before) =>
+        $"{Due(scope, before)}{Sql.When(scope != PendingScope.Forced, $" AND ({SettledBy(run)}) IS NOT TRUE")}";
 
     /// <summary>Whether a run has settled the row, and its text is the same since, or was changed by a trigger at that.</summary>
-    public string SettledBy(string run) =>
-        $"{RuleMark} IN ({Sql.Literal(Rule.Id)}, '{RewrittenMark}') AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id "
-            + $"= {run})";
+    public SqlText SettledBy(Guid run) =>
+        $"""
+        {RuleMark} IN ({Sql.Literal(Rule.Id)}, {Sql.Literal(RewrittenMark)})
+            AND {GeneratedAt} >= (SELECT created_at FROM embedding_jobs WHERE id = {run})
+        """;
 
-    public string Order(PendingScope scope) => scope == PendingScope.Forced ? $"{GeneratedAt}, {Id}" : Newest;
+    public SqlText Order(PendingScope scope) => scope == PendingScope.Forced ? Sql.Of($"{GeneratedAt}, {Id}") : Newest;
 
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
-    public string GeneratedAt => $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
+    public SqlText GeneratedAt => $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
 
     /// <summary>The declared filter as a condition to append, or nothing.</summary>
-    public string Filter => string.Concat(table.Filter.Select(filter => " AND " + Condition(row, found, filter)));
+    public SqlText Filter => Sql.Join("", table.Filter.Select(filter => Sql.Of($" AND {Condition(Sql.Raw(row), found, filter)}")));
 
-    /// <summary>The column that a name of the declaration's <c>where</c> means, its equality and its type.</summary>
-    public (string Column, string Is, string Type) Where(string name) =>
-        found.Columns[table.Where[name]] is var column ? (Column(table.Where[name]), column.Is, column.SqlType) : default;
+    /// <summary>The condition that a column, by its name in the declaration's <c>where</c>, has a value.</summary>
+    public SqlText Where(string name, string value)
+    {
+        var column = found.Columns[table.Where[name]];
+        return Sql.Of($"{Column(table.Where[name])} {column.Is} {value}::{column.SqlType}");
+    }
 
     /// <summary>What a run is confined to as a condition to append, or nothing.</summary>
-    /// <param name="selection">Its names are the declaration's.</param>
-    /// <param name="values">The parameter with <see cref="Selection.Values"/>.</param>
-    public string Selected(Selection? selection, string values) =>
-        string.Concat(
-            selection?.Names.Select(
-                (name, i) => $" AND {Where(name).Column} {Where(name).Is} ({values}::text[])[{i + 1}]::{Where(name).Type}")
-                ?? [])
-        + (selection?.FromId is null ? "" : $" AND {Id} >= ({values}::text[])[{selection.Where.Count + 1}]::bigint");
+    public SqlText Selected(Selection? selection) => selection is null ? Sql.Empty : Sql.Join("",
+    [
+        .. selection.Names.Select(name => Sql.Of($" AND {Where(name, selection.Where[name])}")),
+        Sql.When(selection.FromId is not null, $" AND {Id} >= {selection.FromId}"),
+    ]);
 
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 
@@ -285,11 +300,11 @@ internal sealed class BoundTable(
         return $"{queued}{longText} {TokenCounter.Of(model).Name}";
     }
 
-    public static string Condition(string row, FoundTable table, ColumnFilter filter)
+    public static SqlText Condition(SqlText row, FoundTable table, ColumnFilter filter)
     {
-        var column = $"{row}{Sql.Identifier(filter.Column)}";
+        var column = Sql.Of($"{row}{Sql.Identifier(filter.Column)}");
         return filter.EqualTo is null
-            ? $"{column} IS {(filter.IsNull == false ? "NOT " : "")}NULL"
-            : $"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}";
+            ? Sql.Of($"{column} IS {Sql.When(filter.IsNull == false, $"NOT ")}NULL")
+            : Sql.Of($"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}");
     }
 }

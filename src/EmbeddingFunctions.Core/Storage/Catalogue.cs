@@ -7,8 +7,8 @@ namespace EmbeddingFunctions.Storage;
 internal sealed class Catalogue(NpgsqlDataSource database)
 {
     // to_regclass would parse the name as SQL does; a declared name is compared as it stands instead.
-    private const string FindColumns =
-        """
+    private static SqlText FindColumns(string[] names) =>
+        $"""
         SELECT n.nspname, c.relname, c.relkind::text, a.attname,
                CASE WHEN t.typname IN ('vector', 'halfvec') THEN t.typname::text ELSE format_type(a.atttypid, -1) END, a.atttypmod,
                a.attnotnull AND EXISTS (
@@ -31,13 +31,13 @@ internal sealed class Catalogue(NpgsqlDataSource database)
         JOIN   pg_type t ON t.oid = a.atttypid
         JOIN   pg_namespace tn ON tn.oid = t.typnamespace
         WHERE  c.relkind IN ('r', 'p', 'v', 'm', 'f')
-        AND    (n.nspname || '.' || c.relname = ANY ($1)
-                OR (c.relname = ANY ($1) AND pg_table_is_visible(c.oid)))
-        ORDER  BY c.relname = ANY ($1), n.nspname, c.relname, a.attnum
+        AND    (n.nspname || '.' || c.relname = ANY ({names})
+                OR (c.relname = ANY ({names}) AND pg_table_is_visible(c.oid)))
+        ORDER  BY c.relname = ANY ({names}), n.nspname, c.relname, a.attnum
         """;
 
-    private const string FindSchemas =
-        """
+    private static SqlText FindSchemas =>
+        $"""
         SELECT COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_rules'), current_schema(), 'public')::text,
                COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_queue'), current_schema(), 'public')::text,
                COALESCE((SELECT v.nspname FROM pg_extension e JOIN pg_namespace v ON v.oid = e.extnamespace WHERE e.extname = 'vector'),
@@ -52,24 +52,26 @@ internal sealed class Catalogue(NpgsqlDataSource database)
     {
         var asked = names.Distinct().ToArray();
         var found = new Dictionary<string, FoundTable>();
-        await using var command = database.CreateCommand(FindColumns);
-        command.Parameters.Add(new() { Value = asked });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        while (await reader.ReadAsync(cancellation))
-        {
-            var (schema, table) = (reader.GetString(0), reader.GetString(1));
-            foreach (var name in asked.Where(name => name == table || name == $"{schema}.{table}"))
-            {
-                found.TryAdd(name, new FoundTable(schema, table, reader.GetString(2)[0], []) { HasParent = reader.GetBoolean(10) });
-                // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
-                if (found[name].Schema == schema && found[name].Name == table)
+        var columns = await database.QueryAsync(
+            FindColumns(asked),
+            row => (
+                Table: new FoundTable(row.GetString(0), row.GetString(1), row.GetString(2)[0], []) { HasParent = row.GetBoolean(10) },
+                Name: row.GetString(3),
+                Column: new FoundColumn(row.GetString(4), row.GetInt32(5), row.GetBoolean(6), row.GetString(7))
                 {
-                    found[name].Columns[reader.GetString(3)] = new FoundColumn(
-                        reader.GetString(4), reader.GetInt32(5), reader.GetBoolean(6), reader.GetString(7))
-                    {
-                        SqlType = reader.GetString(8),
-                        Is = $"OPERATOR({reader.GetString(9)}.=)",
-                    };
+                    SqlType = Sql.Raw(row.GetString(8)),
+                    Is = Sql.Raw($"OPERATOR({row.GetString(9)}.=)"),
+                }),
+            cancellation);
+        foreach (var (table, column, type) in columns)
+        {
+            foreach (var name in asked.Where(name => name == table.Name || name == $"{table.Schema}.{table.Name}"))
+            {
+                found.TryAdd(name, table);
+                // A table "b" in the schema a, and one whose own name is "a.b": the former is meant.
+                if ((found[name].Schema, found[name].Name) == (table.Schema, table.Name))
+                {
+                    found[name].Columns[column] = type;
                 }
             }
         }
@@ -78,13 +80,8 @@ internal sealed class Catalogue(NpgsqlDataSource database)
     }
 
     /// <summary>Where the engine's tables, the queue and pgvector are or, before a migration, will be made.</summary>
-    public async Task<DatabaseSchemas> Schemas(CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(FindSchemas);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
-        return new DatabaseSchemas(reader.GetString(0), reader.GetString(1), reader.GetString(2));
-    }
+    public async Task<DatabaseSchemas> Schemas(CancellationToken cancellation) => (await database.QueryAsync(
+        FindSchemas, row => new DatabaseSchemas(row.GetString(0), row.GetString(1), row.GetString(2)), cancellation)).Single();
 
     /// <summary>All tables that a corpus names, those that list its partitions included.</summary>
     public static IEnumerable<string> TablesOf(Corpus corpus)
@@ -97,7 +94,7 @@ internal sealed class Catalogue(NpgsqlDataSource database)
 /// <param name="Type">What Postgres calls <c>relkind</c>.</param>
 internal sealed record FoundTable(string Schema, string Name, char Type, Dictionary<string, FoundColumn> Columns)
 {
-    public string Quoted => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
+    public SqlText Quoted => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
 
     public bool IsTable => Type is 'r' or 'p';
 
@@ -117,10 +114,10 @@ internal sealed record FoundTable(string Schema, string Name, char Type, Diction
 internal sealed record FoundColumn(string Type, int Modifier, bool IsKey, string Generated)
 {
     /// <summary>The type with its schema, where that is not Postgres's own.</summary>
-    public string SqlType { get; init; } = Type;
+    public SqlText SqlType { get; init; } = Sql.Raw(Type);
 
     /// <summary>The operator by which two values are the same.</summary>
-    public string Is { get; init; } = Sql.Is;
+    public SqlText Is { get; init; } = Sql.Is;
 
     /// <summary>Made of other columns by the database, after the triggers that run before a row is written: to them it is null.</summary>
     public bool IsGenerated => Generated != "";

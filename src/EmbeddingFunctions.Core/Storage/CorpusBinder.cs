@@ -187,7 +187,7 @@ internal static class CorpusBinder
                         $"the table {found.Name} has no column '{named.Column}'{NearestName.Hint(named.Column!, found.Columns.Keys)}"));
 
     // One row an active partition, the column called "key".
-    private static string? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
+    private static SqlText? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, FoundTable> tables)
     {
         if (corpus.Partitions is not { } partitions)
         {
@@ -195,18 +195,18 @@ internal static class CorpusBinder
         }
 
         var listed = tables[partitions.Table];
-        var conditions = partitions.Filter.Select(filter => BoundTable.Condition("p.", listed, filter)).ToList();
-        var join = "";
+        var conditions = partitions.Filter.Select(filter => BoundTable.Condition(Sql.Of($"p."), listed, filter)).ToList();
+        var join = Sql.Empty;
         if (partitions.Owner is { } owner)
         {
             var owners = tables[owner.Table];
-            join = $"JOIN {owners.Quoted} o ON o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} "
-                + $"p.{Sql.Identifier(owner.ReferredBy)}";
-            conditions.AddRange(owner.Filter.Select(filter => BoundTable.Condition("o.", owners, filter)));
+            var isOwner = Sql.Of($"o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} p.{Sql.Identifier(owner.ReferredBy)}");
+            join = Sql.Of($"JOIN {owners.Quoted} o ON {isOwner}");
+            conditions.AddRange(owner.Filter.Select(filter => BoundTable.Condition(Sql.Of($"o."), owners, filter)));
         }
 
-        conditions.Add($"p.{Sql.Identifier(partitions.Column)} IS NOT NULL");
-        return $"SELECT DISTINCT p.{Sql.Identifier(partitions.Column)} AS key FROM {listed.Quoted} p {join} WHERE "
-            + $"{string.Join(" AND ", conditions)}";
+        var key = Sql.Identifier(partitions.Column);
+        conditions.Add(Sql.Of($"p.{key} IS NOT NULL"));
+        return Sql.Of($"SELECT DISTINCT p.{key} AS key FROM {listed.Quoted} p {join} WHERE {Sql.Join(" AND ", conditions)}");
     }
 }

@@ -9,9 +9,9 @@ internal sealed record DatabaseSchemas(string Engine, string Queue, string Vecto
     public static readonly DatabaseSchemas Public = new("public", "public", "public");
 
     /// <summary>A table of the engine's as SQL writes it.</summary>
-    public string EngineTable(string name) => $"{Sql.Identifier(Engine)}.{name}";
+    public SqlText EngineTable(string name) => $"{Sql.Identifier(Engine)}.{Sql.Raw(name)}";
 
-    public string QueueTable(string name) => $"{Sql.Identifier(Queue)}.{name}";
+    public SqlText QueueTable(string name) => $"{Sql.Identifier(Queue)}.{Sql.Raw(name)}";
 
-    public string InVector(string name) => $"{Sql.Identifier(Vector)}.{name}";
+    public SqlText InVector(string name) => $"{Sql.Identifier(Vector)}.{Sql.Raw(name)}";
 }

@@ -53,24 +53,14 @@ internal sealed class OtherModels(NpgsqlDataSource database)
 
     private static string Count(long vectors) => vectors < CountedUpTo ? $"{vectors:N0}" : $"at least {CountedUpTo:N0}";
 
-    private async Task<List<(string Model, long Vectors)>> Find(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
+    private Task<List<(string Model, long Vectors)>> Find(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
     {
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
-        await using var command = database.CreateCommand(
+        var vectors = Sql.Of(
             $"""
-            SELECT model, count(*)
-            FROM  (SELECT {table.Model} AS model FROM {table.Table} t WHERE {table.IsToBeReplaced} {active} LIMIT {CountedUpTo}) vectors
-            GROUP  BY model
-            ORDER  BY count(*) DESC
+            SELECT {table.Model} AS model FROM {table.Table} t WHERE {table.IsToBeReplaced} {corpus.AndIsActive(table)} LIMIT {CountedUpTo}
             """);
-        command.CommandTimeout = Sql.PatienceOfCounts;
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var found = new List<(string, long)>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            found.Add((reader.GetString(0), reader.GetInt64(1)));
-        }
-
-        return found;
+        return database.QueryAsync(
+            $"SELECT model, count(*) FROM ({vectors}) vectors GROUP BY model ORDER BY count(*) DESC",
+            row => (row.GetString(0), row.GetInt64(1)), cancellation, Sql.TimeoutOfCounts);
     }
 }

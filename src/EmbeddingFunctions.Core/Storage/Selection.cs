@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>What a run is confined to, besides kinds and a partition.</summary>
@@ -8,10 +6,4 @@ namespace EmbeddingFunctions.Storage;
 public sealed record Selection(IReadOnlyDictionary<string, string> Where, long? FromId = null)
 {
     internal IEnumerable<string> Names => Where.Keys.Order(StringComparer.Ordinal);
-
-    /// <returns>The values in the order of the names, then the id.</returns>
-    internal static string[] Values(Selection? selection) =>
-        [
-            .. selection?.Names.Select(name => selection.Where[name]) ?? [],
-            .. selection?.FromId is { } id ? [id.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
 }

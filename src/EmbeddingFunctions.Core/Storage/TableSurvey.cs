@@ -7,8 +7,8 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>Looks at a table to propose a declaration for it.</summary>
 public sealed class TableSurvey
 {
-    private const string FindTables =
-        """
+    private static SqlText FindTables =>
+        $"""
         SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
@@ -17,12 +17,12 @@ public sealed class TableSurvey
         ORDER  BY 1
         """;
 
-    private const string FindReferences =
-        """
+    private static SqlText FindReferences(FoundTable table) =>
+        $"""
         SELECT a.attname, k.confrelid::regclass::text
         FROM   pg_constraint k
         JOIN   pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-        WHERE  k.contype = 'f' AND cardinality(k.conkey) = 1 AND k.conrelid = $1::regclass
+        WHERE  k.contype = 'f' AND cardinality(k.conkey) = 1 AND k.conrelid = {table.Quoted.ToString()}::regclass
         ORDER  BY a.attnum
         """;
 
@@ -39,7 +39,7 @@ public sealed class TableSurvey
     {
         if (!(await _catalogue.Find([name], cancellation)).TryGetValue(name, out var table))
         {
-            var tables = await Rows(FindTables, reader => reader.GetString(0), cancellation);
+            var tables = await _database.QueryAsync(FindTables, reader => reader.GetString(0), cancellation);
             var hint = NearestName.Hint(name, tables);
             var advice = hint.Length > 0 ? hint : " in this database; a table of another schema is written schema.table.";
             throw new CorpusException($"There is no table '{name}'{advice}");
@@ -50,25 +50,8 @@ public sealed class TableSurvey
             throw new CorpusException($"'{name}' is a {table.Sort}; it takes a table, which can hold vectors.");
         }
 
-        var references = await Rows(FindReferences, reader => (reader.GetString(0), reader.GetString(1)), cancellation, table.Quoted);
+        var references = await _database.QueryAsync(
+            FindReferences(table), reader => (reader.GetString(0), reader.GetString(1)), cancellation);
         return TableProposal.Of(name, table, references, _isLocal);
-    }
-
-    private async Task<List<T>> Rows<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = _database.CreateCommand(sql);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            rows.Add(row(reader));
-        }
-
-        return rows;
     }
 }

@@ -30,7 +30,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         if (!await CarriesNotices(connection, cancellation))
         {
             // The session is probably a pooler's, and most likely the same one again.
-            await Execute(connection, $"UNLISTEN {Channel}", cancellation);
+            await connection.ExecuteAsync($"UNLISTEN {Sql.Identifier(Channel)}", cancellation);
             return false;
         }
 
@@ -51,7 +51,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         try
         {
             await connection.OpenAsync(cancellation);
-            await Execute(connection, $"LISTEN {Channel}", cancellation);
+            await connection.ExecuteAsync($"LISTEN {Sql.Identifier(Channel)}", cancellation);
             return connection;
         }
         catch
@@ -66,13 +66,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
     {
         var (proof, arrived) = (Guid.NewGuid().ToString(), false);
         connection.Notification += (_, notice) => arrived |= notice.Payload == proof;
-        await using (var command = database.CreateCommand("SELECT pg_notify($1, $2)"))
-        {
-            command.Parameters.Add(new() { Value = Channel });
-            command.Parameters.Add(new() { Value = proof });
-            await command.ExecuteNonQueryAsync(cancellation);
-        }
-
+        await database.ExecuteAsync($"SELECT pg_notify({Channel}, {proof})", cancellation);
         for (
             var since = TimeProvider.System.GetTimestamp(); !arrived && TimeProvider.System.GetElapsedTime(since) is var waited
                 && waited < _patience;)
@@ -81,11 +75,5 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         }
 
         return arrived;
-    }
-
-    private static async Task Execute(NpgsqlConnection connection, string sql, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellation);
     }
 }

@@ -210,27 +210,12 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await using var connection = await _database.Source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         // Tables this small are read whole if they may be.
-        await using (var settings = new Npgsql.NpgsqlCommand("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off", connection))
-        {
-            await settings.ExecuteNonQueryAsync();
-        }
+        await connection.ExecuteAsync($"SET LOCAL enable_seqscan = off", default);
+        await connection.ExecuteAsync($"SET LOCAL enable_sort = off", default);
 
-        var query = SimilarItems.NearestQuery(await _engine.Get<BoundCorpora>().Get("workspace", default));
-        await using var explain = new Npgsql.NpgsqlCommand($"EXPLAIN {query}", connection)
-        {
-            Parameters =
-            {
-                new() { Value = new Pgvector.Vector(new float[384]) }, new() { Value = 7 }, new() { Value = "issue" },
-                new() { Value = "x" },
-            },
-        };
-        await using var reader = await explain.ExecuteReaderAsync();
-        var plan = new List<string>();
-        while (await reader.ReadAsync())
-        {
-            plan.Add(reader.GetString(0));
-        }
-
+        var item = new SimilarItems.FoundItem("issue", "x", new Pgvector.Vector(new float[384]));
+        var query = SimilarItems.NearestQuery(await _engine.Get<BoundCorpora>().Get("workspace", default), item, limit: 7);
+        var plan = await connection.QueryAsync($"EXPLAIN {query}", row => row.GetString(0), default);
         foreach (var table in new[] { "issues", "pull_requests", "discussions" })
         {
             Assert.Contains(plan, line => line.Contains($"Index Scan using embedding_hnsw_{table} ", StringComparison.Ordinal));

@@ -64,7 +64,7 @@ internal static class ChunkShape
     public static DeclarationFault? Fault(BoundTable table, FoundTable? found)
     {
         var isOurs = found is null || (_columns.All(found.Columns.ContainsKey)
-            && found.Columns["document_id"].Type == table.IdType
+            && found.Columns["document_id"].Type == table.IdTypeName
                 && CorpusBinder.VectorType(found.Columns["embedding"]) == table.VectorType);
         return isOurs ? null
             : new(

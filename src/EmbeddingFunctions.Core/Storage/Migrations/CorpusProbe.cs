@@ -21,7 +21,8 @@ internal static class CorpusProbe
             DeclarationFault?[] found =
             [
                 await Ask(
-                    "", "its filter, partitions or textSearch do not fit", () => Run(Statement(corpus, table), database, cancellation)),
+                    "", "its filter, partitions or textSearch do not fit",
+                    () => database.ExecuteAsync(Statement(corpus, table), cancellation)),
                 await Chunks(table, catalogue, cancellation),
                 await Queue(table, database, catalogue, cancellation),
             ];
@@ -81,16 +82,9 @@ internal static class CorpusProbe
         }
     }
 
-    private static async Task Run(string sql, NpgsqlDataSource database, CancellationToken cancellation)
+    private static SqlText Statement(BoundCorpus corpus, BoundTable table)
     {
-        await using var command = database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
-
-    private static string Statement(BoundCorpus corpus, BoundTable table)
-    {
-        var active = corpus.ActivePartitions is null ? "true" : $"{table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
-        var language = table.TextSearch is null ? "" : $"{Sql.Literal(table.TextSearch)}::regconfig";
-        return $"SELECT {language} FROM {table.Table} t WHERE {active}{table.Filter} LIMIT 0";
+        var language = Sql.When(table.TextSearch is not null, $"{Sql.Literal(table.TextSearch!)}::regconfig");
+        return Sql.Of($"SELECT {language} FROM {table.Table} t WHERE true {corpus.AndIsActive(table)}{table.Filter} LIMIT 0");
     }
 }

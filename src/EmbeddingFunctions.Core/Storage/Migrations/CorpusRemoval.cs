@@ -7,20 +7,20 @@ namespace EmbeddingFunctions.Storage.Migrations;
 public sealed class CorpusRemoval
 {
     // A run that was not heard of for a minute is over, or its host is: see the runs' own rule.
-    private const string FindOpenRun =
-        """
+    private static SqlText FindOpenRun(string corpus) =>
+        $"""
         SELECT id FROM embedding_jobs
-        WHERE  corpus = $1 AND status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 minute'
+        WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 minute'
         LIMIT  1
         """;
 
-    private const string RemoveRows =
-        """
-        WITH rules AS (DELETE FROM embedding_rules WHERE corpus = $1),
-             claims AS (DELETE FROM embedding_claims WHERE corpus = $1),
-             slots AS (DELETE FROM embedding_start_slots WHERE corpus = $1),
-             shapes AS (DELETE FROM embedding_shapes WHERE corpus = $1)
-        DELETE FROM embedding_jobs WHERE corpus = $1
+    private static SqlText RemoveRows(string corpus) =>
+        $"""
+        WITH rules AS (DELETE FROM embedding_rules WHERE corpus = {corpus}),
+             claims AS (DELETE FROM embedding_claims WHERE corpus = {corpus}),
+             slots AS (DELETE FROM embedding_start_slots WHERE corpus = {corpus}),
+             shapes AS (DELETE FROM embedding_shapes WHERE corpus = {corpus})
+        DELETE FROM embedding_jobs WHERE corpus = {corpus}
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -40,9 +40,9 @@ public sealed class CorpusRemoval
             return [];
         }
 
-        await using var command = _database.CreateCommand(
-            $"SELECT COALESCE(array_agg(DISTINCT corpus), '{{}}') FROM {Inventory.Records} WHERE corpus <> ''");
-        return (string[])(await command.ExecuteScalarAsync(cancellation))!;
+        return await _database.QueryAsync(
+            $"SELECT DISTINCT corpus FROM {Sql.Raw(Inventory.Records)} WHERE corpus <> '' ORDER BY corpus", row => row.GetString(0),
+            cancellation);
     }
 
     /// <returns>What would be taken away, a line each; nothing if the corpus was not migrated.</returns>
@@ -87,15 +87,15 @@ public sealed class CorpusRemoval
         {
             await DemandNoRun(name, cancellation);
             // First, so that hosts start no more runs of it.
-            await Run(RemoveRows, cancellation, name);
+            await Run(RemoveRows(name), cancellation);
             var schemas = await _catalogue.Schemas(cancellation);
             if ((await _catalogue.Find([QueueTable.Targets], cancellation)).Count > 0)
             {
-                await Run(QueueShape.Removal(schemas.Queue, name), cancellation);
+                await Run(Sql.Raw(QueueShape.Removal(schemas.Queue, name)), cancellation);
             }
 
             await Drop(await Made(name, cancellation), schemas, progress, cancellation);
-            await Run($"DELETE FROM {Inventory.Records} WHERE corpus = $1", cancellation, name);
+            await Run($"DELETE FROM {Sql.Raw(Inventory.Records)} WHERE corpus = {name}", cancellation);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {
@@ -174,39 +174,21 @@ public sealed class CorpusRemoval
         return made;
     }
 
-    private async Task<long> Vectors(PartKey column, CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand(
-            $"SELECT count({Sql.Identifier(column.Name)}) FROM {Sql.Identifier(column.Schema)}.{Sql.Identifier(column.Table)}");
-        return (long)(await command.ExecuteScalarAsync(cancellation))!;
-    }
+    private Task<long> Vectors(PartKey column, CancellationToken cancellation) => _database.ScalarAsync<long>(
+        $"SELECT count({Sql.Identifier(column.Name)}) FROM {Sql.Identifier(column.Schema)}.{Sql.Identifier(column.Table)}", cancellation);
 
-    private async Task<long> Cached(DatabaseSchemas schemas, CancellationToken cancellation)
-    {
-        await using var command = _database.CreateCommand($"SELECT count(*) FROM {schemas.EngineTable("embedding_cache")}");
-        return (long)(await command.ExecuteScalarAsync(cancellation))!;
-    }
+    private Task<long> Cached(DatabaseSchemas schemas, CancellationToken cancellation) =>
+        _database.ScalarAsync<long>($"SELECT count(*) FROM {schemas.EngineTable("embedding_cache")}", cancellation);
 
     private async Task DemandNoRun(string name, CancellationToken cancellation)
     {
-        await using var command = _database.CreateCommand(FindOpenRun);
-        command.Parameters.Add(new() { Value = name });
-        if (await command.ExecuteScalarAsync(cancellation) is Guid run)
+        if (await _database.ScalarAsync<Guid?>(FindOpenRun(name), cancellation) is { } run)
         {
             throw new CorpusException(
                 $"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
         }
     }
 
-    private async Task Run(string sql, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = _database.CreateCommand(sql);
-        command.CommandTimeout = 0;
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
+    private Task Run(SqlText statement, CancellationToken cancellation) =>
+        _database.ExecuteAsync(statement, cancellation, Sql.NoTimeout);
 }

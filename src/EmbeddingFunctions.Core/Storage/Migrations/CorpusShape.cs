@@ -38,7 +38,8 @@ internal static class CorpusShape
     ];
 
     private static IEnumerable<Part> Columns(BoundTable table) =>
-        table.Own.Of(table.Queue).Select(column => (column.Column, column.Type)).Prepend((table.VectorColumn, table.VectorColumnType))
+        table.Own.Of(table.Queue).Select(column => (column.Column, column.Type))
+            .Prepend((table.VectorColumn, table.VectorColumnType.ToString()))
             .Select(column => new Part(
                 PartKind.Column, table.Schema, table.Name, column.Item1, $"ADD COLUMN {Sql.Identifier(column.Item1)} {column.Item2}"));
 

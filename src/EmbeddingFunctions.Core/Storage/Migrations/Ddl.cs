@@ -16,23 +16,20 @@ internal sealed class Ddl(NpgsqlDataSource database)
     private static readonly TimeSpan _atMost = TimeSpan.FromMinutes(5);
 
     // Limits that the role has for an application's statements are not meant for these.
-    internal const string LiftTimeouts =
-        """
+    internal static SqlText LiftTimeouts =>
+        $"""
         SELECT pg_catalog.set_config('statement_timeout', '0', true),
                pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true),
                CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL THEN
                    pg_catalog.set_config('transaction_timeout', '0', true) END
         """;
 
-    private const string Prepare = $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', '{Patience}', true) WHERE {Sql.Writing}";
+    private static SqlText Prepare =>
+        $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', {Sql.Literal(Patience)}, true) WHERE {Sql.Writing}";
 
     /// <returns>How many rows were changed.</returns>
     public Task<int> Run(string sql, Action<string>? progress, CancellationToken cancellation) =>
-        Run(async connection =>
-        {
-            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-            return await command.ExecuteNonQueryAsync(cancellation);
-        }, progress, cancellation);
+        Run(connection => connection.ExecuteAsync(Sql.Raw(sql), cancellation, Sql.NoTimeout), progress, cancellation);
 
     /// <summary>All in one transaction, again from the beginning when a lock could not be had.</summary>
     /// <exception cref="CorpusException">Another transaction held a lock for minutes.</exception>
@@ -69,11 +66,7 @@ internal sealed class Ddl(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await using (var prepare = new NpgsqlCommand(Prepare, connection))
-        {
-            await prepare.ExecuteNonQueryAsync(cancellation);
-        }
-
+        await connection.ExecuteAsync(Prepare, cancellation);
         var result = await work(connection);
         await transaction.CommitAsync(cancellation);
         return result;

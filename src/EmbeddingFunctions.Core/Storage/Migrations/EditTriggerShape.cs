@@ -29,7 +29,8 @@ internal static class EditTriggerShape
         var trigger = Name(table);
         var current = table.WithRow("NEW.");
         var generatedAt = Sql.Identifier(table.Own.GeneratedAt);
-        var moments = kinds.Select(kind => kind.WithRow("NEW.").ChangedAt).OfType<string>().Distinct().Prepend($"NEW.{generatedAt}");
+        var moments = kinds.Select(kind => kind.WithRow("NEW.").ChangedAt).OfType<SqlText>().Distinct()
+            .Prepend(Sql.Of($"NEW.{generatedAt}"));
         // A literal, because a column's name could hold any other quotes.
         var body = Sql.Literal(
             $"""

@@ -9,13 +9,13 @@ internal sealed class EngineTables(NpgsqlDataSource database)
     private const string CreateExtension = "CREATE EXTENSION IF NOT EXISTS vector";
 
     // Those that this transaction made.
-    private const string FindMade =
+    private static SqlText FindMade =>
         $"""
         SELECT c.relname, c.relkind = 'v'
         FROM   pg_class c
         WHERE  c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'embedding_rules'::regclass) AND c.relkind IN ('r', 'v')
         AND    c.relname LIKE 'embedding\_%' AND c.xmin::text::bigint = pg_current_xact_id()::text::bigint % (2 ^ 32)::bigint
-        AND    NOT EXISTS (SELECT FROM {Inventory.Records} o WHERE o.object_name = c.relname)
+        AND    NOT EXISTS (SELECT FROM {Sql.Raw(Inventory.Records)} o WHERE o.object_name = c.relname)
         """;
 
     private const string CreateMigrations =
@@ -80,43 +80,21 @@ internal sealed class EngineTables(NpgsqlDataSource database)
         await Run(connection, $"INSERT INTO embedding_migrations (name) VALUES ({Sql.Literal(migration.Name)})", cancellation);
     }
 
-    private static async Task<List<(string Name, PartKind Kind)>> Made(NpgsqlConnection connection, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(FindMade, connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var made = new List<(string, PartKind)>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            made.Add((reader.GetString(0), reader.GetBoolean(1) ? PartKind.View : PartKind.Table));
-        }
-
-        return made;
-    }
+    private static Task<List<(string Name, PartKind Kind)>> Made(NpgsqlConnection connection, CancellationToken cancellation) =>
+        connection.QueryAsync(
+            FindMade, row => (row.GetString(0), row.GetBoolean(1) ? PartKind.View : PartKind.Table), cancellation);
 
     private static string Record(string name, PartKind kind) =>
         $"""
         INSERT INTO {Inventory.Records} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
         SELECT '{kind}', n.nspname, '', c.relname, '', true, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE  c.oid = {Sql.Literal(Sql.Identifier(name))}::regclass
+        WHERE  c.oid = {Sql.Literal(Sql.Identifier(name).ToString())}::regclass
         ON CONFLICT DO NOTHING
         """;
 
-    private static async Task<HashSet<string>> Applied(NpgsqlConnection connection, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand("SELECT name FROM embedding_migrations", connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var names = new HashSet<string>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            names.Add(reader.GetString(0));
-        }
+    private static async Task<HashSet<string>> Applied(NpgsqlConnection connection, CancellationToken cancellation) =>
+        [.. await connection.QueryAsync($"SELECT name FROM embedding_migrations", row => row.GetString(0), cancellation)];
 
-        return names;
-    }
-
-    private static async Task Run(NpgsqlConnection connection, string sql, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
+    private static Task Run(NpgsqlConnection connection, string sql, CancellationToken cancellation) =>
+        connection.ExecuteAsync(Sql.Raw(sql), cancellation, Sql.NoTimeout);
 }

@@ -41,10 +41,5 @@ internal sealed class IndexBuilder(NpgsqlDataSource database)
         }
     }
 
-    private async Task Run(string sql, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(sql);
-        command.CommandTimeout = 0;
-        await command.ExecuteNonQueryAsync(cancellation);
-    }
+    private Task Run(string sql, CancellationToken cancellation) => database.ExecuteAsync(Sql.Raw(sql), cancellation, Sql.NoTimeout);
 }

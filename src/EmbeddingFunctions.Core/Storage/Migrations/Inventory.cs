@@ -8,8 +8,8 @@ internal sealed class Inventory(NpgsqlDataSource database)
     public const string Records = "embedding_objects";
 
     // What there is of an object w, in words that change when it does. An index's name says what it is over.
-    private const string Definition =
-        """
+    private static SqlText Definition =>
+        $"""
         CASE w.kind
         WHEN 'Column' THEN (
             SELECT format_type(a.atttypid, a.atttypmod) || COALESCE(' ' || pg_get_expr(d.adbin, d.adrelid), '')
@@ -40,7 +40,7 @@ internal sealed class Inventory(NpgsqlDataSource database)
         """;
 
     // Names are written with their schemas, whatever this role's own path.
-    private const string PinPath = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
+    private static SqlText PinPath => $"SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
 
     /// <summary>How each wanted part stands.</summary>
     public async Task<IReadOnlyList<PartState>> Compare(
@@ -58,46 +58,28 @@ internal sealed class Inventory(NpgsqlDataSource database)
             .Select(found => (found.Key, found.Value.Live, found.Value.Record!)).ToList();
 
     /// <summary>Within the transaction that made the part.</summary>
-    public static async Task Record(
-        NpgsqlConnection connection, DatabaseSchemas schemas, Part part, string corpus, bool isMade, CancellationToken cancellation)
-    {
-        await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(
-            $"""
-            INSERT INTO {schemas.EngineTable(Records)} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE SET is_made = EXCLUDED.is_made, fingerprint =
-                EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
-            """)
-        {
-            Parameters =
-            {
-                new() { Value = part.Kind.ToString() }, new() { Value = part.Schema }, new() { Value = part.Table },
-                new() { Value = part.Name },
-                new() { Value = part.IsShared ? "" : corpus }, new() { Value = isMade }, new() { Value = part.Fingerprint },
-            },
-        });
-        batch.BatchCommands.Add(
-            new NpgsqlBatchCommand("SELECT pg_catalog.set_config('embeddings.path', pg_catalog.current_setting('search_path'), true)"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(PinPath));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(
-            $"""
-            UPDATE {schemas.EngineTable(Records)} w SET definition = {Definition}
-            WHERE  kind = $1 AND schema_name = $2 AND table_name = $3 AND object_name = $4
-            """)
-        {
-            Parameters =
-            {
-                new() { Value = part.Kind.ToString() },
-                new() { Value = part.Schema },
-                new() { Value = part.Table },
-                new() { Value = part.Name }
-            },
-        });
-        batch.BatchCommands.Add(
-            new NpgsqlBatchCommand("SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddings.path'), true)"));
-        await batch.ExecuteNonQueryAsync(cancellation);
-    }
+    public static Task Record(
+        NpgsqlConnection connection, DatabaseSchemas schemas, Part part, string corpus, bool isMade, CancellationToken cancellation) =>
+        connection.ExecuteAsync(
+        [
+            Sql.Of(
+                $"""
+                INSERT INTO {schemas.EngineTable(Records)} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
+                VALUES ({part.Kind.ToString()}, {part.Schema}, {part.Table}, {part.Name}, {(part.IsShared ? "" : corpus)}, {isMade},
+                        {part.Fingerprint})
+                ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE
+                SET    is_made = EXCLUDED.is_made, fingerprint = EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
+                """),
+            Sql.Of($"SELECT pg_catalog.set_config('embeddings.path', pg_catalog.current_setting('search_path'), true)"),
+            PinPath,
+            Sql.Of(
+                $"""
+                UPDATE {schemas.EngineTable(Records)} w SET definition = {Definition}
+                WHERE  kind = {part.Kind.ToString()} AND schema_name = {part.Schema} AND table_name = {part.Table}
+                AND    object_name = {part.Name}
+                """),
+            Sql.Of($"SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddings.path'), true)"),
+        ], cancellation);
 
     public static string Forget(DatabaseSchemas schemas, PartKey key) =>
         $"""
@@ -109,55 +91,34 @@ internal sealed class Inventory(NpgsqlDataSource database)
     private async Task<Dictionary<PartKey, (string? Live, PartRecord? Record, int Place)>> Read(
         DatabaseSchemas schemas, IReadOnlyList<PartKey> wanted, string? corpus, CancellationToken cancellation)
     {
-        var records = await HasRecords(schemas, cancellation) ? schemas.EngineTable(Records)
-            : "(SELECT ''::text AS kind, ''::text AS schema_name, ''::text AS table_name, ''::text AS object_name, ''::text AS corpus, "
-                + "true AS is_made, "
-                + "''::text AS fingerprint, ''::text AS definition, now() AS recorded_at WHERE false)";
-        await using var batch = database.CreateBatch();
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(PinPath));
-        var query = new NpgsqlBatchCommand(
+        var records = await HasRecords(schemas, cancellation) ? schemas.EngineTable(Records) : Sql.Of(
+            $"""
+            (SELECT ''::text AS kind, ''::text AS schema_name, ''::text AS table_name, ''::text AS object_name, ''::text AS corpus,
+                    true AS is_made, ''::text AS fingerprint, ''::text AS definition, now() AS recorded_at WHERE false)
+            """);
+        var query = Sql.Of(
             $"""
             SELECT w.kind, w.schema_name, w.table_name, w.object_name, {Definition}, r.corpus, r.is_made, r.fingerprint, r.definition
-            FROM  (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS u (kind, schema_name, table_name, object_name)
-                   UNION SELECT kind, schema_name, table_name, object_name FROM {records} AS o WHERE o.corpus = $5) w
+            FROM  (SELECT *
+                   FROM   unnest(
+                              {wanted.Select(key => key.Kind.ToString()).ToArray()}::text[],
+                              {wanted.Select(key => key.Schema).ToArray()}::text[], {wanted.Select(key => key.Table).ToArray()}::text[],
+                              {wanted.Select(key => key.Name).ToArray()}::text[]) AS u (kind, schema_name, table_name, object_name)
+                   UNION SELECT kind, schema_name, table_name, object_name FROM {records} AS o WHERE o.corpus = {corpus}) w
             LEFT   JOIN {records} AS r USING (kind, schema_name, table_name, object_name)
             ORDER  BY r.recorded_at
             """);
-        foreach (var value in new object[]
-        {
-            wanted.Select(key => key.Kind.ToString()).ToArray(), wanted.Select(key => key.Schema).ToArray(),
-            wanted.Select(key => key.Table).ToArray(),
-            wanted.Select(key => key.Name).ToArray(),
-        })
-        {
-            query.Parameters.Add(new() { Value = value });
-        }
-
-        query.Parameters.Add(new() { Value = (object?)corpus ?? DBNull.Value, DataTypeName = "text" });
-        batch.BatchCommands.Add(query);
-        await using var reader = await batch.ExecuteReaderAsync(cancellation);
-        await reader.NextResultAsync(cancellation);
         var found = new Dictionary<PartKey, (string?, PartRecord?, int)>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            string? Text(int i) => reader.IsDBNull(i) ? null : reader.GetString(i);
-            var record = reader.IsDBNull(5)
-                ? null
-                : new PartRecord(reader.GetString(5), reader.GetBoolean(6), reader.GetString(7), Text(8));
-            found[
-                new(Enum.Parse<PartKind>(reader.GetString(0)), reader.GetString(1), reader.GetString(2), reader.GetString(3))] = (
-                    Text(4), record, found.Count);
-        }
-
+        await database.ReadAsync([PinPath, query], cancellation, _ => { }, row => found[
+            new(Enum.Parse<PartKind>(row.GetString(0)), row.GetString(1), row.GetString(2), row.GetString(3))] = (
+                row.Text(4),
+                row.IsDBNull(5) ? null : new PartRecord(row.GetString(5), row.GetBoolean(6), row.GetString(7), row.Text(8)),
+                found.Count));
         return found;
     }
 
-    private async Task<bool> HasRecords(DatabaseSchemas schemas, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand("SELECT pg_catalog.to_regclass($1) IS NOT NULL");
-        command.Parameters.Add(new() { Value = schemas.EngineTable(Records) });
-        return await command.ExecuteScalarAsync(cancellation) is true;
-    }
+    private Task<bool> HasRecords(DatabaseSchemas schemas, CancellationToken cancellation) => database.ScalarAsync<bool>(
+        $"SELECT pg_catalog.to_regclass({schemas.EngineTable(Records).ToString()}) IS NOT NULL", cancellation);
 }
 
 /// <param name="Corpus">Empty for what corpora share.</param>

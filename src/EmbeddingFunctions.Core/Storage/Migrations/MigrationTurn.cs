@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Storage.Migrations;
 internal sealed class MigrationTurn : IAsyncDisposable
 {
     // One key for all migrations of a database: any constant does, as long as nobody else locks it.
-    private const long LockKey = 7_311_845_520_613;
+    private static readonly SqlText _lockKey = Sql.Of($"7311845520613");
 
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
 
@@ -52,10 +52,9 @@ internal sealed class MigrationTurn : IAsyncDisposable
             // Closing the connection rolls back, which gives up the lock.
             await connection.BeginTransactionAsync(cancellation);
             // In this order: a SELECT keeps its snapshot until the next statement, and building an index waits for all snapshots.
-            await using var command = new NpgsqlCommand(
-                $"SELECT pg_try_advisory_xact_lock({LockKey}); {Ddl.LiftTimeouts}; SET LOCAL idle_in_transaction_session_timeout = 0",
-                connection);
-            if (await command.ExecuteScalarAsync(cancellation) is true)
+            var take = Sql.Of(
+                $"SELECT pg_try_advisory_xact_lock({_lockKey}); {Ddl.LiftTimeouts}; SET LOCAL idle_in_transaction_session_timeout = 0");
+            if (await connection.ScalarAsync<bool>(take, cancellation))
             {
                 return new MigrationTurn(connection);
             }

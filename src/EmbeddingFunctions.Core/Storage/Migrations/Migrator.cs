@@ -2,21 +2,22 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Texts;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Storage.Migrations;
 
 /// <summary>Brings a database to what a corpus needs; any number of processes may do so at once.</summary>
 public sealed class Migrator
 {
-    private const string RecordShape =
-        """
-        INSERT INTO embedding_shapes (corpus, shape) VALUES ($1, $2) ON CONFLICT (corpus, shape) DO UPDATE SET migrated_at = now()
+    private static SqlText RecordShape(BoundCorpus corpus) =>
+        $"""
+        INSERT INTO embedding_shapes (corpus, shape) VALUES ({corpus.Corpus.Name}, {CorpusShape.Id(corpus)})
+        ON CONFLICT (corpus, shape) DO UPDATE SET migrated_at = now()
         """;
 
-    private const string RecordRule =
-        """
-        INSERT INTO embedding_rules (corpus, kind, rule, model, shape) VALUES ($1, $2, $3, $4, $5)
+    private static SqlText RecordRule(BoundCorpus corpus, BoundTable table) =>
+        $"""
+        INSERT INTO embedding_rules (corpus, kind, rule, model, shape)
+        VALUES ({corpus.Corpus.Name}, {table.Kind}, {table.Rule.Id}, {table.Rule.Model}, {CorpusShape.Id(corpus)})
         ON CONFLICT (corpus, kind) DO UPDATE
         SET    rule = EXCLUDED.rule, model = EXCLUDED.model, shape = EXCLUDED.shape, migrated_at = now()
         """;
@@ -189,7 +190,10 @@ public sealed class Migrator
             var isPassedOver = rows == 0;
             try
             {
-                var next = await Page(TablePage.Of(table, isPassedOver ? null : work), last, Math.Max(rows, 1), progress, cancellation);
+                var next = await _ddl.Run(
+                    connection => connection.ScalarAsync<string>(
+                        TablePage.Of(table, last, Math.Max(rows, 1), isPassedOver ? null : work), cancellation, Sql.NoTimeout),
+                    progress, cancellation);
                 if (next is null)
                 {
                     break;
@@ -210,37 +214,8 @@ public sealed class Migrator
         }
     }
 
-    private Task<string?> Page(string sql, string? last, int rows, Action<string>? progress, CancellationToken cancellation) =>
-        _ddl.Run(async connection =>
-        {
-            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-            command.Parameters.Add(new() { Value = (object?)last ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-            command.Parameters.Add(new() { Value = rows });
-            return await command.ExecuteScalarAsync(cancellation) as string;
-        }, progress, cancellation);
-
-    private async Task RecordRules(BoundCorpus corpus, CancellationToken cancellation)
-    {
-        await using var connection = await _database.OpenConnectionAsync(cancellation);
-        await using var batch = new NpgsqlBatch(connection);
-        foreach (var table in corpus.Tables)
-        {
-            var record = new NpgsqlBatchCommand(RecordRule);
-            foreach (var value in new[] { corpus.Corpus.Name, table.Kind, table.Rule.Id, table.Rule.Model, CorpusShape.Id(corpus) })
-            {
-                record.Parameters.Add(new() { Value = value });
-            }
-
-            batch.BatchCommands.Add(record);
-        }
-
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(RecordShape)
-        {
-            Parameters = { new() { Value = corpus.Corpus.Name }, new() { Value = CorpusShape.Id(corpus) } },
-        });
-
-        await batch.ExecuteNonQueryAsync(cancellation);
-    }
+    private Task RecordRules(BoundCorpus corpus, CancellationToken cancellation) =>
+        _database.ExecuteAsync([.. corpus.Tables.Select(table => RecordRule(corpus, table)), RecordShape(corpus)], cancellation);
 
     private async Task<IReadOnlyList<PartKey>> Undeclared(BoundCorpus corpus, IReadOnlyList<Part> parts, CancellationToken cancellation)
     {

@@ -53,9 +53,9 @@ internal sealed class OthersObjects(NpgsqlDataSource database, Inventory invento
 
     private async Task<string> Count(BoundTable table, string column, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(
-            $"SELECT count(*) FROM (SELECT FROM {table.Table} t WHERE {table.Column(column)} IS NOT NULL LIMIT {CountedAtMost}) found");
-        var count = (long)(await command.ExecuteScalarAsync(cancellation))!;
+        var count = await database.ScalarAsync<long>(
+            $"SELECT count(*) FROM (SELECT FROM {table.Table} t WHERE {table.Column(column)} IS NOT NULL LIMIT {CountedAtMost}) found",
+            cancellation);
         return count == CountedAtMost ? $"{count:N0} or more" : $"{count:N0}";
     }
 

@@ -26,8 +26,8 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
 
     private readonly IndexBuilder _indexes = new(database);
 
-    public static string WithholdFrom(string table) =>
-        Withhold.Replace("{0}", table.Replace("'", "''", StringComparison.Ordinal), StringComparison.Ordinal);
+    public static string WithholdFrom(SqlText table) =>
+        Withhold.Replace("{0}", table.ToString().Replace("'", "''", StringComparison.Ordinal), StringComparison.Ordinal);
 
     public async Task Make(BoundCorpus corpus, IReadOnlyList<PartState> states, Action<string>? progress, CancellationToken cancellation)
     {
@@ -123,7 +123,7 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
 
     private static async Task Make(NpgsqlConnection connection, PartState state, CancellationToken cancellation)
     {
-        var (part, name) = (state.Part, $"{Sql.Identifier(state.Part.Schema)}.{Sql.Identifier(state.Part.Name)}");
+        var (part, name) = (state.Part, Sql.Of($"{Sql.Identifier(state.Part.Schema)}.{Sql.Identifier(state.Part.Name)}"));
         switch (part.Kind)
         {
             case PartKind.Table when state.Live is null:
@@ -143,7 +143,7 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
     }
 
     // The new view takes the old one's place, where what others built on it and their rights stay; unless its columns differ.
-    private static async Task MakeView(NpgsqlConnection connection, Part part, string name, CancellationToken cancellation)
+    private static async Task MakeView(NpgsqlConnection connection, Part part, SqlText name, CancellationToken cancellation)
     {
         await Run(connection, "SAVEPOINT view", cancellation);
         try
@@ -168,8 +168,7 @@ internal sealed class PartMaker(NpgsqlDataSource database, Ddl ddl)
     {
         try
         {
-            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-            await command.ExecuteNonQueryAsync(cancellation);
+            await connection.ExecuteAsync(Sql.Raw(sql), cancellation, Sql.NoTimeout);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {

@@ -24,24 +24,23 @@ internal static class PendingViewShape
     private static string Select(BoundCorpus corpus, BoundTable table, PendingView view)
     {
         var columns = view.Columns.Select(column => $"{Column(corpus, table, column)} AS {Sql.Identifier(column)}, ");
-        var active = corpus.ActivePartitions is null ? "" : $"AND {table.Partition} {table.IsPartition} ANY ({corpus.ActivePartitions})";
         return
             $"""
             SELECT {Sql.Literal(table.Kind)}::text AS item_type, {table.Id}::text AS id, {string.Concat(columns)}
                    {table.Column(table.Own.GeneratedAt)} AS embedding_generated_at, {table.Hash} AS content_hash, {table.Priority} AS
                        priority_score
             FROM   {table.Table} t
-            WHERE  {table.Pending} {active}
+            WHERE  {table.Pending} {corpus.AndIsActive(table)}
             """;
     }
 
     // Columns of one name may have types that cannot stand under one another.
-    private static string Column(BoundCorpus corpus, BoundTable table, string column)
+    private static SqlText Column(BoundCorpus corpus, BoundTable table, string column)
     {
         var types = corpus.Tables.Select(t => t.Found.Columns[column].Type).Distinct().ToList();
         return types.Count == 1 ? table.Column(column)
             : types.TrueForAll(BoundTable.IsMoment) ? table.Moment(column)
-            : $"{table.Column(column)}::text";
+            : Sql.Of($"{table.Column(column)}::text");
     }
 
     private static string Newest(BoundCorpus corpus, PendingView view) =>

@@ -6,15 +6,15 @@ namespace EmbeddingFunctions.Storage.Migrations;
 internal sealed class Publications(NpgsqlDataSource database)
 {
     // One with a list of columns publishes no others.
-    private const string FindPublications =
-        """
+    private static SqlText FindPublications(BoundTable table) =>
+        $"""
         SELECT string_agg(p.pubname, ', ' ORDER BY p.pubname)
         FROM   pg_catalog.pg_publication p
         WHERE  p.puballtables
-        OR     EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1::regclass AND r.prattrs IS
-            NULL)
+        OR     EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = {table.QuotedName}::regclass
+                       AND r.prattrs IS NULL)
         OR     EXISTS (SELECT FROM pg_catalog.pg_publication_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid
-                       WHERE n.pnpubid = p.oid AND c.oid = $1::regclass)
+                       WHERE n.pnpubid = p.oid AND c.oid = {table.QuotedName}::regclass)
         """;
 
     /// <returns>A sentence for each table that gets columns and is published.</returns>
@@ -25,7 +25,7 @@ internal sealed class Publications(NpgsqlDataSource database)
         {
             var missing = states.Where(state => state is { Live: null, Part.Kind: PartKind.Column });
             var added = missing.Where(state => (state.Part.Schema, state.Part.Table) == (table.Schema, table.Name)).ToList();
-            if (added.Count > 0 && await Of(table, cancellation) is { } publications)
+            if (added.Count > 0 && await database.ScalarAsync<string>(FindPublications(table), cancellation) is { } publications)
             {
                 warnings.Add($"{table.Name} is published by {publications}: subscribers stop at its next change until they have "
                     + $"{string.Join(", ", added.Select(state => state.Part.Name))} too; add them there, or publish a list of columns");
@@ -33,12 +33,5 @@ internal sealed class Publications(NpgsqlDataSource database)
         }
 
         return warnings;
-    }
-
-    private async Task<string?> Of(BoundTable table, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(FindPublications);
-        command.Parameters.Add(new() { Value = table.Table });
-        return await command.ExecuteScalarAsync(cancellation) as string;
     }
 }

@@ -11,8 +11,8 @@ internal static class QueueTable
     /// <summary>The table that says which columns the queue's rows may name.</summary>
     public const string Targets = "embedding_queue_targets";
 
-    private const string FindTwice =
-        """
+    private static SqlText FindTwice =>
+        $"""
         SELECT table_name || ' ' || record_id::text || ' ' || embedding_column
         FROM   embedding_queue
         GROUP  BY table_name, record_id, embedding_column
@@ -21,34 +21,34 @@ internal static class QueueTable
         """;
 
     // A type that triggers could not write or compare: an enumeration, for one.
-    private const string FindUnfit =
-        """
+    private static SqlText FindUnfit(BoundTable table) =>
+        $"""
         SELECT format('The column %s.%s is of type %s: alter the column to %s, and migrate again.', c.relname, a.attname,
             format_type(a.atttypid, NULL), CASE a.attname WHEN 'user_id' THEN 'uuid' ELSE 'text' END)
         FROM   pg_class c
         JOIN   pg_attribute a ON a.attrelid = c.oid
         JOIN   pg_type t ON t.oid = a.atttypid
         WHERE  c.oid = 'embedding_queue'::regclass AND t.typcategory <> 'S'
-        AND    (a.attname IN ('table_name', 'content', 'embedding_column', 'status', 'error_message') OR $1 AND a.attname = 'user_id' AND
-            a.atttypid <> 'uuid'::regtype)
+        AND    (a.attname IN ('table_name', 'content', 'embedding_column', 'status', 'error_message')
+                OR {QueueShape.HasOwner(table)} AND a.attname = 'user_id' AND a.atttypid <> 'uuid'::regtype)
         LIMIT  1
         """;
 
     // What the triggers give no value, or perhaps none.
-    private const string FindRequired =
-        """
+    private static SqlText FindRequired(BoundTable table) =>
+        $"""
         SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
         FROM   pg_attribute a
         WHERE  a.attrelid = 'embedding_queue'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
         AND    a.attname NOT IN ('table_name', 'record_id', 'content', 'embedding_column', 'taken_at')
-        AND    CASE WHEN $1 AND a.attname = 'user_id' THEN NOT (SELECT o.attnotnull FROM pg_attribute o WHERE o.attrelid = $2::regclass AND
-            o.attname = 'user_id')
+        AND    CASE WHEN {QueueShape.HasOwner(table)} AND a.attname = 'user_id' THEN NOT (
+                   SELECT o.attnotnull FROM pg_attribute o WHERE o.attrelid = {table.QuotedName}::regclass AND o.attname = 'user_id')
                ELSE NOT a.atthasdef AND a.attidentity = '' END
         """;
 
     // Of the owner's; ours say themselves where they look.
-    private const string FindUnpinned =
-        """
+    private static SqlText FindUnpinned =>
+        $"""
         SELECT string_agg(g.tgname::text || ', ALTER FUNCTION ' || p.oid::regprocedure::text || ' SET search_path = …', '; ' ORDER BY
             g.tgname)
         FROM   pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = p.prolang
@@ -64,7 +64,7 @@ internal static class QueueTable
     public static IEnumerable<Part> Parts(DatabaseSchemas schemas)
     {
         var statements = Migration.Read("embedding_queue.sql").TrimEnd()
-            .Replace("{schema}", Sql.Identifier(schemas.Queue), StringComparison.Ordinal).Split("\n\n");
+            .Replace("{schema}", Sql.Identifier(schemas.Queue).ToString(), StringComparison.Ordinal).Split("\n\n");
         Part Of(PartKind kind, string table, string name, int statement) =>
             new(kind, schemas.Queue, table, name, statements[statement]) { IsShared = true };
         return
@@ -79,7 +79,7 @@ internal static class QueueTable
             Of(PartKind.Index, Name, "embedding_queue_status_created_at", 5) with { MayBeThere = true },
             Of(PartKind.Index, Name, "embedding_queue_asked", 6),
             Of(PartKind.Table, "", Targets, 7),
-            Of(PartKind.Function, "", schemas.QueueTable("embedding_queue_receive()"), 8),
+            Of(PartKind.Function, "", schemas.QueueTable("embedding_queue_receive()").ToString(), 8),
             Of(PartKind.Trigger, Name, "embedding_queue_receive", 9),
         ];
     }
@@ -99,25 +99,25 @@ internal static class QueueTable
         }
 
         var type = found.Columns["record_id"].Type;
-        if (type is not ("text" or "character varying") && type != table.IdType)
+        if (type is not ("text" or "character varying") && type != table.IdTypeName)
         {
             throw new CorpusException(
                 $"The column {Name}.record_id is of type {type}, the {table.Kind}'s id of type {table.IdType}: alter the column to text, "
                     + "and migrate again.");
         }
 
-        if (await Find(FindUnfit, database, cancellation, QueueShape.HasOwner(table)) is { } unfit)
+        if (await database.ScalarAsync<string>(FindUnfit(table), cancellation) is { } unfit)
         {
             throw new CorpusException(unfit);
         }
 
-        if (await Find(FindRequired, database, cancellation, QueueShape.HasOwner(table), table.Table) is { } required)
+        if (await database.ScalarAsync<string>(FindRequired(table), cancellation) is { } required)
         {
             throw new CorpusException(
                 $"The table {Name} needs a value in {required}: give it a default, or let it be null, and migrate again.");
         }
 
-        if (await Find(FindTwice, database, cancellation) is { } twice)
+        if (await database.ScalarAsync<string>(FindTwice, cancellation) is { } twice)
         {
             throw new CorpusException($"The table {Name} has a row twice ({twice}): leave one of each, and migrate again.");
         }
@@ -125,20 +125,9 @@ internal static class QueueTable
 
     /// <returns>What to know of triggers of the queue that rely on a caller's search path, or null if there are none.</returns>
     public static async Task<string?> Unpinned(NpgsqlDataSource database, CancellationToken cancellation) =>
-        await Find(FindUnpinned, database, cancellation) is { } triggers
+        await database.ScalarAsync<string>(FindUnpinned, cancellation) is { } triggers
             ? $"triggers of {Name} look names up in pg_catalog alone when a changed item is queued; one that fails keeps the row out of "
                 + "the queue, with a warning. "
                 + $"Unless these write their names with schemas, say where they look: {triggers}"
             : null;
-
-    private static async Task<string?> Find(string sql, NpgsqlDataSource database, CancellationToken cancellation, params object[] values)
-    {
-        await using var command = database.CreateCommand(sql);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        return await command.ExecuteScalarAsync(cancellation) as string;
-    }
 }

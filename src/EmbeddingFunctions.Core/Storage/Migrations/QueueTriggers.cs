@@ -87,7 +87,7 @@ internal static class QueueTriggers
     {
         // The table is shared: other schemas may have a table of the name.
         Part Trigger(string purpose, string events, string row) =>
-            CorpusShape.Name(purpose, table.Found, table.Table) is var name
+            CorpusShape.Name(purpose, table.Found, table.QuotedName) is var name
                 ? new(PartKind.Trigger, table.Schemas.Engine, "embedding_claims", name,
                 $"""
                 CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} AFTER {events} ON {Claims(table)} FOR EACH ROW
@@ -158,18 +158,18 @@ internal static class QueueTriggers
                             FOR UPDATE SKIP LOCKED));
                     ELSE
                         INSERT INTO {QueueShape.Queue(table)} (table_name, record_id, content,
-                            embedding_column{QueueShape.OfOwner(table, ", user_id")}, taken_at)
+                            embedding_column{QueueShape.OfOwner(table, $", user_id")}, taken_at)
                         SELECT {Sql.Literal(table.DeclaredName)}, r.key, r.content, {Sql.Literal(table.VectorColumn)}
-                               {QueueShape.OfOwner(table, ", r.owner")}, clock_timestamp()
+                               {QueueShape.OfOwner(table, $", r.owner")}, clock_timestamp()
                         FROM   pg_catalog.unnest(items) AS w (key)
                         CROSS  JOIN LATERAL (
                             SELECT {table.Id} AS key, {QueueShape.Content(table)} AS
-                                content{QueueShape.OfOwner(table, ", t.user_id AS owner")}
+                                content{QueueShape.OfOwner(table, $", t.user_id AS owner")}
                             FROM   {table.Table} t WHERE {table.Id} {Sql.Is} w.key::{table.IdType} AND (true{table.Filter}) IS TRUE OFFSET
                                 0) r
                         WHERE  event = 'UPDATE' OR r.content ~ '\S'
                         ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
-                        SET    content = EXCLUDED.content{QueueShape.OfOwner(table, ", user_id = EXCLUDED.user_id")}, status = 'pending',
+                        SET    content = EXCLUDED.content{QueueShape.OfOwner(table, $", user_id = EXCLUDED.user_id")}, status = 'pending',
                             error_message = NULL,
                                processed_at = NULL, attempts = 0, taken_at = clock_timestamp();
                     END IF;
@@ -240,7 +240,7 @@ internal static class QueueTriggers
         }
     }
 
-    private static string Claims(BoundTable table) => table.Schemas.EngineTable("embedding_claims");
+    private static SqlText Claims(BoundTable table) => table.Schemas.EngineTable("embedding_claims");
 
     private static string IsClaimOf(string corpus, BoundTable table, string item) =>
         $"c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = {item}";

@@ -9,15 +9,15 @@ namespace EmbeddingFunctions.Storage.Migrations;
 /// </summary>
 internal sealed class SearchedSchemas(NpgsqlDataSource database)
 {
-    // Trusted with this role's rights: superusers, this role, the schema's and the database's owner, and owners of the corpus's tables
-    // ($1), whose
-    // triggers run with them anyway. An object is suspect if it shares its name with one of Postgres's own, and no extension brought it.
-    private const string FindStrangers =
-        """
+    // Trusted with this role's rights: superusers, this role, the schema's and the database's owner, and owners of the corpus's tables,
+    // whose triggers run with them anyway. An object is suspect if it shares its name with one of Postgres's own, and no extension brought
+    // it.
+    private static SqlText FindStrangers(string[] tables) =>
+        $"""
         WITH trusted AS (
             SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname = current_user OR rolname = 'pg_database_owner'
             UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
-            UNION SELECT relowner FROM pg_catalog.pg_class WHERE oid = ANY ($1::regclass[]::oid[])
+            UNION SELECT relowner FROM pg_catalog.pg_class WHERE oid = ANY ({tables}::regclass[]::oid[])
         ),
         searched AS (
             SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
@@ -46,19 +46,9 @@ internal sealed class SearchedSchemas(NpgsqlDataSource database)
         """;
 
     /// <returns>A line each, with what to do about it.</returns>
-    public async Task<IReadOnlyList<string>> Strangers(BoundCorpus corpus, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(FindStrangers);
-        command.Parameters.Add(new() { Value = corpus.Tables.Select(table => table.Table).Distinct().ToArray() });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
-        var strangers = new List<string>();
-        while (await reader.ReadAsync(cancellation))
-        {
-            strangers.Add(reader.GetString(0));
-        }
-
-        return strangers;
-    }
+    public async Task<IReadOnlyList<string>> Strangers(BoundCorpus corpus, CancellationToken cancellation) =>
+        await database.QueryAsync(
+            FindStrangers(corpus.Tables.Select(table => table.QuotedName).Distinct().ToArray()), row => row.GetString(0), cancellation);
 
     /// <exception cref="CorpusException">A stranger may.</exception>
     public async Task Demand(BoundCorpus corpus, CancellationToken cancellation)

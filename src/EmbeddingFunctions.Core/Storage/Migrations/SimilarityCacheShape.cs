@@ -11,14 +11,14 @@ internal static class SimilarityCacheShape
     {
         var schemas = corpus.Tables[0].Schemas;
         var statements = Migration.Read("similarity_cache.sql").TrimEnd()
-            .Replace("{schema}", Sql.Identifier(schemas.Engine), StringComparison.Ordinal)
-            .Replace("{vector_type}", corpus.Tables[0].VectorColumnType, StringComparison.Ordinal)
-            .Replace("{partition_type}", corpus.PartitionType, StringComparison.Ordinal)
+            .Replace("{schema}", Sql.Identifier(schemas.Engine).ToString(), StringComparison.Ordinal)
+            .Replace("{vector_type}", corpus.Tables[0].VectorColumnType.ToString(), StringComparison.Ordinal)
+            .Replace("{partition_type}", corpus.PartitionType.ToString(), StringComparison.Ordinal)
             .Split("\n\n");
         yield return new(PartKind.Table, schemas.Engine, "", Name, statements[0]);
         for (var i = 0; i < _functions.Length; i++)
         {
-            yield return new(PartKind.Function, schemas.Engine, "", schemas.EngineTable(_functions[i]), statements[i + 1]);
+            yield return new(PartKind.Function, schemas.Engine, "", schemas.EngineTable(_functions[i]).ToString(), statements[i + 1]);
         }
     }
 }

@@ -32,12 +32,12 @@ internal static class TemplateFunction
                 + $"{body}");
     }
 
-    private static string Append(TextTemplate.Part part, List<string> columns)
+    private static string Append(TextTemplate.Part part, List<SqlText> columns)
     {
         var words = string.Join(
             " || ",
             part.Pieces.Select(
-                piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : $"COALESCE({columns[piece.Column]}, '')"));
+                piece => piece.Column == TextTemplate.None ? Sql.Literal(piece.Words) : Sql.Of($"COALESCE({columns[piece.Column]}, '')")));
         if (!part.IsOptional)
         {
             return $"content := content || {words};";
@@ -53,14 +53,14 @@ internal static class TemplateFunction
             """;
     }
 
-    private static string Says(TextTemplate.Piece piece, List<string> columns)
+    private static string Says(TextTemplate.Piece piece, List<SqlText> columns)
     {
         var column = columns[piece.Column];
         return piece.Other == TextTemplate.None ? Says(column)
             : $"{Says(column)} AND lower({Trimmed(column)}) IS DISTINCT FROM lower({Trimmed(columns[piece.Other])})";
     }
 
-    private static string Trimmed(string column) => $"btrim({column}, E' \\t\\r\\n\\f\\v')";
+    private static string Trimmed(SqlText column) => $"btrim({column}, E' \\t\\r\\n\\f\\v')";
 
-    private static string Says(string column) => $"COALESCE({column}, '') ~ '\\S'";
+    private static string Says(SqlText column) => $"COALESCE({column}, '') ~ '\\S'";
 }

@@ -28,7 +28,7 @@ internal static class WakeShape
         var body = Sql.Literal($"BEGIN {Notify(corpus)}; RETURN NULL; END");
         yield return new(PartKind.Function, table.Schema, "", $"{function}()",
             $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {Sql.SafePath} AS {body}");
-        var trigger = CorpusShape.Name("embedding_note_wish", table.Found, table.Table);
+        var trigger = CorpusShape.Name("embedding_note_wish", table.Found, table.QuotedName);
         yield return new(PartKind.Trigger, table.Schemas.Queue, QueueTable.Name, trigger,
             $"""
             CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} AFTER INSERT OR UPDATE ON {table.Schemas.QueueTable(QueueTable.Name)}
