@@ -1,0 +1,49 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Core.Tests.Storage;
+
+/// <summary>A declaration that uses nearly everything, bound to tables that are in no database.</summary>
+internal static class SampleCorpus
+{
+    private const string Declaration =
+        """
+        { "corpora": [ {
+            "name": "library", "dimensions": 512, "similarityCache": true, "scheduled": { "newerThan": "30 days" }, "trigger": true,
+            "partitions": {
+                "table": "tenants", "column": "id", "filter": [ { "column": "state", "equalTo": "active" } ],
+                "owner": { "table": "accounts", "referredBy": "account", "filter": [ { "column": "closed_at", "isNull": true } ] } },
+            "pendingView": { "name": "pending_items", "columns": [ "title" ] },
+            "tables": [
+                { "kind": "article", "table": "articles", "partition": "tenant", "text": "{title}. {body}", "changedAt": "updated_at",
+                  "createdAt": "created_at", "longText": "chunk", "chunks": { "table": "article_chunks" },
+                  "where": { "section": "section" }, "filter": [ { "column": "state", "equalTo": "published" } ], "priority": 2 },
+                { "kind": "note", "table": "notes", "partition": "tenant", "text": "{title}[: {words}]", "createdAt": "made_on",
+                  "queue": "content" } ] } ] }
+        """;
+
+    public static BoundCorpus Bound { get; } = Bind();
+
+    public static BoundTable Articles => Bound.TableOf("article");
+
+    public static BoundTable Notes => Bound.TableOf("note");
+
+    private static BoundCorpus Bind()
+    {
+        var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "a test" };
+        return CorpusBinder.Bind(CorpusFile.Parse(Declaration, "a test").All[0], new[]
+        {
+            Table("tenants", ("id", "uuid"), ("state", "text"), ("account", "uuid")),
+            Table("accounts", ("id", "uuid"), ("closed_at", "timestamp with time zone")),
+            Table("articles", ("id", "bigint"), ("tenant", "uuid"), ("title", "text"), ("body", "text"), ("section", "text"),
+                ("state", "text"), ("updated_at", "timestamp with time zone"), ("created_at", "timestamp without time zone")),
+            Table("notes", ("id", "uuid"), ("tenant", "uuid"), ("title", "text"), ("words", "text[]"), ("user_id", "uuid"),
+                ("made_on", "date")),
+        }.ToDictionary(table => table.Name), DatabaseSchemas.Public, settings);
+    }
+
+    private static FoundTable Table(string name, params (string Name, string Type)[] columns) =>
+        new("public", name, 'r', columns.ToDictionary(
+            column => column.Name, column => new FoundColumn(column.Type, Modifier: -1, IsKey: column.Name == "id", Generated: "")));
+}
