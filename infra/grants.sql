@@ -6,14 +6,17 @@
 
 BEGIN;
 
-GRANT USAGE ON SCHEMA public TO :"role";
+GRANT USAGE ON SCHEMA public, embedding TO :"role";
+
+-- What a migration records is read and never written: the app must not change the rule that it is held to.
+GRANT SELECT ON ALL TABLES IN SCHEMA embedding TO :"role";
 
 -- A run's state.
-GRANT SELECT, INSERT, UPDATE, DELETE
-ON embedding_jobs, embedding_batches, embedding_claims, embedding_start_slots, embedding_cache, embedding_provider_flow, embedding_flights, similarity_cache TO :"role";
-
--- Only a migration writes these: the app must not change the rule that it is held to.
-GRANT SELECT ON embedding_rules, embedding_failures, embedding_cache_key, embedding_objects, embedding_shapes, embedding_migrations TO :"role";
+GRANT INSERT, UPDATE, DELETE
+ON embedding.jobs, embedding.run_events, embedding.batches, embedding.claims, embedding.start_slots, embedding.cache,
+   embedding.limiters, embedding.flights
+TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE ON similarity_cache TO :"role";
 
 -- Which partitions may embed.
 GRANT SELECT ON workspaces, workspace_repositories TO :"role";
@@ -23,7 +26,7 @@ GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedd
 ON issues, pull_requests, discussions TO :"role";
 
 -- For a corpus with a queue, as 'sessions', besides its own tables' columns and embedding_content:
---   GRANT SELECT, INSERT, UPDATE ON embedding_queue TO :"role"; GRANT SELECT ON embedding_queue_targets TO :"role";
---   GRANT EXECUTE ON FUNCTION embedding_queue_settle_sessions(text) TO :"role";
+--   GRANT SELECT, INSERT, UPDATE ON embedding_queue TO :"role";
+--   GRANT EXECUTE ON FUNCTION embedding_queue_settle_sessions(text[]) TO :"role";
 
 COMMIT;

@@ -85,11 +85,11 @@ docker_up() { # NAME INNER_PORT ARGS...
 
 start_docker() {
   if ! docker_postgres_up >/dev/null 2>&1; then
-    docker_up postgres 5432 --shm-size=1g -e POSTGRES_HOST_AUTH_METHOD=trust pgvector/pgvector:pg17 "${settings[@]}"
+    docker_up postgres 5432 --shm-size=1g -e POSTGRES_HOST_AUTH_METHOD=trust pgvector/pgvector:0.8.0-pg17 "${settings[@]}"
     wait_for Postgres docker_postgres_up
   fi
   if ! docker_redis_up >/dev/null 2>&1; then
-    docker_up redis 6379 redis:8
+    docker_up redis 6379 redis:8.0.3
     wait_for Redis docker_redis_up
   fi
 }

@@ -22,7 +22,7 @@ internal static class Failures
         var command = parsed.CommandResult.Command;
         var errors = command.Subcommands.Count > 0
             ? [NoCommand(command, parsed.UnmatchedTokens)]
-            : parsed.Errors.Select(error => error.Message);
+            : parsed.Errors.Select(error => WithHint(error.Message, parsed.UnmatchedTokens, command));
         var example = command is CommandWithExamples { Examples: var examples } ? $"For example: {examples[0]}\n" : "";
         return Output.For(parsed).Fail($"{string.Join('\n', errors)}\n{example}See '{Path(parsed.CommandResult)} --help'.", ExitCode.Usage);
     }
@@ -49,9 +49,20 @@ internal static class Failures
 
     private static string NoCommand(Command command, IReadOnlyList<string> unmatched)
     {
-        var wrong = unmatched.Count == 0 ? "" : $"There is no {(unmatched[0].StartsWith('-') ? "option" : "command")} '{unmatched[0]}'. ";
-        return $"{wrong}Name one of the commands: {string.Join(", ", command.Subcommands.Select(c => c.Name))}.";
+        var names = command.Subcommands.Select(c => c.Name).ToList();
+        var (sort, known) = unmatched is [['-', ..], ..] ? ("option", command.Options.Select(o => o.Name)) : ("command", names);
+        var wrong = unmatched.Count == 0 ? "" : $"There is no {sort} '{unmatched[0]}'{Hint(unmatched[0], known)} ";
+        return $"{wrong}Name one of the commands: {string.Join(", ", names)}.";
     }
+
+    // The parser names a misspelt option without a word of the right one.
+    private static string WithHint(string message, IReadOnlyList<string> unmatched, Command command) =>
+        unmatched.FirstOrDefault(token => token.StartsWith('-') && message.Contains($"'{token}'", StringComparison.Ordinal)) is { } wrong
+            ? message.TrimEnd('.') + Hint(wrong, command.Options.Select(option => option.Name))
+            : message;
+
+    private static string Hint(string name, IEnumerable<string> known) =>
+        NearestName.Hint(name, known) is { Length: > 0 } hint ? hint : ".";
 
     private static string Path(SymbolResult? result) =>
         result is CommandResult command ? $"{Path(command.Parent)} {command.Command.Name}".TrimStart() : "";

@@ -22,7 +22,7 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
 };
 HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");
 
-var parsed = root.Parse(OldSpellings.Replace(args));
+var parsed = root.Parse(LegacyAliases.Replace(args));
 if (parsed.Errors.Count > 0)
 {
     return Failures.Usage(parsed);

@@ -39,9 +39,10 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
 
     private int Skipped => _counts.Unchanged + _counts.Empty;
 
-    private int Tried => _counts.Processed + _counts.Failed;
+    // Of a run that did not come to its end, what it left counts too.
+    private int Due => Math.Max(_counts.Processed + _counts.Failed, Status == RunStatus.Completed ? 0 : Total);
 
-    private double? ProcessedShare => Tried == 0 ? null : (double)_counts.Processed / Tried;
+    private double? ProcessedShare => Due == 0 ? null : (double)_counts.Processed / Due;
 
     private double Seconds => outcomes.Sum(outcome => outcome.Seconds);
 
@@ -124,7 +125,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         text.WriteLine($"Total:              {Noun.Count(Total)}");
         text.WriteLine(
             "Processed:          "
-                + $"{_counts.Processed:N0}{(ProcessedShare is { } share ? $" ({RunFigures.Percent(share)} of {Tried:N0})" : "")}");
+                + $"{_counts.Processed:N0}{(ProcessedShare is { } share ? $" ({RunFigures.Percent(share)} of {Due:N0})" : "")}");
         text.WriteLine($"  Embedded:         {_counts.Embedded:N0}");
         text.WriteLine($"  Skipped:          {Skipped:N0} ({_counts.Unchanged:N0} unchanged, {_counts.Empty:N0} empty)");
         text.WriteLine($"Changed meanwhile:  {_counts.Changed:N0}");

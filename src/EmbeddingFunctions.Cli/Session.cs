@@ -18,12 +18,13 @@ internal sealed class Session : IAsyncDisposable
     private readonly NpgsqlDataSource _database;
     private readonly EmbeddedPostgres? _embedded;
 
-    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded, LogLevel standardLevel)
+    private Session(EmbeddingSettings settings, NpgsqlDataSource database, EmbeddedPostgres? embedded, LogLevel defaultLevel)
     {
         (Settings, _database, _embedded) = (settings, database, embedded);
         _services = new ServiceCollection()
-            .AddLogging(log => AddLog(log, settings.LogLevel ?? standardLevel))
+            .AddLogging(log => AddLog(log, settings.LogLevel ?? defaultLevel))
             .AddEmbeddings(settings, database, () => new MiniLmModel())
+            .AddCommands()
             .BuildServiceProvider();
     }
 
@@ -34,11 +35,11 @@ internal sealed class Session : IAsyncDisposable
     /// <param name="output">Is told which provider and database it is.</param>
     /// <param name="cancellation">Ends the opening.</param>
     /// <param name="adjust">Puts the command's own options in place of settings.</param>
-    /// <param name="standardLevel">What is logged where the settings do not say; null: warnings, on a terminal only errors, since the
+    /// <param name="defaultLevel">What is logged where the settings do not say; null: warnings, on a terminal only errors, since the
     /// progress bar has it.</param>
     public static async Task<Session> Open(
         Output output, CancellationToken cancellation, Func<EmbeddingSettings, EmbeddingSettings>? adjust = null,
-        LogLevel? standardLevel = null)
+        LogLevel? defaultLevel = null)
     {
         var settings = SettingsReader.FromEnvironment();
         var hasDatabase = settings.Database is not null;
@@ -52,7 +53,7 @@ internal sealed class Session : IAsyncDisposable
         var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
         var hint = isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own";
         output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({hint})")}.");
-        var level = standardLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
+        var level = defaultLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
         return new Session(settings, database, embedded, level);
     }
 

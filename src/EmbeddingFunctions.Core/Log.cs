@@ -56,12 +56,15 @@ internal static partial class Log
     [LoggerMessage(LogLevel.Information, "The shared limits of {Name} are back in use")]
     public static partial void LimiterStoreIsBack(this ILogger logger, string name);
 
-    [LoggerMessage(LogLevel.Warning, "Redis at {Server} is unavailable ({Reason}): " + Status.RedisCheck.Meanwhile)]
-    public static partial void RedisIsUnavailable(this ILogger logger, string server, string reason);
+    [LoggerMessage(LogLevel.Warning, "{Why} Runs wait, what is asked for is refused.")]
+    public static partial void Disabled(this ILogger logger, string why);
 
-    [LoggerMessage(LogLevel.Information, "Redis at {Server} is back")]
-    public static partial void RedisIsBack(this ILogger logger, string server);
+    [LoggerMessage(LogLevel.Warning, "The schedule waits: {Reason}")]
+    public static partial void ScheduleWaits(this ILogger logger, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "No new login to Redis at {Server}: {Reason}")]
-    public static partial void RedisLoginFails(this ILogger logger, string server, string reason);
+    [LoggerMessage(LogLevel.Information, "The schedule goes on.")]
+    public static partial void ScheduleGoesOn(this ILogger logger);
+
+    [LoggerMessage("{Line}")]
+    public static partial void Hears(this ILogger logger, LogLevel level, string line);
 }

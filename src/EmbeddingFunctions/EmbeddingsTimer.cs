@@ -6,7 +6,7 @@ using Microsoft.DurableTask.Client;
 namespace EmbeddingFunctions.App;
 
 /// <summary>Starts a run for every corpus that is due, and goes on with runs that nobody carries.</summary>
-public sealed class EmbeddingsTimer(RunDesk desk)
+internal sealed class EmbeddingsTimer(RunScheduler desk)
 {
     [Function(nameof(EmbeddingsTimer))]
     public Task RunAsync(

@@ -7,5 +7,5 @@ using Microsoft.Extensions.Hosting;
 var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
 var settings = SettingsReader.FromEnvironment();
-builder.Services.AddEmbeddings(settings, Database.Open(settings.DemandDatabase()));
+builder.Services.AddEmbeddings(settings, Database.Open(settings.EnsureDatabase()));
 builder.Build().Run();

@@ -6,7 +6,7 @@ using Microsoft.DurableTask;
 namespace EmbeddingFunctions.App;
 
 /// <summary>Core's orchestration on a durable engine.</summary>
-public static class RunOrchestrator
+internal static class RunOrchestrator
 {
     [Function(nameof(RunOrchestrator))]
     public static Task<RunOutcome?> RunAsync([OrchestrationTrigger] TaskOrchestrationContext context) =>

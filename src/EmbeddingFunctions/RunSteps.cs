@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace EmbeddingFunctions.App;
 
 /// <summary>Core's activities, each under its own name.</summary>
-public sealed partial class RunSteps(RunActivities activities, ILogger<RunSteps> log)
+internal sealed partial class RunSteps(RunActivities activities, ILogger<RunSteps> log)
 {
     [Function(nameof(RunActivities.StartRun))]
     public Task<DateTimeOffset> StartRun([ActivityTrigger] RunInput run, CancellationToken cancellation) =>

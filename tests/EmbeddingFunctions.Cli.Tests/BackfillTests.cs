@@ -52,7 +52,7 @@ public sealed class BackfillTests : ProgramTest
             (await Backfill()).Exits(1);
         }
 
-        await Database.Execute("UPDATE embedding_claims SET retry_at = now() + interval '10 minutes'");
+        await Database.Execute("UPDATE embedding.claims SET retry_at = now() + interval '10 minutes'");
 
         var second = (await Backfill()).Exits(3).Says($"{Items} items failed earlier and wait for their next attempt, the first until ")
             .Says("--retry-now");

@@ -110,7 +110,7 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
         await _database.Execute($"CREATE EXTENSION vector; ALTER TABLE blog.articles ADD COLUMN embedding {type}");
 
         (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0)
-            .Says("vector: articles.embedding is there already, made by another program");
+            .Says("vector: 0 vectors are there in articles.embedding, made by another program, so ours go to embedding_2");
 
         var program = Program().Set("CORPORA_FILE", File);
         (await program.Run("corpus", "check")).Exits(0);

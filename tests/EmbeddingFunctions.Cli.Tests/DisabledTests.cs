@@ -22,12 +22,12 @@ public sealed class DisabledTests : ProgramTest
     {
         await Workspace.Items(await Workspace.Repository(), 3);
         await Database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, kinds, host, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'server', "
+            "INSERT INTO embedding.jobs (id, corpus, kinds, host, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'server', "
                 + "now() - interval '2 minutes')");
         await using (var server = await Server.Start(Program.Set("EMBEDDING_ENABLED", "false")))
         {
             (await Program.Run("trigger", "workspace", "--url", server.Address)).Exits(2).Says(Told);
-            Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE status = 'pending'"));
+            Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE status = 'pending'"));
         }
 
         Assert.Equal(0, Fake.RequestCount);

@@ -60,10 +60,10 @@ public sealed class ExitCodeTests : ProgramTest
         using var hold = Fake.Hold();
         await using var running = Program.Start("backfill", "workspace", "--json");
         await hold.WaitForHeldAsync(1, Running.Patience);
-        await Database.Execute("ALTER TABLE embedding_batches RENAME TO gone");
+        await Database.Execute("ALTER TABLE embedding.batches RENAME TO gone");
         hold.Release();
         var result = (await running.Ended()).Exits(2).Says("'embeddings doctor'");
-        Assert.Contains("embedding_batches", result.Text("error"), StringComparison.Ordinal);
+        Assert.Contains("embedding.batches", result.Text("error"), StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
     }
 }

@@ -49,7 +49,7 @@ public sealed class FiveCorporaTests : IAsyncLifetime
             await Waiting.Until(
                 async () =>
                     await _database.Ask<long>(
-                        "SELECT count(DISTINCT corpus) FROM embedding_jobs WHERE completed_at IS NOT NULL AND due_at IS NOT "
+                        "SELECT count(DISTINCT corpus) FROM embedding.jobs WHERE completed_at IS NOT NULL AND due_at IS NOT "
                             + "NULL") == _corpora.Length);
             Assert.True((await server.Get("/api/embeddings/health")).GetProperty("isHealthy").GetBoolean());
             Assert.Equal(
@@ -73,7 +73,7 @@ public sealed class FiveCorporaTests : IAsyncLifetime
         Assert.Equal(55, await _database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed'"));
         Assert.Equal(0, await _database.Ask<long>(
             """
-            SELECT count(*) FROM embedding_jobs
+            SELECT count(*) FROM embedding.jobs
             WHERE  due_at IS NOT NULL AND (status <> 'completed' OR date_trunc('minute', due_at) <> due_at OR extract(minute FROM
                 due_at)::int % 15 <> 0
             OR     corpus = 'clips' AND (extract(hour FROM due_at AT TIME ZONE 'UTC')::int % 6 <> 0 OR extract(minute FROM due_at) <> 0))
@@ -92,7 +92,7 @@ public sealed class FiveCorporaTests : IAsyncLifetime
         await Waiting.Until(
             async () =>
                 await _database.Ask<long>(
-                    "SELECT count(DISTINCT corpus) FROM embedding_jobs WHERE completed_at IS NOT NULL AND due_at IS NOT "
+                    "SELECT count(DISTINCT corpus) FROM embedding.jobs WHERE completed_at IS NOT NULL AND due_at IS NOT "
                         + "NULL") == _corpora.Length - 1);
         Assert.Equal(33, await _database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
     }

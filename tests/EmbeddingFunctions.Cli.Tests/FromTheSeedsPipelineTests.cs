@@ -36,7 +36,7 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
         """;
 
     private const string RunsByStatus =
-        "SELECT status, count(*), avg(extract(epoch FROM completed_at - started_at))::float8 FROM embedding_jobs WHERE corpus = 'clips' "
+        "SELECT status, count(*), avg(extract(epoch FROM completed_at - started_at))::float8 FROM embedding.jobs WHERE corpus = 'clips' "
             + "GROUP BY status";
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
             Assert.Equal(2, Kind(await server.Get("/api/embeddings/status")).GetProperty("pending").GetInt32());
         }
 
-        Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs")));
+        Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs")));
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public sealed class FromTheSeedsPipelineTests() : SampleProgramTest("clips")
     private async Task WaitForRun()
     {
         using var timeout = new CancellationTokenSource(Running.Patience);
-        while (await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NOT NULL") == 0)
+        while (await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE completed_at IS NOT NULL") == 0)
         {
             await Task.Delay(50, timeout.Token);
         }

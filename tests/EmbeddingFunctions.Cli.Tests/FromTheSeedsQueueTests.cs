@@ -89,7 +89,7 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
         }
 
         await Database.Execute(
-            "UPDATE embedding_claims SET attempts = 3, is_dead = true, retry_at = NULL; UPDATE embedding_queue SET status = 'failed' "
+            "UPDATE embedding.claims SET attempts = 3, is_dead = true, retry_at = NULL; UPDATE embedding_queue SET status = 'failed' "
                 + "WHERE status = 'pending' AND table_name = 'sessions'");
         await Database.Execute(
             """

@@ -30,7 +30,7 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
             "Runs:               3 (3 succeeded, 0 failed)\nTotal:              250 items\nProcessed:          250 (100.0% of 250)\n",
             result.Out, StringComparison.Ordinal);
         Assert.True(result.Duration > TimeSpan.FromSeconds(10), "It waits between iterations.");
-        Assert.Equal([0, 50, 200], (await Database.Rows("SELECT items_processed FROM embedding_jobs ORDER BY 1")).Select(row => row[0]));
+        Assert.Equal([0, 50, 200], (await Database.Rows("SELECT items_processed FROM embedding.jobs ORDER BY 1")).Select(row => row[0]));
     }
 
     [Theory]
@@ -42,7 +42,7 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
         var result = (await Program.Run(["backfill", "workspace", .. options.Split(' ')])).Exits(0);
 
         Assert.Contains("Result:             Nothing to do", result.Out, StringComparison.Ordinal);
-        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
         Assert.Matches(@"\nissues +7 +7 +100\.00% +0 +0 +0 +7\n", status);
         Assert.Matches(@"\nEmbedded in the last hour: 7, the latest at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", status);
 
-        await Database.Execute("UPDATE embedding_batches SET finished_at = finished_at - interval '61 minutes'");
+        await Database.Execute("UPDATE embedding.batches SET finished_at = finished_at - interval '61 minutes'");
         Assert.Contains(
             "Embedded in the last hour: 0, the latest at", (await Program.Run("status")).Exits(0).Out, StringComparison.Ordinal);
     }
@@ -191,7 +191,7 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
     private Task Embed(string table, string kind, int count) => Database.Execute(
         $"""
         UPDATE {table} SET embedding = array_fill(0.1, ARRAY[384])::vector, embedding_generated_at = now(), content_hash = repeat('a', 64),
-               embedding_rule = (SELECT rule FROM embedding_rules WHERE kind = '{kind}')
+               embedding_rule = (SELECT rule FROM embedding.rules WHERE kind = '{kind}')
         WHERE  id IN (SELECT id FROM {table} ORDER BY id LIMIT {count})
         """);
 

@@ -38,4 +38,17 @@ public sealed class HelpTests
             Assert.Single(help.Split('\n'), line => line.StartsWith($"  {command}", StringComparison.Ordinal));
         }
     }
+
+    [Theory]
+    [InlineData("status [<corpus>]          Show how much", "status <corpus>")]
+    [InlineData("migrate <corpus>           Create the columns", "migrate [<corpus>]")]
+    [InlineData("check [<corpus>]  Report", "check <corpus>", "corpus")]
+    [InlineData("workspace [<file>]  Import", "workspace <file>", "import")]
+    public async Task The_list_of_commands_shows_which_arguments_are_optional(string shown, string notShown, params string[] command)
+    {
+        var help = (await _program.Run([.. command, "--help"])).Exits(0).Out;
+
+        Assert.Contains($"\n  {shown}", help.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.DoesNotContain(notShown, help, StringComparison.Ordinal);
+    }
 }

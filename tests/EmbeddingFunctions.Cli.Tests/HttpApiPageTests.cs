@@ -1,10 +1,11 @@
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
+using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>The curl lines of docs/http-api.md, sent to a server in their order as curl sends them.</summary>
+/// <summary>The curl lines of docs/http-api.md, sent to a server in their order as curl sends them, and docs/openapi.json.</summary>
 public sealed partial class HttpApiPageTests : ProgramTest
 {
     [Fact]
@@ -34,9 +35,16 @@ public sealed partial class HttpApiPageTests : ProgramTest
             Assert.True(
                 response.IsSuccessStatusCode || line.Value.Contains("/cancel", StringComparison.Ordinal),
                 $"{line.Value}\n{await response.Content.ReadAsStringAsync()}");
+            Assert.Equal("", await ApiDescription.Problem(method, request.RequestUri!.AbsolutePath, response));
             run = response.Headers.Location?.ToString().Split('/')[^1] ?? run;
         }
     }
+
+    [Fact]
+    public void Every_route_is_described() => Assert.Equal(
+        new[] { Routes.Compute, Routes.Runs, Routes.Run, Routes.CancelRun, Routes.Status, Routes.Health }.Select(
+            route => $"/{Routes.Host}/{route}"),
+        ApiDescription.Paths);
 
     [
         GeneratedRegex(

@@ -30,7 +30,7 @@ public sealed class InterruptedWaitTests : ProgramTest
     {
         await Fill();
         await using var running = Program.Start("backfill", "workspace", "--json", "--iterations", "5", "--delay", "60s", "--limit", "20");
-        await WaitUntil("SELECT count(*) FROM embedding_jobs WHERE status = 'completed'");
+        await WaitUntil("SELECT count(*) FROM embedding.jobs WHERE status = 'completed'");
         await Task.Delay(300);
         var result = await Interrupt(running, Running.SigInt);
         Assert.Equal(("cancelled", 20), (result.Text("status"), result.Number("embedded")));

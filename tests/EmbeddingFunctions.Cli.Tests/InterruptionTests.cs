@@ -23,7 +23,8 @@ public sealed class InterruptionTests : ProgramTest
         await hold.WaitForHeldAsync(3, Running.Patience);
         var result = (await Interrupt(running, signal)).Says("The same command again goes on");
         Assert.Equal("cancelled", result.Text("status"));
-        Assert.Equal("cancelled", await Database.Ask<string>("SELECT status FROM embedding_jobs"));
+        Assert.Equal(2d * Batch / Items, result.Json.GetProperty("processedShare").GetDouble(), 3);
+        Assert.Equal("cancelled", await Database.Ask<string>("SELECT status FROM embedding.jobs"));
         Assert.Equal(0, await Claims());
         Assert.Equal(2 * Batch, await Workspace.Embedded());
 
@@ -64,7 +65,7 @@ public sealed class InterruptionTests : ProgramTest
         await hold.WaitForHeldAsync(1, Running.Patience);
         await using var connection = await Database.Source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await new NpgsqlCommand("LOCK TABLE embedding_claims", connection, transaction).ExecuteNonQueryAsync();
+        await new NpgsqlCommand("LOCK TABLE embedding.claims", connection, transaction).ExecuteNonQueryAsync();
         var result = (await Interrupt(running, Running.SigInt)).Says("claims run out within 30 seconds");
         Assert.Equal(130, result.Number("exitCode"));
     }
@@ -74,7 +75,7 @@ public sealed class InterruptionTests : ProgramTest
     {
         await Database.Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, reason, failed_at)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, reason, failed_at)
             SELECT 'workspace', 'issue', id, '', repeat('why ', 100), now() FROM generate_series(1, 1000) id
             """);
 

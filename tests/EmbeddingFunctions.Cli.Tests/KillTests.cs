@@ -40,7 +40,7 @@ public sealed class KillTests : ProgramTest
         await AllowStarts();
         (await Backfill()).Exits(0);
         await AssertWhole();
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_failures"));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.failures"));
         Assert.InRange(Fake.DuplicatePaidInputs, 0, Rounds * BatchesInFlight * SmallBatch);
     }
 
@@ -79,7 +79,7 @@ public sealed class KillTests : ProgramTest
 
         await ForgetTheDead();
         (await Backfill()).Exits(0);
-        var runs = await Database.Rows("SELECT status, error_message FROM embedding_jobs ORDER BY created_at");
+        var runs = await Database.Rows("SELECT status, error_message FROM embedding.jobs ORDER BY created_at");
         Assert.Equal(["failed", "completed"], runs.Select(run => run[0]));
         Assert.Equal("The process that ran it ended.", runs[0][1]);
     }

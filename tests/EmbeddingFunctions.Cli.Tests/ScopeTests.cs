@@ -52,7 +52,7 @@ public sealed class ScopeTests : ProgramTest
         await Workspace.Items(await Workspace.Repository(), 5);
         (await Backfill("--partition", partition)).Exits(2).Says($"'{partition}' is no active partition");
         (await Backfill("--partition", partition, "--dry-run")).Exits(2).Says("workspace_repositories.repository_id");
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class ScopeTests : ProgramTest
     public async Task An_unknown_kind_is_a_mistake_and_no_run(params string[] options)
     {
         (await Backfill(options)).Exits(2).Says("no kind 'wish'. It has: issue, pull_request, discussion.");
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class ScopeTests : ProgramTest
         var result = (await Backfill("--iterations", "3", "--delay", "100ms", "--page-size", "10")).Exits(0);
         Assert.Equal((30, 3), (result.Number("embedded"), result.Json.GetProperty("runIds").GetArrayLength()));
         Assert.Equal(
-            3, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE status = 'completed' AND items_processed = 10"));
+            3, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE status = 'completed' AND items_processed = 10"));
     }
 
     [Fact]

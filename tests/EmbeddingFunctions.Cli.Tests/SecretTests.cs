@@ -28,7 +28,7 @@ public sealed class SecretTests : ProgramTest
             Assert.DoesNotContain(form, await Everything(), StringComparison.OrdinalIgnoreCase);
         }
 
-        Assert.Equal((0, 0), (await Claims(), await Database.Ask<long>("SELECT COALESCE(max(attempts), 0)::bigint FROM embedding_claims")));
+        Assert.Equal((0, 0), (await Claims(), await Database.Ask<long>("SELECT COALESCE(max(attempts), 0)::bigint FROM embedding.claims")));
     }
 
     [Fact]

@@ -68,6 +68,21 @@ public sealed class ServeDoorTests : ProgramTest
         Assert.InRange(await Transactions() - before, 0, 200);
     }
 
+    [Theory]
+    [InlineData("DROP TRIGGER zzz_embedding_note_edit_issues ON issues")]
+    [InlineData("DROP INDEX embedding_hnsw_issues")]
+    public async Task M16_health_is_503_when_what_was_made_is_not_there_any_more(string damage)
+    {
+        await using var server = await Server.Start(Program);
+        Assert.Equal(HttpStatusCode.OK, await Status(server, "health"));
+
+        await Database.Execute(damage);
+
+        await Waiting.Until(async () => await Status(server, "health") == HttpStatusCode.ServiceUnavailable);
+        (await Program.Run("migrate", "workspace")).Exits(0);
+        await Waiting.Until(async () => await Status(server, "health") == HttpStatusCode.OK);
+    }
+
     private Task<long> Transactions() =>
         Database.Ask<long>("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
 

@@ -26,7 +26,7 @@ public sealed class ServeTests : ProgramTest
         await Waiting.Until(async () => await Workspace.Pending() == 0 && await NoneIsOpen());
 
         await AssertWhole();
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE host <> 'server' OR due_at IS NULL"));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE host <> 'server' OR due_at IS NULL"));
         Assert.Equal(30 + 3, Fake.PaidInputCount);
     }
 
@@ -100,7 +100,7 @@ public sealed class ServeTests : ProgramTest
         (await first.Process.Ended()).Exits(0);
         Assert.True(asked.Elapsed < TimeSpan.FromSeconds(10), $"It took {asked.Elapsed}.");
         Assert.Equal(
-            ("processing", 0L), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", run), await Claims()));
+            ("processing", 0L), (await Database.Ask<string>("SELECT status FROM embedding.jobs WHERE id = $1", run), await Claims()));
         var before = await Workspace.Embedded();
         Assert.InRange(before, 60, 379);
 
@@ -225,10 +225,10 @@ public sealed class ServeTests : ProgramTest
         return Program.Set("CORPORA_FILE", path).Set("EMBEDDINGS_SCHEDULE", EverySecond);
     }
 
-    private Task<long> Jobs() => Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE host = 'server'");
+    private Task<long> Jobs() => Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE host = 'server'");
 
     private async Task<bool> NoneIsOpen() =>
-        await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
+        await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE completed_at IS NULL") == 0;
 
     private static string? Text(JsonElement detail, string name) => detail.GetProperty("run").GetProperty(name).GetString();
 

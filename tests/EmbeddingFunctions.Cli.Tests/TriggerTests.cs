@@ -63,7 +63,7 @@ public sealed class TriggerTests : ProgramTest
         trigger.Signal(Running.SigTerm);
 
         (await trigger.Ended()).Exits(130).Says("No longer waiting: run ");
-        Assert.Equal("pending", await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE host = 'server'"));
+        Assert.Equal("pending", await Database.Ask<string>("SELECT status FROM embedding.jobs WHERE host = 'server'"));
     }
 
     [Fact]

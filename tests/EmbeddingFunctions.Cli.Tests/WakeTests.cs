@@ -40,7 +40,7 @@ public sealed class WakeTests : WakeTest
         await Waiting.Until(async () => await IsFresh(second));
 
         Assert.Equal((2L, 2L), await Jobs());
-        Assert.Equal(1L, await Database.Ask<long>("SELECT max(items_total)::bigint FROM embedding_jobs"));
+        Assert.Equal(1L, await Database.Ask<long>("SELECT max(items_total)::bigint FROM embedding.jobs"));
         Assert.True(await IsFresh(issue));
     }
 
@@ -138,7 +138,7 @@ public sealed class WakeTests : WakeTest
 
         await Waiting.Until(async () => await Jobs() is (1, 1) && await NoneIsOpen());
         Assert.Equal(
-            ("failed", 1), (await Database.Ask<string>("SELECT status FROM embedding_jobs WHERE due_at IS NULL"), Fake.RequestCount));
+            ("failed", 1), (await Database.Ask<string>("SELECT status FROM embedding.jobs WHERE due_at IS NULL"), Fake.RequestCount));
     }
 
     [Fact]

@@ -9,8 +9,8 @@ public sealed partial class ArchitectureTests
     // A folder knows only those named before it.
     private static readonly string[] _floors =
         [
-            "Corpora", "Texts", "Settings", "Storage", "Queues", "Providers", "Resilience", "Caching", "Batches", "Runs", "Imports",
-            "Search", "Status", "Http"];
+            "Corpora", "Texts", "Settings", "Storage", "Queues", "Providers", "Resilience", "Caching", "Batches", "Runs", "Schema",
+            "Status"];
 
     public static TheoryData<string> Folders => new(Directory.GetDirectories(Core()).Select(folder => Path.GetFileName(folder)!));
 
@@ -26,6 +26,15 @@ public sealed partial class ArchitectureTests
             where Array.IndexOf(_floors, use.Groups[1].Value) > floor
             select $"{Path.GetFileName(file)} uses {use.Groups[1].Value}";
         Assert.Empty(upwards);
+    }
+
+    [Fact]
+    public void The_engine_needs_neither_a_web_server_nor_a_client_of_a_provider_or_of_Redis()
+    {
+        string[] others = ["Microsoft.AspNetCore", "OpenAI", "Azure", "StackExchange", "System.ClientModel"];
+        Assert.DoesNotContain(
+            typeof(EmbeddingFunctions.Corpora.Corpus).Assembly.GetReferencedAssemblies().Select(assembly => assembly.Name!),
+            name => others.Any(other => name.StartsWith(other, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -54,7 +63,7 @@ public sealed partial class ArchitectureTests
         var others = Directory.GetFiles(Core(), "*.cs", SearchOption.AllDirectories)
             .Where(file => CommandPattern().IsMatch(File.ReadAllText(file))).Select(Path.GetFileName);
         // What prepares a physical connection must work without tasks too.
-        Assert.Equal(["Database.cs", "SqlRunner.cs"], others.Order());
+        Assert.Equal(["SqlRunner.cs"], others.Order());
     }
 
     private static string Core([CallerFilePath] string here = "") =>

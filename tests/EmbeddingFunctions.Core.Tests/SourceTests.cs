@@ -7,7 +7,7 @@ public sealed class SourceTests
 {
     private const int MaxColumns = 140;
 
-    private static readonly string[] _folders = ["src", "tests", "bench"];
+    private static readonly string[] _folders = ["src", "tests", "bench", "samples"];
 
     [Fact]
     public void No_line_of_code_is_wider_than_140_columns()

@@ -46,7 +46,7 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
         var outcome = await product.Run();
 
         Assert.Equal((1, 1), (outcome.Counts.Embedded, outcome.Counts.Failed));
-        var reason = await _database.Ask<string>("SELECT reason FROM embedding_claims WHERE item_id = '2'");
+        var reason = await _database.Ask<string>("SELECT reason FROM embedding.claims WHERE item_id = '2'");
         Assert.Contains("the model reads its first 1,269 characters and not the 9 after them", reason, StringComparison.Ordinal);
     }
 

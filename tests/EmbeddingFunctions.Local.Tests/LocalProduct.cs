@@ -2,8 +2,8 @@ using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,7 +28,8 @@ internal sealed class LocalProduct : IAsyncDisposable
         }
 
         var settings = new EmbeddingSettings { Provider = provider, ProviderReason = "test", CorporaFile = _file };
-        _services = new ServiceCollection().AddEmbeddings(settings, database.Source, () => new Borrowed(model)).BuildServiceProvider();
+        _services = new ServiceCollection().AddCommands().AddEmbeddings(settings, database.Source, () => new Borrowed(model))
+            .BuildServiceProvider();
     }
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();

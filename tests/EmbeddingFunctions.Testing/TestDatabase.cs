@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

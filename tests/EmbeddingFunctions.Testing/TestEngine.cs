@@ -15,7 +15,7 @@ public sealed class TestEngine : IAsyncDisposable
     /// <param name="database">A migrated database.</param>
     /// <param name="fake">The provider.</param>
     /// <param name="settings">Changes to the settings.</param>
-    public TestEngine(TestDatabase database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null)
+    internal TestEngine(TestDatabase database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null)
         : this(database.Source, fake, settings)
     {
     }
@@ -24,7 +24,7 @@ public sealed class TestEngine : IAsyncDisposable
     /// <param name="fake">The provider.</param>
     /// <param name="settings">Changes to the settings.</param>
     /// <param name="time">This machine's clock, if it is to be wrong.</param>
-    public TestEngine(
+    internal TestEngine(
         NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null, TimeProvider? time = null)
     {
         var standard = new EmbeddingSettings
@@ -42,11 +42,12 @@ public sealed class TestEngine : IAsyncDisposable
             .BuildServiceProvider();
     }
 
-    public EmbeddingSettings Settings { get; }
+    internal EmbeddingSettings Settings { get; }
 
-    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
+    /// <returns>A service, or what can be made from services.</returns>
+    public T Get<T>() where T : notnull => ActivatorUtilities.GetServiceOrCreateInstance<T>(_services);
 
-    public Task<RunOutcome> Run(RunRequest? request = null, Action<RunProgress>? progress = null, CancellationToken stopping = default) =>
+    internal Task<RunOutcome> Run(RunRequest? request = null, Action<RunProgress>? progress = null, CancellationToken stopping = default) =>
         Get<InProcessEngine>().Run(request ?? new RunRequest("workspace", [], Concurrency: Settings.BatchesInFlight), progress, stopping);
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();

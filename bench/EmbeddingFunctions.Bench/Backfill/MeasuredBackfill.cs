@@ -29,7 +29,7 @@ internal static class MeasuredBackfill
         await using var database = Database.Open(order.Database);
         await using var services = new ServiceCollection()
             .AddEmbeddings(BenchDatabase.Settings(corpus, order.BaseUrl, order.Concurrency), database).BuildServiceProvider();
-        await services.GetRequiredService<BoundCorpora>().Get(order.Corpus, CancellationToken.None);
+        await services.GetRequiredService<ResolvedCorpora>().Get(order.Corpus, CancellationToken.None);
         var engine = services.GetRequiredService<InProcessEngine>();
 
         var request = new RunRequest(order.Corpus, [], Concurrency: services.GetRequiredService<EmbeddingSettings>().BatchesInFlight);

@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Bench.Data;
@@ -11,7 +11,7 @@ internal sealed class WorkspaceCorpus : BenchCorpus
 
     public override async Task Fill(TestDatabase database, int items, int partitions, int characters)
     {
-        await database.Execute(Migration.Read("workspace_tables.sql"));
+        await database.Execute(SqlScript.Read("samples/workspace.sql"));
         var repositories = Enumerable.Range(0, partitions).Select(_ => Guid.NewGuid()).ToArray();
         await database.Execute(
             "INSERT INTO repositories (id, full_name) SELECT id, id::text FROM unnest($1::uuid[]) AS r (id)", [repositories]);

@@ -58,7 +58,7 @@ internal static class LimitsBenchmark
 
     private static async Task<Cost> Measure(BenchDatabase database, int limit, TimeSpan steady)
     {
-        await database.Execute("DELETE FROM embedding_provider_flow");
+        await database.Execute("DELETE FROM embedding.limiters");
         var sources = Enumerable.Range(0, Processes).Select(_ => Database.Open(database.ConnectionString)).ToList();
         var services = sources.Select(source => Services(source, limit)).ToList();
         var models = services.Select(service => service.GetRequiredService<SharedRateLimiter>().Of("model")).ToList();

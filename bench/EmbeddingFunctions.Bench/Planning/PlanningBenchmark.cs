@@ -61,7 +61,7 @@ internal static class PlanningBenchmark
     private static async Task<List<double>> Claims(BenchDatabase database, int count)
     {
         var claims = database.Get<ClaimStore>();
-        var corpus = await database.Get<BoundCorpora>().Get(database.Corpus.Name, CancellationToken.None);
+        var corpus = await database.Get<ResolvedCorpora>().Get(database.Corpus.Name, CancellationToken.None);
         var partition = 0;
         Claim? claim = null;
         return await Time(

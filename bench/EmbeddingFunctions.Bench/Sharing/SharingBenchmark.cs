@@ -71,7 +71,7 @@ internal static class SharingBenchmark
             await using var database = await BenchDatabase.Create(BenchCorpus.Plain, sizes.Items, 40, Characters, hasVectorIndex: false);
             var paid = await StartAll(1, database, fake, Unlimited, redis)[0];
             await database.Execute("UPDATE documents SET embedding = NULL, embedding_rule = NULL, content_hash = NULL");
-            await database.Execute("DELETE FROM embedding_start_slots");
+            await database.Execute("DELETE FROM embedding.start_slots");
             var cached = await StartAll(1, database, fake, Unlimited, redis)[0];
             rows.Add(
                 [

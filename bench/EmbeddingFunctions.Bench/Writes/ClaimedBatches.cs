@@ -13,8 +13,8 @@ internal sealed class ClaimedBatches(BenchDatabase database, int partitions, int
     public async IAsyncEnumerable<(Claim Claim, IReadOnlyList<ItemOutcome> Outcomes)> Take()
     {
         await database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ($1, $2, $3)", _run, database.Corpus.Name, Array.Empty<string>());
-        var corpus = await database.Get<BoundCorpora>().Get(database.Corpus.Name, CancellationToken.None);
+            "INSERT INTO embedding.jobs (id, corpus, kinds) VALUES ($1, $2, $3)", _run, database.Corpus.Name, Array.Empty<string>());
+        var corpus = await database.Get<ResolvedCorpora>().Get(database.Corpus.Name, CancellationToken.None);
         for (var partition = 0; partition < partitions; partition++)
         {
             var order = new EmbedBatch(_run, Guid.Empty, database.Corpus.Name, corpus.Tables[0].Kind, $"{partition}", batchSize, null);
@@ -25,7 +25,7 @@ internal sealed class ClaimedBatches(BenchDatabase database, int partitions, int
         }
     }
 
-    private Task<Claim> Claim(BoundCorpus corpus, EmbedBatch order) =>
+    private Task<Claim> Claim(ResolvedCorpus corpus, EmbedBatch order) =>
         database.Get<ClaimStore>().Take(corpus, order, CancellationToken.None);
 
     private static ItemOutcome Outcome(Claim claim, ClaimedItem item)

@@ -54,7 +54,7 @@ internal static class WritesBenchmark
             await way.Write(claim, outcomes);
             clock.Stop();
             // Only the engine's way ends its claims, which keep a lane of the partition.
-            await database.Execute("DELETE FROM embedding_claims");
+            await database.Execute("DELETE FROM embedding.claims");
         }
 
         var written = await database.Ask<long>("SELECT count(*) FROM documents WHERE embedding IS NOT NULL");

@@ -98,6 +98,14 @@ internal static class BackfillCommand
             + $"{Yes(request.Force)}, dry run {Yes(isDryRun)}.";
     }
 
+    private static async Task NoteRowSecurity(Session session, Output output, string corpus, CancellationToken cancellation)
+    {
+        foreach (var finding in await session.Get<DeclaredCorpora>().RowSecurity(corpus, cancellation))
+        {
+            output.Note($"Warning: {finding}.");
+        }
+    }
+
     private static async Task<int> Predict(Session session, Output output, RunRequest request, CancellationToken cancellation)
     {
         foreach (var kind in request.Kinds)
@@ -105,6 +113,7 @@ internal static class BackfillCommand
             session.Corpora.Get(request.Corpus).TableOf(kind);
         }
 
+        await NoteRowSecurity(session, output, request.Corpus, cancellation);
         var prediction = await session.Get<DryRun>().Predict(request, cancellation);
         output.Note($"Found {NounOf(session, request).Count(prediction.Items)} to process.");
         output.Result(prediction, text =>
@@ -131,7 +140,8 @@ internal static class BackfillCommand
         Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, bool isRetryNow,
         CancellationToken cancellation)
     {
-        session.Settings.DemandEnabled();
+        session.Settings.EnsureEnabled();
+        await NoteRowSecurity(session, output, request.Corpus, cancellation);
         if (isRetryNow)
         {
             output.Note(

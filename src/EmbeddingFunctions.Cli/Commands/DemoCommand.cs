@@ -34,7 +34,7 @@ internal static class DemoCommand
     {
         // Sample data has no place in anybody's own database.
         await using var session = await Session.Open(output, cancellation, settings => settings with { Database = null });
-        session.Settings.DemandEnabled();
+        session.Settings.EnsureEnabled();
         Console.WriteLine("1. Tables, columns, indexes");
         await MigrateCommand.Migrate(session, output, Corpus, withSampleTables: true, cancellation);
         Console.WriteLine("2. A workspace of three repositories, and a git history");

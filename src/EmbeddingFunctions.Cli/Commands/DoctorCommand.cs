@@ -24,7 +24,7 @@ internal static class DoctorCommand
     private static async Task<int> Run(Output output, CancellationToken cancellation)
     {
         // Its answer says all that the log would.
-        await using var session = await Session.Open(output, cancellation, standardLevel: LogLevel.None);
+        await using var session = await Session.Open(output, cancellation, defaultLevel: LogLevel.None);
         var findings = await session.Get<Doctor>().Examine(session.Corpora.All, cancellation);
         output.Result(new { IsWell = findings.All(finding => finding.IsWell), Findings = findings }, text =>
         {

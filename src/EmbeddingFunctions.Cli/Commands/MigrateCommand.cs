@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -25,26 +25,39 @@ internal static class MigrateCommand
         {
             Description = "Drop what searches may use: with --down all that was made for the corpus, else what it declares no more."
         };
+        var plan = new Option<bool>("--plan")
+        {
+            Description = "Print the SQL that would run, for psql, and change nothing."
+        };
         var json = Arguments.Json();
         var command = new CommandWithExamples(
             "migrate",
             "Create the columns, indexes and triggers that a corpus needs; repeatable, and safe to run from several places at once.",
             "embeddings migrate workspace",
             "embeddings migrate workspace --with-sample-tables",
-            "embeddings migrate clips --down --yes") { corpus, sampleTables, takeOver, down, yes, json };
+            "embeddings migrate articles --plan > migration.sql",
+            "embeddings migrate clips --down --yes") { corpus, sampleTables, takeOver, plan, down, yes, json };
         command.Validators.Add(result =>
         {
             if (result.GetValue(down) && (result.GetValue(sampleTables) || result.GetValue(takeOver)))
             {
                 result.AddError("--with-sample-tables and --take-over do not go with --down.");
             }
+
+            if (result.GetValue(plan) && (result.GetValue(down) || result.GetValue(sampleTables)))
+            {
+                result.AddError("--plan does not go with --down, which lists what it would drop, or with --with-sample-tables.");
+            }
         });
         command.SetAction((parsed, cancellation) =>
         {
             var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
-            return Failures.Guard(output, () => parsed.GetValue(down)
-                ? Remove(output, name, parsed.GetValue(yes), cancellation)
-                : Run(output, name, new(parsed.GetValue(sampleTables), parsed.GetValue(takeOver), parsed.GetValue(yes)), cancellation),
+            var options = new MigrationOptions(parsed.GetValue(sampleTables), parsed.GetValue(takeOver), parsed.GetValue(yes));
+            return Failures.Guard(
+                output,
+                () => parsed.GetValue(down) ? Remove(output, name, parsed.GetValue(yes), cancellation)
+                    : parsed.GetValue(plan) ? Plan(output, name, options, cancellation)
+                    : Run(output, name, options, cancellation),
                 cancellation);
         });
         return command;
@@ -62,6 +75,16 @@ internal static class MigrateCommand
         await Migrate(session, output, corpus, options, cancellation);
         output.Result(
             new { Corpus = corpus, Migrated = true }, text => text.WriteLine($"The database is ready for the corpus '{corpus}'."));
+        return ExitCode.Done;
+    }
+
+    private static async Task<int> Plan(Output output, string corpus, MigrationOptions options, CancellationToken cancellation)
+    {
+        await using var session = await Session.Open(output, cancellation);
+        var script = await session.Get<Migrator>().Plan(session.Corpora.Get(corpus), options, cancellation);
+        output.Result(
+            new { Corpus = corpus, Migrated = script.Length == 0, Script = script },
+            text => text.WriteLine(script.Length == 0 ? $"-- The database is ready for the corpus '{corpus}': nothing to do." : script));
         return ExitCode.Done;
     }
 

@@ -100,7 +100,7 @@ internal static class QueueCommand
             return Failures.Guard(output, async () =>
             {
                 await using var session = await Session.Open(output, cancellation);
-                session.Settings.DemandEnabled();
+                session.Settings.EnsureEnabled();
                 var name = parsed.GetValue(corpus)!;
                 await session.Get<QueueRows>().Counts(name, cancellation);
                 var request = new RunRequest(

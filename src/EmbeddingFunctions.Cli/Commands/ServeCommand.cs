@@ -1,6 +1,5 @@
 using System.CommandLine;
 using EmbeddingFunctions.Cli.Server;
-using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
@@ -10,22 +9,22 @@ namespace EmbeddingFunctions.Cli.Commands;
 
 internal static class ServeCommand
 {
-    private const string StandardUrl = "http://127.0.0.1:7071";
+    private const string DefaultUrl = "http://127.0.0.1:7071";
 
     public static Command Create()
     {
         var urls = new Option<string>("--urls")
         {
-            Description = $"Where to listen, {StandardUrl} unless given.",
+            Description = $"Where to listen, {DefaultUrl} unless given.",
             HelpName = "url",
-            DefaultValueFactory = _ => StandardUrl
+            DefaultValueFactory = _ => DefaultUrl
         };
         urls.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && !IsUrl(result.Tokens[0].Value))
             {
                 result.AddError(
-                    $"--urls takes one http address without a path, like {StandardUrl} or http://0.0.0.0:7071, not "
+                    $"--urls takes one http address without a path, like {DefaultUrl} or http://0.0.0.0:7071, not "
                         + $"'{result.Tokens[0].Value}'.");
             }
         });
@@ -49,24 +48,19 @@ internal static class ServeCommand
 
     private static async Task<int> Run(Output output, string url, bool hasKey, CancellationToken stopping)
     {
-        await using var session = await Session.Open(output, stopping, standardLevel: LogLevel.Information);
+        await using var session = await Session.Open(output, stopping, defaultLevel: LogLevel.Information);
         var log = session.Get<ILogger<LocalServer>>();
         await using var server = await Listen(session, url, hasKey, stopping);
-        var engine = session.Get<BackgroundEngine>();
-        log.Listening(server.Address, $"{Routes.Prefix}/{Routes.Status}", session.Settings.Schedule);
+        log.Listening(server.Address, $"{Routes.Host}/{Routes.Status}", session.Settings.Schedule);
         if (server.KeyFile is { } file)
         {
             log.KeyIsIn(file);
         }
 
-        if (!session.Settings.IsEnabled)
-        {
-            log.Disabled(EmbeddingSettings.Disabled);
-        }
-
-        var ticks = new Ticks(session.Get<RunDesk>(), engine, Schedule.TryParse(session.Settings.Schedule)!, session.Get<Redaction>(), log);
-        await Task.WhenAll(ticks.Run(stopping), session.Get<Wakes>().Run(engine, log.Hears, stopping));
-        await Task.WhenAll(server.Stop(), engine.Stop());
+        var worker = session.Get<EmbeddingWorker>();
+        await worker.StartAsync(stopping);
+        await worker.ExecuteTask!;
+        await Task.WhenAll(server.Stop(), worker.StopAsync(CancellationToken.None));
         log.Stopped();
         return ExitCode.Done;
     }

@@ -26,7 +26,7 @@ internal static class StatusCommand
     private static async Task<int> Run(Output output, string? corpus, CancellationToken cancellation)
     {
         // Its answer says all that the log would.
-        await using var session = await Session.Open(output, cancellation, standardLevel: LogLevel.None);
+        await using var session = await Session.Open(output, cancellation, defaultLevel: LogLevel.None);
         var report = session.Get<StatusReport>();
         var status = corpus is null ? await report.OfAll(cancellation) : new CorporaStatus([await report.Of(corpus, cancellation)], []);
         if (status.NotMigrated.Count > 0)
@@ -131,7 +131,7 @@ internal static class StatusCommand
         {
             text.WriteLine();
             text.WriteLine(
-                $"Cache: {cache.Hits:N0} hits, {cache.Misses:N0} misses, {RunFigures.Money(cache.DollarsSaved)} saved in the last 90 days");
+                $"Cache: {cache.Hits:N0} hits, {cache.Misses:N0} misses, {RunFigures.Money(cache.DollarsSaved)} saved in the last 7 days");
         }
     }
 

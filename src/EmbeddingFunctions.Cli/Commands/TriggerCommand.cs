@@ -7,16 +7,16 @@ namespace EmbeddingFunctions.Cli.Commands;
 
 internal static class TriggerCommand
 {
-    private const string StandardUrl = "http://127.0.0.1:7071";
+    private const string DefaultUrl = "http://127.0.0.1:7071";
 
     public static Command Create()
     {
         var corpus = Arguments.Corpus();
         var url = new Option<string>("--url")
         {
-            Description = $"The host: embeddings serve or the Functions app; {StandardUrl} unless given.",
+            Description = $"The host: embeddings serve or the Functions app; {DefaultUrl} unless given.",
             HelpName = "url",
-            DefaultValueFactory = _ => StandardUrl
+            DefaultValueFactory = _ => DefaultUrl
         };
         var partition = new Option<string?>("--partition")
         {

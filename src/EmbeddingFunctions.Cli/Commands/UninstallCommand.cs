@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -27,8 +27,10 @@ internal static class UninstallCommand
         var removal = session.Get<CorpusRemoval>();
         var corpora = await removal.Recorded(cancellation);
         var plan = new List<string>();
+        var stays = new List<string>(await removal.Others("", cancellation));
         foreach (var corpus in corpora)
         {
+            stays.AddRange(await removal.Others(corpus, cancellation));
             plan.AddRange((await removal.Plan(corpus, cancellation)).Select(line => $"{corpus}: {line}"));
         }
 
@@ -50,10 +52,11 @@ internal static class UninstallCommand
             await removal.RemoveShared(line => output.Note($"{line} …"), cancellation);
         }
 
-        output.Result(new { Removed = plan }, text => text.WriteLine(
+        output.Result(new { Removed = plan, Stays = stays }, text => text.WriteLine(
             plan.Count == 0
                 ? "Nothing of the product's is in this database: nothing to do."
-                : "All that the product made is gone. The extension vector and your tables stay."));
+                : "All that the product made is gone. What stays:"
+                    + string.Concat(stays.Concat(["the extension vector", "your tables"]).Select(line => $"\n  - {line}"))));
         return ExitCode.Done;
     }
 }

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Cli.Server;
@@ -33,7 +32,7 @@ internal sealed class LocalServer : IAsyncDisposable
     /// <exception cref="IOException">The address is in use or not this machine's.</exception>
     public static async Task<LocalServer> Start(Session session, string url, bool hasKey, CancellationToken cancellation)
     {
-        var door = new Door(session.Settings, url, hasKey);
+        var door = new ApiKeyGate(session.Settings, url, hasKey);
         // Empty: no other setting of the environment changes where it listens or what it says.
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddRoutingCore();
@@ -43,7 +42,7 @@ internal sealed class LocalServer : IAsyncDisposable
             missed => Results.Problem(statusCode: missed.HttpContext.Response.StatusCode).ExecuteAsync(missed.HttpContext));
         web.Use(door.Check);
         web.UseRouting();
-        Map(web, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
+        web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
         await web.StartAsync(cancellation);
         return new LocalServer(web, door.MadeKey);
     }
@@ -59,17 +58,5 @@ internal sealed class LocalServer : IAsyncDisposable
     {
         _key?.Dispose();
         return _web.DisposeAsync();
-    }
-
-    private static void Map(WebApplication web, EmbeddingsApi api, BackgroundEngine engine)
-    {
-        var routes = web.MapGroup(Routes.Prefix);
-        routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
-        routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.ListRuns(request, c));
-        routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.GetRun(request, runId, engine, c));
-        routes.MapPost(
-            Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
-        routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
-        routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c));
     }
 }

@@ -42,7 +42,7 @@ internal sealed class RemoteHost : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private Uri Address(string route) => new(_base, $"{Routes.Prefix}/{route}");
+    private Uri Address(string route) => new(_base, $"{Routes.Host}/{route}");
 
     private async Task<T> Send<T>(HttpRequestMessage request, CancellationToken cancellation)
     {

@@ -14,18 +14,6 @@ internal static partial class ServerLog
             "Requests carry the key in {File} in the header x-functions-key; 'embeddings trigger', run by the same user, sends it")]
     public static partial void KeyIsIn(this ILogger logger, string file);
 
-    [LoggerMessage(LogLevel.Warning, "{Why} Runs wait, what is asked for is refused.")]
-    public static partial void Disabled(this ILogger logger, string why);
-
-    [LoggerMessage(LogLevel.Warning, "The schedule waits: {Reason}")]
-    public static partial void ScheduleWaits(this ILogger logger, string reason);
-
-    [LoggerMessage(LogLevel.Information, "The schedule goes on.")]
-    public static partial void ScheduleGoesOn(this ILogger logger);
-
-    [LoggerMessage("{Line}")]
-    public static partial void Hears(this ILogger logger, LogLevel level, string line);
-
     [LoggerMessage(LogLevel.Information, "Stopped. What was open goes on with the next server.")]
     public static partial void Stopped(this ILogger logger);
 }

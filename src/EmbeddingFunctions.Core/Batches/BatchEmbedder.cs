@@ -8,7 +8,8 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    BoundCorpora corpora, ClaimStore claims, PaidOnce embedder, BatchWriter writer, Redaction redaction, Crash crash, TimeProvider time)
+    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, Crash crash,
+    TimeProvider time)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -73,7 +74,7 @@ internal sealed class BatchEmbedder(
 
     // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run is told to look
     // elsewhere.
-    private async Task<(Claim Claim, bool NoLane)> Claim(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    private async Task<(Claim Claim, bool NoLane)> Claim(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
         {
@@ -92,9 +93,9 @@ internal sealed class BatchEmbedder(
 
     private async Task<EmbeddedBatch> Embed(Claim claim, EmbedBatch batch, CancellationToken cancellation)
     {
-        var gate = BatchGate.Sort(claim);
+        var gate = BatchTriage.Sort(claim);
         var meter = new RequestMeter();
-        var texts = new EmbeddedTexts(gate.Texts, gate.Fingerprints, mayShorten: claim.Table.LongText == LongText.Truncate);
+        var texts = new TextWork(gate.Texts, gate.Fingerprints, mayShorten: claim.Table.LongText == LongText.Truncate);
         var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);
         var (outcomes, failures) = gate.Settle(texts);
         // What is given back was not claimed: it does not count towards a run's limit.
@@ -121,7 +122,7 @@ internal sealed class BatchEmbedder(
 
     /// <returns>Why not all texts were decided upon, or null.</returns>
     private async Task<Exception?> Call(
-        EmbeddedTexts texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
+        TextWork texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {
         try
         {

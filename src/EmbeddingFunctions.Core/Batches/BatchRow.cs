@@ -4,11 +4,11 @@ using Npgsql;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// A batch's row in <c>embedding_batches</c>: every statement of the batch adds what it committed, so that its counts are the batch's.
+/// A batch's row in <c>embedding.batches</c>: every statement of the batch adds what it committed, so that its counts are the batch's.
 /// </summary>
 internal static class BatchRow
 {
-    /// <summary>For an <c>INSERT INTO embedding_batches AS b</c>.</summary>
+    /// <summary>For an <c>INSERT INTO embedding.batches AS b</c>.</summary>
     public static SqlText Add =>
         $"""
         ON CONFLICT (id) DO UPDATE
@@ -22,7 +22,7 @@ internal static class BatchRow
 
     /// <returns>The counts of a batch that was recorded before; zeros if it was not.</returns>
     public static async Task<BatchCounts> Recorded(NpgsqlDataSource database, Guid batchId, CancellationToken cancellation) =>
-        (await database.QueryAsync($"SELECT {Columns} FROM embedding_batches WHERE id = {batchId}", Read, cancellation))
+        (await database.QueryAsync($"SELECT {Columns} FROM embedding.batches WHERE id = {batchId}", Read, cancellation))
             .SingleOrDefault() ?? new BatchCounts();
 
     public static BatchCounts Read(NpgsqlDataReader reader) => new()

@@ -34,11 +34,21 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
         CancellationToken cancellation)
     {
         var refused = new List<ItemFailure>(failed);
-        var recorded = outcomes.Count == 0 ? null : await WriteOrSplit(claim, batchId, outcomes, counts, refused, cancellation);
-        // What was sent is on record though nothing came of it.
-        return refused.Count > 0 || (recorded is null && counts.Requests > 0)
-            ? await _again.ExecuteAsync(async token => await failures.Record(claim, batchId, refused, counts, token), cancellation)
-            : recorded ?? counts;
+        try
+        {
+            var recorded = outcomes.Count == 0 ? null : await WriteOrSplit(claim, batchId, outcomes, counts, refused, cancellation);
+            // What was sent is on record though nothing came of it.
+            return refused.Count > 0 || (recorded is null && counts.Requests > 0)
+                ? await _again.ExecuteAsync(async token => await failures.Record(claim, batchId, refused, counts, token), cancellation)
+                : recorded ?? counts;
+        }
+        catch (PostgresException e)
+        {
+            // What a trigger of the table's owner raises may repeat a row's text, and the run's error is shown and logged.
+            var texts = claim.Items.SelectMany(item => item.Values).ToList();
+            throw new PostgresException(
+                TextRedaction.Hide(e.MessageText, texts), e.Severity, e.InvariantSeverity, e.SqlState, routine: e.Routine);
+        }
     }
 
     // A constraint or trigger refuses the statement as a whole and names no row: halves find it.

@@ -15,7 +15,7 @@ internal static class ChunkWrite
     /// <param name="chunks">The chunks.</param>
     /// <param name="slot">Where the first chunk's vector is.</param>
     /// <param name="vectors">The vectors.</param>
-    public static SqlText Replace(BoundTable table, IReadOnlyList<PlacedChunk> chunks, int slot, FlatVectors vectors) => Sql.When(
+    public static SqlText Replace(ResolvedTable table, IReadOnlyList<PlacedChunk> chunks, int slot, FlatVectors vectors) => Sql.When(
         table.ChunkTable is not null,
         $"""
         chunked AS (
@@ -48,7 +48,7 @@ internal static class ChunkWrite
                 SELECT i.item_id
                 FROM   unnest({items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[])
                        AS i (item_id, version)
-                JOIN   embedding_claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
+                JOIN   embedding.claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
                 JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
                        AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
                 WHERE  {VectorStore.OwnWrite}
@@ -66,7 +66,7 @@ internal static class ChunkWrite
     /// <summary>Takes the chunks of items whose vectors go.</summary>
     /// <param name="table">The items' table.</param>
     /// <param name="gone">What in the statement has their <c>item_id</c>.</param>
-    public static SqlText Forget(BoundTable table, SqlText gone) => Sql.When(
+    public static SqlText Forget(ResolvedTable table, SqlText gone) => Sql.When(
         table.ChunkTable is not null,
         $"""
         unchunked AS (
@@ -78,7 +78,7 @@ internal static class ChunkWrite
     public static IReadOnlyList<PlacedChunk> Of(IEnumerable<ItemOutcome> outcomes) =>
         outcomes.SelectMany(outcome => outcome.Chunks.Select((chunk, i) => new PlacedChunk(outcome.Item, i, chunk))).ToList();
 
-    private static SqlText Insert(BoundTable table, IReadOnlyList<PlacedChunk> chunks, int slot, FlatVectors vectors, SqlText items) =>
+    private static SqlText Insert(ResolvedTable table, IReadOnlyList<PlacedChunk> chunks, int slot, FlatVectors vectors, SqlText items) =>
         $"""
         INSERT INTO {table.ChunkTable!} AS k (document_id, chunk_index, content, start_char, end_char, token_count, embedding)
         SELECT item_id::{table.IdType}, chunk_index, content, start_char, end_char, token_count, {vectors.Of($"c.slot")}

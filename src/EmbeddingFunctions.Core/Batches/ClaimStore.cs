@@ -24,7 +24,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
 
     private static SqlText RenewClaims(Claim claim) =>
         $"""
-        UPDATE embedding_claims
+        UPDATE embedding.claims
         SET    leased_until = clock_timestamp() + {LeaseTime}
         WHERE  token = {claim.Token}
         """;
@@ -33,10 +33,10 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     private static SqlText ReleaseClaims(Claim claim) =>
         $"""
         WITH forgotten AS (
-            DELETE FROM embedding_claims
+            DELETE FROM embedding.claims
             WHERE  token = {claim.Token} AND attempts <= 1 AND reason IS NULL
         )
-        UPDATE embedding_claims
+        UPDATE embedding.claims
         SET    token = NULL, leased_until = NULL, attempts = attempts - 1
         WHERE  token = {claim.Token} AND NOT (attempts <= 1 AND reason IS NULL)
         """;
@@ -49,7 +49,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         SELECT pg_catalog.set_config('embedding.has_turn', (
             pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding lanes of ' || {corpus} || ' ' || {partition}, 0))
             AND CASE WHEN EXISTS (
-                         SELECT FROM embedding_claims
+                         SELECT FROM embedding.claims
                          WHERE  corpus = {corpus} AND leased_until < now() AND attempts >= {MaxAttempts} - 1)
                      THEN pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding suspects of ' || {corpus}, 0))
                      ELSE true END)::text, true)
@@ -63,7 +63,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// There are none either while the partition has all the batches in flight that it may, of whatever run and process,
     /// nor for a run that is to be cancelled, nor while another process is just claiming of the partition.
     /// </summary>
-    public async Task<Claim> Take(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    public async Task<Claim> Take(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         var table = corpus.TableOf(batch.Kind);
         var token = Guid.CreateVersion7();
@@ -87,11 +87,11 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     }
 
     /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
-    public Task<bool> HasFreeLane(BoundCorpus corpus, string partition, CancellationToken cancellation) => database.ScalarAsync<bool>(
+    public Task<bool> HasFreeLane(ResolvedCorpus corpus, string partition, CancellationToken cancellation) => database.ScalarAsync<bool>(
         $"SELECT {corpus.Corpus.LanesPerPartition} > ({Lanes(corpus, partition)}) AND NOT {SuspectInFlight(corpus)}", cancellation);
 
     /// <summary><see cref="MaxCharacters"/>, or of texts that are embedded in small chunks as many as make some thousand chunks.</summary>
-    public static int MaxCharactersOf(BoundTable table) => table.Chunks is not { } chunks ? MaxCharacters
+    public static int MaxCharactersOf(ResolvedTable table) => table.Chunks is not { } chunks ? MaxCharacters
         : (int)Math.Min(MaxCharacters, (long)MaxChunks * CharactersPerToken * (chunks.MaxTokens - chunks.OverlapTokens));
 
     public Task Renew(Claim claim, CancellationToken cancellation) => database.ExecuteAsync(RenewClaims(claim), cancellation);
@@ -100,7 +100,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// Has items fail that a policy lets this role see and not change: no statement can lock them, and no run would ever be done with them.
     /// To be asked when a claim found none of the items that were planned.
     /// </summary>
-    public async Task RefuseUnwritable(BoundCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
+    public async Task RefuseUnwritable(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         try
         {
@@ -113,7 +113,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     }
 
     // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy.
-    internal static SqlText Unwritable(BoundCorpus corpus, EmbedBatch batch)
+    internal static SqlText Unwritable(ResolvedCorpus corpus, EmbedBatch batch)
     {
         var table = corpus.TableOf(batch.Kind);
         return
@@ -130,7 +130,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 FOR    NO KEY UPDATE OF t NOWAIT
             ),
             failed AS (
-                INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at)
+                INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at)
                 SELECT {corpus.Corpus.Name}, {table.Kind}, id::text, {batch.Partition}, {MaxAttempts},
                        'a policy of row security lets this role see the row and not change it', now(), now() + interval '1 hour'
                 FROM   seen WHERE NOT EXISTS (SELECT FROM writable w WHERE w.id {Sql.Is} seen.id)
@@ -139,7 +139,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 WHERE  c.leased_until IS NULL AND (c.retry_at IS NULL OR c.retry_at <= now())
                 RETURNING item_id
             )
-            INSERT INTO embedding_batches AS b (id, run_id, kind, partition, claimed, failed)
+            INSERT INTO embedding.batches AS b (id, run_id, kind, partition, claimed, failed)
             SELECT {batch.BatchId}, {batch.RunId}, {table.Kind}, {batch.Partition}, count(*), count(*) FROM failed HAVING count(*) > 0
             ON CONFLICT (id) DO NOTHING
             """;
@@ -151,19 +151,19 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// <summary>The condition that keeps items out which somebody holds or which wait after a failure; <c>t</c> is the row.</summary>
     /// <remarks>OFFSET 0 makes it a look-up by key for each row: the table comes and goes too fast for statistics, which would have it
     /// joined as if it were empty.</remarks>
-    public static SqlText NotHeld(BoundCorpus corpus, BoundTable table) =>
+    public static SqlText NotHeld(ResolvedCorpus corpus, ResolvedTable table) =>
         $"""
         NOT EXISTS (
-            SELECT FROM embedding_claims c
+            SELECT FROM embedding.claims c
             WHERE  c.corpus = {corpus.Corpus.Name} AND c.kind = {table.Kind} AND c.item_id = {table.Id}::text
             AND    (c.leased_until > now() OR c.retry_at > now() AND COALESCE(c.version = {table.Version}, true))
             OFFSET 0)
         """;
 
-    // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding_claims decides who has the item.
+    // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding.claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
     // them is charged with it.
-    internal static SqlText Statement(BoundCorpus corpus, EmbedBatch batch, Guid token)
+    internal static SqlText Statement(ResolvedCorpus corpus, EmbedBatch batch, Guid token)
     {
         var (table, name) = (corpus.TableOf(batch.Kind), corpus.Corpus.Name);
         var partition = Sql.Of($"{batch.Partition}::{table.PartitionType}");
@@ -182,8 +182,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 AND    {table.DueIn(batch.RunId, batch.Scope, batch.ForceBefore)}{table.Selected(batch.Selection)}
                 AND    {NotHeld(corpus, table)}
                 AND    current_setting('embedding.has_turn') = 'true'
-                AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = {batch.BatchId})
-                AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = {batch.RunId} AND cancel_requested_at IS NOT NULL)
+                AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = {batch.BatchId})
+                AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = {batch.RunId} AND cancel_requested_at IS NOT NULL)
                 AND    {corpus.Corpus.LanesPerPartition} > ({Lanes(corpus, batch.Partition)})
                 ORDER  BY {table.Order(batch.Scope)}
                 LIMIT  {batch.Count}
@@ -196,7 +196,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                        COALESCE(c.leased_until < now() AND c.attempts >= {MaxAttempts} - 1, false) AS is_suspect
                 FROM   found f
                 LEFT   JOIN LATERAL (
-                    SELECT leased_until, attempts FROM embedding_claims
+                    SELECT leased_until, attempts FROM embedding.claims
                     WHERE  corpus = {name} AND kind = {table.Kind} AND item_id = f.item_id OFFSET 0
                 ) c ON true
             ),
@@ -207,7 +207,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 AND    (place = 1 OR characters <= {MaxCharactersOf(table)})
             ),
             claimed AS (
-                INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
+                INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
                 SELECT {name}, {table.Kind}, item_id, {batch.Partition}, {token}, clock_timestamp() + {LeaseTime}, version
                 FROM   chosen ORDER BY item_id
                 ON CONFLICT (corpus, kind, item_id) DO UPDATE
@@ -226,16 +226,16 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     }
 
     // A batch is its claims: those of a worker that vanished count until their lease is over.
-    private static SqlText Lanes(BoundCorpus corpus, string partition) =>
+    private static SqlText Lanes(ResolvedCorpus corpus, string partition) =>
         $"""
-        SELECT count(DISTINCT token) FROM embedding_claims
+        SELECT count(DISTINCT token) FROM embedding.claims
             WHERE  corpus = {corpus.Corpus.Name} AND partition = {partition} AND leased_until > now()
         """;
 
     // Items that may be to blame for their workers' end, in flight: the attempt at hand is their last.
-    private static SqlText SuspectInFlight(BoundCorpus corpus) =>
+    private static SqlText SuspectInFlight(ResolvedCorpus corpus) =>
         $"""
-        EXISTS (SELECT FROM embedding_claims WHERE corpus = {corpus.Corpus.Name} AND leased_until > now() AND attempts >= {MaxAttempts})
+        EXISTS (SELECT FROM embedding.claims WHERE corpus = {corpus.Corpus.Name} AND leased_until > now() AND attempts >= {MaxAttempts})
         """;
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)

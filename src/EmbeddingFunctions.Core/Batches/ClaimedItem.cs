@@ -17,7 +17,7 @@ internal sealed record ClaimedItem(
 /// <summary>What a batch holds: a claim on each item under one token, which every later write must show.</summary>
 /// <param name="IsForced">Whether its items are embedded anew though their vectors are true.</param>
 internal sealed record Claim(
-    BoundCorpus Corpus, BoundTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items, bool IsForced)
+    ResolvedCorpus Corpus, ResolvedTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items, bool IsForced)
 {
     /// <summary>False: another process was claiming of the partition, and nothing was looked for.</summary>
     public bool HadTurn { get; init; } = true;

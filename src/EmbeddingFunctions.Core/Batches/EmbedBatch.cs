@@ -11,7 +11,7 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="ForceBefore">Forced: all items last embedded before then, changed or not.</param>
 /// <param name="IsScheduled">Only items that the declaration leaves to the schedule.</param>
 /// <param name="Selection">Only these of the items; null: all.</param>
-public sealed record EmbedBatch(
+internal sealed record EmbedBatch(
     Guid RunId, Guid BatchId, string Corpus, string Kind, string Partition, int Count, DateTimeOffset? ForceBefore,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsScheduled = false,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Selection? Selection = null)
@@ -36,7 +36,7 @@ public sealed record EmbedBatch(
 /// charged.</param>
 /// <param name="NoLane">Nothing was claimed, as other runs have all batches of the partition in flight that it may.</param>
 /// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration.</param>
-public sealed record EmbeddedBatch(
+internal sealed record EmbeddedBatch(
     BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false);
 
 public sealed record BatchCounts

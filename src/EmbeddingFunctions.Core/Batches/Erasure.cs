@@ -1,7 +1,6 @@
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -9,38 +8,38 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>
 /// Clears all that the product keeps of one item. The item's row is its owner's: while it is there, it is ignored until its text changes.
 /// </summary>
-public sealed class Erasure
+internal sealed class Erasure
 {
     private const int FingerprintLength = 64;
 
-    private static SqlText FindClaim(BoundCorpus corpus, BoundTable table, string id) =>
+    private static SqlText FindClaim(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"""
         SELECT reason, content_hash, COALESCE(leased_until > now(), false)
-        FROM   embedding_claims
+        FROM   embedding.claims
         WHERE  {IsClaimOf(corpus, table, id)}
         """;
 
-    private static SqlText RemoveClaim(BoundCorpus corpus, BoundTable table, string id) =>
+    private static SqlText RemoveClaim(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"""
-        DELETE FROM embedding_claims
+        DELETE FROM embedding.claims
         WHERE  {IsClaimOf(corpus, table, id)}
         RETURNING COALESCE(leased_until > now(), false)
         """;
 
-    private static SqlText IsClaimOf(BoundCorpus corpus, BoundTable table, string id) =>
+    private static SqlText IsClaimOf(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"corpus = {corpus.Corpus.Name} AND kind = {table.Kind} AND item_id = {id}";
 
-    private static SqlText ClearRuns(BoundCorpus corpus, string reason) =>
+    private static SqlText ClearRuns(ResolvedCorpus corpus, string reason) =>
         $"""
-        UPDATE embedding_jobs SET error_message = replace(error_message, {reason}, '[forgotten]')
+        UPDATE embedding.jobs SET error_message = replace(error_message, {reason}, '[forgotten]')
         WHERE  corpus = {corpus.Corpus.Name} AND strpos(error_message, {reason}) > 0
         """;
 
     private readonly NpgsqlDataSource _database;
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
     private readonly IVectorCache _cache;
 
-    internal Erasure(NpgsqlDataSource database, BoundCorpora corpora, IVectorCache cache) =>
+    public Erasure(NpgsqlDataSource database, ResolvedCorpora corpora, IVectorCache cache) =>
         (_database, _corpora, _cache) = (database, corpora, cache);
 
     /// <exception cref="CorpusException">There is no such kind, or the id is of another type.</exception>
@@ -67,7 +66,8 @@ public sealed class Erasure
 
     // Locks go from the item to the claim. No run can claim a row that is locked; one that has it is left to end.
     private static async Task Clear(
-        NpgsqlConnection connection, (BoundCorpus Corpus, BoundTable Table) bound, string id, Found found, CancellationToken cancellation)
+        NpgsqlConnection connection, (ResolvedCorpus Corpus, ResolvedTable Table) bound, string id, Found found,
+        CancellationToken cancellation)
     {
         var (corpus, table) = bound;
         var content = Sql.When(table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = {table.Rendered}");
@@ -102,16 +102,16 @@ public sealed class Erasure
         }
     }
 
-    private static SqlText InQueue(BoundTable table, string id) =>
-        $"FROM {QueueShape.Queue(table)} WHERE {QueueShape.IsOf(table)} AND record_id::text = {id}";
+    private static SqlText InQueue(ResolvedTable table, string id) =>
+        $"FROM {QueueSql.Queue(table)} WHERE {QueueSql.IsOf(table)} AND record_id::text = {id}";
 
-    private static SqlText Copies(BoundTable table, string id) =>
-        $"FROM {table.Schemas.EngineTable(SimilarityCacheShape.Name)} WHERE item_type = {table.Kind} AND item_id = {id}";
+    private static SqlText Copies(ResolvedTable table, string id) =>
+        $"FROM {table.Schemas.InApplication(DatabaseSchemas.SimilarityCache)} WHERE item_type = {table.Kind} AND item_id = {id}";
 
-    private static CorpusException Held(BoundTable table, string id) =>
+    private static CorpusException Held(ResolvedTable table, string id) =>
         new($"A run holds {table.Kind}:{id} at this moment: say this again when it is done with it.");
 
-    private async Task<(BoundCorpus Corpus, BoundTable Table)> Table(string name, string kind, CancellationToken cancellation)
+    private async Task<(ResolvedCorpus Corpus, ResolvedTable Table)> Table(string name, string kind, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
         return (corpus, corpus.Tables.FirstOrDefault(table => table.Kind == kind)
@@ -119,7 +119,7 @@ public sealed class Erasure
                 $"The corpus '{name}' has no kind '{kind}': it has {string.Join(", ", corpus.Tables.Select(table => table.Kind))}."));
     }
 
-    private async Task<Found> Look((BoundCorpus Corpus, BoundTable Table) bound, string id, CancellationToken cancellation)
+    private async Task<Found> Look((ResolvedCorpus Corpus, ResolvedTable Table) bound, string id, CancellationToken cancellation)
     {
         var (corpus, table) = bound;
         var claims = await _database.QueryAsync(
@@ -143,7 +143,7 @@ public sealed class Erasure
         var fingerprints = hashes.Where(hash => hash.Length == FingerprintLength)
             .Concat(texts.SelectMany(text => text.Parts).Select(part => table.Rule.Fingerprint(part.Text)))
             .Concat(chunks.Select(table.Rule.Fingerprint));
-        var mark = texts.LastOrDefault() is { Parts.Count: > 0 } last ? BoundTable.IgnoredMark(last.Hash) : BoundTable.EmptyMark;
+        var mark = texts.LastOrDefault() is { Parts.Count: > 0 } last ? ResolvedTable.IgnoredMark(last.Hash) : ResolvedTable.EmptyMark;
         var kept = new KeptOfItem(
             rows.Count > 0, rows.Exists(row => row.HasVector), chunks.Count, queued.Count, similar.Count, claims.Count);
         return new Found(kept, fingerprints.Distinct().ToList(), mark, claims.FirstOrDefault().Reason);
@@ -151,7 +151,7 @@ public sealed class Erasure
 
     // With the text as declared: what the queue's row says in its place goes.
     private Task<List<(string? Hash, bool HasVector, string? Declared, List<string?> Values)>> Rows(
-        BoundTable table, string id, CancellationToken cancellation)
+        ResolvedTable table, string id, CancellationToken cancellation)
     {
         const int FirstText = 3;
         var declared = table.Queue == QueuedText.Content ? table.Rendered : Sql.Of($"NULL::text");
@@ -163,7 +163,7 @@ public sealed class Erasure
             row => (row.Text(0), row.GetBoolean(1), row.Text(2), row.Texts(FirstText, table.Template.Columns.Count)), cancellation);
     }
 
-    private static async Task<T> OfId<T>((BoundCorpus Corpus, BoundTable Table) bound, string id, Func<Task<T>> read)
+    private static async Task<T> OfId<T>((ResolvedCorpus Corpus, ResolvedTable Table) bound, string id, Func<Task<T>> read)
     {
         try
         {
@@ -184,4 +184,4 @@ public sealed class Erasure
 /// <param name="QueueRows">In <c>embedding_queue</c>.</param>
 /// <param name="Copies">In <c>similarity_cache</c>.</param>
 /// <param name="Failures">With their reasons, or none.</param>
-public sealed record KeptOfItem(bool HasRow, bool HasVector, int Chunks, int QueueRows, int Copies, int Failures);
+internal sealed record KeptOfItem(bool HasRow, bool HasVector, int Chunks, int QueueRows, int Copies, int Failures);

@@ -4,19 +4,19 @@ namespace EmbeddingFunctions.Batches;
 /// <param name="Attempts">Of three.</param>
 /// <param name="IsDead">Given up until the text changes.</param>
 /// <param name="NextTry">Null: with the next run, or never if it is dead.</param>
-public sealed record FailedItem(
+internal sealed record FailedItem(
     string Kind, string Id, string Partition, string Reason, int Attempts, bool IsDead, DateTimeOffset? FailedAt, DateTimeOffset? NextTry);
 
 /// <summary>Which failed items are meant.</summary>
 /// <param name="Items">These; empty: all.</param>
 /// <param name="Reason">Of these only those in whose reason the words are, be they large or small.</param>
-public sealed record FailureChoice(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
+internal sealed record FailureChoice(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
 
 /// <param name="Retried">Items that have their attempts again.</param>
 /// <param name="Refused">Items whose rows are locked, or the database does not let be written, as a trigger of theirs may; they stay
 /// failed.</param>
-public sealed record RetriedItems(int Retried, int Refused = 0);
+internal sealed record RetriedItems(int Retried, int Refused = 0);
 
 /// <param name="Edited">Items that were edited since they failed, and are pending again.</param>
 /// <param name="Refused">As of <see cref="RetriedItems"/>.</param>
-public sealed record IgnoredItems(int Ignored, int Edited, int Refused = 0);
+internal sealed record IgnoredItems(int Ignored, int Edited, int Refused = 0);

@@ -5,7 +5,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Items that failed, for people: to look at, to have tried again, or to leave alone.</summary>
-public sealed class FailedItems
+internal sealed class FailedItems
 {
     private const int AtATime = 1_000;
 
@@ -25,7 +25,7 @@ public sealed class FailedItems
     private static SqlText FindFailed(string corpus, int limit) =>
         $"""
         SELECT c.kind, c.item_id, c.partition, c.reason, c.attempts, c.is_dead, c.failed_at, c.retry_at
-        FROM   embedding_claims c
+        FROM   embedding.claims c
         WHERE  {Chosen(corpus, new FailureChoice([]))}
         ORDER  BY c.failed_at DESC, c.kind, c.item_id
         LIMIT  {limit}
@@ -36,14 +36,14 @@ public sealed class FailedItems
         SELECT i.kind || ':' || i.item_id
         FROM   unnest({Kinds(choice)}, {Ids(choice)}) AS i (kind, item_id)
         WHERE  NOT EXISTS (
-            SELECT FROM embedding_claims c
+            SELECT FROM embedding.claims c
             WHERE  c.corpus = {corpus} AND c.kind = i.kind AND c.item_id = i.item_id AND c.reason IS NOT NULL)
         """;
 
     private readonly NpgsqlDataSource _database;
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
 
-    internal FailedItems(NpgsqlDataSource database, BoundCorpora corpora) => (_database, _corpora) = (database, corpora);
+    public FailedItems(NpgsqlDataSource database, ResolvedCorpora corpora) => (_database, _corpora) = (database, corpora);
 
     /// <summary>The last to fail first.</summary>
     public async Task<IReadOnlyList<FailedItem>> List(string corpus, int limit, CancellationToken cancellation)
@@ -63,7 +63,7 @@ public sealed class FailedItems
         var corpus = await _corpora.Get(name, cancellation);
         var ignored = await Ignored(corpus, choice, cancellation);
         var failed = choice with { Items = choice.Items.Except(ignored).ToList() };
-        await DemandKnown(name, failed, cancellation);
+        await EnsureKnown(name, failed, cancellation);
         var (retried, refused) = (0, 0);
         foreach (var table in corpus.Tables)
         {
@@ -94,7 +94,7 @@ public sealed class FailedItems
     public async Task<IgnoredItems> Ignore(string name, FailureChoice choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
-        await DemandKnown(name, choice, cancellation);
+        await EnsureKnown(name, choice, cancellation);
         var (ignored, edited, refused) = (0, 0, 0);
         foreach (var table in corpus.Tables)
         {
@@ -107,7 +107,7 @@ public sealed class FailedItems
         return new IgnoredItems(ignored, edited, refused);
     }
 
-    private async Task<List<(string Kind, string Id)>> Ignored(BoundCorpus corpus, FailureChoice choice, CancellationToken cancellation)
+    private async Task<List<(string Kind, string Id)>> Ignored(ResolvedCorpus corpus, FailureChoice choice, CancellationToken cancellation)
     {
         var ignored = new List<(string, string)>();
         foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
@@ -121,14 +121,14 @@ public sealed class FailedItems
         return ignored;
     }
 
-    private Task<List<string>> Failed(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation) =>
+    private Task<List<string>> Failed(string corpus, ResolvedTable table, FailureChoice choice, CancellationToken cancellation) =>
         _database.QueryAsync(
-            $"SELECT c.item_id FROM embedding_claims c WHERE {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}",
+            $"SELECT c.item_id FROM embedding.claims c WHERE {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}",
             row => row.GetString(0), cancellation);
 
-    private static SqlText IsIgnored(BoundTable table) => $"{table.Hash} LIKE {Sql.Literal(BoundTable.IgnoredMarks)}";
+    private static SqlText IsIgnored(ResolvedTable table) => $"{table.Hash} LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}";
 
-    internal static SqlText Revive(BoundTable table, string[] ids) =>
+    internal static SqlText Revive(ResolvedTable table, string[] ids) =>
         $"""
         WITH revived AS (
             UPDATE {table.Table} t SET {table.RuleName} = NULL, {table.HashName} = NULL
@@ -139,34 +139,34 @@ public sealed class FailedItems
         """;
 
     // A dead item was taken out of the pending; forgetting its rule brings it back.
-    internal static SqlText Retry(string corpus, BoundTable table, string[] ids) =>
+    internal static SqlText Retry(string corpus, ResolvedTable table, string[] ids) =>
         $"""
         WITH chosen AS (
-            SELECT c.item_id FROM embedding_claims c
+            SELECT c.item_id FROM embedding.claims c
             WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.OwnWrite}
             FOR    UPDATE
         ),
         revived AS (
             UPDATE {table.Table} t SET {table.RuleName} = NULL FROM chosen c
-            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.Hash} = {Sql.Literal(BoundTable.DeadMark)}
+            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.Hash} = {Sql.Literal(ResolvedTable.DeadMark)}
         ),
         forgotten AS (
-            DELETE FROM embedding_claims c USING chosen
+            DELETE FROM embedding.claims c USING chosen
             WHERE  {IsOf(corpus, table)} AND c.item_id = chosen.item_id
             RETURNING 1
         )
         SELECT count(*)::int FROM forgotten
         """;
 
-    private static SqlText IsOf(string corpus, BoundTable table) => $"c.corpus = {corpus} AND c.kind = {table.Kind}";
+    private static SqlText IsOf(string corpus, ResolvedTable table) => $"c.corpus = {corpus} AND c.kind = {table.Kind}";
 
-    private Task<List<FailedText>> Texts(string corpus, BoundTable table, FailureChoice choice, CancellationToken cancellation)
+    private Task<List<FailedText>> Texts(string corpus, ResolvedTable table, FailureChoice choice, CancellationToken cancellation)
     {
         const int FirstText = 3;
         return _database.QueryAsync(
             $"""
             SELECT c.item_id, {table.Version}, c.content_hash, {Sql.Join(", ", table.TextColumns)}
-            FROM   embedding_claims c
+            FROM   embedding.claims c
             JOIN   {table.Table} t ON {table.Id} {Sql.Is} c.item_id::{table.IdType}
             WHERE  {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}
             """,
@@ -176,21 +176,21 @@ public sealed class FailedItems
     }
 
     private async Task<int> Ignore(
-        BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation) =>
+        ResolvedCorpus corpus, ResolvedTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation) =>
         (int)await _database.ScalarAsync<long>(IgnoreSome(corpus, table, items), cancellation);
 
-    internal static SqlText IgnoreSome(BoundCorpus corpus, BoundTable table, IReadOnlyList<FailedText> items) =>
+    internal static SqlText IgnoreSome(ResolvedCorpus corpus, ResolvedTable table, IReadOnlyList<FailedText> items) =>
         $"""
         WITH input AS (
             SELECT *
             FROM   unnest(
                        {items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[],
-                       {items.Select(item => BoundTable.IgnoredMark(item.Fingerprint)).ToArray()}::text[])
+                       {items.Select(item => ResolvedTable.IgnoredMark(item.Fingerprint)).ToArray()}::text[])
                    AS i (item_id, version, mark)
             WHERE  {VectorStore.OwnWrite}
         ),
         forgotten AS (
-            DELETE FROM embedding_claims c USING input i
+            DELETE FROM embedding.claims c USING input i
             WHERE  {IsOf(corpus.Corpus.Name, table)} AND c.item_id = i.item_id AND {NotHeld}
             RETURNING c.item_id
         ),
@@ -212,7 +212,7 @@ public sealed class FailedItems
         SELECT count(*) FROM ignored
         """;
 
-    private async Task DemandKnown(string corpus, FailureChoice choice, CancellationToken cancellation)
+    private async Task EnsureKnown(string corpus, FailureChoice choice, CancellationToken cancellation)
     {
         var unknown = await _database.QueryAsync(FindUnknown(corpus, choice), row => row.GetString(0), cancellation);
         if (unknown.Count > 0)

@@ -47,7 +47,8 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         Claim claim, Guid batchId, IReadOnlyList<ItemFailure> failures, BatchCounts counts, bool marked, TimeSpan deadWait,
         CancellationToken cancellation)
     {
-        var reasons = failures.Select(f => f.Reason is null ? null : redaction.Clean(OwnWords.Hide(f.Reason, f.Item.Values))).ToArray();
+        var reasons = failures.Select(f => f.Reason is null ? null : redaction.Clean(TextRedaction.Hide(f.Reason, f.Item.Values)))
+            .ToArray();
         return (await database.QueryAsync(
             Statement(claim, batchId, failures, reasons, counts, marked, deadWait), BatchRow.Read, cancellation)).Single();
     }
@@ -72,7 +73,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             judged AS (
                 SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= {ClaimStore.MaxAttempts} AS is_dead
                 FROM   input i
-                JOIN   embedding_claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
+                JOIN   embedding.claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
                 JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
                        AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
                 CROSS  JOIN LATERAL (
@@ -85,7 +86,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
             {(corpus.Corpus.SimilarityCache ? Uncached(claim) : Sql.Empty)}
             {ChunkWrite.Forget(table, $"marked")}
             failed AS (
-                UPDATE embedding_claims c
+                UPDATE embedding.claims c
                 SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
                        reason = COALESCE(j.reason, c.reason), failed_at = CASE WHEN j.reason IS NULL THEN c.failed_at ELSE now() END,
                        retry_at = CASE WHEN m.item_id IS NOT NULL THEN NULL
@@ -97,13 +98,13 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
                 RETURNING c.item_id
             ),
             edited AS (
-                DELETE FROM embedding_claims c
+                DELETE FROM embedding.claims c
                 USING  input i
                 WHERE  c.token = {claim.Token} AND c.item_id = i.item_id
                 AND    i.item_id NOT IN (SELECT item_id FROM judged)
                 RETURNING c.item_id
             )
-            INSERT INTO embedding_batches AS b
+            INSERT INTO embedding.batches AS b
                    (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens, saved_tokens)
             SELECT {batchId}, {claim.RunId}, {table.Kind}, {claim.Partition}, {counts.Claimed}, (SELECT count(*) FROM failed),
                    (SELECT count(*) FROM edited), {counts.Cached}, {counts.Requests}, {counts.Tokens}, {counts.SavedTokens}
@@ -112,17 +113,17 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     }
 
     // Takes dead items out of the pending ones: an old vector is not of their text, so it goes. An edit makes them pending again.
-    private static SqlText Mark(BoundTable table) =>
+    private static SqlText Mark(ResolvedTable table) =>
         $"""
         UPDATE {table.Table} t
-        SET    {table.Unembedded}, {table.HashName} = {Sql.Literal(BoundTable.DeadMark)}
+        SET    {table.Unembedded}, {table.HashName} = {Sql.Literal(ResolvedTable.DeadMark)}
         FROM   judged j
         WHERE  j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
         RETURNING j.item_id
         """;
 
     // Of an item whose old vector is true nothing else says that another is wanted.
-    private static SqlText MakePending(BoundTable table) =>
+    private static SqlText MakePending(ResolvedTable table) =>
         $"""
         made_pending AS (
             UPDATE {table.Table} t

@@ -13,7 +13,7 @@ namespace EmbeddingFunctions.Batches;
 internal sealed record ItemText(
     string Hash, IReadOnlyList<InputText> Parts, IReadOnlyList<TextChunk> Chunks, int LeftOut = 0, string? Problem = null)
 {
-    public static ItemText Of(IReadOnlyList<string?> values, BoundTable table)
+    public static ItemText Of(IReadOnlyList<string?> values, ResolvedTable table)
     {
         // The template's own words round nothing say nothing.
         var whole = values.All(NormalizedText.IsBlank) ? "" : NormalizedText.Of(table.Template.Render(values), int.MaxValue);
@@ -25,13 +25,13 @@ internal sealed record ItemText(
         };
     }
 
-    private static ItemText Cut(string whole, BoundTable table)
+    private static ItemText Cut(string whole, ResolvedTable table)
     {
         var input = Read(table, table.Tokens.Cut(NormalizedText.Of(whole, table.MaxCharacters)));
         return Single(input, table) with { LeftOut = input.Text.Length == 0 ? 0 : LeftOutOf(whole, input) };
     }
 
-    private static ItemText Whole(string text, BoundTable table)
+    private static ItemText Whole(string text, ResolvedTable table)
     {
         var input = new InputText(text, table.Tokens);
         return Single(input, table) with { Problem = ProblemOf(input, Read(table, input), table.Tokens) };
@@ -49,7 +49,7 @@ internal sealed record ItemText(
             : null;
     }
 
-    private static ItemText InChunks(string text, Chunks sizes, BoundTable table)
+    private static ItemText InChunks(string text, Chunks sizes, ResolvedTable table)
     {
         var chunks = TextChunks.Of(text, table.Tokens, sizes.MaxTokens, sizes.OverlapTokens);
         var parts = chunks.Select(chunk => Read(table, chunk.Input)).ToList();
@@ -62,11 +62,11 @@ internal sealed record ItemText(
         };
     }
 
-    private static InputText Read(BoundTable table, InputText input) =>
+    private static InputText Read(ResolvedTable table, InputText input) =>
         table.Window?.Cut(input.Text) is { } read && read.Length < input.Text.Length ? new InputText(read, table.Tokens) : input;
 
     private static int LeftOutOf(string text, InputText read) => NormalizedText.Characters(text) - NormalizedText.Characters(read.Text);
 
-    private static ItemText Single(InputText input, BoundTable table) =>
+    private static ItemText Single(InputText input, ResolvedTable table) =>
         new(table.Rule.Fingerprint(input.Text), input.Text.Length == 0 ? [] : [input], []);
 }

@@ -1,5 +1,4 @@
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -9,10 +8,10 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
 {
     private const int AtATime = 500;
 
-    public Task<AuditedRows> Repair(BoundTable table, CancellationToken cancellation) => Look(table, isRepaired: true, cancellation);
+    public Task<AuditedRows> Repair(ResolvedTable table, CancellationToken cancellation) => Look(table, isRepaired: true, cancellation);
 
     /// <summary>Finds rows that pass for embedded, and are not as they are.</summary>
-    public async Task<AuditedRows> Look(BoundTable table, bool isRepaired, CancellationToken cancellation)
+    public async Task<AuditedRows> Look(ResolvedTable table, bool isRepaired, CancellationToken cancellation)
     {
         var (found, refused, last) = (0L, 0L, (string?)null);
         while (await Page(table, last, cancellation) is { Count: > 0 } page)
@@ -27,27 +26,27 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
         return new AuditedRows(found, refused);
     }
 
-    private static bool IsOf(AuditedRow row, BoundTable table)
+    private static bool IsOf(AuditedRow row, ResolvedTable table)
     {
         var text = ItemText.Of(row.Values, table);
-        return text.Parts.Count == 0 ? row.Hash == BoundTable.EmptyMark : row.Hash == text.Hash;
+        return text.Parts.Count == 0 ? row.Hash == ResolvedTable.EmptyMark : row.Hash == text.Hash;
     }
 
     // Marks of failed and ignored items are of no vector.
-    private Task<List<AuditedRow>> Page(BoundTable table, string? last, CancellationToken cancellation) =>
+    private Task<List<AuditedRow>> Page(ResolvedTable table, string? last, CancellationToken cancellation) =>
         database.QueryAsync(
             $"""
             SELECT {table.Id}::text, {table.Hash}, {Sql.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
             WHERE  ({last} IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType})
             AND    {table.RuleMark} = {Sql.Literal(table.Rule.Id)}
-            AND    (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} = {Sql.Literal(BoundTable.EmptyMark)}){table.Filter}
+            AND    (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} = {Sql.Literal(ResolvedTable.EmptyMark)}){table.Filter}
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
             """,
             row => new AuditedRow(row.GetString(0), row.GetString(1), row.Texts(2, table.Template.Columns.Count)), cancellation);
 
-    private Task<int> MakePending(BoundTable table, IReadOnlyList<AuditedRow> rows, CancellationToken cancellation) =>
+    private Task<int> MakePending(ResolvedTable table, IReadOnlyList<AuditedRow> rows, CancellationToken cancellation) =>
         database.ExecuteAsync(
             $"""
             UPDATE {table.Table} t SET {table.RuleName} = NULL

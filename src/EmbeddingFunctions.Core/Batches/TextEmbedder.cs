@@ -27,7 +27,7 @@ internal sealed class TextEmbedder(
     /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends the calls.</param>
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
-    public Task Embed(EmbeddedTexts texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
+    public Task Embed(TextWork texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
         EmbedAll(new Job(texts, rule, meter, since, cancellation), 0, texts.Texts.Count);
 
     /// <returns>The inputs of the largest request that was accepted.</returns>
@@ -79,7 +79,7 @@ internal sealed class TextEmbedder(
         {
             if (e.Fault == ProviderFault.Reply && (part.Count == 1 || !texts.IsProviderWell))
             {
-                await DemandWell(job, e);
+                await EnsureWell(job, e);
                 texts.IsProviderWell = true;
             }
 
@@ -120,7 +120,7 @@ internal sealed class TextEmbedder(
     }
 
     // A refusal says that a text is at fault. A reply that is none says so only if another text is answered well.
-    private async Task DemandWell(Job job, ProviderException fault)
+    private async Task EnsureWell(Job job, ProviderException fault)
     {
         try
         {
@@ -133,7 +133,7 @@ internal sealed class TextEmbedder(
     }
 
     private sealed record Job(
-        EmbeddedTexts Texts, EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
+        TextWork Texts, EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
     {
         public EmbeddingGenerationOptions Options(int tokens) => Meter.Options(Rule.Model, Rule.Dimensions, tokens);
     }

@@ -1,5 +1,4 @@
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
@@ -17,7 +16,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     /// </summary>
     public static readonly SqlText OwnWrite = Sql.Of(
         $"""
-        set_config('lock_timeout', '500ms', true) || set_config({Sql.Literal(EditTriggerShape.KeepsText)}, 'on', true) IS NOT NULL
+        set_config('lock_timeout', '500ms', true) || set_config({Sql.Literal(Sql.KeepsText)}, 'on', true) IS NOT NULL
         AND    {Sql.Writing}
         """);
 
@@ -101,7 +100,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             ),
             {(skipLocked ? Free(table) : Sql.Of($"free AS (SELECT * FROM input),"))}
             held AS (
-                DELETE FROM embedding_claims c
+                DELETE FROM embedding.claims c
                 USING  free i
                 WHERE  c.token = {claim.Token} AND c.item_id = i.item_id
                 RETURNING c.item_id
@@ -131,7 +130,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                        (SELECT count(*) FROM held)::int - count(*)::int AS changed
                 FROM   written
             )
-            INSERT INTO embedding_batches AS b
+            INSERT INTO embedding.batches AS b
                    (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens, saved_tokens)
             SELECT {batchId}, {claim.RunId}, {table.Kind}, {claim.Partition}, {counts.Claimed}, embedded, unchanged, empty, changed,
                    {counts.Cached}, {counts.Requests}, {counts.Tokens}, {counts.SavedTokens}
@@ -143,7 +142,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     /// <summary>An outcome as the statement's input has it.</summary>
     internal static SqlText Is(Outcome outcome) => Sql.Literal(outcome.ToString());
 
-    private static SqlText Free(BoundTable table) =>
+    private static SqlText Free(ResolvedTable table) =>
         $"""
         lockable AS (
             SELECT i.item_id FROM {table.Table} t JOIN input i ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
@@ -157,7 +156,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         """;
 
     // An entry that is written again begins a new life: its age counts from now.
-    private static SqlText SimilarityCache(BoundTable table, SqlText partition) =>
+    private static SqlText SimilarityCache(ResolvedTable table, SqlText partition) =>
         $"""
         cached AS (
             INSERT INTO similarity_cache (repository_id, item_type, item_id, embedding, content_hash)
@@ -184,10 +183,10 @@ internal sealed class VectorStore(NpgsqlDataSource database)
 internal sealed class FlatVectors
 {
     private readonly SqlValue _array;
-    private readonly BoundTable _table;
+    private readonly ResolvedTable _table;
     private readonly SqlText _dimensions;
 
-    public FlatVectors(IReadOnlyList<ReadOnlyMemory<float>> vectors, BoundTable table, int dimensions)
+    public FlatVectors(IReadOnlyList<ReadOnlyMemory<float>> vectors, ResolvedTable table, int dimensions)
     {
         var flat = new float[vectors.Count * dimensions];
         for (var i = 0; i < vectors.Count; i++)

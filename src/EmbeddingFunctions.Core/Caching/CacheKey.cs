@@ -28,7 +28,7 @@ internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource data
 
         try
         {
-            _secret = await database.ScalarAsync<byte[]>($"SELECT key FROM embedding_cache_key", cancellation);
+            _secret = await database.ScalarAsync<byte[]>($"SELECT key FROM embedding.cache_key", cancellation);
         }
         catch (Exception e) when (
             e is TimeoutException || (e is NpgsqlException { SqlState: not PostgresErrorCodes.InsufficientPrivilege }))

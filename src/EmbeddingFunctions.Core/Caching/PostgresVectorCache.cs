@@ -17,13 +17,13 @@ internal sealed class PostgresVectorCache(
         $"""
         SELECT k.place, c.entry
         FROM   unnest({keys}::bytea[]) WITH ORDINALITY AS k (key, place)
-        JOIN   embedding_cache c ON c.key = k.key AND c.expires_at > now()
+        JOIN   embedding.cache c ON c.key = k.key AND c.expires_at > now()
         """;
 
     // In the order of the keys, so that two who store the same never wait for each other in a circle.
     private static SqlText StoreEntries(byte[][] keys, byte[][] entries) =>
         $"""
-        INSERT INTO embedding_cache (key, entry, expires_at)
+        INSERT INTO embedding.cache (key, entry, expires_at)
         SELECT key, entry, now() + {_kept}
         FROM   unnest({keys}::bytea[], {entries}::bytea[]) AS e (key, entry)
         ORDER  BY key
@@ -32,8 +32,8 @@ internal sealed class PostgresVectorCache(
 
     private static SqlText Clear(int maxEntries) =>
         $"""
-        DELETE FROM embedding_cache
-        WHERE  expires_at <= COALESCE((SELECT expires_at FROM embedding_cache ORDER BY expires_at DESC OFFSET {maxEntries} LIMIT 1), now())
+        DELETE FROM embedding.cache
+        WHERE  expires_at <= COALESCE((SELECT expires_at FROM embedding.cache ORDER BY expires_at DESC OFFSET {maxEntries} LIMIT 1), now())
         """;
 
     private int _stores;
@@ -96,11 +96,11 @@ internal sealed class PostgresVectorCache(
         if (!await key.Load(cancellation))
         {
             throw new CorpusException(
-                "The database does not let this role read embedding_cache_key, so cached vectors cannot be found: GRANT SELECT on it, and "
+                "The database does not let this role read embedding.cache_key, so cached vectors cannot be found: GRANT SELECT on it, and "
                     + "say this again.");
         }
 
         await database.ExecuteAsync(
-            $"DELETE FROM embedding_cache WHERE key = ANY ({fingerprints.Select(key.Of).ToArray()})", cancellation);
+            $"DELETE FROM embedding.cache WHERE key = ANY ({fingerprints.Select(key.Of).ToArray()})", cancellation);
     }
 }

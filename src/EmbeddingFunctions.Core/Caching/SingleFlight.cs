@@ -15,20 +15,20 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
     // In the order of the keys, so that no two wait for each other in a circle.
     private static SqlText Mark(byte[][] keys, Guid token) =>
         $"""
-        INSERT INTO embedding_flights (key, token)
+        INSERT INTO embedding.flights (key, token)
         SELECT key, {token} FROM unnest({keys}::bytea[]) AS wanted (key) ORDER BY key
         ON CONFLICT (key) DO NOTHING
         """;
 
-    private static SqlText Lock(byte[][] keys) => $"SELECT 1 FROM embedding_flights WHERE key = ANY ({keys}) ORDER BY key FOR UPDATE";
+    private static SqlText Lock(byte[][] keys) => $"SELECT 1 FROM embedding.flights WHERE key = ANY ({keys}) ORDER BY key FOR UPDATE";
 
     // A statement of its own, begun with the marks locked: whose claims stand is asked of what is committed by then.
     private static SqlText TakeFree(byte[][] keys, Guid token) =>
         $"""
-        UPDATE embedding_flights f
+        UPDATE embedding.flights f
         SET    token = {token}
         WHERE  key = ANY ({keys})
-        AND    (token = {token} OR NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token AND c.leased_until > now()))
+        AND    (token = {token} OR NOT EXISTS (SELECT FROM embedding.claims c WHERE c.token = f.token AND c.leased_until > now()))
         RETURNING key
         """;
 
@@ -36,12 +36,12 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
     private static SqlText Clear =>
         $"""
         WITH over AS MATERIALIZED (
-            SELECT key, token FROM embedding_flights f
-            WHERE  NOT EXISTS (SELECT FROM embedding_claims c WHERE c.token = f.token)
+            SELECT key, token FROM embedding.flights f
+            WHERE  NOT EXISTS (SELECT FROM embedding.claims c WHERE c.token = f.token)
         )
-        DELETE FROM embedding_flights
+        DELETE FROM embedding.flights
         WHERE  key IN (
-            SELECT f.key FROM embedding_flights f JOIN over o ON o.key = f.key AND o.token = f.token
+            SELECT f.key FROM embedding.flights f JOIN over o ON o.key = f.key AND o.token = f.token
             ORDER  BY f.key
             FOR    UPDATE OF f SKIP LOCKED)
         """;

@@ -48,6 +48,9 @@ public sealed record Corpus
     /// <summary>Whether every vector is also kept in <c>similarity_cache</c>, by the same write.</summary>
     public bool SimilarityCache { get; init; }
 
+    /// <summary>A view of all runs under a name that an older system's dashboards read, optionally with its schema.</summary>
+    public string? JobsView { get; init; }
+
     /// <summary>A view of the pending items for people and dashboards.</summary>
     public PendingView? PendingView { get; init; }
 

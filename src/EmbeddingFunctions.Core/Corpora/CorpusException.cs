@@ -4,4 +4,4 @@ namespace EmbeddingFunctions.Corpora;
 public class CorpusException(string message) : Exception(message);
 
 /// <summary>The database was migrated for another declaration, or by another version of this program: another host may fit it.</summary>
-public sealed class CorpusMisfitException(string message) : CorpusException(message);
+internal sealed class CorpusMisfitException(string message) : CorpusException(message);

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>Reads declarations: the user's own file, or the shipped one.</summary>
-public static class CorpusFile
+internal static class CorpusFile
 {
     private const string ShippedName = "the shipped corpora.json";
 
@@ -19,13 +19,13 @@ public static class CorpusFile
     };
 
     /// <exception cref="CorpusException">The file is missing, not JSON, or declares something impossible.</exception>
-    public static CorpusSet Load(string? path) => Examine(path).Demand();
+    public static CorpusSet Load(string? path) => Examine(path).Ensure();
 
     /// <summary>Reads it and says all that is wrong with it.</summary>
     /// <exception cref="CorpusException">The file is missing.</exception>
     public static ExaminedFile Examine(string? path) => Examine(path is null ? Shipped() : ReadAll(path), path ?? ShippedName);
 
-    internal static CorpusSet Parse(string json, string source) => Examine(json, source).Demand();
+    internal static CorpusSet Parse(string json, string source) => Examine(json, source).Ensure();
 
     internal static ExaminedFile Examine(string json, string source)
     {

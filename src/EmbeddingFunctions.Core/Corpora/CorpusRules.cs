@@ -35,7 +35,7 @@ internal static partial class CorpusRules
                     cache => $"two corpora keep a {cache}"))
             .Concat(
                 Twice(
-                    corpora, corpus => corpus.PendingView is { } view ? [view.Name] : [], "pendingView",
+                    corpora, corpus => new[] { corpus.PendingView?.Name, corpus.JobsView }.OfType<string>(), "pendingView",
                     view => $"two corpora have the view '{view}'"));
 
     private static IEnumerable<DeclarationFault> Twice(

@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>All declared corpora, by name.</summary>
-public sealed class CorpusSet(IReadOnlyList<Corpus> corpora)
+internal sealed class CorpusSet(IReadOnlyList<Corpus> corpora)
 {
     public IReadOnlyList<Corpus> All { get; } = corpora;
 

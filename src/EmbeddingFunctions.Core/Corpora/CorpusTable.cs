@@ -3,7 +3,7 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>One table of a corpus: each row is an item.</summary>
 public sealed record CorpusTable
 {
-    internal const string StandardVector = "embedding";
+    internal const string DefaultVector = "embedding";
 
     /// <summary>What an item of this table is called, for example <c>issue</c>; with the id it identifies the item.</summary>
     public required string Kind { get; init; }
@@ -21,7 +21,7 @@ public sealed record CorpusTable
     public required string Text { get; init; }
 
     /// <summary>The column that holds the row's vector; a migration makes it where it is missing.</summary>
-    public string Vector { get; init; } = StandardVector;
+    public string Vector { get; init; } = DefaultVector;
 
     /// <summary>What the other columns are called that a migration adds.</summary>
     public OwnColumns Columns { get; init; } = new();

@@ -45,7 +45,12 @@ internal sealed class DeclarationMap
     private void Walk(ref Utf8JsonReader reader, string path, Type? type)
     {
         _lines.TryAdd(path, Line(reader.TokenStartIndex));
-        if (reader.TokenType == JsonTokenType.StartArray)
+        if (DeclaredValue.Bracket(reader.TokenType, path, type) is { } mistaken)
+        {
+            _unknown.Add(new DeclarationFault(path, mistaken, Line(reader.TokenStartIndex)));
+            reader.Skip();
+        }
+        else if (reader.TokenType == JsonTokenType.StartArray)
         {
             for (var i = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; i++)
             {

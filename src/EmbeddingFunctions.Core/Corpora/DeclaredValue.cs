@@ -7,6 +7,9 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>What a value in a file of declarations must be, in the words of such files.</summary>
 internal static class DeclaredValue
 {
+    private const string Braces = "an object, in braces";
+    private const string Brackets = "a list, in brackets";
+
     /// <returns>What is wrong with the value that the reader stands on, or null.</returns>
     /// <param name="reader">It stands on a value that is neither an object nor a list.</param>
     /// <param name="name">The property's.</param>
@@ -34,12 +37,24 @@ internal static class DeclaredValue
                 $"{name} takes true or false, without quotes",
             _ when type == typeof(int) && token is not JsonTokenType.Number => $"{name} takes a whole number, without quotes",
             _ when type == typeof(string) && token is not JsonTokenType.String => $"{name} takes text in quotes: \"{Raw(ref reader)}\"",
-            _ when type.Namespace == typeof(Corpus).Namespace => $"{name} takes an object, in braces",
-            _ when type.IsGenericType =>
-                $"{name} takes {(type.GetGenericArguments().Length == 1 ? "a list, in brackets" : "an object, in braces")}",
+            _ when IsObject(type) => $"{name} takes {Braces}",
+            _ when type.IsGenericType => $"{name} takes {Brackets}",
             _ => null,
         };
     }
+
+    /// <returns>What is wrong where an object stands for a list, or a list for an object; or null.</returns>
+    /// <param name="token">What begins there.</param>
+    /// <param name="path">The property's, or <c>$</c> for the file.</param>
+    /// <param name="type">The property's, or null if it is not known.</param>
+    public static string? Bracket(JsonTokenType token, string path, Type? type) => token switch
+    {
+        JsonTokenType.StartArray when path == "$" => $"the file takes {Braces}: {{ \"corpora\": [ … ] }}",
+        JsonTokenType.StartArray when type is not null && IsObject(type) => $"{path[(path.LastIndexOf('.') + 1)..]} takes {Braces}",
+        JsonTokenType.StartObject when type is { IsGenericType: true } && !IsObject(type) =>
+            $"{path[(path.LastIndexOf('.') + 1)..]} takes {Brackets}",
+        _ => null,
+    };
 
     /// <returns>What an object lacks that it cannot do without; what is only misspelt is not lacking.</returns>
     /// <param name="type">What it is read as, or null.</param>
@@ -61,6 +76,9 @@ internal static class DeclaredValue
                     !names.Contains(name, StringComparer.OrdinalIgnoreCase)
                         && !misspelt.Exists(other => NearestName.Of(other, [name]) is not null));
     }
+
+    private static bool IsObject(Type type) =>
+        type.Namespace == typeof(Corpus).Namespace || (type.IsGenericType && type.GetGenericArguments().Length == 2);
 
     private static string Raw(ref Utf8JsonReader reader) => System.Text.Encoding.UTF8.GetString(reader.ValueSpan);
 }

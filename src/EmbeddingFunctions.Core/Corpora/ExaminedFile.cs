@@ -1,12 +1,12 @@
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>A file of declarations with all that is wrong in it.</summary>
-public sealed class ExaminedFile
+internal sealed class ExaminedFile
 {
     private readonly IReadOnlyList<Corpus>? _corpora;
     private readonly DeclarationMap? _map;
 
-    internal ExaminedFile(string source, IReadOnlyList<Corpus>? corpora, IEnumerable<DeclarationFault> faults, DeclarationMap? map)
+    public ExaminedFile(string source, IReadOnlyList<Corpus>? corpora, IEnumerable<DeclarationFault> faults, DeclarationMap? map)
     {
         (Source, _corpora, _map) = (source, corpora, map);
         Faults = faults.Select(Locate).ToList();
@@ -17,7 +17,7 @@ public sealed class ExaminedFile
     public IReadOnlyList<DeclarationFault> Faults { get; }
 
     /// <exception cref="CorpusException">All that is wrong, with the lines.</exception>
-    public CorpusSet Demand() => Faults.Count == 0
+    public CorpusSet Ensure() => Faults.Count == 0
         ? new CorpusSet(_corpora!)
         : throw new CorpusException(_corpora is null
             ? $"{Source} cannot be read: {string.Join("\n  - ", Faults.Select(Describe))}"

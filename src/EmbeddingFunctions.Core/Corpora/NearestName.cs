@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>The name that somebody most likely meant, by Levenshtein's distance.</summary>
+/// <summary>The name that a misspelt one most likely means, by Levenshtein's distance.</summary>
 internal static class NearestName
 {
     private const int FewestEdits = 2;
@@ -19,7 +19,7 @@ internal static class NearestName
             : null;
     }
 
-    // One who writes page_size means pageSize.
+    // page_size means pageSize.
     private static string Plain(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
     private static int Distance(string a, string b)

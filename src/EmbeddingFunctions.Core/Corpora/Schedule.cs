@@ -3,7 +3,7 @@ using NCrontab;
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>An NCrontab expression of five fields, or six that begin with seconds, as a Functions timer reads it; in UTC.</summary>
-public sealed class Schedule
+internal sealed class Schedule
 {
     private const int FieldsWithSeconds = 6;
 

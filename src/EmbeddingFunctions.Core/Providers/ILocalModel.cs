@@ -4,7 +4,6 @@ using Microsoft.Extensions.AI;
 namespace EmbeddingFunctions.Providers;
 
 /// <summary>
-/// A model in this process, called <see cref="Settings.EmbeddingSettings.LocalModel"/>; a host that carries it gives it to
-/// <see cref="EmbeddingServices"/>.
+/// A model in this process, called <see cref="Settings.EmbeddingSettings.LocalModel"/>: neither paid for nor limited.
 /// </summary>
-public interface ILocalModel : IEmbeddingGenerator<string, Embedding<float>>, ITextWindow;
+internal interface ILocalModel : IEmbeddingGenerator<string, Embedding<float>>, ITextWindow;

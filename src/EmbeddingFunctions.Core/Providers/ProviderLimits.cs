@@ -1,4 +1,3 @@
-using System.ClientModel.Primitives;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -15,10 +14,11 @@ internal sealed partial record ProviderLimits(int? Requests, int? Tokens, TimeSp
     /// <summary>Under which a reply's are found among its additional properties.</summary>
     public static string Property => Name;
 
+    /// <param name="headers">Gives a header's value, or null.</param>
     /// <returns>Null if the headers say nothing.</returns>
-    public static ProviderLimits? Read(PipelineResponseHeaders? headers)
+    public static ProviderLimits? Read(Func<string, string?> headers)
     {
-        if (headers is null || (Number(headers, "limit-requests") ?? Number(headers, "limit-tokens")) is null)
+        if ((Number(headers, "limit-requests") ?? Number(headers, "limit-tokens")) is null)
         {
             return null;
         }
@@ -43,15 +43,13 @@ internal sealed partial record ProviderLimits(int? Requests, int? Tokens, TimeSp
         return seconds is > 0 and < 1e6 ? TimeSpan.FromSeconds(seconds) : null;
     }
 
-    private static int? Number(PipelineResponseHeaders headers, string name) =>
-        headers.TryGetValue($"x-ratelimit-{name}", out var text)
-            && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+    private static int? Number(Func<string, string?> headers, string name) =>
+        int.TryParse(headers($"x-ratelimit-{name}"), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
             ? number
             : null;
 
-    private static TimeSpan? UsedUp(PipelineResponseHeaders headers, int? limit, string unit) =>
-        limit is not null && headers.TryGetValue($"x-ratelimit-remaining-{unit}", out var left) && left == "0"
-        && headers.TryGetValue($"x-ratelimit-reset-{unit}", out var reset) && reset is not null
+    private static TimeSpan? UsedUp(Func<string, string?> headers, int? limit, string unit) =>
+        limit is not null && headers($"x-ratelimit-remaining-{unit}") == "0" && headers($"x-ratelimit-reset-{unit}") is { } reset
             ? Duration(reset)
             : null;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -27,7 +26,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     /// anybody.
     /// </summary>
     /// <returns>Whether there may be more that can be taken at once.</returns>
-    public async Task<bool> Take(BoundCorpus corpus, CancellationToken cancellation)
+    public async Task<bool> Take(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var hasMore = false;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
@@ -43,7 +42,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     }
 
     // The oldest that no other transaction has, and when the last of them was asked for.
-    private async Task<(IReadOnlyList<string> Records, string? Last)> Asked(string corpus, BoundTable table, CancellationToken cancellation)
+    private async Task<(IReadOnlyList<string> Records, string? Last)> Asked(
+        string corpus, ResolvedTable table, CancellationToken cancellation)
     {
         var asked = await database.QueryAsync(
             $"""
@@ -57,31 +57,31 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         return (asked.ConvertAll(row => row.Record), asked.LastOrDefault().CreatedAt);
     }
 
-    private Task<int> Refuse(BoundTable table, string record, PostgresException e, CancellationToken cancellation)
+    private Task<int> Refuse(ResolvedTable table, string record, PostgresException e, CancellationToken cancellation)
     {
         var error = $"the database refused the row: {e.MessageText} ({e.SqlState})";
         return database.ExecuteAsync(
             $"""
             UPDATE embedding_queue q
             SET    status = 'failed', error_message = {error}, taken_at = clock_timestamp(), processed_at = clock_timestamp()
-            WHERE  {QueueShape.IsOf(table)} AND q.record_id::text = {record} AND q.status = 'pending' AND q.taken_at IS NULL
+            WHERE  {QueueSql.IsOf(table)} AND q.record_id::text = {record} AND q.status = 'pending' AND q.taken_at IS NULL
             """,
             cancellation);
     }
 
     /// <returns>How many items are asked for, not taken yet, and not pending by themselves.</returns>
-    public async Task<long> Left(BoundCorpus corpus, CancellationToken cancellation)
+    public async Task<long> Left(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var left = 0L;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
             left += await database.ScalarAsync<long>(
                 $"""
-                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueShape.Key(table)}
-                WHERE  {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
-                AND    ({table.Pending}) IS NOT TRUE{table.Filter}{QueueShape.InItsOwnersName(table)}
+                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueSql.Key(table)}
+                WHERE  {QueueSql.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
+                AND    ({table.Pending}) IS NOT TRUE{table.Filter}{QueueSql.InItsOwnersName(table)}
                 """,
-                cancellation);
+                cancellation, Sql.TimeoutOfCounts);
         }
 
         return left;
@@ -90,7 +90,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     /// <summary>
     /// Puts right, once a minute, what rows of the queue say of items whose worker vanished, or that were written past the triggers.
     /// </summary>
-    public async Task Settle(BoundCorpus corpus, CancellationToken cancellation)
+    public async Task Settle(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         if (_settled.TryGetValue(corpus.Corpus.Name, out var last) && time.GetElapsedTime(last) < _settleEvery)
         {
@@ -102,7 +102,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             // Some in each transaction: their rows are locked until it ends.
             foreach (var some in (await Wrong(corpus.Corpus.Name, table, cancellation)).Chunk(SettledAtATime))
             {
-                await database.ExecuteAsync($"SELECT {QueueShape.SettleFunction(table)}({some})", cancellation);
+                await database.ExecuteAsync($"SELECT {QueueSql.SettleFunction(table)}({some})", cancellation);
             }
         }
 
@@ -110,17 +110,17 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     }
 
     // The whole queue is looked through, however long that takes.
-    private Task<List<string>> Wrong(string corpus, BoundTable table, CancellationToken cancellation) =>
+    private Task<List<string>> Wrong(string corpus, ResolvedTable table, CancellationToken cancellation) =>
         database.QueryAsync(
             $"""
             SELECT q.key::text
-            FROM  (SELECT q.status, q.taken_at, {QueueShape.Key(table)} AS key FROM embedding_queue q WHERE {QueueShape.IsOf(table)}) q
+            FROM  (SELECT q.status, q.taken_at, {QueueSql.Key(table)} AS key FROM embedding_queue q WHERE {QueueSql.IsOf(table)}) q
             LEFT   JOIN {table.Table} t ON {table.Id} {Sql.Is} q.key
             WHERE  q.key IS NOT NULL
             AND    CASE q.status
                    WHEN 'pending' THEN q.taken_at IS NOT NULL AND ({table.Id} IS NULL OR ({table.Pending}) IS NOT TRUE)
                    WHEN 'processing' THEN NOT EXISTS (
-                       SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, $"q.key")} AND c.leased_until > now())
+                       SELECT FROM embedding.claims c WHERE {ClaimOf(corpus, table, $"q.key")} AND c.leased_until > now())
                    WHEN 'completed' THEN {table.Id} IS NOT NULL AND {table.Pending}
                    ELSE false END
             LIMIT  {MostSettled}
@@ -129,13 +129,13 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 
     // When the last of the records was asked for is known: the index need not be read further.
     // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
-    internal static SqlText Statement(string corpus, BoundTable table, string[] records, string? last)
+    internal static SqlText Statement(string corpus, ResolvedTable table, string[] records, string? last)
     {
         var until = Sql.Value(last, NpgsqlDbType.Unknown);
         return
             $"""
             WITH asked AS MATERIALIZED (
-                SELECT q.record_id, q.content, {Owner(table, $"q")} AS owner, {QueueShape.Key(table)} AS key
+                SELECT q.record_id, q.content, {Owner(table, $"q")} AS owner, {QueueSql.Key(table)} AS key
                 FROM   embedding_queue q
                 WHERE  {IsAsked(corpus, table)} AND q.record_id::text = ANY ({records}) AND (q.created_at <= {until} OR {until} IS NULL)
                 FOR    NO KEY UPDATE SKIP LOCKED
@@ -145,7 +145,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
                 FROM   {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
             ),
             claims AS MATERIALIZED (
-                SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
+                SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding.claims c
                 WHERE  c.corpus = {corpus} AND c.kind = {table.Kind} AND c.item_id IN (SELECT key::text FROM items)
                 FOR    UPDATE SKIP LOCKED
             ),
@@ -154,7 +154,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
                 LEFT   JOIN claims c ON c.item_id = a.key::text
                 WHERE  c.is_held IS NOT TRUE AND a.owner IS NOT DISTINCT FROM items.owner
                 AND    (c.item_id IS NOT NULL
-                        OR NOT EXISTS (SELECT FROM embedding_claims o WHERE {ClaimOf(corpus, table, $"a.key", $"o")}))
+                        OR NOT EXISTS (SELECT FROM embedding.claims o WHERE {ClaimOf(corpus, table, $"a.key", $"o")}))
             ),
             opened AS (
                 UPDATE {table.Table} t
@@ -164,12 +164,12 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
                 WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}
             ),
             forgotten AS (
-                DELETE FROM embedding_claims c USING taken WHERE {ClaimOf(corpus, table, $"taken.key")}
+                DELETE FROM embedding.claims c USING taken WHERE {ClaimOf(corpus, table, $"taken.key")}
             ),
             marked AS (
                 UPDATE embedding_queue q SET taken_at = clock_timestamp()
                 FROM   taken
-                WHERE  {QueueShape.IsOf(table)} AND q.record_id = taken.record_id
+                WHERE  {QueueSql.IsOf(table)} AND q.record_id = taken.record_id
                 RETURNING q.record_id
             ),
             refused AS (
@@ -186,24 +186,24 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
                 UPDATE embedding_queue q
                 SET    status = 'failed', error_message = refused.reason, taken_at = clock_timestamp(), processed_at = clock_timestamp()
                 FROM   refused
-                WHERE  {QueueShape.IsOf(table)} AND q.record_id = refused.record_id
+                WHERE  {QueueSql.IsOf(table)} AND q.record_id = refused.record_id
                 RETURNING q.record_id
             )
             SELECT ((SELECT count(*) FROM marked) + (SELECT count(*) FROM closed))::int
             """;
     }
 
-    private static SqlText IsAsked(string corpus, BoundTable table) =>
+    private static SqlText IsAsked(string corpus, ResolvedTable table) =>
         $"""
-        {QueueShape.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
-        AND NOT EXISTS (SELECT FROM embedding_claims c WHERE {ClaimOf(corpus, table, QueueShape.Key(table))} AND c.leased_until > now())
+        {QueueSql.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
+        AND NOT EXISTS (SELECT FROM embedding.claims c WHERE {ClaimOf(corpus, table, QueueSql.Key(table))} AND c.leased_until > now())
         """;
 
-    private static SqlText ClaimOf(string corpus, BoundTable table, SqlText key) => ClaimOf(corpus, table, key, $"c");
+    private static SqlText ClaimOf(string corpus, ResolvedTable table, SqlText key) => ClaimOf(corpus, table, key, $"c");
 
-    private static SqlText ClaimOf(string corpus, BoundTable table, SqlText key, SqlText claim) =>
+    private static SqlText ClaimOf(string corpus, ResolvedTable table, SqlText key, SqlText claim) =>
         $"{claim}.corpus = {corpus} AND {claim}.kind = {table.Kind} AND {claim}.item_id = ({key})::text";
 
-    private static SqlText Owner(BoundTable table, SqlText row) =>
-        QueueShape.HasOwner(table) ? Sql.Of($"{row}.user_id::text") : Sql.Of($"NULL::text");
+    private static SqlText Owner(ResolvedTable table, SqlText row) =>
+        QueueSql.HasOwner(table) ? Sql.Of($"{row}.user_id::text") : Sql.Of($"NULL::text");
 }

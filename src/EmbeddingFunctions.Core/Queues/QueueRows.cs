@@ -1,23 +1,22 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Queues;
 
 /// <summary>The rows of <c>embedding_queue</c>, for people: to look at, to have tried again, to ask for anew.</summary>
-public sealed class QueueRows
+internal sealed class QueueRows
 {
     private const int AtATime = 2_000;
 
     private static SqlText CountByStatus(string? corpus) =>
         $"""
         SELECT table_name, embedding_column, status, count(*), EXISTS (
-            SELECT FROM embedding_queue_targets t WHERE (t.table_name, t.embedding_column) = (q.table_name, q.embedding_column))
+            SELECT FROM embedding.queue_targets t WHERE (t.table_name, t.embedding_column) = (q.table_name, q.embedding_column))
         FROM   embedding_queue q
         WHERE  {corpus} IS NULL OR EXISTS (
-            SELECT FROM embedding_queue_targets t
+            SELECT FROM embedding.queue_targets t
             WHERE  (t.table_name, t.embedding_column) = (q.table_name, q.embedding_column) AND t.corpus = {corpus})
         GROUP  BY table_name, embedding_column, status
         ORDER  BY table_name, embedding_column, status
@@ -28,17 +27,17 @@ public sealed class QueueRows
         SELECT COALESCE(t.kind, q.table_name), q.record_id::text, q.status, q.attempts, q.error_message, q.created_at::timestamptz,
                q.processed_at::timestamptz
         FROM   embedding_queue q
-        LEFT   JOIN embedding_queue_targets t USING (table_name, embedding_column)
+        LEFT   JOIN embedding.queue_targets t USING (table_name, embedding_column)
         WHERE  ({corpus} IS NULL OR t.corpus = {corpus}) AND ({status} IS NULL OR q.status = {status})
         ORDER  BY q.created_at, q.id
         LIMIT  {limit}
         """;
 
     private readonly NpgsqlDataSource _database;
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
     private readonly CorpusSet _declared;
 
-    internal QueueRows(NpgsqlDataSource database, BoundCorpora corpora, CorpusSet declared) =>
+    public QueueRows(NpgsqlDataSource database, ResolvedCorpora corpora, CorpusSet declared) =>
         (_database, _corpora, _declared) = (database, corpora, declared);
 
     /// <summary>How many rows there are by what they ask for and how they stand, those included that no corpus grants.</summary>
@@ -47,7 +46,7 @@ public sealed class QueueRows
     /// <exception cref="CorpusException">No corpus with a queue was migrated.</exception>
     public async Task<IReadOnlyList<QueueCount>> Counts(string? corpus, CancellationToken cancellation)
     {
-        await DemandQueue(corpus, cancellation);
+        await EnsureQueue(corpus, cancellation);
         return await _database.QueryAsync(
             CountByStatus(corpus),
             row => new QueueCount(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetBoolean(4)), cancellation);
@@ -56,7 +55,7 @@ public sealed class QueueRows
     /// <summary>The oldest first.</summary>
     public async Task<IReadOnlyList<QueueRow>> List(string? corpus, string? status, int limit, CancellationToken cancellation)
     {
-        await DemandQueue(corpus, cancellation);
+        await EnsureQueue(corpus, cancellation);
         return await _database.QueryAsync(FindRows(corpus, status, limit), row => new QueueRow(
             row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt32(3), row.Text(4),
             row.GetFieldValue<DateTimeOffset>(5), row.GetFieldValue<DateTimeOffset?>(6)), cancellation);
@@ -81,7 +80,7 @@ public sealed class QueueRows
         OfEach(
             name, items, new(FindItems, RequeueSome, "is not there, has no text, or is excluded by the declaration"), null, cancellation);
 
-    internal static SqlText FindFailed(BoundTable table, string? reason, string? last)
+    internal static SqlText FindFailed(ResolvedTable table, string? reason, string? last)
     {
         var after = Id(last);
         return
@@ -93,7 +92,7 @@ public sealed class QueueRows
             """;
     }
 
-    internal static SqlText FindItems(BoundTable table, string? reason, string? last)
+    internal static SqlText FindItems(ResolvedTable table, string? reason, string? last)
     {
         var after = Id(last);
         return
@@ -105,7 +104,7 @@ public sealed class QueueRows
             """;
     }
 
-    internal static SqlText RetrySome(BoundTable table, string[] ids, string? reason, string? first, string? last)
+    internal static SqlText RetrySome(ResolvedTable table, string[] ids, string? reason, string? first, string? last)
     {
         var (from, to) = (Id(first), Id(last));
         return
@@ -117,13 +116,13 @@ public sealed class QueueRows
             """;
     }
 
-    internal static SqlText RequeueSome(BoundTable table, string[] ids, string? reason, string? first, string? last)
+    internal static SqlText RequeueSome(ResolvedTable table, string[] ids, string? reason, string? first, string? last)
     {
         var (from, to) = (Id(first), Id(last));
         return
             $"""
-            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueShape.OfOwner(table, $", user_id")})
-            SELECT {table.DeclaredName}, {table.Id}, text.content, {table.VectorColumn}{QueueShape.OfOwner(table, $", t.user_id")}
+            INSERT INTO embedding_queue (table_name, record_id, content, embedding_column{QueueSql.OfOwner(table, $", user_id")})
+            SELECT {table.DeclaredName}, {table.Id}, text.content, {table.VectorColumn}{QueueSql.OfOwner(table, $", t.user_id")}
             FROM   {table.Table} t
             CROSS  JOIN LATERAL (SELECT {table.Rendered} AS content) text
             WHERE  {table.Id}::text = ANY ({ids}) AND text.content ~ '\S'{table.Filter} AND {reason} IS NULL
@@ -131,15 +130,15 @@ public sealed class QueueRows
             AND    ({table.Id} OPERATOR(pg_catalog.<=) {to}::{table.IdType} OR {to} IS NULL)
             ORDER  BY {table.Id}
             ON CONFLICT (table_name, record_id, embedding_column) DO UPDATE
-            SET    content = EXCLUDED.content{QueueShape.OfOwner(table, $", user_id = EXCLUDED.user_id")}, status = 'pending'
+            SET    content = EXCLUDED.content{QueueSql.OfOwner(table, $", user_id = EXCLUDED.user_id")}, status = 'pending'
             RETURNING record_id::text
             """;
     }
 
     private static SqlText Says(string? reason) => $"({reason} IS NULL OR position(lower({reason}) IN lower(q.error_message)) > 0)";
 
-    private static SqlText HasFailed(BoundTable table) =>
-        $"{QueueShape.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL)";
+    private static SqlText HasFailed(ResolvedTable table) =>
+        $"{QueueSql.IsOf(table)} AND (q.status = 'failed' OR q.status = 'pending' AND q.error_message IS NOT NULL)";
 
     // An id of the table's own type.
     private static SqlValue Id(string? value) => Sql.Value(value, NpgsqlDbType.Unknown);
@@ -148,7 +147,7 @@ public sealed class QueueRows
     private async Task<AskedRows> OfEach(
         string name, IReadOnlyList<(string Kind, string Id)> items, Asking asking, string? reason, CancellationToken cancellation)
     {
-        var corpus = await DemandQueue(name, cancellation);
+        var corpus = await EnsureQueue(name, cancellation);
         var tables = corpus!.Tables.Where(table => table.Queue != QueuedText.None).ToList();
         await using var connection = await _database.OpenConnectionAsync(cancellation);
         return items.Count == 0
@@ -157,7 +156,7 @@ public sealed class QueueRows
     }
 
     private static async Task<AskedRows> All(
-        NpgsqlConnection connection, IReadOnlyList<BoundTable> tables, Asking asking, string? reason, CancellationToken cancellation)
+        NpgsqlConnection connection, IReadOnlyList<ResolvedTable> tables, Asking asking, string? reason, CancellationToken cancellation)
     {
         var (pending, refused) = (0, 0);
         foreach (var table in tables)
@@ -178,7 +177,7 @@ public sealed class QueueRows
     }
 
     private static async Task<AskedRows> Named(
-        NpgsqlConnection connection, string name, IReadOnlyList<BoundTable> tables, IReadOnlyList<(string Kind, string Id)> items,
+        NpgsqlConnection connection, string name, IReadOnlyList<ResolvedTable> tables, IReadOnlyList<(string Kind, string Id)> items,
         Asking asking, string? reason,
         CancellationToken cancellation)
     {
@@ -202,7 +201,7 @@ public sealed class QueueRows
         return new AskedRows(changed.Count);
     }
 
-    private async Task<BoundCorpus?> DemandQueue(string? name, CancellationToken cancellation)
+    private async Task<ResolvedCorpus?> EnsureQueue(string? name, CancellationToken cancellation)
     {
         if (name is not null)
         {
@@ -228,18 +227,18 @@ public sealed class QueueRows
     /// </param>
     /// <param name="Problem">Why a named item cannot be asked for.</param>
     private sealed record Asking(
-        Func<BoundTable, string?, string?, SqlText> Find, Func<BoundTable, string[], string?, string?, string?, SqlText> Some,
+        Func<ResolvedTable, string?, string?, SqlText> Find, Func<ResolvedTable, string[], string?, string?, string?, SqlText> Some,
         string Problem);
 }
 
 /// <param name="Pending">Rows that ask again.</param>
 /// <param name="Refused">Rows that the database does not let be written, as a trigger of theirs may, or that are locked; they are as they
 /// were.</param>
-public sealed record AskedRows(int Pending, int Refused = 0);
+internal sealed record AskedRows(int Pending, int Refused = 0);
 
 /// <param name="IsGranted">Whether a declared corpus embeds this column.</param>
-public sealed record QueueCount(string TableName, string EmbeddingColumn, string Status, long Count, bool IsGranted);
+internal sealed record QueueCount(string TableName, string EmbeddingColumn, string Status, long Count, bool IsGranted);
 
 /// <param name="Id">The item's, <c>record_id</c>.</param>
-public sealed record QueueRow(
+internal sealed record QueueRow(
     string Kind, string Id, string Status, int Attempts, string? Error, DateTimeOffset CreatedAt, DateTimeOffset? ProcessedAt);

@@ -9,17 +9,17 @@ internal sealed class PostgresLimiterStore(NpgsqlDataSource database, TimeProvid
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(2);
 
     private static SqlText ReadState(string name) =>
-        $"SELECT (SELECT state::text FROM embedding_provider_flow WHERE provider = {name}), clock_timestamp(), false";
+        $"SELECT (SELECT state::text FROM embedding.limiters WHERE provider = {name}), clock_timestamp(), false";
 
     private static SqlText ExchangeState(string name, string? expected, string next) =>
         $"""
         WITH written AS (
-            INSERT INTO embedding_provider_flow AS f (provider, state) VALUES ({name}, {next}::jsonb)
+            INSERT INTO embedding.limiters AS f (provider, state) VALUES ({name}, {next}::jsonb)
             ON CONFLICT (provider) DO UPDATE SET state = EXCLUDED.state
             WHERE  f.state = {expected}::jsonb
             RETURNING f.state
         )
-        SELECT COALESCE((SELECT state FROM written), (SELECT state FROM embedding_provider_flow WHERE provider = {name}))::text,
+        SELECT COALESCE((SELECT state FROM written), (SELECT state FROM embedding.limiters WHERE provider = {name}))::text,
                clock_timestamp(), EXISTS (SELECT FROM written)
         """;
 

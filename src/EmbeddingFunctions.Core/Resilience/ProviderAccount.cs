@@ -12,7 +12,7 @@ internal sealed record ProviderAccount(string Provider, string Key)
     private const int NameLength = 16;
 
     public static ProviderAccount Of(EmbeddingSettings settings) => new(
-        settings.BaseUrl?.Authority ?? "api.openai.com",
+        settings.BaseUrl?.Authority ?? (settings.Provider == ProviderChoice.App ? "app" : "api.openai.com"),
         settings.ApiKey is { } key ? NameOf(key) : settings.UseEntra ? "entra" : "none");
 
     private static string NameOf(string key) =>

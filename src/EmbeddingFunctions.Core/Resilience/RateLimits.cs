@@ -9,6 +9,8 @@ internal sealed record RateLimits(double Requests, double Tokens)
     /// <summary>The fraction of a minute's allowance that this leaves unused.</summary>
     public const double Slack = 1 - (60 / 61.5);
 
+    public static RateLimits Of(Settings.EmbeddingSettings settings) => new(settings.RequestsPerMinute, settings.TokensPerMinute);
+
     /// <summary>A request of at most this many tokens needs no room before it: the slack covers it, or requests are rare anyway.</summary>
     public int EvenRequest => (int)Math.Max(Tokens * Slack, Tokens / Requests);
 

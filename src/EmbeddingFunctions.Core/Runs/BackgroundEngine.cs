@@ -7,8 +7,8 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Carries runs inside this process, in the background, until it stops, and logs how they go; what is open then is left to the next server.
 /// </summary>
-public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction, TimeProvider time, ILogger<BackgroundEngine> log)
-    : IRunEngine, IDisposable
+internal sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction, TimeProvider time, ILogger<BackgroundEngine> log)
+    : IRunEngine, IDisposable, IAsyncDisposable
 {
     private static readonly TimeSpan _tellEvery = TimeSpan.FromSeconds(30);
 
@@ -57,6 +57,13 @@ public sealed class BackgroundEngine(InProcessEngine engine, Redaction redaction
     }
 
     public void Dispose() => _stopping.Dispose();
+
+    /// <summary>As <see cref="Stop"/>, for an app that has no worker and ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Stop();
+        Dispose();
+    }
 
     private async Task Carry(RunInput run, Carried carried)
     {

@@ -4,24 +4,23 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Texts;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Predicts a run from the texts themselves and the cache: it calls no provider and writes nothing.</summary>
-public sealed class DryRun
+internal sealed class DryRun
 {
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
     private readonly NpgsqlDataSource _database;
     private readonly RunScope _scope;
     private readonly OtherModels _models;
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
-    internal DryRun(
-        BoundCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache,
+    public DryRun(
+        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache,
         EmbeddingSettings settings) =>
         (_corpora, _database, _scope, _models, _cache, _settings) = (corpora, database, scope, models, cache, settings);
 
@@ -44,7 +43,7 @@ public sealed class DryRun
             await foreach (var batch in Batches(corpus, table, request, forceBefore, left, cancellation))
             {
                 items += batch.Count;
-                asked.Add(Asked(BatchGate.Sort(new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch, request.Force)), paid));
+                asked.Add(Asked(BatchTriage.Sort(new Claim(corpus, table, Guid.Empty, "", Guid.Empty, batch, request.Force)), paid));
             }
 
             foreach (var batch in asked)
@@ -68,7 +67,7 @@ public sealed class DryRun
     }
 
     // What an earlier batch pays for is not asked for again.
-    private static List<AskedText> Asked(BatchGate gate, HashSet<string> paid) =>
+    private static List<AskedText> Asked(BatchTriage gate, HashSet<string> paid) =>
         gate.Texts.Zip(gate.Fingerprints).Where(text => paid.Add(text.Second))
             .Select(text => new AskedText(text.Second, text.First.Tokens, text.First.RequestTokens)).ToList();
 
@@ -83,7 +82,7 @@ public sealed class DryRun
     }
 
     private async IAsyncEnumerable<List<ClaimedItem>> Batches(
-        BoundCorpus corpus, BoundTable table, RunRequest request, DateTimeOffset? forceBefore, int limit,
+        ResolvedCorpus corpus, ResolvedTable table, RunRequest request, DateTimeOffset? forceBefore, int limit,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
@@ -96,7 +95,7 @@ public sealed class DryRun
             $"""
             SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END,
                    {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
-            FROM   {table.Table} t {QueueShape.Wish(table)}
+            FROM   {table.Table} t {QueueSql.Wish(table)}
             WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
             AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
             ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
@@ -127,7 +126,7 @@ public sealed class DryRun
         }
     }
 
-    private static IEnumerable<SqlText> Texts(BoundTable table) =>
+    private static IEnumerable<SqlText> Texts(ResolvedTable table) =>
         table.TextColumns.Select(text => table.Queue == QueuedText.Content ? Sql.Of($"COALESCE(wish.content, {text})") : text);
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
@@ -145,7 +144,7 @@ public sealed class DryRun
 /// At the configured limits, the provider's own time not counted; null for a model in this process, which is as fast as the machine.
 /// </param>
 /// <param name="AreTokensExact">Counted as the model counts them; else they are estimated.</param>
-public sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double? Minutes, bool AreTokensExact)
+internal sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double? Minutes, bool AreTokensExact)
 {
     /// <summary>Why the run would be refused.</summary>
     public IReadOnlyList<string> Findings { get; init; } = [];

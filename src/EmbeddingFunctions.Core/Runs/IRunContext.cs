@@ -4,7 +4,7 @@ namespace EmbeddingFunctions.Runs;
 /// All that the orchestration may do besides computing: only what a durable engine can record and replay.
 /// No clock, id, random number or I/O reaches it any other way.
 /// </summary>
-public interface IRunContext
+internal interface IRunContext
 {
     /// <summary>The time, the same on every replay.</summary>
     DateTimeOffset Now { get; }

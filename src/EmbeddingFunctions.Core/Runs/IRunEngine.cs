@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>What carries runs on after they were asked for: a durable orchestration, or a server's own process.</summary>
-public interface IRunEngine
+internal interface IRunEngine
 {
     RunHost Host { get; }
 
@@ -21,7 +21,7 @@ public interface IRunEngine
 /// <summary>
 /// Who carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.
 /// </summary>
-public enum RunHost
+internal enum RunHost
 {
     Command,
     Server,
@@ -32,4 +32,4 @@ public enum RunHost
 /// <param name="Cancelled">It was ended from outside.</param>
 /// <param name="MayBeginAgain">The engine failed, not the run, and not too often: begun again, the run goes on where it was.</param>
 /// <param name="Note">What it waits for.</param>
-public sealed record CarriedRun(string? EndedBecause = null, bool Cancelled = false, bool MayBeginAgain = false, string? Note = null);
+internal sealed record CarriedRun(string? EndedBecause = null, bool Cancelled = false, bool MayBeginAgain = false, string? Note = null);

@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Runs the orchestration inside this process. It keeps nothing: if the process ends, the next run goes on from what Postgres holds.
 /// </summary>
-public sealed class InProcessEngine
+internal sealed class InProcessEngine
 {
     // Half a minute in all: a database that restarts or fails over is waited for.
     private const int Retries = 8;
@@ -20,11 +20,11 @@ public sealed class InProcessEngine
     private static readonly TimeSpan _longestSilence = TimeSpan.FromSeconds(45);
 
     private readonly RunActivities _activities;
-    private readonly RunPulse _pulse;
+    private readonly RunHeartbeat _pulse;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
 
-    internal InProcessEngine(RunActivities activities, RunPulse pulse, TimeProvider time)
+    public InProcessEngine(RunActivities activities, RunHeartbeat pulse, TimeProvider time)
     {
         (_activities, _pulse, _time) = (activities, pulse, time);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions

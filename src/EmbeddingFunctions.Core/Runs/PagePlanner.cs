@@ -8,16 +8,16 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.
 /// </summary>
-internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, NpgsqlDataSource database, TimeProvider time)
+internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
 
     // How long from now, not until when: this machine's clock and the database's need not agree.
-    private static SqlText FindHeld(BoundCorpus corpus, RunRequest request, IReadOnlyList<string> busy) =>
+    private static SqlText FindHeld(ResolvedCorpus corpus, RunRequest request, IReadOnlyList<string> busy) =>
         $"""
         SELECT LEAST(leased_until - now(), {_longestLook})
-        FROM   embedding_claims
+        FROM   embedding.claims
         WHERE  corpus = {request.Corpus}
         AND    leased_until > now()
         AND    ({request.Partition}::text IS NULL OR partition = {request.Partition})
@@ -77,10 +77,10 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         return (int)Math.Min(total, request.Limit ?? int.MaxValue);
     }
 
-    internal static IEnumerable<BoundTable> InScope(BoundCorpus corpus, RunRequest request) =>
+    internal static IEnumerable<ResolvedTable> InScope(ResolvedCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
 
-    private async Task<List<PlannedBatch>> Page(BoundCorpus corpus, PlanPage order, CancellationToken cancellation)
+    private async Task<List<PlannedBatch>> Page(ResolvedCorpus corpus, PlanPage order, CancellationToken cancellation)
     {
         var request = order.Run.Request;
         var batches = request.BatchesPerActivity ?? 1;
@@ -113,7 +113,7 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
     // so a page costs the same however many items are pending.
-    internal static SqlText Statement(BoundCorpus corpus, BoundTable table, PlanPage order, int room, int batchSize)
+    internal static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table, PlanPage order, int room, int batchSize)
     {
         var (request, before) = (order.Run.Request, order.Run.Opened?.ForceBefore);
         var scope = request.Scope(before);
@@ -173,13 +173,13 @@ internal sealed class PagePlanner(BoundCorpora corpora, QueueIntake queue, Npgsq
         }
     }
 
-    private async Task<DateTimeOffset?> HeldUntil(BoundCorpus corpus, PlanPage order, CancellationToken cancellation) =>
+    private async Task<DateTimeOffset?> HeldUntil(ResolvedCorpus corpus, PlanPage order, CancellationToken cancellation) =>
         await database.ScalarAsync<TimeSpan?>(FindHeld(corpus, order.Run.Request, order.Busy), cancellation) is { } wait
             ? time.GetUtcNow() + wait
             : null;
 
     // A run that is confined to some items does not wait for others that somebody holds.
-    private static SqlText HeldOf(BoundCorpus corpus, RunRequest request)
+    private static SqlText HeldOf(ResolvedCorpus corpus, RunRequest request)
     {
         if (request.Selection is null)
         {

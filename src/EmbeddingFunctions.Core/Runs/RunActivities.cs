@@ -8,7 +8,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>The steps of a run, in the order in which it takes them. They may be repeated: each is the same done twice.</summary>
-public sealed class RunActivities
+internal sealed class RunActivities
 {
     public static readonly RunActivity<RunInput, DateTimeOffset> StartRun =
         new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c), output => output != default, Opens: true);
@@ -27,14 +27,14 @@ public sealed class RunActivities
         new(nameof(CloseRun), (a, i, c) => a._runs.Close(i, c), output => output is { Counts: not null }, Closes: true);
 
     private readonly RunStore _runs;
-    private readonly RunPulse _pulse;
+    private readonly RunHeartbeat _pulse;
     private readonly PagePlanner _planner;
     private readonly BatchEmbedder _batches;
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
     private readonly Redaction _redaction;
 
-    internal RunActivities(
-        RunStore runs, RunPulse pulse, PagePlanner planner, BatchEmbedder batches, BoundCorpora corpora, Redaction redaction) =>
+    public RunActivities(
+        RunStore runs, RunHeartbeat pulse, PagePlanner planner, BatchEmbedder batches, ResolvedCorpora corpora, Redaction redaction) =>
         (_runs, _pulse, _planner, _batches, _corpora, _redaction) = (runs, pulse, planner, batches, corpora, redaction);
 
     /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
@@ -79,7 +79,7 @@ public sealed class RunActivities
 
         // The run may have begun before a migration for another model.
         var request = order.Run.Request;
-        await _runs.DemandOneModel(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
+        await _runs.EnsureOneModel(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
         return await _planner.Plan(order, cancellation);
     }
 }
@@ -88,24 +88,24 @@ public sealed class RunActivities
 /// <param name="ForceBefore">Forced: items embedded before then are in scope.</param>
 /// <param name="GoesOn">Forced: an earlier run was not done with the scope, and this one does the rest.</param>
 /// <param name="Before">What the run had done in a process that is gone.</param>
-public sealed record OpenedRun(
+internal sealed record OpenedRun(
     int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false, BatchCounts? Before = null);
 
 /// <param name="Busy">Partitions whose planned batches have not all begun: they are left out.</param>
 /// <param name="Items">At most so many items.</param>
-public sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string> Busy, int Items);
+internal sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string> Busy, int Items);
 
 /// <param name="Cursor">The partition served last.</param>
 /// <param name="HeldUntil">With no batches: items of the scope are held by others until then, perhaps by a process that is gone.</param>
 /// <param name="Cancelled">The run is no longer wanted.</param>
-public sealed record PlannedPage(
+internal sealed record PlannedPage(
     IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
 
 /// <param name="Count">At most so many items.</param>
 /// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>
-public sealed record PlannedBatch(
+internal sealed record PlannedBatch(
     string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null);
 
 /// <param name="StopReason">Why it ended before all was done.</param>
 /// <param name="Cancelled">It was ended from outside.</param>
-public sealed record CloseRun(RunInput Run, string? StopReason, bool Cancelled);
+internal sealed record CloseRun(RunInput Run, string? StopReason, bool Cancelled);

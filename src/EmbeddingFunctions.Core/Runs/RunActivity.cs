@@ -6,6 +6,6 @@ namespace EmbeddingFunctions.Runs;
 /// </param>
 /// <param name="Opens">Whether it begins a run.</param>
 /// <param name="Closes">Whether it ends a run, and so is done even while the process is stopping.</param>
-public sealed record RunActivity<TInput, TOutput>(
+internal sealed record RunActivity<TInput, TOutput>(
     string Name, Func<RunActivities, TInput, CancellationToken, Task<TOutput>> Do, Func<TOutput, bool> IsWhole,
     bool Opens = false, bool Closes = false);

@@ -12,7 +12,7 @@ namespace EmbeddingFunctions.Runs;
 /// <param name="Concurrency">Batches in flight.</param>
 /// <param name="PageSize">Instead of the declared one.</param>
 /// <param name="BatchSize">Instead of the declared one.</param>
-public sealed record RunRequest(
+internal sealed record RunRequest(
     string Corpus, IReadOnlyList<string> Kinds, string? Partition = null, int? Limit = null, bool Force = false,
     int Concurrency = 8, int? PageSize = null, int? BatchSize = null)
 {
@@ -39,7 +39,7 @@ public sealed record RunRequest(
 }
 
 /// <summary>The orchestration's input: the request, and how far an earlier execution of the same run had come.</summary>
-public sealed record RunInput(Guid RunId, RunRequest Request)
+internal sealed record RunInput(Guid RunId, RunRequest Request)
 {
     /// <summary>Whether it has its row already, which must then be closed whatever becomes of the run.</summary>
     public bool IsRecorded { get; init; }

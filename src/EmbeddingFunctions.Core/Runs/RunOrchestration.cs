@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>A run: take a start slot, plan pages, fan their batches out in lanes until nothing is pending, close the job.</summary>
-public static class RunOrchestration
+internal static class RunOrchestration
 {
     /// <returns>How it ended, or null if it goes on as a new execution.</returns>
     /// <exception cref="ActivityFailedException">It could not be begun or closed; in between, the run ends as failed instead.</exception>

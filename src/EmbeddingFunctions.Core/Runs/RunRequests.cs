@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>What was asked for, as rows of <c>embedding_jobs</c>: recorded once for each event and each scheduled moment.</summary>
+/// <summary>What was asked for, as rows of <c>embedding.jobs</c>: recorded once for each event and each scheduled moment.</summary>
 internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings settings)
 {
     /// <summary>So many runs of a corpus may wait for their start; more events are refused until some have begun.</summary>
@@ -15,15 +15,15 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     // Scheduled: only if no later moment was served, and no run of an earlier one goes on, which takes all that is pending anyway.
     private static SqlText Insert(RunRequest request, Guid id, RunHost host, string? eventId, DateTimeOffset? dueAt) =>
         $"""
-        INSERT INTO embedding_jobs (corpus, partition, kinds, selection, item_limit, force_before, host, event_id, due_at, id)
+        INSERT INTO embedding.jobs (corpus, partition, kinds, selection, item_limit, force_before, host, event_id, due_at, id)
         SELECT {request.Corpus}, {request.Partition}, {RunScope.Kinds(request)}, {RunScope.Selection(request)}, {request.Limit},
                CASE WHEN {request.Force}
                     THEN COALESCE(CASE WHEN {Name(host)} = 'command' THEN ({RunScope.LentMoment(request)}) END, now()) END,
                {Name(host)}, {eventId}, {dueAt}, {id}
         WHERE  {dueAt} IS NULL OR NOT EXISTS (
-            SELECT FROM embedding_jobs
+            SELECT FROM embedding.jobs
             WHERE  corpus = {request.Corpus} AND due_at IS NOT NULL
-            AND    (due_at >= {dueAt} AND due_at <= now() + {StoredMoments.Tolerance}
+            AND    (due_at >= {dueAt} AND due_at <= now() + {StoredTimestamps.Tolerance}
                     OR status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 hour'))
         ON CONFLICT DO NOTHING
         """;
@@ -42,12 +42,12 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         return
             $$"""
             WITH known AS (
-                SELECT FROM embedding_jobs WHERE event_id = {{asked}}
+                SELECT FROM embedding.jobs WHERE event_id = {{asked}}
                 UNION ALL
-                SELECT FROM embedding_run_events WHERE event_id = {{asked}}
+                SELECT FROM embedding.run_events WHERE event_id = {{asked}}
             ),
             waiting AS (
-                SELECT * FROM embedding_jobs
+                SELECT * FROM embedding.jobs
                 WHERE  corpus = {{corpus}} AND status = 'pending' AND host = {{byHost}} AND cancel_requested_at IS NULL
             ),
             covering AS (
@@ -62,12 +62,12 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
                 LIMIT  1
             ),
             covered AS (
-                INSERT INTO embedding_run_events (event_id, run_id, corpus, partition, kinds, item_limit, is_forced)
+                INSERT INTO embedding.run_events (event_id, run_id, corpus, partition, kinds, item_limit, is_forced)
                 SELECT {{asked}}, id, {{corpus}}, {{partition}}, {{kinds}}, {{limit}}, {{isForced}}
                 FROM   covering WHERE {{asked}} IS NOT NULL
             ),
             inserted AS (
-                INSERT INTO embedding_jobs (corpus, partition, kinds, item_limit, force_before, host, event_id, id)
+                INSERT INTO embedding.jobs (corpus, partition, kinds, item_limit, force_before, host, event_id, id)
                 SELECT {{corpus}}, {{partition}}, {{kinds}}, {{limit}}, CASE WHEN {{isForced}} THEN now() END, {{byHost}}, {{asked}}, {{id}}
                 WHERE  NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM covering)
                 AND    (SELECT count(*) FROM waiting) < {{MostWaiting}}
@@ -87,20 +87,20 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
                (asked.corpus, asked.partition, asked.kinds, asked.item_limit, asked.is_forced) IS NOT DISTINCT FROM
                    ({request.Corpus}, {request.Partition}, {RunScope.Kinds(request)}, {request.Limit}, {request.Force})
         FROM  (SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL AS is_forced
-               FROM   embedding_jobs WHERE event_id = {eventId}
+               FROM   embedding.jobs WHERE event_id = {eventId}
                UNION ALL
-               SELECT run_id, corpus, partition, kinds, item_limit, is_forced FROM embedding_run_events WHERE event_id = {eventId}) asked
-        JOIN   embedding_jobs j USING (id)
+               SELECT run_id, corpus, partition, kinds, item_limit, is_forced FROM embedding.run_events WHERE event_id = {eventId}) asked
+        JOIN   embedding.jobs j USING (id)
         """;
 
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
     private static SqlText TakeSilent(RunHost host, TimeSpan silence, string[] corpora, Guid? run) =>
         $"""
-        UPDATE embedding_jobs
+        UPDATE embedding.jobs
         SET    heartbeat_at = now()
         WHERE  id IN (
-            SELECT id FROM embedding_jobs
+            SELECT id FROM embedding.jobs
             WHERE  host = {Name(host)} AND status IN ('pending', 'processing') AND heartbeat_at < now() - {silence}
             AND    corpus = ANY ({corpora}) AND ({run} IS NULL OR id = {run})
             ORDER  BY created_at
@@ -110,7 +110,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     private static SqlText FreeRun(Guid id) =>
         $"""
-        UPDATE embedding_jobs
+        UPDATE embedding.jobs
         SET    heartbeat_at = now() - interval '61 seconds'
         WHERE  id = {id}
         """;
@@ -118,7 +118,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     private static SqlText FindOpen(Guid id) =>
         $"""
         SELECT {Columns}
-        FROM   embedding_jobs
+        FROM   embedding.jobs
         WHERE  id = {id} AND status IN ('pending', 'processing')
         """;
 
@@ -127,7 +127,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     private static SqlText MarkCancelled(Guid id) =>
         $"""
-        UPDATE embedding_jobs
+        UPDATE embedding.jobs
         SET    cancel_requested_at = COALESCE(cancel_requested_at, now()), updated_at = now()
         WHERE  id = {id} AND status IN ('pending', 'processing')
         """;

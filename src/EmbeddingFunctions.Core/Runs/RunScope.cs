@@ -15,10 +15,10 @@ internal sealed class RunScope(NpgsqlDataSource database)
     /// </summary>
     public static SqlText LentMoment(RunRequest request) =>
         $"""
-        SELECT j.force_before FROM embedding_jobs j
+        SELECT j.force_before FROM embedding.jobs j
         WHERE  {IsOver($"j", request)} AND j.force_before > now() - interval '1 day'
         AND    j.host = 'command' AND j.cancel_requested_at IS NULL
-        AND    NOT EXISTS (SELECT FROM embedding_jobs done
+        AND    NOT EXISTS (SELECT FROM embedding.jobs done
                            WHERE {IsOver($"done", request)}
                            AND   done.force_before = j.force_before
                            AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
@@ -27,7 +27,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
         """;
 
     /// <exception cref="CorpusException">A kind, the partition or what the run is confined to is not the corpus's.</exception>
-    public async Task Check(BoundCorpus corpus, RunRequest request, CancellationToken cancellation)
+    public async Task Check(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation)
     {
         foreach (var kind in request.Kinds)
         {
@@ -59,7 +59,7 @@ internal sealed class RunScope(NpgsqlDataSource database)
         }
     }
 
-    private async Task Check(string corpus, List<BoundTable> tables, Selection selection, CancellationToken cancellation)
+    private async Task Check(string corpus, List<ResolvedTable> tables, Selection selection, CancellationToken cancellation)
     {
         foreach (var table in tables)
         {
@@ -79,12 +79,12 @@ internal sealed class RunScope(NpgsqlDataSource database)
 
         foreach (var name in selection.Names)
         {
-            await DemandRow(tables, name, selection.Where[name], cancellation);
+            await EnsureRow(tables, name, selection.Where[name], cancellation);
         }
     }
 
     // A misspelt value would look like work that is done.
-    private async Task DemandRow(List<BoundTable> tables, string name, string value, CancellationToken cancellation)
+    private async Task EnsureRow(List<ResolvedTable> tables, string name, string value, CancellationToken cancellation)
     {
         var rows = tables.Select(table => Sql.Of($"EXISTS (SELECT FROM {table.Table} t WHERE {table.Where(name, value)})"));
         try

@@ -6,16 +6,16 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Runs as rows of <c>embedding_jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
+/// <summary>Runs as rows of <c>embedding.jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
-    NpgsqlDataSource database, BoundCorpora corpora, RunScope scope, OtherModels models, RunRequests requests, OldRuns oldRuns,
-    RunPulse pulse, PagePlanner planner, UndoneItems undone, Redaction redaction, Crash crash, TimeProvider time)
+    NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunRequests requests, RunJanitor oldRuns,
+    RunHeartbeat pulse, PagePlanner planner, RevertedItems undone, Redaction redaction, Crash crash, TimeProvider time)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     // Runs take their slots one after the other.
     private static SqlText TakeTurn(string corpus) =>
         $"""
-        INSERT INTO embedding_start_slots AS s (corpus, arrival) VALUES ({corpus}, now())
+        INSERT INTO embedding.start_slots AS s (corpus, arrival) VALUES ({corpus}, now())
         ON CONFLICT (corpus) DO UPDATE SET arrival = s.arrival
         """;
 
@@ -24,15 +24,15 @@ internal sealed class RunStore(
     private static SqlText TakeSlot(Guid run, string corpus, int startsPerMinute, TimeSpan longestWait) =>
         $"""
         WITH run AS (
-            SELECT id, host = 'command' AS is_command FROM embedding_jobs WHERE id = {run} AND starts_at IS NULL FOR UPDATE
+            SELECT id, host = 'command' AS is_command FROM embedding.jobs WHERE id = {run} AND starts_at IS NULL FOR UPDATE
         ),
         waiting AS (
-            SELECT max(starts_at) AS last FROM embedding_jobs
+            SELECT max(starts_at) AS last FROM embedding.jobs
             WHERE  corpus = {corpus} AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL
             AND    starts_at > now() AND starts_at <= now() + {longestWait}
         ),
         slot AS (
-            UPDATE embedding_start_slots s
+            UPDATE embedding.start_slots s
             SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now())
                              + interval '1 minute' / {startsPerMinute}
             FROM   run, waiting
@@ -40,18 +40,18 @@ internal sealed class RunStore(
             RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
         ),
         taken AS (
-            UPDATE embedding_jobs j SET starts_at = COALESCE((SELECT starts_at FROM slot), now())
+            UPDATE embedding.jobs j SET starts_at = COALESCE((SELECT starts_at FROM slot), now())
             FROM   run WHERE j.id = run.id RETURNING j.starts_at
         )
         SELECT starts_at - now() FROM taken
         UNION ALL
-        SELECT LEAST(starts_at - now(), {longestWait}) FROM embedding_jobs WHERE id = {run} AND starts_at IS NOT NULL
+        SELECT LEAST(starts_at - now(), {longestWait}) FROM embedding.jobs WHERE id = {run} AND starts_at IS NOT NULL
         LIMIT 1
         """;
 
     private static SqlText OpenJob(Guid run) =>
         $"""
-        UPDATE embedding_jobs
+        UPDATE embedding.jobs
         SET    status = 'processing', started_at = COALESCE(started_at, now()), completed_at = NULL, error_message = NULL,
                updated_at = now()
         WHERE  id = {run}
@@ -61,7 +61,7 @@ internal sealed class RunStore(
     // Taken up from a process that is gone, it has what was done there and what is pending still.
     private static SqlText SetTotal(Guid run, int pending, int done) =>
         $"""
-        UPDATE embedding_jobs
+        UPDATE embedding.jobs
         SET    items_total = CASE WHEN items_total = 0 THEN {pending}
                                   ELSE GREATEST(items_total, LEAST({pending + done}, COALESCE(item_limit, {pending + done}))) END
         WHERE  id = {run}
@@ -75,14 +75,14 @@ internal sealed class RunStore(
                COALESCE(sum(empty), 0)::int, COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int,
                COALESCE(sum(cached), 0)::int, COALESCE(sum(requests), 0)::int,
                COALESCE(sum(tokens), 0)::bigint, COALESCE(sum(saved_tokens), 0)::bigint
-        FROM   embedding_batches
+        FROM   embedding.batches
         WHERE  run_id = {run}
         """;
 
     private static SqlText FindReason(string corpus) =>
         $"""
         SELECT reason
-        FROM   embedding_failures
+        FROM   embedding.failures
         WHERE  corpus = {corpus}
         ORDER  BY failed_at DESC
         LIMIT  1
@@ -91,7 +91,7 @@ internal sealed class RunStore(
     // A run presumed dead must not overwrite a completed result.
     private static SqlText CloseJob(Guid run, string status, string? error, BatchCounts counts) =>
         $"""
-        UPDATE embedding_jobs
+        UPDATE embedding.jobs
         SET    status = {status},
                error_message = CASE WHEN {status} = 'cancelled' AND cancel_requested_at IS NOT NULL THEN 'It was cancelled.'
                                     ELSE {error} END,
@@ -109,7 +109,7 @@ internal sealed class RunStore(
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await scope.Check(corpus, request, cancellation);
-        await DemandOneModel(corpus, request, cancellation);
+        await EnsureOneModel(corpus, request, cancellation);
         await oldRuns.Tidy(request.Corpus, cancellation);
         await oldRuns.Tidy(corpus, cancellation);
         await requests.Record(request, run.RunId, RunHost.Command, eventId: null, dueAt: null, cancellation);
@@ -118,8 +118,8 @@ internal sealed class RunStore(
 
     /// <exception cref="CorpusException">Vectors of another model are in a column that the run would write, and the request does not allow
     /// both.</exception>
-    public Task DemandOneModel(BoundCorpus corpus, RunRequest request, CancellationToken cancellation) =>
-        request.YesMix ? Task.CompletedTask : models.DemandNone(corpus, request.Kinds, cancellation);
+    public Task EnsureOneModel(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation) =>
+        request.YesMix ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
 
     private async Task<TimeSpan> TakeSlotOf(RunInput run, int startsPerMinute, CancellationToken cancellation)
     {

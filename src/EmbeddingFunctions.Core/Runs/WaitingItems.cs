@@ -4,12 +4,12 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Items that failed, are not dead, and wait for their next attempt: a run leaves them alone.</summary>
-public sealed class WaitingItems
+internal sealed class WaitingItems
 {
     private readonly NpgsqlDataSource _database;
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
 
-    internal WaitingItems(NpgsqlDataSource database, BoundCorpora corpora) => (_database, _corpora) = (database, corpora);
+    public WaitingItems(NpgsqlDataSource database, ResolvedCorpora corpora) => (_database, _corpora) = (database, corpora);
 
     /// <returns>How many of a request's scope wait, and until when the first of them does.</returns>
     public async Task<(int Items, DateTimeOffset? Until)> Of(RunRequest request, CancellationToken cancellation)
@@ -20,7 +20,7 @@ public sealed class WaitingItems
         {
             var (waiting, first) = (await _database.QueryAsync(
                 $"SELECT count(*)::int, min(c.retry_at) {Waiting(table, request)}",
-                row => (row.GetInt32(0), row.GetFieldValue<DateTimeOffset?>(1)), cancellation)).Single();
+                row => (row.GetInt32(0), row.GetFieldValue<DateTimeOffset?>(1)), cancellation, Sql.TimeoutOfCounts)).Single();
             (items, until) = (items + waiting, until is null || first < until ? first : until);
         }
 
@@ -37,20 +37,20 @@ public sealed class WaitingItems
         {
             items += await _database.ExecuteAsync(
                 $"""
-                UPDATE embedding_claims SET retry_at = NULL
+                UPDATE embedding.claims SET retry_at = NULL
                 WHERE  corpus = {request.Corpus} AND kind = {table.Kind} AND leased_until IS NULL
                 AND    item_id IN (SELECT c.item_id {Waiting(table, request)})
                 """,
-                cancellation);
+                cancellation, Sql.TimeoutOfCounts);
         }
 
         return items;
     }
 
     // One that was edited since waits for nothing.
-    private static SqlText Waiting(BoundTable table, RunRequest request) =>
+    private static SqlText Waiting(ResolvedTable table, RunRequest request) =>
         $"""
-        FROM   embedding_claims c
+        FROM   embedding.claims c
         JOIN   {table.Table} t ON {table.Id} = c.item_id::{table.IdType}
         WHERE  c.corpus = {request.Corpus} AND c.kind = {table.Kind} AND c.retry_at > now() AND COALESCE(c.version = {table.Version}, true)
         AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})

@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Settings;
 
 /// <summary>The borders between what is kept and what is not, at each of which a test may have the process die.</summary>
-public enum CrashPoint
+internal enum CrashPoint
 {
     AfterClaim,
     BeforeCall,

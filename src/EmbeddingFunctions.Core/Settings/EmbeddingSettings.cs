@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Settings;
 
-/// <summary>Everything that can be set from outside; <see cref="SettingsReader"/> is the one place that reads it.</summary>
-public sealed record EmbeddingSettings
+/// <summary>Everything that can be set from outside: in the environment of a host, or in the options of an app.</summary>
+internal sealed record EmbeddingSettings
 {
     /// <summary>The sentence model that the provider <c>local</c> runs in its own process.</summary>
     public const string LocalModel = "all-MiniLM-L6-v2";
@@ -89,13 +89,14 @@ public sealed record EmbeddingSettings
     public string DefaultModel => OwnModel ?? Model;
 
     /// <summary>Whether the provider is a server, whose calls are paid for and limited, and not this process.</summary>
-    public bool IsRemote => Provider == ProviderChoice.OpenAi;
+    public bool IsRemote => Provider is ProviderChoice.OpenAi or ProviderChoice.App;
 
     /// <summary>The provider for people: the server's name, or what makes the vectors in this process.</summary>
     public string ProviderName => Provider switch
     {
         ProviderChoice.Local => "local",
         ProviderChoice.Lexical => "lexical (hashed words, for trials)",
+        ProviderChoice.App => BaseUrl?.Authority ?? "the app's generator",
         _ => BaseUrl?.Authority ?? "OpenAI",
     };
 
@@ -126,7 +127,7 @@ public sealed record EmbeddingSettings
         + "set OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or EMBEDDING_PROVIDER=lexical to try out without a model.";
 
     /// <exception cref="SettingsException">Nothing may be embedded.</exception>
-    public void DemandEnabled()
+    public void EnsureEnabled()
     {
         if (!IsEnabled)
         {
@@ -135,14 +136,14 @@ public sealed record EmbeddingSettings
     }
 
     /// <exception cref="SettingsException">None is set, where there is no embedded Postgres to use instead.</exception>
-    public string DemandDatabase() => Database
+    public string EnsureDatabase() => Database
         ?? throw new SettingsException(["DATABASE_URL is not set: write it like postgres://user:password@host:5432/database."]);
 
     /// <summary>Names no secret, where a record would print all it has.</summary>
     public override string ToString() => $"{Provider} ({ProviderReason}), {Model}";
 }
 
-public enum ProviderChoice
+internal enum ProviderChoice
 {
     /// <summary>OpenAI, Azure OpenAI or a compatible server.</summary>
     OpenAi,
@@ -152,4 +153,7 @@ public enum ProviderChoice
 
     /// <summary>Hashed words in this process: no model, any width, for tests and bulk trials.</summary>
     Lexical,
+
+    /// <summary>The generator of the app that uses this library.</summary>
+    App,
 }

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace EmbeddingFunctions.Settings;
 
 /// <summary>Where, and at which passing counted from 1, the process is to die; for tests alone.</summary>
-public sealed partial record FaultPoint(CrashPoint Point, int Occurrence)
+internal sealed partial record FaultPoint(CrashPoint Point, int Occurrence)
 {
     /// <summary>As they are written in the setting: <c>after-claim</c>.</summary>
     public static IReadOnlyList<string> Names { get; } = Enum.GetNames<CrashPoint>().Select(Name).ToList();

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace EmbeddingFunctions.Settings;
 
 /// <summary>Takes secrets out of texts that others wrote, and makes them safe to store.</summary>
-public sealed partial class Redaction(EmbeddingSettings settings)
+internal sealed partial class Redaction(EmbeddingSettings settings)
 {
     private const int MaxLength = 500;
     private const int TellingPrefix = 8;

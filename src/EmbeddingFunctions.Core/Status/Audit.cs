@@ -4,12 +4,12 @@ using EmbeddingFunctions.Storage;
 namespace EmbeddingFunctions.Status;
 
 /// <summary>Looks at every row of a corpus for vectors of another text than the row's, which no trigger noted.</summary>
-public sealed class Audit
+internal sealed class Audit
 {
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
     private readonly RowAudit _rows;
 
-    internal Audit(BoundCorpora corpora, RowAudit rows) => (_corpora, _rows) = (corpora, rows);
+    public Audit(ResolvedCorpora corpora, RowAudit rows) => (_corpora, _rows) = (corpora, rows);
 
     /// <param name="name">The corpus.</param>
     /// <param name="isRepaired">Whether to make the found rows pending.</param>
@@ -31,4 +31,4 @@ public sealed class Audit
 
 /// <param name="Found">Rows with a vector of another text, by kind.</param>
 /// <param name="Refused">Those of them that were to be made pending, and that the database does not let be written.</param>
-public sealed record AuditedCorpus(IReadOnlyDictionary<string, long> Found, long Refused);
+internal sealed record AuditedCorpus(IReadOnlyDictionary<string, long> Found, long Refused);

@@ -1,5 +1,5 @@
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Status;
 /// </summary>
 internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels models)
 {
-    private static SqlText FindPrivileges(BoundTable table, string[] columns) =>
+    private static SqlText FindPrivileges(ResolvedTable table, string[] columns) =>
         $"""
         SELECT has_table_privilege({table.QuotedName}, 'SELECT'), (
                    SELECT array_agg(a.attname::text) FROM pg_attribute a
@@ -20,15 +20,15 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         """;
 
     // Triggers before the write run in the order of their names.
-    private static SqlText FindLaterTriggers(BoundTable table) =>
+    private static SqlText FindLaterTriggers(ResolvedTable table) =>
         $"""
         SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_trigger
         WHERE  tgrelid = {table.QuotedName}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19
-        AND    tgname::text COLLATE "C" > {EditTriggerShape.Name(table)}
+        AND    tgname::text COLLATE "C" > {EditTriggerDdl.Name(table)}
         """;
 
     // A policy that lets this role see, or change, every row.
-    private static SqlText HasOpenPolicies(BoundTable table) =>
+    private static SqlText HasOpenPolicies(ResolvedTable table) =>
         $"""
         SELECT NOT row_security_active({table.QuotedName}::regclass) OR (
             SELECT bool_or(p.polcmd IN ('r', '*')) AND bool_or(p.polcmd IN ('w', '*'))
@@ -41,7 +41,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     private readonly Inventory _inventory = new(database);
 
     /// <summary>A sentence each; none if all is well.</summary>
-    public async Task<IReadOnlyList<string>> Of(BoundCorpus corpus, CancellationToken cancellation)
+    public async Task<IReadOnlyList<string>> Of(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var (findings, hasColumns) = await Examine(corpus, cancellation);
         return [
@@ -50,11 +50,11 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     }
 
     /// <summary>Of these the ones that keep a host from its work whatever a person decides.</summary>
-    public async Task<IReadOnlyList<string>> Faults(BoundCorpus corpus, CancellationToken cancellation) =>
+    public async Task<IReadOnlyList<string>> Faults(ResolvedCorpus corpus, CancellationToken cancellation) =>
         (await Examine(corpus, cancellation)).Findings;
 
     /// <summary>Where row security may hide rows from this role, so that counts are of those that it sees.</summary>
-    public async Task<IReadOnlyList<string>> Policies(BoundCorpus corpus, CancellationToken cancellation)
+    public async Task<IReadOnlyList<string>> Policies(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>();
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
@@ -69,7 +69,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         return findings;
     }
 
-    private async Task<IReadOnlyList<string>> LaterTriggers(BoundCorpus corpus, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> LaterTriggers(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>();
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
@@ -78,26 +78,32 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
             {
                 findings.Add(
                     $"triggers of {table.Name} ({later}) run after the one that notes edits, so a text that they change is not noticed: "
-                    + $"rename them, so that they come before {EditTriggerShape.Name(table)}");
+                    + $"rename them, so that they come before {EditTriggerDdl.Name(table)}");
             }
         }
 
         return findings;
     }
 
-    private async Task<(IReadOnlyList<string> Findings, bool HasColumns)> Examine(BoundCorpus corpus, CancellationToken cancellation)
+    private async Task<(IReadOnlyList<string> Findings, bool HasColumns)> Examine(ResolvedCorpus corpus, CancellationToken cancellation)
     {
-        var states = await _inventory.Compare(corpus.Corpus.Name, corpus.Schemas, CorpusShape.Parts(corpus), cancellation);
+        var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Parts(corpus), cancellation);
         var problems = states.Select(state => state.Problem).OfType<string>().ToList();
         var findings = problems.Count == 0
             ? []
             : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
+        if (problems.Count == 0 && await new DeclarationHistory(database).IsChanged(corpus, cancellation))
+        {
+            findings.Add(
+                $"the declaration changed since the last migration: run 'embeddings migrate {corpus.Corpus.Name}'; its vectors stay");
+        }
+
         return (
             [.. findings, .. await Access(corpus, cancellation)],
-            states.All(state => state.Part.Kind != PartKind.Column || state.Live is not null));
+            states.All(state => state.Part.Kind != ObjectKind.Column || state.Live is not null));
     }
 
-    private async Task<IReadOnlyList<string>> Access(BoundCorpus corpus, CancellationToken cancellation)
+    private async Task<IReadOnlyList<string>> Access(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>(await Policies(corpus, cancellation));
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))

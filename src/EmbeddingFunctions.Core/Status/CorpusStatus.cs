@@ -3,7 +3,7 @@ using EmbeddingFunctions.Resilience;
 namespace EmbeddingFunctions.Status;
 
 /// <param name="NotMigrated">Declared corpora that the database was not migrated for.</param>
-public sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnlyList<string> NotMigrated);
+internal sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnlyList<string> NotMigrated);
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
@@ -13,7 +13,7 @@ public sealed record CorpusStatus(
     /// <summary>Null: none is set.</summary>
     public RedisStatus? Redis { get; init; }
 
-    /// <summary>What was embedded of late, of those kinds of which anything was in the last 90 days.</summary>
+    /// <summary>What was embedded of late, of those kinds of which anything was by runs of the last seven days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
 
     /// <summary>
@@ -47,7 +47,7 @@ public sealed record KindCoverage(
 
 public sealed record FailureReason(string Kind, string Reason, long Items, long Dead, DateTimeOffset? NextTry);
 
-/// <summary>What the cache of paid vectors did for a corpus's runs of the last 90 days.</summary>
+/// <summary>What the cache of paid vectors did for a corpus's runs of the last seven days.</summary>
 /// <param name="Hits">Items whose vector was in it.</param>
 /// <param name="Misses">Items whose vector was asked for.</param>
 /// <param name="DollarsSaved">By estimate; null for a model whose price is not known.</param>

@@ -10,17 +10,17 @@ namespace EmbeddingFunctions.Status;
 /// Whether a host can do its work now: it asks the database and Redis a little, the provider nothing. It is open to all, so it repeats no
 /// other's words.
 /// </summary>
-public sealed class Health
+internal sealed class Health
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly NpgsqlDataSource _database;
-    private readonly BoundCorpora _bound;
+    private readonly ResolvedCorpora _bound;
     private readonly CorpusFindings _findings;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
 
-    internal Health(NpgsqlDataSource database, BoundCorpora bound, CorpusFindings findings, ProviderCheck provider, RedisCheck redis) =>
+    public Health(NpgsqlDataSource database, ResolvedCorpora bound, CorpusFindings findings, ProviderCheck provider, RedisCheck redis) =>
         (_database, _bound, _findings, _provider, _redis) = (database, bound, findings, provider, redis);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
@@ -33,7 +33,7 @@ public sealed class Health
             checks.AddRange(corpora.IsHealthy ? [] : [corpora]);
             foreach (var corpus in migrated)
             {
-                checks.Add(await Try($"corpus {corpus.Name}", token => DemandCorpus(corpus, token)));
+                checks.Add(await Try($"corpus {corpus.Name}", token => EnsureCorpus(corpus, token)));
             }
         }
 
@@ -74,14 +74,14 @@ public sealed class Health
             {
                 return new HealthCheck(name, false, "The database is not ready for it. 'embeddings doctor' says more.");
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or Azure.Identity.AuthenticationFailedException)
+            catch (Exception e) when (e is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(e))
             {
                 return new HealthCheck(name, false, "It cannot be reached.");
             }
         }
     }
 
-    private async Task DemandCorpus(Corpus corpus, CancellationToken cancellation)
+    private async Task EnsureCorpus(Corpus corpus, CancellationToken cancellation)
     {
         var bound = await _bound.Get(corpus.Name, cancellation);
         if (await _findings.Faults(bound, cancellation) is { Count: > 0 } findings)
@@ -113,7 +113,7 @@ public sealed class Health
     private Task Reach(CancellationToken cancellation) => _database.ExecuteAsync($"SELECT 1", cancellation);
 }
 
-public sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Checks)
+internal sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Checks)
 {
     /// <summary><c>healthy</c>, <c>degraded</c>: it does its work, slower or later than it should, or <c>unhealthy</c>.</summary>
     public string Status => !IsHealthy ? "unhealthy" : Checks.Any(check => check.Problem is not null) ? "degraded" : "healthy";
@@ -121,4 +121,4 @@ public sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Che
 
 /// <param name="IsHealthy">Whether the host can do its work: with a problem, it is degraded.</param>
 /// <param name="Problem">What is wrong, without a secret.</param>
-public sealed record HealthCheck(string Name, bool IsHealthy, string? Problem);
+internal sealed record HealthCheck(string Name, bool IsHealthy, string? Problem);

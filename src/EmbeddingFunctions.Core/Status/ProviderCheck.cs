@@ -7,13 +7,13 @@ using Microsoft.Extensions.AI;
 namespace EmbeddingFunctions.Status;
 
 /// <summary>Whether the provider of a corpus works: as all processes know, or by asking it.</summary>
-public sealed class ProviderCheck
+internal sealed class ProviderCheck
 {
     private readonly SharedRateLimiter _limiter;
     private readonly IEmbeddingGenerator<string, Embedding<float>> _provider;
     private readonly EmbeddingSettings _settings;
 
-    internal ProviderCheck(SharedRateLimiter limiter, IEmbeddingGenerator<string, Embedding<float>> provider, EmbeddingSettings settings) =>
+    public ProviderCheck(SharedRateLimiter limiter, IEmbeddingGenerator<string, Embedding<float>> provider, EmbeddingSettings settings) =>
         (_limiter, _provider, _settings) = (limiter, provider, settings);
 
     /// <summary>As known; the provider is not called.</summary>

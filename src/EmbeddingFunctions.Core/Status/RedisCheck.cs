@@ -1,15 +1,15 @@
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Caching;
 
 namespace EmbeddingFunctions.Status;
 
 /// <summary>Whether the configured Redis answers.</summary>
-public sealed class RedisCheck
+internal sealed class RedisCheck
 {
     internal const string Meanwhile = "paid vectors are cached in Postgres meanwhile";
 
-    private readonly RedisConnection? _redis;
+    private readonly ICacheServer? _redis;
 
-    internal RedisCheck(RedisConnection? redis) => _redis = redis;
+    public RedisCheck(ICacheServer? redis) => _redis = redis;
 
     /// <returns>Null: none is configured.</returns>
     public async Task<RedisStatus?> Status(CancellationToken cancellation)

@@ -8,7 +8,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Status;
 
 /// <summary>Runs as the database has them: those that go on by what their batches have committed so far.</summary>
-public sealed class RunHistory
+internal sealed class RunHistory
 {
     private static SqlText Columns =>
         $"""
@@ -16,10 +16,10 @@ public sealed class RunHistory
                GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed), COALESCE(s.failed,
                    j.items_failed),
                j.error_message, j.cancel_requested_at IS NOT NULL, j.created_at, j.due_at, j.starts_at, j.started_at, j.completed_at
-        FROM   embedding_jobs j
+        FROM   embedding.jobs j
         LEFT   JOIN LATERAL (
             SELECT COALESCE(sum(embedded + unchanged + empty), 0)::int AS processed, COALESCE(sum(failed), 0)::int AS failed
-            FROM   embedding_batches
+            FROM   embedding.batches
             WHERE  run_id = j.id AND j.completed_at IS NULL
         ) s ON j.completed_at IS NULL
         """;
@@ -40,7 +40,7 @@ public sealed class RunHistory
     private readonly CorpusSet _corpora;
     private readonly EmbeddingSettings _settings;
 
-    internal RunHistory(NpgsqlDataSource database, RunStore runs, CorpusSet corpora, EmbeddingSettings settings) =>
+    public RunHistory(NpgsqlDataSource database, RunStore runs, CorpusSet corpora, EmbeddingSettings settings) =>
         (_database, _runs, _corpora, _settings) = (database, runs, corpora, settings);
 
     /// <returns>The run and what its batches did, or null.</returns>
@@ -96,4 +96,4 @@ public sealed record RecordedRun(
 /// <param name="Dollars">Null for a model whose price is not known.</param>
 /// <param name="DollarsSaved">By the cache, by estimate; null likewise.</param>
 /// <param name="Note">What it waits for, if it waits.</param>
-public sealed record RunDetail(RecordedRun Run, BatchCounts Counts, decimal? Dollars, decimal? DollarsSaved = null, string? Note = null);
+internal sealed record RunDetail(RecordedRun Run, BatchCounts Counts, decimal? Dollars, decimal? DollarsSaved = null, string? Note = null);

@@ -1,54 +1,54 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
 
 /// <summary>Counts coverage, failures and runs as the database has them now.</summary>
-public sealed class StatusReport
+internal sealed class StatusReport
 {
     private static SqlText FindFailures(string corpus) =>
         $"""
         SELECT kind, reason, count(*), count(*) FILTER (WHERE is_dead), min(retry_at) FILTER (WHERE NOT is_dead)
-        FROM   embedding_failures
+        FROM   embedding.failures
         WHERE  corpus = {corpus}
         GROUP  BY kind, reason
         ORDER  BY count(*) DESC, kind
         LIMIT  20
         """;
 
-    private static SqlText SumCacheUse(string corpus) =>
-        $"""
-        SELECT COALESCE(sum(b.cached), 0)::bigint, COALESCE(sum(b.embedded - b.cached), 0)::bigint, COALESCE(sum(b.saved_tokens), 0)::bigint
-        FROM   embedding_batches b
-        JOIN   embedding_jobs j ON j.id = b.run_id
-        WHERE  j.corpus = {corpus}
-        """;
-
-    // Of the batches rather than the rows: a row that was looked at and found unchanged bears a new time too.
+    // Of the batches rather than the rows: a row that was looked at and found unchanged bears a new time too. Each run's batches are
+    // looked up by index, as there may be millions of older ones.
     private static SqlText SumRecent(string corpus) =>
         $"""
-        SELECT b.kind, COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0)::bigint, max(b.finished_at)
-        FROM   embedding_batches b
-        JOIN   embedding_jobs j ON j.id = b.run_id
-        WHERE  j.corpus = {corpus} AND b.embedded > 0
+        WITH runs AS (
+            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND completed_at > now() - {_recent}
+            UNION ALL
+            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND status IN ('pending', 'processing')
+        )
+        SELECT b.kind, sum(b.cached), sum(b.embedded - b.cached), sum(b.saved_tokens)::bigint,
+               COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0),
+               max(b.finished_at) FILTER (WHERE b.embedded > 0)
+        FROM   runs r
+        CROSS  JOIN LATERAL (SELECT * FROM embedding.batches WHERE run_id = r.id OFFSET 0) b
         GROUP  BY b.kind
         """;
 
     private const int RecentRuns = 5;
 
+    private static readonly TimeSpan _recent = TimeSpan.FromDays(7);
+
     private readonly NpgsqlDataSource _database;
     private readonly CorpusSet _declared;
-    private readonly BoundCorpora _corpora;
+    private readonly ResolvedCorpora _corpora;
     private readonly RunHistory _history;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
     private readonly CorpusFindings _findings;
 
-    internal StatusReport(
-        NpgsqlDataSource database, CorpusSet declared, BoundCorpora corpora, RunHistory history, ProviderCheck provider,
+    public StatusReport(
+        NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
         RedisCheck redis, CorpusFindings findings) =>
         (_database, _declared, _corpora, _history, _provider, _redis, _findings) =
         (database, declared, corpora, history, provider, redis, findings);
@@ -87,40 +87,44 @@ public sealed class StatusReport
 
         var failures = await Read(FindFailures(name), r => new FailureReason(
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
-        var cache = await Read(
-            SumCacheUse(name), r => new CacheUse(r.GetInt64(0), Math.Max(0, r.GetInt64(1)), Price.Of(corpus.Model, r.GetInt64(2))),
-            cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Status(corpus.Corpus, cancellation);
-        var recent = await Read(
-            SumRecent(name), r => new RecentVectors(r.GetString(0), r.GetInt64(1), new DateTimeOffset(r.GetDateTime(2))), cancellation);
-        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache.Single(), kinds, failures, runs)
+        var recent = await Read(SumRecent(name), r => (
+            Hits: r.GetInt64(1), Misses: r.GetInt64(2), SavedTokens: r.GetInt64(3),
+            Vectors: Time(r, 5) is { } latest ? new RecentVectors(r.GetString(0), r.GetInt64(4), latest) : null), cancellation);
+        var cache = new CacheUse(
+            recent.Sum(kind => kind.Hits), Math.Max(0, recent.Sum(kind => kind.Misses)),
+            Price.Of(corpus.Model, recent.Sum(kind => kind.SavedTokens)));
+        return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache, kinds, failures, runs)
         {
-            Recent = recent,
+            Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),
             Findings = findings,
             Redis = await _redis.Status(cancellation),
         };
     }
 
-    private async Task<KindCoverage> Coverage(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
+    private async Task<KindCoverage> Coverage(ResolvedCorpus corpus, ResolvedTable table, CancellationToken cancellation)
     {
-        // Each item counts once: one that failed is not also pending, though a later run will take it again.
+        // Each item counts once: one that failed is not also pending, though a later run will take it again, and a mark in place of a
+        // fingerprint says more than a vector beside it.
         var sql = Sql.Of(
             $"""
             SELECT count(*),
-                   count(*) FILTER (WHERE NOT pending AND has_vector),
-                   count(*) FILTER (WHERE NOT pending AND content_hash = {Sql.Literal(BoundTable.EmptyMark)}),
+                   count(*) FILTER (WHERE NOT pending AND has_vector
+                       AND content_hash NOT IN ({Sql.Literal(ResolvedTable.EmptyMark)}, {Sql.Literal(ResolvedTable.DeadMark)})
+                       AND content_hash NOT LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}),
+                   count(*) FILTER (WHERE NOT pending AND content_hash = {Sql.Literal(ResolvedTable.EmptyMark)}),
                    count(*) FILTER (WHERE pending AND NOT waits),
-                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = {Sql.Literal(BoundTable.DeadMark)}),
+                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = {Sql.Literal(ResolvedTable.DeadMark)}),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
-                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE {Sql.Literal(BoundTable.IgnoredMarks)}),
+                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
             FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector,
                           {table.Hash} AS content_hash,
                           COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, wish.content IS NOT NULL AS is_asked
-                   FROM   {table.Table} t {QueueShape.Wish(table)}
-                   LEFT   JOIN embedding_claims f
+                   FROM   {table.Table} t {QueueSql.Wish(table)}
+                   LEFT   JOIN embedding.claims f
                           ON f.corpus = {corpus.Corpus.Name} AND f.kind = {table.Kind} AND f.item_id = {table.Id}::text
                           AND f.reason IS NOT NULL
                    WHERE  true{table.Filter} {corpus.AndIsActive(table)}) items

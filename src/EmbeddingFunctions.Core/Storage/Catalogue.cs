@@ -38,26 +38,25 @@ internal sealed class Catalogue(NpgsqlDataSource database)
 
     private static SqlText FindSchemas =>
         $"""
-        SELECT COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_rules'), current_schema(), 'public')::text,
-               COALESCE(min(n.nspname) FILTER (WHERE c.relname = 'embedding_queue'), current_schema(), 'public')::text,
+        SELECT COALESCE(current_schema(), 'public')::text, min(n.nspname)::text,
                COALESCE((SELECT v.nspname FROM pg_extension e JOIN pg_namespace v ON v.oid = e.extnamespace WHERE e.extname = 'vector'),
                    current_schema(), 'public')::text
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
-        WHERE  c.relname IN ('embedding_rules', 'embedding_queue') AND pg_table_is_visible(c.oid)
+        WHERE  c.relname = 'embedding_queue' AND pg_table_is_visible(c.oid)
         """;
 
     /// <returns>The tables that exist of those named, by the name that was asked for.</returns>
-    public async Task<IReadOnlyDictionary<string, FoundTable>> Find(IEnumerable<string> names, CancellationToken cancellation)
+    public async Task<IReadOnlyDictionary<string, CatalogueTable>> Find(IEnumerable<string> names, CancellationToken cancellation)
     {
         var asked = names.Distinct().ToArray();
-        var found = new Dictionary<string, FoundTable>();
+        var found = new Dictionary<string, CatalogueTable>();
         var columns = await database.QueryAsync(
             FindColumns(asked),
             row => (
-                Table: new FoundTable(row.GetString(0), row.GetString(1), row.GetString(2)[0], []) { HasParent = row.GetBoolean(10) },
+                Table: new CatalogueTable(row.GetString(0), row.GetString(1), row.GetString(2)[0], []) { HasParent = row.GetBoolean(10) },
                 Name: row.GetString(3),
-                Column: new FoundColumn(row.GetString(4), row.GetInt32(5), row.GetBoolean(6), row.GetString(7))
+                Column: new CatalogueColumn(row.GetString(4), row.GetInt32(5), row.GetBoolean(6), row.GetString(7))
                 {
                     SqlType = Sql.Raw(row.GetString(8)),
                     Is = Sql.Raw($"OPERATOR({row.GetString(9)}.=)"),
@@ -79,9 +78,29 @@ internal sealed class Catalogue(NpgsqlDataSource database)
         return found;
     }
 
-    /// <summary>Where the engine's tables, the queue and pgvector are or, before a migration, will be made.</summary>
-    public async Task<DatabaseSchemas> Schemas(CancellationToken cancellation) => (await database.QueryAsync(
-        FindSchemas, row => new DatabaseSchemas(row.GetString(0), row.GetString(1), row.GetString(2)), cancellation)).Single();
+    /// <summary>Where objects that applications read, the queue and pgvector are or, before a migration, will be made.</summary>
+    public async Task<DatabaseSchemas> Schemas(CancellationToken cancellation)
+    {
+        var recorded = await ApplicationSchema(cancellation);
+        var (current, queue, vector) = (await database.QueryAsync(
+            FindSchemas, row => (row.GetString(0), row.Text(1), row.GetString(2)), cancellation)).Single();
+        var application = recorded ?? current;
+        return new DatabaseSchemas(application, queue ?? application, vector);
+    }
+
+    private async Task<string?> ApplicationSchema(CancellationToken cancellation)
+    {
+        try
+        {
+            return await database.ScalarAsync<string>($"SELECT application_schema FROM embedding.installation", cancellation);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName
+            or PostgresErrorCodes.InsufficientPrivilege)
+        {
+            // Never migrated, or not for this role: the schema's version says so where it matters.
+            return null;
+        }
+    }
 
     /// <summary>All tables that a corpus names, those that list its partitions included.</summary>
     public static IEnumerable<string> TablesOf(Corpus corpus)
@@ -92,7 +111,7 @@ internal sealed class Catalogue(NpgsqlDataSource database)
 }
 
 /// <param name="Type">What Postgres calls <c>relkind</c>.</param>
-internal sealed record FoundTable(string Schema, string Name, char Type, Dictionary<string, FoundColumn> Columns)
+internal sealed record CatalogueTable(string Schema, string Name, char Type, Dictionary<string, CatalogueColumn> Columns)
 {
     public SqlText Quoted => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
 
@@ -111,7 +130,7 @@ internal sealed record FoundTable(string Schema, string Name, char Type, Diction
 /// <param name="Modifier">For a vector, its dimensions; -1 if it has none.</param>
 /// <param name="IsKey">Whether it alone tells a row from all others.</param>
 /// <param name="Generated">What Postgres calls <c>attgenerated</c>.</param>
-internal sealed record FoundColumn(string Type, int Modifier, bool IsKey, string Generated)
+internal sealed record CatalogueColumn(string Type, int Modifier, bool IsKey, string Generated)
 {
     /// <summary>The type with its schema, where that is not Postgres's own.</summary>
     public SqlText SqlType { get; init; } = Sql.Raw(Type);

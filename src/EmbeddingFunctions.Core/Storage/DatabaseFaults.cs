@@ -3,7 +3,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>Faults of the database that look alike and are not.</summary>
-public static class DatabaseFaults
+internal static class DatabaseFaults
 {
     public const string TooSlow = "the database was reached, but did not answer a statement in time: look at what it is busy with, and "
         + "try again";
@@ -12,6 +12,9 @@ public static class DatabaseFaults
     public static bool IsMisfit(PostgresException e) =>
         e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable
         or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch;
+
+    /// <summary>Whether no token could be had that is the password: known by its namespace, as this library does without Azure's.</summary>
+    internal static bool LacksToken(Exception? e) => e?.GetType().Namespace == "Azure.Identity";
 
     /// <summary>Whether a statement took too long, on a connection that stands; not whether one could be had.</summary>
     public static bool IsTooSlow(Exception e) =>

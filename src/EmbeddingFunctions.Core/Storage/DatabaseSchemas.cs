@@ -1,15 +1,21 @@
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>The schemas of a database that statements name.</summary>
-/// <param name="Engine">Of the engine's own tables.</param>
+/// <param name="Application">Of the views and tables that applications read beside their own.</param>
 /// <param name="Queue">Of <c>embedding_queue</c> and what belongs to it.</param>
 /// <param name="Vector">Of pgvector's types and operators.</param>
-internal sealed record DatabaseSchemas(string Engine, string Queue, string Vector)
+internal sealed record DatabaseSchemas(string Application, string Queue, string Vector)
 {
+    /// <summary>The table with a copy of every vector, among the application's.</summary>
+    public const string SimilarityCache = "similarity_cache";
+
     public static readonly DatabaseSchemas Public = new("public", "public", "public");
 
-    /// <summary>A table of the engine's as SQL writes it.</summary>
-    public SqlText EngineTable(string name) => $"{Sql.Identifier(Engine)}.{Sql.Raw(name)}";
+    public SqlText InApplication(string name) => $"{Sql.Identifier(Application)}.{Sql.Raw(name)}";
+
+    /// <summary>A declared name with its schema, which is that of the applications where none is declared.</summary>
+    public (string Schema, string Name) Of(string declared) =>
+        declared.Split('.', 2) is [var schema, var name] ? (schema, name) : (Application, declared);
 
     public SqlText QueueTable(string name) => $"{Sql.Identifier(Queue)}.{Sql.Raw(name)}";
 

@@ -12,7 +12,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
     /// <param name="kinds">Only the columns of these kinds; none: of all.</param>
     /// <param name="cancellation">Ends the asking.</param>
     /// <exception cref="CorpusException">There are some.</exception>
-    public async Task DemandNone(BoundCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
+    public async Task EnsureNone(ResolvedCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
     {
         if (await Findings(corpus, kinds, cancellation) is { Count: > 0 } findings)
         {
@@ -23,7 +23,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
     /// <summary>
     /// A sentence for each column with vectors of another model: how many, and what to do. Rows that no run would take do not count.
     /// </summary>
-    public async Task<IReadOnlyList<string>> Findings(BoundCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
+    public async Task<IReadOnlyList<string>> Findings(ResolvedCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
     {
         var findings = new List<string>();
         // Kinds of one table mostly share a column, and its index.
@@ -53,7 +53,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
 
     private static string Count(long vectors) => vectors < CountedUpTo ? $"{vectors:N0}" : $"at least {CountedUpTo:N0}";
 
-    private Task<List<(string Model, long Vectors)>> Find(BoundCorpus corpus, BoundTable table, CancellationToken cancellation)
+    private Task<List<(string Model, long Vectors)>> Find(ResolvedCorpus corpus, ResolvedTable table, CancellationToken cancellation)
     {
         var vectors = Sql.Of(
             $"""

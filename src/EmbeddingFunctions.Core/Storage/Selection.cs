@@ -3,7 +3,7 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>What a run is confined to, besides kinds and a partition.</summary>
 /// <param name="Where">Values by the names that the declaration gives to columns.</param>
 /// <param name="FromId">Only items with this id or a higher one.</param>
-public sealed record Selection(IReadOnlyDictionary<string, string> Where, long? FromId = null)
+internal sealed record Selection(IReadOnlyDictionary<string, string> Where, long? FromId = null)
 {
     internal IEnumerable<string> Names => Where.Keys.Order(StringComparer.Ordinal);
 }

@@ -18,6 +18,9 @@ internal static class Sql
     /// <summary>Equality of Postgres's own types, whatever a search path holds: of varchar it is that of text.</summary>
     public static readonly SqlText Is = Of($"OPERATOR(pg_catalog.=)");
 
+    /// <summary>The setting of a statement of the engine's that changes no text itself.</summary>
+    public const string KeepsText = "embeddings.keeps_text";
+
     /// <summary>For functions: nothing in them is looked up in a schema where others may create.</summary>
     public const string SafePath = "SET search_path = pg_catalog, pg_temp";
 

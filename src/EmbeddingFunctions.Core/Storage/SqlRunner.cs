@@ -55,6 +55,21 @@ internal static class SqlRunner
         return await batch.ExecuteNonQueryAsync(cancellation);
     }
 
+    /// <summary>Runs statements of a migration, as psql would, without a time-out.</summary>
+    public static async Task RunScriptAsync(this NpgsqlConnection connection, string sql, CancellationToken cancellation)
+    {
+        // A command is cut at each semicolon, a batch's is not.
+        if (sql.Contains("BEGIN ATOMIC", StringComparison.Ordinal))
+        {
+            await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new NpgsqlBatchCommand(sql) }, Timeout = 0 };
+            await batch.ExecuteNonQueryAsync(cancellation);
+            return;
+        }
+
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
     /// <summary>Runs statements in one transaction and one round trip, and reads what they answer.</summary>
     /// <param name="database">The database.</param>
     /// <param name="statements">The statements.</param>
@@ -80,7 +95,7 @@ internal static class SqlRunner
     /// <returns>A column as text, or null.</returns>
     public static string? Text(this NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
-    /// <returns>Columns that stand side by side, as <see cref="BoundTable.TextColumns"/> do.</returns>
+    /// <returns>Columns that stand side by side, as <see cref="ResolvedTable.TextColumns"/> do.</returns>
     public static List<string?> Texts(this NpgsqlDataReader reader, int first, int count) =>
         Enumerable.Range(first, count).Select(reader.Text).ToList();
 

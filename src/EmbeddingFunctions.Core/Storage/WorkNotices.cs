@@ -20,7 +20,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
     /// gives one only.</returns>
     public async Task<bool> Hear(Action ready, Action<string> heard, CancellationToken cancellation)
     {
-        if (Database.HasOneConnection(database))
+        if (ConnectionPool.HasOneConnection(database))
         {
             return false;
         }

@@ -1,4 +1,3 @@
-using Azure.Identity;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
@@ -15,8 +14,7 @@ internal static class WriteFaults
 
     /// <summary>Nobody's: a deadlock, a serialization failure, a lost connection.</summary>
     public static bool IsPassing(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
-        // A token that could not be had.
-        || e is NpgsqlException { InnerException: AuthenticationFailedException }
+        || (e is NpgsqlException && DatabaseFaults.LacksToken(e.InnerException))
         || e is PostgresException
         {
             SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable

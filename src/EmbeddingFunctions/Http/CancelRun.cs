@@ -7,11 +7,11 @@ using Microsoft.DurableTask.Client;
 namespace EmbeddingFunctions.App.Http;
 
 /// <summary>Ends a run before all is done.</summary>
-public sealed class CancelRun(EmbeddingsApi api)
+internal sealed class CancelRun(EmbeddingsApi api)
 {
     [Function(nameof(CancelRun))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Function, "post", Route = Routes.CancelRun)] HttpRequest request, string runId,
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = Routes.App + Routes.CancelRun)] HttpRequest request, string runId,
         [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
         api.CancelRun(request, runId, new DurableRunEngine(client), cancellation);
 }

@@ -5,10 +5,11 @@ using Microsoft.Azure.Functions.Worker;
 namespace EmbeddingFunctions.App.Http;
 
 /// <summary>Whether the app can do its work now; open to anybody, as probes are.</summary>
-public sealed class GetHealth(EmbeddingsApi api)
+internal sealed class GetHealth(EmbeddingsApi api)
 {
     [Function(nameof(GetHealth))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Routes.Health)] HttpRequest request, CancellationToken cancellation) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = Routes.App + Routes.Health)] HttpRequest request,
+        CancellationToken cancellation) =>
         api.GetHealth(request, cancellation);
 }

@@ -7,11 +7,11 @@ using Microsoft.DurableTask.Client;
 namespace EmbeddingFunctions.App.Http;
 
 /// <summary>How far a run is.</summary>
-public sealed class GetRun(EmbeddingsApi api)
+internal sealed class GetRun(EmbeddingsApi api)
 {
     [Function(nameof(GetRun))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.Run)] HttpRequest request, string runId,
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.App + Routes.Run)] HttpRequest request, string runId,
         [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
         api.GetRun(request, runId, new DurableRunEngine(client), cancellation);
 }

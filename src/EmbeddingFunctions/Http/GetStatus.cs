@@ -5,10 +5,11 @@ using Microsoft.Azure.Functions.Worker;
 namespace EmbeddingFunctions.App.Http;
 
 /// <summary>Coverage, pending, failures and the last runs.</summary>
-public sealed class GetStatus(EmbeddingsApi api)
+internal sealed class GetStatus(EmbeddingsApi api)
 {
     [Function(nameof(GetStatus))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.Status)] HttpRequest request, CancellationToken cancellation) =>
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.App + Routes.Status)] HttpRequest request,
+        CancellationToken cancellation) =>
         api.GetStatus(request, cancellation);
 }

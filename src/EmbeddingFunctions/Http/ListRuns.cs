@@ -5,10 +5,11 @@ using Microsoft.Azure.Functions.Worker;
 namespace EmbeddingFunctions.App.Http;
 
 /// <summary>The newest runs.</summary>
-public sealed class ListRuns(EmbeddingsApi api)
+internal sealed class ListRuns(EmbeddingsApi api)
 {
     [Function(nameof(ListRuns))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.Runs)] HttpRequest request, CancellationToken cancellation) =>
+        [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.App + Routes.Runs)] HttpRequest request,
+        CancellationToken cancellation) =>
         api.ListRuns(request, cancellation);
 }

@@ -35,26 +35,26 @@ public abstract class ProgramTest : IAsyncLifetime
     private protected Task<Result> Backfill(params string[] options) => Program.Run(["backfill", "workspace", "--json", .. options]);
 
     /// <summary>Lets any number of runs start: five a minute is a rule of its own, with its own tests.</summary>
-    private protected Task AllowStarts() => Database.Execute("DELETE FROM embedding_start_slots");
+    private protected Task AllowStarts() => Database.Execute("DELETE FROM embedding.start_slots");
 
     /// <summary>As if the corpus's present moment had been served, so that only events start runs.</summary>
     private protected Task AsIfServed() => Database.Execute(
-        "INSERT INTO embedding_jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'workspace', '{}', "
+        "INSERT INTO embedding.jobs (id, corpus, kinds, status, due_at, completed_at) VALUES (gen_random_uuid(), 'workspace', '{}', "
             + "'completed', now() + interval '50 seconds', now())");
 
     /// <summary>As if a run of another host waited for its start a few minutes from now: later ones wait behind it.</summary>
     private protected Task LetARunWait() => Database.Execute(
         """
-        INSERT INTO embedding_start_slots VALUES ('workspace', now() + interval '6 minutes');
-        INSERT INTO embedding_jobs (id, corpus, kinds, host, starts_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'functions', now() +
+        INSERT INTO embedding.start_slots VALUES ('workspace', now() + interval '6 minutes');
+        INSERT INTO embedding.jobs (id, corpus, kinds, host, starts_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'functions', now() +
             interval '5 minutes');
         """);
 
     /// <summary>As if half a minute had passed since a process died with its claims, and a minute since its run was heard of.</summary>
     private protected async Task ForgetTheDead()
     {
-        await Database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second' WHERE leased_until IS NOT NULL");
-        await Database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '2 minutes' WHERE status = 'processing'");
+        await Database.Execute("UPDATE embedding.claims SET leased_until = now() - interval '1 second' WHERE leased_until IS NOT NULL");
+        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '2 minutes' WHERE status = 'processing'");
     }
 
     /// <summary>Asks it to stop, which it must do within ten seconds, as interrupted.</summary>
@@ -67,7 +67,7 @@ public abstract class ProgramTest : IAsyncLifetime
         return result;
     }
 
-    private protected Task<long> Claims() => Database.Ask<long>("SELECT count(*) FROM embedding_claims");
+    private protected Task<long> Claims() => Database.Ask<long>("SELECT count(*) FROM embedding.claims");
 
     /// <summary>Nothing lost, nothing stale, nothing held.</summary>
     private protected async Task AssertWhole(string table = "issues", string label = "[ISSUE]")

@@ -31,7 +31,7 @@ public abstract class WakeTest : ProgramTest, IDisposable
     private protected async Task<(long All, long Woken)> Jobs()
     {
         var row = Assert.Single(
-            await Database.Rows("SELECT count(*), count(*) FILTER (WHERE due_at IS NULL) FROM embedding_jobs WHERE host = 'server'"));
+            await Database.Rows("SELECT count(*), count(*) FILTER (WHERE due_at IS NULL) FROM embedding.jobs WHERE host = 'server'"));
         return ((long)row[0]!, (long)row[1]!);
     }
 
@@ -39,5 +39,5 @@ public abstract class WakeTest : ProgramTest, IDisposable
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'");
 
     private protected async Task<bool> NoneIsOpen() =>
-        await Database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE completed_at IS NULL") == 0;
+        await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE completed_at IS NULL") == 0;
 }

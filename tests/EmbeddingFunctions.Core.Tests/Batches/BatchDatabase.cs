@@ -20,10 +20,10 @@ public sealed class BatchDatabase : IAsyncLifetime
         ALTER TABLE issues DROP CONSTRAINT IF EXISTS {Obstacle};
         DELETE FROM workspaces;
         DELETE FROM repositories;
-        DELETE FROM embedding_jobs;
-        DELETE FROM embedding_claims;
-        DELETE FROM embedding_start_slots;
+        DELETE FROM embedding.jobs;
+        DELETE FROM embedding.claims;
+        DELETE FROM embedding.start_slots;
         DELETE FROM similarity_cache;
-        DELETE FROM embedding_cache;
+        DELETE FROM embedding.cache;
         """);
 }

@@ -45,7 +45,7 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
         int count = 20, Guid? repository = null, string kind = "issue", DateTimeOffset? forceBefore = null)
     {
         var run = Guid.CreateVersion7();
-        await Database.Execute("INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ($1, 'workspace', '{}')", run);
+        await Database.Execute("INSERT INTO embedding.jobs (id, corpus, kinds) VALUES ($1, 'workspace', '{}')", run);
         return new EmbedBatch(run, Guid.CreateVersion7(), "workspace", kind, (repository ?? Repository).ToString(), count, forceBefore);
     }
 
@@ -54,18 +54,18 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
 
     private protected async Task<EmbeddedBatch> Embed(int count = 20) => await Embed(await Order(count));
 
-    private protected Task<BoundCorpus> Corpus() => Worker.Get<BoundCorpora>().Get("workspace", CancellationToken.None);
+    private protected Task<ResolvedCorpus> Corpus() => Worker.Get<ResolvedCorpora>().Get("workspace", CancellationToken.None);
 
     private protected async Task<Claim> Take(int count = 20, EmbedBatch? order = null) =>
         await Claims.Take(await Corpus(), order ?? await Order(count), CancellationToken.None);
 
     /// <summary>As if 30 seconds had passed since every claim was last heard of.</summary>
     private protected Task LetLeasesRunOut() =>
-        Database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL");
+        Database.Execute("UPDATE embedding.claims SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL");
 
     /// <summary>As if the back-off of every failed item had passed.</summary>
     private protected Task LetFailuresRetry() =>
-        Database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 s' WHERE retry_at IS NOT NULL");
+        Database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 s' WHERE retry_at IS NOT NULL");
 
     private protected Task Edit(string id, string title, string body = "edited") =>
         Database.Execute("UPDATE issues SET title = $2, body = $3, updated_at = now() WHERE id = $1", id, title, body);
@@ -74,12 +74,12 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
 
     private protected async Task<(string? Reason, int Attempts, bool IsDead)> Failure(string id)
     {
-        var row = Assert.Single(await Database.Rows("SELECT reason, attempts, is_dead FROM embedding_failures WHERE item_id = $1", id));
+        var row = Assert.Single(await Database.Rows("SELECT reason, attempts, is_dead FROM embedding.failures WHERE item_id = $1", id));
         return ((string?)row[0], (int)row[1]!, (bool)row[2]!);
     }
 
     private protected async Task AssertNothingStale() => Assert.Empty(await Workspace.Stale());
 
     /// <summary>Nobody was charged: no claim is left, no failure is remembered.</summary>
-    private protected async Task AssertNobodyCharged() => Assert.Equal(0, await Count("embedding_claims"));
+    private protected async Task AssertNobodyCharged() => Assert.Equal(0, await Count("embedding.claims"));
 }

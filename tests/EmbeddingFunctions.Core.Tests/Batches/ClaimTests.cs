@@ -1,12 +1,10 @@
 using EmbeddingFunctions.Batches;
-using EmbeddingFunctions.Core.Tests.Resilience;
-using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
-/// <summary>Who may embed an item: claims, leases and the charge for an attempt.</summary>
+/// <summary>Who may embed an item: claims and the charge for an attempt.</summary>
 public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
 {
     [Fact]
@@ -30,7 +28,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
 
         var held = claims.SelectMany(claim => claim.Items).Select(item => item.Id).ToList();
         Assert.Equal(held.Count, held.Distinct().Count());
-        Assert.Equal(held.Count, await Count("embedding_claims WHERE token IS NOT NULL AND attempts = 1"));
+        Assert.Equal(held.Count, await Count("embedding.claims WHERE token IS NOT NULL AND attempts = 1"));
     }
 
     [Fact]
@@ -102,67 +100,6 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     [Fact]
-    public async Task A_lease_is_for_thirty_seconds_of_the_databases_time()
-    {
-        await Workspace.Item(Repository, "one");
-        await Take();
-
-        Assert.InRange(await SecondsLeft(), 25, 30);
-    }
-
-    [Fact]
-    public async Task A_lease_is_renewed_every_ten_seconds_while_its_batch_is_at_work()
-    {
-        var clock = new ManualClock();
-        await Workspace.Item(Repository, "one");
-        var claim = await Take();
-        await LetLeasesRunOut();
-        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
-
-        clock.Advance(TimeSpan.FromSeconds(9));
-        Assert.True(await SecondsLeft() < 0);
-        clock.Advance(TimeSpan.FromSeconds(1));
-
-        await Until(async () => await SecondsLeft() > 20);
-        await LetLeasesRunOut();
-        clock.Advance(TimeSpan.FromSeconds(10));
-        await Until(async () => await SecondsLeft() > 20);
-    }
-
-    [Fact]
-    public async Task A_beat_that_fails_does_not_end_the_beating()
-    {
-        var clock = new ManualClock();
-        await Workspace.Item(Repository, "one");
-        var claim = await Take();
-        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
-        await Database.Execute("ALTER TABLE embedding_claims RENAME TO away");
-        clock.Advance(TimeSpan.FromSeconds(10));
-        await Until(
-            async () =>
-                await Database.Ask<long>(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SET    leased_until%'") > 0);
-        await Database.Execute("ALTER TABLE away RENAME TO embedding_claims");
-        await LetLeasesRunOut();
-
-        clock.Advance(TimeSpan.FromSeconds(10));
-
-        await Until(async () => await SecondsLeft() > 20);
-    }
-
-    [Fact]
-    public async Task A_finished_batch_beats_no_more()
-    {
-        var clock = new ManualClock();
-        await Workspace.Item(Repository, "one");
-        var lease = Lease.Keep(await Take(), Claims, Worker.Get<Crash>(), clock);
-
-        await lease.DisposeAsync();
-
-        Assert.Equal(0, clock.Waiting);
-    }
-
-    [Fact]
     public async Task Giving_back_takes_the_charge_back()
     {
         await Workspace.Item(Repository, "one");
@@ -186,7 +123,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         await Claims.Release(first, CancellationToken.None);
         await Claims.Renew(first, CancellationToken.None);
 
-        Assert.Equal(second.Token, await Database.Ask<Guid>("SELECT token FROM embedding_claims"));
+        Assert.Equal(second.Token, await Database.Ask<Guid>("SELECT token FROM embedding.claims"));
     }
 
     [Fact]
@@ -277,7 +214,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         for (; await Workspace.Pending() > 0 && taken < 20; taken++)
         {
             var claim = await Take();
-            var isDoomed = BatchGate.Sort(claim).Texts.Count == 0;
+            var isDoomed = BatchTriage.Sort(claim).Texts.Count == 0;
             await LetLeasesRunOut();
             if (isDoomed)
             {
@@ -325,16 +262,5 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal(first, second);
         Assert.Equal((20, 1), (Fake.PaidInputCount, Fake.RequestCount));
         Assert.Equal(20, await Workspace.Pending());
-    }
-
-    private Task<double> SecondsLeft() =>
-        Database.Ask<double>("SELECT extract(epoch FROM leased_until - now())::float8 FROM embedding_claims");
-
-    private static async Task Until(Func<Task<bool>> condition)
-    {
-        for (var i = 0; !await condition(); i++)
-        {
-            Assert.True(i < 2_000, "it never came to be");
-        }
     }
 }

@@ -96,15 +96,14 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
 
         var fault = await Assert.ThrowsAsync<ProviderException>(
             () =>
-                Worker.Get<Microsoft.Extensions.AI.IEmbeddingGenerator<string, Microsoft.Extensions.AI.Embedding<float>>>()
-                    .GenerateAsync(["a"]));
+                Worker.Get<ProviderPipeline>().Generator.GenerateAsync(["a"]));
 
         AssertWithoutKey(fault.ToString());
     }
 
     private async Task AssertNoKey()
     {
-        foreach (var table in new[] { "embedding_jobs", "embedding_claims", "embedding_failures", "embedding_batches" })
+        foreach (var table in new[] { "embedding.jobs", "embedding.claims", "embedding.failures", "embedding.batches" })
         {
             foreach (var row in await Database.Rows($"SELECT t::text FROM {table} t"))
             {

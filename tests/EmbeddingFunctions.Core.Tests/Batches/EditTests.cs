@@ -128,7 +128,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
         });
 
         Assert.Equal(0, await Workspace.Embedded());
-        Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM embedding_claims WHERE token = $1", successor!.Token));
+        Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM embedding.claims WHERE token = $1", successor!.Token));
     }
 
     [Fact]
@@ -144,9 +144,9 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
             successor = await Take();
         });
 
-        Assert.Equal(0, await Count("embedding_failures"));
+        Assert.Equal(0, await Count("embedding.failures"));
         Assert.Equal(
-            2, await Database.Ask<long>("SELECT count(*) FROM embedding_claims WHERE token = $1 AND attempts = 2", successor!.Token));
+            2, await Database.Ask<long>("SELECT count(*) FROM embedding.claims WHERE token = $1 AND attempts = 2", successor!.Token));
     }
 
     [Fact]

@@ -3,8 +3,8 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
@@ -128,13 +128,13 @@ public sealed class ErasureTests : IAsyncLifetime
             await Run();
         }
 
-        var reason = await _database.Ask<string>("SELECT reason FROM embedding_claims");
-        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE strpos(error_message, $1) > 0", reason));
+        var reason = await _database.Ask<string>("SELECT reason FROM embedding.claims");
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE strpos(error_message, $1) > 0", reason));
 
         Assert.Equal(1, (await _engine.Get<Erasure>().Forget("notes", "note", "1", default)).Failures);
 
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_claims"));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE strpos(error_message, $1) > 0", reason));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.claims"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE strpos(error_message, $1) > 0", reason));
     }
 
     [Fact]
@@ -145,7 +145,7 @@ public sealed class ErasureTests : IAsyncLifetime
             await TestRedis.Connected(engine.Get<RedisConnection>());
             await engine.Run(new RunRequest("notes", [], Concurrency: 2));
             var fingerprint = await _database.Rows("SELECT content FROM note_chunks WHERE document_id = 1");
-            var table = (await engine.Get<BoundCorpora>().Get("notes", default)).TableOf("note");
+            var table = (await engine.Get<ResolvedCorpora>().Get("notes", default)).TableOf("note");
             var prints = fingerprint.Select(row => table.Rule.Fingerprint((string)row[0]!)).Distinct().ToList();
             Assert.Equal(prints.Count, (await engine.Get<IVectorCache>().Find(prints, 16, null, default)).Count);
 
@@ -173,12 +173,13 @@ public sealed class ErasureTests : IAsyncLifetime
     {
         await Run();
         await _database.Execute(
-            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('notes', 'note', '1', '1', "
+            "INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('notes', 'note', '1', '1', "
                 + "gen_random_uuid(), now() + interval '1 minute')");
 
         var refused = await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<Erasure>().Forget("notes", "note", "1", default));
 
         Assert.Contains("A run holds note:1", refused.Message, StringComparison.Ordinal);
+        Assert.True(await Cached() > 2, "Its cached vectors are gone though the run may write them.");
         Assert.Equal(1, await _database.Ask<long>("SELECT count(embedding) FROM notes WHERE id = 1"));
     }
 
@@ -186,7 +187,7 @@ public sealed class ErasureTests : IAsyncLifetime
 
     private Task<RunOutcome> Run() => _engine.Run(new RunRequest("notes", [], Concurrency: 2));
 
-    private Task<long> Cached() => _database.Ask<long>("SELECT count(*) FROM embedding_cache");
+    private Task<long> Cached() => _database.Ask<long>("SELECT count(*) FROM embedding.cache");
 
     private async Task<(long Vectors, long Chunks, long Queued, long Copies)> Left(int id)
     {

@@ -37,7 +37,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
     public async Task They_are_listed_with_their_reasons_the_last_first()
     {
         var first = await Poisoned("poison one");
-        await _database.Execute("UPDATE embedding_claims SET failed_at = now() - interval '1 hour'");
+        await _database.Execute("UPDATE embedding.claims SET failed_at = now() - interval '1 hour'");
         var second = await Poisoned("poison two");
 
         var items = await Items.List("workspace", 50, default);
@@ -77,7 +77,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
     {
         var one = await Poisoned("poison one");
         await Poisoned("poison two");
-        await _database.Execute("UPDATE embedding_claims SET reason = 'Content Policy 100%' WHERE item_id = $1", one);
+        await _database.Execute("UPDATE embedding.claims SET reason = 'Content Policy 100%' WHERE item_id = $1", one);
 
         Assert.Equal(new RetriedItems(0), await Items.Retry("workspace", new([], "polic_"), default));
         Assert.Equal(new RetriedItems(1), await Items.Retry("workspace", new([], "content policy 100%"), default));
@@ -101,7 +101,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
     public async Task An_item_that_a_run_holds_is_left_to_it()
     {
         await Poisoned("poison");
-        await _database.Execute("UPDATE embedding_claims SET token = gen_random_uuid(), leased_until = now() + interval '1 minute'");
+        await _database.Execute("UPDATE embedding.claims SET token = gen_random_uuid(), leased_until = now() + interval '1 minute'");
 
         Assert.Equal(new RetriedItems(0), await Items.Retry("workspace", new([]), default));
         Assert.Equal(new IgnoredItems(0, 0), await Items.Ignore("workspace", new([]), default));
@@ -185,7 +185,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
             for (var attempt = 0; attempt < 4; attempt++)
             {
                 await Run();
-                await _database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
+                await _database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
             }
         }
     }
@@ -205,7 +205,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
     // Starts that are no test's concern wait their turn else.
     private async Task<RunOutcome> Run(RunRequest? request = null)
     {
-        await _database.Execute("DELETE FROM embedding_start_slots");
+        await _database.Execute("DELETE FROM embedding.start_slots");
         return await _engine.Run(request);
     }
 }

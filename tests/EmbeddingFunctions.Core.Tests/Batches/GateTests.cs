@@ -161,7 +161,7 @@ public sealed class GateTests(BatchDatabase shared) : BatchTest(shared)
             """
             SELECT i.embedding_model, length(i.content_hash), i.embedding_generated_at >= i.updated_at, i.embedding_rule = r.rule,
                    c.embedding = i.embedding AND c.content_hash = i.content_hash
-            FROM   issues i, embedding_rules r, similarity_cache c WHERE r.kind = 'issue' AND c.item_type = 'issue' AND c.item_id = i.id
+            FROM   issues i, embedding.rules r, similarity_cache c WHERE r.kind = 'issue' AND c.item_type = 'issue' AND c.item_id = i.id
             """));
         Assert.Equal(["text-embedding-3-small", 64, true, true, true], row);
     }

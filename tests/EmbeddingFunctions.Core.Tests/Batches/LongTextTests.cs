@@ -2,7 +2,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Texts;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;
 
@@ -107,7 +107,7 @@ public sealed class LongTextTests : IAsyncLifetime
         Assert.Equal(0, (await Run(engine)).ItemsTotal);
         await Note(2, "short");
         Assert.Equal(1, (await Run(engine)).Counts.Embedded);
-        Assert.Equal(0, await Count("embedding_failures"));
+        Assert.Equal(0, await Count("embedding.failures"));
     }
 
     [Fact]
@@ -178,11 +178,11 @@ public sealed class LongTextTests : IAsyncLifetime
         var engine = await Engine("chunk", _chunks);
         await Note(1, Long("a"));
         var run = await _database.Ask<Guid>(
-            "INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
+            "INSERT INTO embedding.jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
         using var hold = _fake.Hold();
         var batch = engine.Get<BatchEmbedder>().Embed(new EmbedBatch(run, Guid.CreateVersion7(), "notes", "note", "", 20, null), default);
         await _fake.WaitForRequestsAsync(1);
-        await _database.Execute("UPDATE embedding_claims SET token = gen_random_uuid()");
+        await _database.Execute("UPDATE embedding.claims SET token = gen_random_uuid()");
         hold.Dispose();
 
         Assert.Equal(0, (await batch).Counts.Embedded);
@@ -222,7 +222,7 @@ public sealed class LongTextTests : IAsyncLifetime
         for (var attempt = 0; attempt < 3; attempt++)
         {
             await Run(engine);
-            await _database.Execute("UPDATE embedding_claims SET retry_at = now() WHERE retry_at IS NOT NULL AND item_id = '1'");
+            await _database.Execute("UPDATE embedding.claims SET retry_at = now() WHERE retry_at IS NOT NULL AND item_id = '1'");
         }
 
         Assert.Equal(2, await _database.Ask<long>("SELECT document_id FROM note_chunks"));
@@ -239,7 +239,7 @@ public sealed class LongTextTests : IAsyncLifetime
 
         var run = await Run(engine);
 
-        Assert.Equal((5, 5L), (run.Counts.Embedded, await Count("embedding_batches WHERE embedded > 0")));
+        Assert.Equal((5, 5L), (run.Counts.Embedded, await Count("embedding.batches WHERE embedded > 0")));
     }
 
     [Fact]
@@ -251,7 +251,7 @@ public sealed class LongTextTests : IAsyncLifetime
 
         var run = await Run(engine);
 
-        Assert.Equal((5, 5L), (run.Counts.Embedded, await Count("embedding_batches WHERE embedded > 0")));
+        Assert.Equal((5, 5L), (run.Counts.Embedded, await Count("embedding.batches WHERE embedded > 0")));
     }
 
     [Fact]
@@ -311,12 +311,12 @@ public sealed class LongTextTests : IAsyncLifetime
         await Note(1, VeryLong("a"));
         await _database.Execute(
             """
-            CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE embedding_claims SET token = gen_random_uuid();
+            CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE embedding.claims SET token = gen_random_uuid();
                 RETURN NULL; END $$;
             CREATE TRIGGER lose AFTER INSERT ON note_chunks FOR EACH STATEMENT EXECUTE FUNCTION lose();
             """);
         var run = await _database.Ask<Guid>(
-            "INSERT INTO embedding_jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
+            "INSERT INTO embedding.jobs (id, corpus, kinds) VALUES (gen_random_uuid(), 'notes', '{}') RETURNING id");
 
         var batch = await engine.Get<BatchEmbedder>()
             .Embed(new EmbedBatch(run, Guid.CreateVersion7(), "notes", "note", "", 20, null), default);
@@ -417,7 +417,7 @@ public sealed class LongTextTests : IAsyncLifetime
 
     private async Task<(string? Reason, bool IsDead)> Failure()
     {
-        var row = Assert.Single(await _database.Rows("SELECT reason, is_dead FROM embedding_failures"));
+        var row = Assert.Single(await _database.Rows("SELECT reason, is_dead FROM embedding.failures"));
         return ((string?)row[0], (bool)row[1]!);
     }
 

@@ -16,7 +16,7 @@ public sealed class OrderTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((50, 50, 3), (done.Counts.Claimed, done.Counts.Embedded, done.Counts.Requests));
         Assert.Equal([10, 20, 20], Fake.Requests.Select(request => request.InputCount).Order());
-        Assert.Equal((3L, 0L), (await Count("embedding_batches"), await Count("embedding_claims")));
+        Assert.Equal((3L, 0L), (await Count("embedding.batches"), await Count("embedding.claims")));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class OrderTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal(20, await Workspace.Embedded());
         // As if its process had been killed instead, so that the second batch left no row.
         Assert.Equal(20, (await Do(order)).Counts.Embedded);
-        await Database.Execute("DELETE FROM embedding_batches WHERE claimed = 0");
+        await Database.Execute("DELETE FROM embedding.batches WHERE claimed = 0");
 
         Assert.Equal(60, (await Do(order)).Counts.Embedded);
         Assert.Equal(60, (await Do(order)).Counts.Embedded);
@@ -50,7 +50,7 @@ public sealed class OrderTests(BatchDatabase shared) : BatchTest(shared)
         {
             var embedding = Do(cancelled);
             await hold.WaitForHeldAsync(1, TimeSpan.FromSeconds(30));
-            await Database.Execute("UPDATE embedding_jobs SET cancel_requested_at = now()");
+            await Database.Execute("UPDATE embedding.jobs SET cancel_requested_at = now()");
             hold.Release();
             Assert.Equal(20, (await embedding).Counts.Embedded);
         }
@@ -78,7 +78,7 @@ public sealed class OrderTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((20, 2), (done.Counts.Embedded, Fake.RequestCount));
         Assert.NotNull(done.RetryAt);
-        Assert.Equal(0, await Count("embedding_claims"));
+        Assert.Equal(0, await Count("embedding.claims"));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class OrderTests(BatchDatabase shared) : BatchTest(shared)
         while (!done.IsCompleted)
         {
             lanes = Math.Max(
-                lanes, await Database.Ask<long>("SELECT count(DISTINCT token) FROM embedding_claims WHERE leased_until > now()"));
+                lanes, await Database.Ask<long>("SELECT count(DISTINCT token) FROM embedding.claims WHERE leased_until > now()"));
         }
 
         await done;

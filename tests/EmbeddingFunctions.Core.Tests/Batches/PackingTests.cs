@@ -122,7 +122,7 @@ public sealed class PackingTests : IAsyncLifetime
         Assert.Contains("maximum context length is 8192 tokens", texts.Failures[19], StringComparison.Ordinal);
     }
 
-    private async Task<EmbeddedTexts> Embed(string[] inputs, FakeOpenAi? fake = null)
+    private async Task<TextWork> Embed(string[] inputs, FakeOpenAi? fake = null)
     {
         fake ??= _fake;
         var settings = new EmbeddingSettings
@@ -133,7 +133,7 @@ public sealed class PackingTests : IAsyncLifetime
             BaseUrl = new Uri(fake.BaseUrl + "/"),
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
-        var texts = new EmbeddedTexts([.. inputs.Select(input => new InputText(input, Cl100kTokens.Counter))], inputs);
+        var texts = new TextWork([.. inputs.Select(input => new InputText(input, Cl100kTokens.Counter))], inputs);
         await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings))
             .Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
         for (var i = 0; i < inputs.Length; i++)

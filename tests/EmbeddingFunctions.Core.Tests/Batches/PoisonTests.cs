@@ -16,7 +16,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
     {
         for (var place = 1; place <= items; place += Math.Max(1, items / 4))
         {
-            await Database.Execute("DELETE FROM issues; DELETE FROM embedding_claims");
+            await Database.Execute("DELETE FROM issues; DELETE FROM embedding.claims");
             await Workspace.Items(Repository, items, words: $"round {place}");
             await Database.Execute("UPDATE issues SET title = 'poison' WHERE title = $1", $"round {place} {place}");
             using var poison = Fake.Script(Poisonous, Fault.BadInput());
@@ -69,7 +69,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
             await Embed();
             Assert.Equal((attempt, false), ((await Failure(id)).Attempts, (await Failure(id)).IsDead));
             Assert.InRange(
-                await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), wait - 5, wait);
+                await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding.failures"), wait - 5, wait);
             Assert.Equal(0, (await Embed()).Counts.Claimed);
             await LetFailuresRetry();
         }
@@ -129,7 +129,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         await Embed();
 
         Assert.Equal((1, false), ((await Failure(id)).Attempts, (await Failure(id)).IsDead));
-        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 55, 60);
+        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding.failures"), 55, 60);
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         await transaction.CommitAsync();
 
         Assert.True((await Failure(id)).IsDead);
-        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 50, 60);
+        Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding.failures"), 50, 60);
         await LetFailuresRetry();
         Assert.Equal(1, (await Embed()).Counts.Embedded);
         await AssertNobodyCharged();
@@ -209,7 +209,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => embedding);
         Assert.Equal((10, 10), (await Workspace.Embedded(), await Workspace.Pending()));
-        Assert.Equal(10, await Database.Ask<int>("SELECT embedded FROM embedding_batches"));
+        Assert.Equal(10, await Database.Ask<int>("SELECT embedded FROM embedding.batches"));
         await AssertNothingStale();
         await AssertNobodyCharged();
     }

@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
@@ -147,7 +147,7 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
 
         Assert.Equal((1, 1), (run.Counts.Embedded, run.Counts.Failed));
         Assert.Contains(
-            "maximum context length is 512 tokens", await _database.Ask<string>("SELECT reason FROM embedding_failures"),
+            "maximum context length is 512 tokens", await _database.Ask<string>("SELECT reason FROM embedding.failures"),
             StringComparison.Ordinal);
     }
 

@@ -35,8 +35,8 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
         await using var owner = await Declarations.CreateNotes(_database, 5);
         await owner.Migrate();
         await _database.Execute(
-            $"GRANT USAGE ON SCHEMA public TO {_role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {_role}; ALTER TABLE notes ENABLE ROW "
-                + $"LEVEL SECURITY; {policies}");
+            $"GRANT USAGE ON SCHEMA public, embedding TO {_role}; GRANT ALL ON ALL TABLES IN SCHEMA public, embedding TO {_role}; "
+                + $"ALTER TABLE notes ENABLE ROW LEVEL SECURITY; {policies}");
         await using var source = Database.Open(
             new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _role }.ConnectionString);
         await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
@@ -73,7 +73,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     public async Task D13_one_ignored_row_that_a_trigger_refuses_keeps_no_other_that_is_named_from_being_tried_again()
     {
         await using var corpus = await Failed("'ignored:1'");
-        await _database.Execute("DELETE FROM embedding_claims");
+        await _database.Execute("DELETE FROM embedding.claims");
         var named = new FailureChoice([.. Enumerable.Range(1, 5).Select(id => ("note", $"{id}"))]);
 
         Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", named, default));
@@ -186,7 +186,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
         await corpus.MigrateAndRun();
         await _database.Execute(
             $"""
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at, content_hash)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at, content_hash)
             SELECT 'notes', 'note', id::text, '', 3, 'bad', now(), now() + interval '1 hour', content_hash FROM notes;
             UPDATE notes SET embedding_rule = {(hash == "content_hash" ? "NULL" : "embedding_rule")}, content_hash = {hash};
             {Refuse}

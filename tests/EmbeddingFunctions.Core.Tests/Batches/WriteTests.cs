@@ -66,7 +66,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         await Embed();
         Assert.Equal((reason, 1), ((await Failure(id)).Reason, Fake.RequestCount));
         Assert.InRange(
-            await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding_failures"), 3_500, 3_600);
+            await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding.failures"), 3_500, 3_600);
 
         await Database.Execute($"ALTER TABLE issues DROP CONSTRAINT {BatchDatabase.Obstacle}");
         await Edit(id, "welcome");
@@ -168,7 +168,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         var second = await failures.Record(claim, order.BatchId, failed, new BatchCounts { Claimed = 3 }, CancellationToken.None);
 
         Assert.Equal((3, first), (first.Failed, second));
-        Assert.Equal(3, await Count("embedding_claims WHERE attempts = 1"));
+        Assert.Equal(3, await Count("embedding.claims WHERE attempts = 1"));
     }
 
     [Fact]
@@ -278,5 +278,5 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
     private static float[] Vector() => FakeVector.Of("any", "text-embedding-3-small", 384);
 
     private async Task<BatchCounts> Recorded() =>
-        await BatchRow.Recorded(Database.Source, await Database.Ask<Guid>("SELECT id FROM embedding_batches"), CancellationToken.None);
+        await BatchRow.Recorded(Database.Source, await Database.Ask<Guid>("SELECT id FROM embedding.batches"), CancellationToken.None);
 }

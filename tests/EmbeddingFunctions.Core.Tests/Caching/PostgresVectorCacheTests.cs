@@ -13,7 +13,7 @@ public sealed class PostgresVectorCacheTests : VectorCacheTests
             await small.Store([Entry($"text {i}", i)]);
         }
 
-        Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM embedding_cache"));
+        Assert.Equal(5, await Database.Ask<long>("SELECT count(*) FROM embedding.cache"));
         Assert.Single(await Find("text 100"));
     }
 
@@ -21,7 +21,7 @@ public sealed class PostgresVectorCacheTests : VectorCacheTests
     public async Task What_has_expired_is_not_found()
     {
         await Cache.Store([Entry("a", 1)]);
-        await Database.Execute("UPDATE embedding_cache SET expires_at = now()");
+        await Database.Execute("UPDATE embedding.cache SET expires_at = now()");
 
         Assert.Empty(await Find("a"));
     }
@@ -40,8 +40,8 @@ public sealed class PostgresVectorCacheTests : VectorCacheTests
         Task.FromResult<IVectorCache>(new PostgresVectorCache(Database.Source, key, TimeProvider.System));
 
     private protected override Task Put(byte[] key, byte[] entry) =>
-        Database.Execute("INSERT INTO embedding_cache VALUES ($1, $2, now() + interval '1 day')", key, entry);
+        Database.Execute("INSERT INTO embedding.cache VALUES ($1, $2, now() + interval '1 day')", key, entry);
 
     private protected override async Task<TimeSpan?> KeptFor(byte[] key) =>
-        await Database.Ask<TimeSpan>("SELECT expires_at - now() FROM embedding_cache WHERE key = $1", key);
+        await Database.Ask<TimeSpan>("SELECT expires_at - now() FROM embedding.cache WHERE key = $1", key);
 }

@@ -15,7 +15,7 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
     {
         await Cache.Store([Entry("a", 1)]);
 
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_cache"));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.cache"));
     }
 
     [Fact]
@@ -24,7 +24,7 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
         await using var fake = await FakeOpenAi.StartAsync();
         await using var other = await TestDatabase.Migrated();
         await using var third = await TestDatabase.Migrated();
-        await third.Execute("UPDATE embedding_cache_key SET key = sha256('of its own')");
+        await third.Execute("UPDATE embedding.cache_key SET key = sha256('of its own')");
         await using var stranger = new TestEngine(third, fake, settings => settings with { RedisUrl = TestRedis.Url });
         await using var first = new TestEngine(Database, fake, settings => settings with { RedisUrl = TestRedis.Url });
         await using var second = new TestEngine(other, fake, settings => settings with { RedisUrl = TestRedis.Url });
@@ -57,7 +57,7 @@ public sealed class RedisVectorCacheTests : VectorCacheTests
         await cache.Store([Entry("a", 1)]);
 
         Assert.Single(await cache.Find(["a"], 2, since: null, default));
-        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding_cache"));
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding.cache"));
     }
 
     [Fact]

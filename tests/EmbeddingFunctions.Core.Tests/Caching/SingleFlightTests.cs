@@ -49,7 +49,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
         Assert.Equal(["a", "b"], (await flights.Take(["a", "b"], first, default)).Order());
         Assert.Equal(["c"], await flights.Take(["b", "c"], second, default));
         Assert.Equal(["a", "b"], (await flights.Take(["a", "b"], first, default)).Order());
-        await _database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second'");
+        await _database.Execute("UPDATE embedding.claims SET leased_until = now() - interval '1 second'");
 
         Assert.Equal(["b"], await flights.Take(["b"], second, default));
     }
@@ -61,11 +61,11 @@ public sealed class SingleFlightTests : IAsyncLifetime
         var (dead, token) = (Guid.NewGuid(), Guid.NewGuid());
         await Claim(dead);
         await flights.Take(["a", "b"], dead, default);
-        await _database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second'");
+        await _database.Execute("UPDATE embedding.claims SET leased_until = now() - interval '1 second'");
         await using var other = await _database.Source.OpenConnectionAsync();
         await using var transaction = await other.BeginTransactionAsync();
         // Of two marks in the order of their keys, the first.
-        await using (var hold = new NpgsqlCommand("SELECT 1 FROM embedding_flights ORDER BY key LIMIT 1 FOR UPDATE", other))
+        await using (var hold = new NpgsqlCommand("SELECT 1 FROM embedding.flights ORDER BY key LIMIT 1 FOR UPDATE", other))
         {
             await hold.ExecuteNonQueryAsync();
         }
@@ -80,7 +80,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
 
         await Claim(token, item: 2);
         await _database.Execute(
-            "UPDATE embedding_flights SET token = $1 WHERE key = (SELECT key FROM embedding_flights ORDER BY key DESC LIMIT 1)", token);
+            "UPDATE embedding.flights SET token = $1 WHERE key = (SELECT key FROM embedding.flights ORDER BY key DESC LIMIT 1)", token);
         await transaction.CommitAsync();
 
         Assert.Single(await late);
@@ -95,7 +95,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
             await flights.Take([$"text {i}"], Guid.NewGuid(), default);
         }
 
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_flights"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.flights"));
     }
 
     [Fact]
@@ -107,6 +107,6 @@ public sealed class SingleFlightTests : IAsyncLifetime
     }
 
     private Task Claim(Guid token, int item = 1) => _database.Execute(
-        $"INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '{item}', "
+        $"INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', '{item}', "
             + $"'1', '{token}', now() + interval '30 seconds')");
 }

@@ -41,7 +41,8 @@ public sealed class CorpusFileTests
     {
         const string Table = """{ "kind": "note", "table": "notes", "text": "{title}", "filter": [{ "column": "deleted_at" }] }""";
 
-        var faults = CorpusFile.Examine($$"""{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{{Table}}] }] }""", "my.json").Faults;
+        var faults = CorpusFile.Examine($$"""{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{{Table}}] }] }""", "my.json")
+            .Faults;
 
         Assert.Contains("{ \"column\": \"deleted_at\", \"isNull\": true }", Assert.Single(faults).Message, StringComparison.Ordinal);
     }
@@ -81,6 +82,14 @@ public sealed class CorpusFileTests
             faults.Select(fault => ((int)fault.Line, fault.Message)));
     }
 
+    [Fact]
+    public void A_file_that_is_a_list_is_told_what_it_must_be()
+    {
+        var fault = Assert.Single(CorpusFile.Examine("\n[]", "my.json").Faults);
+
+        Assert.Equal((2, "the file takes an object, in braces: { \"corpora\": [ … ] }"), ((int)fault.Line, fault.Message));
+    }
+
     [Theory]
     [InlineData("\"name\": \"notes\"", "", 2, "it lacks 'name'")]
     [InlineData("\"dimensions\": 16", "\"dimensions\": \"16\"", 3, "dimensions takes a whole number, without quotes")]
@@ -92,6 +101,7 @@ public sealed class CorpusFileTests
     [InlineData("\"vectorType\": \"vector\"", "\"vectorType\": 3", 5, "vectorType is '3'; it takes vector or halfVec")]
     [InlineData("\"equalTo\": \"false\"", "\"equalTo\": false", 6, "equalTo takes text in quotes: \"false\"")]
     [InlineData("\"filter\": [{ \"column\": \"x\", \"equalTo\": \"false\" }]", "\"filter\": 1", 6, "filter takes a list, in brackets")]
+    [InlineData("\"filter\": [{ \"column\": \"x\", \"equalTo\": \"false\" }]", "\"filter\": {}", 6, "filter takes a list, in brackets")]
     public void A_value_that_cannot_be_is_told_with_what_can(string good, string bad, int line, string message)
     {
         const string Json = """

@@ -100,7 +100,7 @@ public sealed class AzureOpenAiTests : IAsyncLifetime
             BaseUrl = new Uri(_fake.AzureUrl),
             IsAzure = true,
         };
-        using var generator = ProviderFactory.Create(settings, null, TimeSpan.FromSeconds(30), entra);
+        using var generator = ProviderFactory.Create(settings, TimeSpan.FromSeconds(30), entra);
         return await generator.GenerateAsync(texts, new() { Dimensions = 8 });
     }
 }

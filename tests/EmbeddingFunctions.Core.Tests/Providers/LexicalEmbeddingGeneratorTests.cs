@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Providers;
 using Microsoft.Extensions.AI;
 
@@ -168,8 +169,7 @@ public sealed class LexicalEmbeddingGeneratorTests
 
     private static IEnumerable<(string Key, string Text)> Sample()
     {
-        using var stream = typeof(LexicalEmbeddingGenerator).Assembly.GetManifestResourceStream("sample-workspace.jsonl")!;
-        using var reader = new StreamReader(stream);
+        using var reader = new StreamReader(SampleWorkspace.Open());
         while (reader.ReadLine() is { } line)
         {
             using var item = JsonDocument.Parse(line);

@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 

@@ -46,7 +46,7 @@ public sealed class QueueStormTests : QueueTest
             await Database.Ask<long>(
                 "SELECT count(*) FROM embedding_queue WHERE status NOT IN ('completed', 'failed') OR status = 'failed' AND error_message "
                     + "NOT LIKE '%deleted%'"));
-        var table = (await Engine.Get<BoundCorpora>().Get("sessions", default)).TableOf("session");
+        var table = (await Engine.Get<ResolvedCorpora>().Get("sessions", default)).TableOf("session");
         foreach (
             var row in await Database.Rows(
                 "SELECT s.embedding_content, s.content_hash, q.content, q.status, s.title_embedding IS NOT NULL FROM sessions s LEFT JOIN "

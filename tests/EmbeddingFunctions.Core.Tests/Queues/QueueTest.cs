@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Queues;

@@ -243,11 +243,11 @@ public sealed class QueueTests : QueueTest
     {
         var id = await Session("Orphan");
         await Database.Execute(
-            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('sessions', 'session', $1, '', "
+            "INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('sessions', 'session', $1, '', "
                 + "gen_random_uuid(), now() + interval '1 second')",
             id.ToString());
         Assert.Equal("processing", await Row(id));
-        await Database.Execute("UPDATE embedding_claims SET leased_until = now() - interval '1 second'");
+        await Database.Execute("UPDATE embedding.claims SET leased_until = now() - interval '1 second'");
 
         await Drain();
 

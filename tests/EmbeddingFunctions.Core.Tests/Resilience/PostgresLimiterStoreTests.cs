@@ -44,7 +44,7 @@ public sealed class PostgresLimiterStoreTests : LimiterStoreContract, IAsyncLife
     [Fact]
     public async Task A_database_before_its_migration_is_unavailable()
     {
-        await _database.Execute("DROP TABLE embedding_provider_flow");
+        await _database.Execute("DROP TABLE embedding.limiters");
 
         Assert.Null(await Store.Read("p"));
     }

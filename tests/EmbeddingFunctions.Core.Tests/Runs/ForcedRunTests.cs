@@ -54,7 +54,7 @@ public sealed class ForcedRunTests : IAsyncLifetime
     {
         await _engine.Run(Forced() with { Limit = 20 });
         await _database.Execute(
-            "UPDATE embedding_jobs SET status = 'processing', completed_at = NULL, item_limit = NULL WHERE force_before IS NOT NULL");
+            "UPDATE embedding.jobs SET status = 'processing', completed_at = NULL, item_limit = NULL WHERE force_before IS NOT NULL");
 
         Assert.Equal(40, await Predicted());
         Assert.Equal(40, (await _engine.Run(Forced())).Counts.Embedded);
@@ -78,7 +78,7 @@ public sealed class ForcedRunTests : IAsyncLifetime
         await _engine.Run(Forced() with { Limit = 20 });
         Assert.Equal(60, (await _engine.Get<DryRun>().Predict(Forced() with { Kinds = ["issue"] }, default)).Items);
         await _database.Execute(
-            "UPDATE embedding_jobs SET force_before = force_before - interval '25 hours' WHERE force_before IS NOT NULL");
+            "UPDATE embedding.jobs SET force_before = force_before - interval '25 hours' WHERE force_before IS NOT NULL");
         Assert.Equal(60, await Predicted());
     }
 
@@ -90,11 +90,11 @@ public sealed class ForcedRunTests : IAsyncLifetime
             await _engine.Run(Forced() with { Limit = 1 });
         }
 
-        Assert.Equal((60, 1), (await _workspace.Embedded(), await _database.Ask<long>("SELECT count(*) FROM embedding_failures")));
+        Assert.Equal((60, 1), (await _workspace.Embedded(), await _database.Ask<long>("SELECT count(*) FROM embedding.failures")));
         Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM issues WHERE embedding IS NOT NULL AND embedding_rule IS NULL"));
-        await _database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second'");
+        await _database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 second'");
         Assert.Equal(1, (await _engine.Run()).Counts.Embedded);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_failures"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.failures"));
     }
 
     private async Task<int> Predicted() => (await _engine.Get<DryRun>().Predict(Forced(), default)).Items;

@@ -15,10 +15,10 @@ public sealed class HeldItemsTests
         var workspace = new TestWorkspace(database);
         var repository = await workspace.Repository();
         await workspace.Items(repository, 30);
-        var corpus = await engine.Get<BoundCorpora>().Get("workspace", default);
+        var corpus = await engine.Get<ResolvedCorpora>().Get("workspace", default);
         var order = new EmbedBatch(Guid.NewGuid(), Guid.NewGuid(), "workspace", "issue", repository.ToString(), 20, null);
         Assert.Equal(20, (await engine.Get<ClaimStore>().Take(corpus, order, default)).Items.Count);
-        await database.Execute("UPDATE embedding_claims SET leased_until = now() + interval '2 seconds'");
+        await database.Execute("UPDATE embedding.claims SET leased_until = now() + interval '2 seconds'");
 
         var outcome = await engine.Run();
 

@@ -78,7 +78,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
         await _workspace.Items(repository, 300);
         await _database.Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, attempts, retry_at, reason)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, retry_at, reason)
             SELECT 'workspace', 'issue', id::text, repository_id::text, 1, now() + interval '1 hour', 'refused'
             FROM   issues ORDER BY updated_at DESC LIMIT 290
             """);
@@ -93,7 +93,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
     {
         var repository = await _workspace.Repository();
         await _workspace.Items(repository, 40);
-        var corpus = await _engine.Get<BoundCorpora>().Get("workspace", default);
+        var corpus = await _engine.Get<ResolvedCorpora>().Get("workspace", default);
 
         var claim = await _engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
 
@@ -107,7 +107,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
         var inactive = await _workspace.Repository("acme/inactive", isActive: false);
         await _workspace.Items(outside, 10);
         await _workspace.Items(inactive, 10);
-        var corpus = await _engine.Get<BoundCorpora>().Get("workspace", default);
+        var corpus = await _engine.Get<ResolvedCorpora>().Get("workspace", default);
 
         Assert.Empty((await Plan()).Batches);
         Assert.Empty((await _engine.Get<ClaimStore>().Take(corpus, Order(inactive, 5), default)).Items);
@@ -122,7 +122,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
         await _workspace.Items(repository, 5);
         Assert.Null((await Plan(items: 0)).HeldUntil);
 
-        var corpus = await _engine.Get<BoundCorpora>().Get("workspace", default);
+        var corpus = await _engine.Get<ResolvedCorpora>().Get("workspace", default);
         var claim = await _engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
         var held = await Plan();
         Assert.Empty(held.Batches);
@@ -149,7 +149,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
 
         await Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until)
             SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '30 seconds' FROM issues
             """);
         await other.CommitAsync();

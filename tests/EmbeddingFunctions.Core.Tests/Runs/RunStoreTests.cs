@@ -55,7 +55,7 @@ public sealed class RunStoreTests : IAsyncLifetime
             Assert.InRange(await Runs.Start(run, default) - first, TimeSpan.FromMilliseconds(-500), TimeSpan.FromMilliseconds(500));
         }
 
-        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
         Assert.True(await Runs.Start(Input(), default) - first < TimeSpan.FromSeconds(5));
     }
 
@@ -67,7 +67,7 @@ public sealed class RunStoreTests : IAsyncLifetime
             await StartOfEvent(i);
         }
 
-        await _database.Execute("UPDATE embedding_jobs SET status = 'cancelled', completed_at = now() WHERE starts_at > now()");
+        await _database.Execute("UPDATE embedding.jobs SET status = 'cancelled', completed_at = now() WHERE starts_at > now()");
 
         Assert.InRange((await StartOfEvent(40) - DateTimeOffset.UtcNow).TotalSeconds, -10, 20);
     }
@@ -96,8 +96,8 @@ public sealed class RunStoreTests : IAsyncLifetime
     public async Task A_slot_of_a_clock_that_was_set_back_is_waited_for_no_longer_than_slots_last()
     {
         var first = await StartOfEvent(0);
-        await _database.Execute("UPDATE embedding_start_slots SET arrival = now() + interval '1 year'");
-        await _database.Execute("UPDATE embedding_jobs SET starts_at = now() + interval '1 year'");
+        await _database.Execute("UPDATE embedding.start_slots SET arrival = now() + interval '1 year'");
+        await _database.Execute("UPDATE embedding.jobs SET starts_at = now() + interval '1 year'");
 
         Assert.InRange((await StartOfEvent(1) - first).TotalSeconds, 0, 20);
     }
@@ -108,18 +108,18 @@ public sealed class RunStoreTests : IAsyncLifetime
         await _workspace.Item(await _workspace.Repository(), "one");
         await _database.Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until, retry_at)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until, retry_at)
             SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '1 year', now() + interval
                 '1 year' FROM issues;
-            INSERT INTO embedding_jobs (id, corpus, kinds, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval
+            INSERT INTO embedding.jobs (id, corpus, kinds, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval
                 '1 year');
             """);
 
         await Runs.Start(Input(), default);
 
         Assert.Equal([true, true], Assert.Single(await _database.Rows(
-            "SELECT leased_until <= now() + interval '30 seconds', retry_at <= now() + interval '1 hour' FROM embedding_claims")));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE heartbeat_at > now()"));
+            "SELECT leased_until <= now() + interval '30 seconds', retry_at <= now() + interval '1 hour' FROM embedding.claims")));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE heartbeat_at > now()"));
     }
 
     [Fact]
@@ -127,8 +127,8 @@ public sealed class RunStoreTests : IAsyncLifetime
     {
         await _workspace.Items(await _workspace.Repository(), 105);
         var outcome = await _engine.Run();
-        Assert.Equal((105, 105), (outcome.Counts.Processed, await _database.Ask<int>("SELECT items_processed FROM embedding_jobs")));
-        Assert.Equal(105, await _database.Ask<int>("SELECT items_total FROM embedding_jobs"));
+        Assert.Equal((105, 105), (outcome.Counts.Processed, await _database.Ask<int>("SELECT items_processed FROM embedding.jobs")));
+        Assert.Equal(105, await _database.Ask<int>("SELECT items_total FROM embedding.jobs"));
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         var outcome = await _engine.Run();
         Assert.Equal((RunStatus.Failed, 3), (outcome.Status, outcome.Counts.Failed));
         Assert.Contains("Nothing was embedded", outcome.Error, StringComparison.Ordinal);
-        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs"));
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         _fake.Script(Requests.All, Fault.BadInput());
         await _database.Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until)
             SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '2 seconds' FROM issues
             """);
 
@@ -166,11 +166,11 @@ public sealed class RunStoreTests : IAsyncLifetime
         await Runs.Start(run, default);
         var opened = await Runs.Open(run, default);
         await Runs.Close(new CloseRun(run with { Opened = opened }, null, Cancelled: false), default);
-        var finished = await _database.Rows("SELECT status, error_message, completed_at FROM embedding_jobs");
+        var finished = await _database.Rows("SELECT status, error_message, completed_at FROM embedding.jobs");
 
         await Runs.Close(new CloseRun(run with { Opened = opened }, null, Cancelled: true), default);
 
-        Assert.Equal(finished, await _database.Rows("SELECT status, error_message, completed_at FROM embedding_jobs"));
+        Assert.Equal(finished, await _database.Rows("SELECT status, error_message, completed_at FROM embedding.jobs"));
     }
 
     [Fact]
@@ -227,7 +227,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         var stays = await _workspace.Item(repository, "stays");
         await _database.Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until, reason)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until, reason)
             SELECT 'workspace', 'issue', id, 'p', token, leased_until, reason
             FROM   (VALUES (gen_random_uuid()::text, gen_random_uuid(), now() - interval '1 second', NULL), (gen_random_uuid()::text, NULL,
                 NULL, 'refused'),
@@ -239,7 +239,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         await Runs.Start(Input(), default);
 
         Assert.Equal(["00000000-0000-0000-0000-000000000001", stays],
-            (await _database.Rows("SELECT item_id FROM embedding_claims")).Select(row => (string)row[0]!).Order());
+            (await _database.Rows("SELECT item_id FROM embedding.claims")).Select(row => (string)row[0]!).Order());
     }
 
     [Fact]
@@ -247,14 +247,14 @@ public sealed class RunStoreTests : IAsyncLifetime
     {
         await _database.Execute(
             """
-            INSERT INTO embedding_jobs (id, corpus, kinds, status, completed_at)
+            INSERT INTO embedding.jobs (id, corpus, kinds, status, completed_at)
             SELECT gen_random_uuid(), 'workspace', '{}', 'completed', now() - interval '91 days' FROM generate_series(1, 5000);
-            INSERT INTO embedding_batches (id, run_id, kind, partition, claimed) SELECT gen_random_uuid(), id, 'issue', 'p', 0 FROM
-                embedding_jobs;
+            INSERT INTO embedding.batches (id, run_id, kind, partition, claimed) SELECT gen_random_uuid(), id, 'issue', 'p', 0 FROM
+                embedding.jobs;
             CREATE TABLE deletions (rows bigint);
             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO deletions SELECT count(*) FROM gone; RETURN
                 NULL; END $$;
-            CREATE TRIGGER note AFTER DELETE ON embedding_jobs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note();
+            CREATE TRIGGER note AFTER DELETE ON embedding.jobs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note();
             """);
 
         await Runs.Start(Input(), default);
@@ -262,8 +262,8 @@ public sealed class RunStoreTests : IAsyncLifetime
         Assert.Equal(
             (1L, 0L),
             (
-                await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"),
-                await _database.Ask<long>("SELECT count(*) FROM embedding_batches")));
+                await _database.Ask<long>("SELECT count(*) FROM embedding.jobs"),
+                await _database.Ask<long>("SELECT count(*) FROM embedding.batches")));
         Assert.Equal(2_000, await _database.Ask<long>("SELECT max(rows) FROM deletions"));
     }
 
@@ -285,11 +285,11 @@ public sealed class RunStoreTests : IAsyncLifetime
         var silent = Input();
         await Runs.Start(silent, default);
         await Runs.Open(silent, default);
-        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '2 minutes'");
+        await _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '2 minutes'");
         var other = Input();
         await Runs.Start(other, default);
-        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", silent.RunId));
-        Assert.Equal("pending", await _database.Ask<string>("SELECT status FROM embedding_jobs WHERE id = $1", other.RunId));
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs WHERE id = $1", silent.RunId));
+        Assert.Equal("pending", await _database.Ask<string>("SELECT status FROM embedding.jobs WHERE id = $1", other.RunId));
     }
 
     [Fact]
@@ -300,7 +300,7 @@ public sealed class RunStoreTests : IAsyncLifetime
             () => Runs.Start(Input() with { Request = new RunRequest("workspace", ["isue"]) }, default));
         await Assert.ThrowsAsync<CorpusException>(
             () => Runs.Start(Input() with { Request = new RunRequest("workspace", [], "no such repository") }, default));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
     }
 
     [Fact]
@@ -317,7 +317,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         Assert.Equal(RunStatus.Cancelled, outcome.Status);
         Assert.InRange(outcome.Counts.Embedded, 20, 40);
         Assert.Equal(_fake.PaidInputCount, await _workspace.Embedded());
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_claims"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.claims"));
     }
 
     [Fact]
@@ -331,7 +331,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         await stopping.CancelAsync();
         var outcome = await run.WaitAsync(TimeSpan.FromSeconds(9));
         Assert.Equal((RunStatus.Cancelled, 0), (outcome.Status, outcome.Counts.Embedded));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_claims"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.claims"));
     }
 
     [Fact]
@@ -354,7 +354,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         var outcome = await run;
         Assert.Equal(RunStatus.Failed, outcome.Status);
         Assert.Contains("issues", outcome.Error, StringComparison.Ordinal);
-        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs"));
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs"));
     }
 
     // A run of its own scope, as an event on a server asks for it.
@@ -362,7 +362,7 @@ public sealed class RunStoreTests : IAsyncLifetime
     {
         var run = new RunInput(Guid.CreateVersion7(), new RunRequest("workspace", [], Limit: number + 1));
         await _database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, kinds, item_limit, host) VALUES ($1, 'workspace', '{}', $2, 'server')", run.RunId,
+            "INSERT INTO embedding.jobs (id, corpus, kinds, item_limit, host) VALUES ($1, 'workspace', '{}', $2, 'server')", run.RunId,
             number + 1);
         return await Runs.Start(run, default);
     }

@@ -79,7 +79,7 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     [Fact]
     public async Task A_corpus_that_the_database_is_not_ready_for_is_told_and_holds_up_no_other()
     {
-        await _database.Execute("DELETE FROM embedding_rules");
+        await _database.Execute("DELETE FROM embedding.rules");
 
         var refused = await Assert.ThrowsAsync<CorpusException>(Tick);
         Assert.Contains("with one of workspace", refused.Message, StringComparison.Ordinal);
@@ -89,13 +89,13 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     public async Task A_run_that_no_host_has_taken_up_for_an_hour_holds_up_the_schedule_no_longer_and_after_a_week_it_is_over()
     {
         await Tick();
-        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 minutes', host = 'functions'");
+        await _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 minutes', host = 'functions'");
         _time.Advance(TimeSpan.FromMinutes(15));
 
         Assert.Single(await Tick());
-        await _database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '8 days' WHERE host = 'functions'");
+        await _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '8 days' WHERE host = 'functions'");
         await Tick();
-        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding_jobs ORDER BY due_at LIMIT 1"));
+        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs ORDER BY due_at LIMIT 1"));
     }
 
     [Fact]
@@ -105,9 +105,9 @@ public sealed class ScheduledRunTests : IAsyncLifetime
         ahead.Advance(DateTimeOffset.UtcNow.AddYears(1) - ahead.GetUtcNow());
         await using var product = new TestEngine(_database.Source, _fake, time: ahead);
 
-        await product.Get<RunDesk>().StartDue(_engine, default);
+        await product.Get<RunScheduler>().StartDue(_engine, default);
 
-        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE due_at <= now() + interval '5 seconds'"));
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE due_at <= now() + interval '5 seconds'"));
     }
 
     [Fact]
@@ -115,25 +115,25 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     {
         await _database.Execute(
             """
-            INSERT INTO embedding_jobs (id, corpus, kinds, status, completed_at, due_at, host)
+            INSERT INTO embedding.jobs (id, corpus, kinds, status, completed_at, due_at, host)
             VALUES (gen_random_uuid(), 'workspace', '{}', 'completed', now(), now() + interval '1 year', 'server')
             """);
 
-        await _product.Get<RunDesk>().StartDue(_engine, default);
+        await _product.Get<RunScheduler>().StartDue(_engine, default);
 
         Assert.Single(_engine.Begun);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_jobs WHERE due_at > now() + interval '1 minute'"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE due_at > now() + interval '1 minute'"));
     }
 
-    private RunDesk Desk() => new(
-        _product.Get<CorpusSet>(), _product.Get<BoundCorpora>(), _product.Get<RunRequests>(), _product.Get<OldRuns>(),
+    private RunScheduler Desk() => new(
+        _product.Get<CorpusSet>(), _product.Get<ResolvedCorpora>(), _product.Get<RunRequests>(), _product.Get<RunJanitor>(),
         _product.Get<RunStore>(),
-        _product.Get<WokenRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time));
+        _product.Get<TriggeredRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time));
 
     private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);
 
-    private Task End() => _database.Execute("UPDATE embedding_jobs SET status = 'completed', completed_at = now()");
+    private Task End() => _database.Execute("UPDATE embedding.jobs SET status = 'completed', completed_at = now()");
 
     private async Task<IEnumerable<DateTimeOffset>> Due() =>
-        (await _database.Rows("SELECT due_at FROM embedding_jobs ORDER BY due_at")).Select(row => new DateTimeOffset((DateTime)row[0]!));
+        (await _database.Rows("SELECT due_at FROM embedding.jobs ORDER BY due_at")).Select(row => new DateTimeOffset((DateTime)row[0]!));
 }

@@ -62,7 +62,7 @@ public sealed class ClipsBugTests : ClipsTest
             (3, 1),
             await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
 
-        Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>("SELECT count(*) FROM embedding_cache")));
+        Assert.Equal((0, 0L), (Fake.RequestCount, await Database.Ask<long>("SELECT count(*) FROM embedding.cache")));
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class ClipsBugTests : ClipsTest
         }
 
         Assert.Equal(1, Fake.RequestCount);
-        await Database.Execute("DELETE FROM embedding_provider_flow");
+        await Database.Execute("DELETE FROM embedding.limiters");
         await using (var engine = new TestEngine(Database, Fake))
         using (Fake.Script(Requests.All, Fault.BadInput()))
         {
@@ -94,7 +94,7 @@ public sealed class ClipsBugTests : ClipsTest
         }
 
         Assert.Equal(2, Fake.RequestCount);
-        await Database.Execute("DELETE FROM embedding_claims");
+        await Database.Execute("DELETE FROM embedding.claims");
         await using var third = new TestEngine(Database, Fake);
         Fake.Script(Requests.Next(1), Fault.RateLimited(TimeSpan.FromSeconds(2)));
         Assert.Equal(1, (await third.Run(Request())).Counts.Embedded);
@@ -124,7 +124,7 @@ public sealed class ClipsBugTests : ClipsTest
         for (var moment = 0; moment < 6; moment++)
         {
             await Scheduled();
-            await Database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
+            await Database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
         }
 
         Assert.Equal((1L, 0L, 1L), await Coverage() is var clips ? (clips.Embedded, clips.Pending, clips.Failed) : default);
@@ -204,7 +204,7 @@ public sealed class ClipsBugTests : ClipsTest
             "CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'Title: Fail. Broadcaster: ninja. "
                 + "Clipped by: bob')");
         var notes = new NotesEngine(file, new TestEngine(Database, Fake, settings => settings with { CorporaFile = file }));
-        await notes.Engine.Get<EmbeddingFunctions.Storage.Migrations.Migrator>()
+        await notes.Engine.Get<EmbeddingFunctions.Schema.Migrator>()
             .Migrate(notes.Engine.Get<EmbeddingFunctions.Corpora.CorpusSet>().Get("notes"), withSampleTables: false, null, default);
         return notes;
     }

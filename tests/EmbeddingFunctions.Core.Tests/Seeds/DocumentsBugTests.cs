@@ -50,7 +50,7 @@ public sealed class DocumentsBugTests : DocumentsTest
             (90, 3),
             await Engine.Get<DryRun>().Predict(Request(), default) is var prediction ? (prediction.Items, prediction.Requests) : default);
 
-        Assert.Equal((0, 0L, 0L), (Fake.RequestCount, await Embedded(), await Database.Ask<long>("SELECT count(*) FROM embedding_cache")));
+        Assert.Equal((0, 0L, 0L), (Fake.RequestCount, await Embedded(), await Database.Ask<long>("SELECT count(*) FROM embedding.cache")));
     }
 
     [Fact]

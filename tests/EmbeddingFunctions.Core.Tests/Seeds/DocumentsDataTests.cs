@@ -3,7 +3,7 @@ using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;

@@ -103,7 +103,7 @@ public sealed class QueueBugTests : QueueTest
                 await Drain();
                 Assert.Equal(Math.Min(attempt, 3), await Database.Ask<int>("SELECT attempts FROM embedding_queue"));
                 Assert.StartsWith(attempt < 3 ? "pending: " : "failed: ", await Row(id), StringComparison.Ordinal);
-                await Database.Execute("UPDATE embedding_claims SET retry_at = NULL");
+                await Database.Execute("UPDATE embedding.claims SET retry_at = NULL");
             }
         }
 
@@ -117,7 +117,7 @@ public sealed class QueueBugTests : QueueTest
     [Theory]
     [InlineData("sessions", "title")]
     [InlineData("sessions", "content_embedding")]
-    [InlineData("embedding_jobs", "error_message")]
+    [InlineData("embedding.jobs", "error_message")]
     [InlineData("pg_catalog.pg_authid", "rolpassword")]
     [InlineData("sessions\" SET title = 'x' --", "title_embedding")]
     public async Task L9_a_row_that_names_what_no_corpus_declares_is_refused_and_writes_nothing(string table, string column)

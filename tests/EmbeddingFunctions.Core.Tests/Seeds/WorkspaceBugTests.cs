@@ -1,8 +1,8 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Seeds;
@@ -127,7 +127,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await Run();
         Assert.Equal(("failed", 2, 0), await Job());
         Assert.Contains(
-            "insufficient_quota", await _database.Ask<string>("SELECT error_message FROM embedding_jobs ORDER BY created_at DESC LIMIT 1"),
+            "insufficient_quota", await _database.Ask<string>("SELECT error_message FROM embedding.jobs ORDER BY created_at DESC LIMIT 1"),
             StringComparison.Ordinal);
     }
 
@@ -214,7 +214,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await connection.ExecuteAsync($"SET LOCAL enable_sort = off", default);
 
         var item = new SimilarItems.FoundItem("issue", "x", new Pgvector.Vector(new float[384]));
-        var query = SimilarItems.NearestQuery(await _engine.Get<BoundCorpora>().Get("workspace", default), item, limit: 7);
+        var query = SimilarItems.NearestQuery(await _engine.Get<ResolvedCorpora>().Get("workspace", default), item, limit: 7);
         var plan = await connection.QueryAsync($"EXPLAIN {query}", row => row.GetString(0), default);
         foreach (var table in new[] { "issues", "pull_requests", "discussions" })
         {
@@ -242,7 +242,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
     private async Task<(string Status, int Total, int Processed)> Job()
     {
         var row = (
-            await _database.Rows("SELECT status, items_total, items_processed FROM embedding_jobs ORDER BY created_at DESC LIMIT 1"))[0];
+            await _database.Rows("SELECT status, items_total, items_processed FROM embedding.jobs ORDER BY created_at DESC LIMIT 1"))[0];
         return ((string)row[0]!, (int)row[1]!, (int)row[2]!);
     }
 }

@@ -68,18 +68,18 @@ public sealed class SettingsReaderTests
     }
 
     [Theory]
-    [InlineData("local", Key, "https://llm.example/v1", ProviderChoice.Local, "EMBEDDING_PROVIDER=local")]
-    [InlineData("lexical", Key, null, ProviderChoice.Lexical, "EMBEDDING_PROVIDER=lexical")]
-    [InlineData("OpenAI", Key, null, ProviderChoice.OpenAi, "EMBEDDING_PROVIDER=openai")]
-    [InlineData(null, Key, null, ProviderChoice.OpenAi, "OPENAI_API_KEY is set")]
-    [InlineData(null, null, "http://localhost:1234/v1", ProviderChoice.OpenAi, "a base URL is set")]
-    [InlineData(null, null, null, ProviderChoice.Local, "neither a key nor a base URL is set")]
+    [InlineData("local", Key, "https://llm.example/v1", nameof(ProviderChoice.Local), "EMBEDDING_PROVIDER=local")]
+    [InlineData("lexical", Key, null, nameof(ProviderChoice.Lexical), "EMBEDDING_PROVIDER=lexical")]
+    [InlineData("OpenAI", Key, null, nameof(ProviderChoice.OpenAi), "EMBEDDING_PROVIDER=openai")]
+    [InlineData(null, Key, null, nameof(ProviderChoice.OpenAi), "OPENAI_API_KEY is set")]
+    [InlineData(null, null, "http://localhost:1234/v1", nameof(ProviderChoice.OpenAi), "a base URL is set")]
+    [InlineData(null, null, null, nameof(ProviderChoice.Local), "neither a key nor a base URL is set")]
     public void The_provider_is_the_one_named_else_the_one_there_is_a_key_or_address_for_else_local(
-        string? named, string? key, string? url, ProviderChoice provider, string reason)
+        string? named, string? key, string? url, string provider, string reason)
     {
         var settings = Read(("EMBEDDING_PROVIDER", named), ("OPENAI_API_KEY", key), ("OPENAI_BASE_URL", url));
 
-        Assert.Equal((provider, reason), (settings.Provider, settings.ProviderReason));
+        Assert.Equal((provider, reason), ($"{settings.Provider}", settings.ProviderReason));
     }
 
     [Theory]
@@ -152,6 +152,10 @@ public sealed class SettingsReaderTests
     [InlineData("EMBEDDING_CONCURRENCY", "8.0", false)]
     [InlineData("EMBEDDING_CONCURRENCY", "1e1", false)]
     [InlineData("EMBEDDING_CONCURRENCY", "0x8", false)]
+    [InlineData("EMBEDDING_INPUTS_PER_REQUEST", "0", false)]
+    [InlineData("EMBEDDING_INPUTS_PER_REQUEST", "1", true)]
+    [InlineData("EMBEDDING_INPUTS_PER_REQUEST", "2048", true)]
+    [InlineData("EMBEDDING_INPUTS_PER_REQUEST", "2049", false)]
     [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "10000000", true)]
     [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "10000001", false)]
     [InlineData("EMBEDDING_REQUESTS_PER_MINUTE", "99999999999999999999", false)]
@@ -171,11 +175,17 @@ public sealed class SettingsReaderTests
     }
 
     [Theory]
-    [InlineData("after-claim", CrashPoint.AfterClaim, 1)]
-    [InlineData("during-finalise:2", CrashPoint.DuringFinalise, 2)]
-    [InlineData("after-response-before-cache:1", CrashPoint.AfterResponseBeforeCache, 1)]
-    public void A_fault_point_is_a_name_and_an_occurrence(string value, CrashPoint point, int occurrence) =>
-        Assert.Equal(new FaultPoint(point, occurrence), Read(("FAULT_POINT", value)).FaultPoint);
+    [InlineData(null, 2_048)]
+    [InlineData("16", 16)]
+    public void L4_how_many_texts_a_request_may_have_is_a_setting(string? value, int inputs) =>
+        Assert.Equal(inputs, (value is null ? Read() : Read(("EMBEDDING_INPUTS_PER_REQUEST", value))).InputsPerRequest);
+
+    [Theory]
+    [InlineData("after-claim", nameof(CrashPoint.AfterClaim), 1)]
+    [InlineData("during-finalise:2", nameof(CrashPoint.DuringFinalise), 2)]
+    [InlineData("after-response-before-cache:1", nameof(CrashPoint.AfterResponseBeforeCache), 1)]
+    public void A_fault_point_is_a_name_and_an_occurrence(string value, string point, int occurrence) =>
+        Assert.Equal(new FaultPoint(Enum.Parse<CrashPoint>(point), occurrence), Read(("FAULT_POINT", value)).FaultPoint);
 
     [Theory]
     [InlineData("AfterClaim")]

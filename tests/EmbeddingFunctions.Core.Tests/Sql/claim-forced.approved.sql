@@ -10,15 +10,15 @@ WITH found AS (
     AND    COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) < $2 AND t."state" OPERATOR(pg_catalog.=) 'published'::text
             AND t."section" OPERATOR(pg_catalog.=) $3::text AND t."id" >= $4
     AND    NOT EXISTS (
-        SELECT FROM embedding_claims c
+        SELECT FROM embedding.claims c
         WHERE  c.corpus = $5 AND c.kind = $6 AND c.item_id = t."id"::text
         AND    (c.leased_until > now() OR c.retry_at > now()
                 AND COALESCE(c.version = pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)), true))
         OFFSET 0)
     AND    current_setting('embedding.has_turn') = 'true'
-    AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $7)
-    AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $8 AND cancel_requested_at IS NOT NULL)
-    AND    $9 > (SELECT count(DISTINCT token) FROM embedding_claims
+    AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = $7)
+    AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = $8 AND cancel_requested_at IS NOT NULL)
+    AND    $9 > (SELECT count(DISTINCT token) FROM embedding.claims
         WHERE  corpus = $10 AND partition = $11 AND leased_until > now())
     ORDER  BY COALESCE(t."embedding_generated_at", '-infinity'::timestamptz), t."id"
     LIMIT  $12
@@ -31,19 +31,19 @@ judged AS (
            COALESCE(c.leased_until < now() AND c.attempts >= $13 - 1, false) AS is_suspect
     FROM   found f
     LEFT   JOIN LATERAL (
-        SELECT leased_until, attempts FROM embedding_claims
+        SELECT leased_until, attempts FROM embedding.claims
         WHERE  corpus = $14 AND kind = $15 AND item_id = f.item_id OFFSET 0
     ) c ON true
 ),
 chosen AS (
     SELECT * FROM judged
-    WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (SELECT FROM embedding_claims WHERE corpus = $16 AND leased_until > now()
+    WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (SELECT FROM embedding.claims WHERE corpus = $16 AND leased_until > now()
             AND attempts >= $17) FROM judged WHERE place = 1)
                 THEN place = 1 ELSE NOT is_suspect END
     AND    (place = 1 OR characters <= $18)
 ),
 claimed AS (
-    INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
+    INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
     SELECT $19, $20, item_id, $21, $22, clock_timestamp() + $23, version
     FROM   chosen ORDER BY item_id
     ON CONFLICT (corpus, kind, item_id) DO UPDATE

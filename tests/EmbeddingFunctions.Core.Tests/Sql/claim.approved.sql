@@ -11,18 +11,18 @@ WITH found AS (
         OR t."embedding_generated_at" < t."updated_at"
         OR t."content_hash" IS NULL OR (t."embedding" IS NULL AND pg_catalog.length(t."content_hash") = 64))
                 AND t."state" OPERATOR(pg_catalog.=) 'published'::text AND (t."embedding_rule" IN ('55ae087d6c4c', 'rewritten')
-             AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding_jobs
+             AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
                      WHERE id = $2)) IS NOT TRUE
     AND    NOT EXISTS (
-        SELECT FROM embedding_claims c
+        SELECT FROM embedding.claims c
         WHERE  c.corpus = $3 AND c.kind = $4 AND c.item_id = t."id"::text
         AND    (c.leased_until > now() OR c.retry_at > now()
                 AND COALESCE(c.version = pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)), true))
         OFFSET 0)
     AND    current_setting('embedding.has_turn') = 'true'
-    AND    NOT EXISTS (SELECT FROM embedding_batches WHERE id = $5)
-    AND    NOT EXISTS (SELECT FROM embedding_jobs WHERE id = $6 AND cancel_requested_at IS NOT NULL)
-    AND    $7 > (SELECT count(DISTINCT token) FROM embedding_claims
+    AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = $5)
+    AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = $6 AND cancel_requested_at IS NOT NULL)
+    AND    $7 > (SELECT count(DISTINCT token) FROM embedding.claims
         WHERE  corpus = $8 AND partition = $9 AND leased_until > now())
     ORDER  BY t."updated_at" DESC, t."id"
     LIMIT  $10
@@ -35,19 +35,19 @@ judged AS (
            COALESCE(c.leased_until < now() AND c.attempts >= $11 - 1, false) AS is_suspect
     FROM   found f
     LEFT   JOIN LATERAL (
-        SELECT leased_until, attempts FROM embedding_claims
+        SELECT leased_until, attempts FROM embedding.claims
         WHERE  corpus = $12 AND kind = $13 AND item_id = f.item_id OFFSET 0
     ) c ON true
 ),
 chosen AS (
     SELECT * FROM judged
-    WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (SELECT FROM embedding_claims WHERE corpus = $14 AND leased_until > now()
+    WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (SELECT FROM embedding.claims WHERE corpus = $14 AND leased_until > now()
             AND attempts >= $15) FROM judged WHERE place = 1)
                 THEN place = 1 ELSE NOT is_suspect END
     AND    (place = 1 OR characters <= $16)
 ),
 claimed AS (
-    INSERT INTO embedding_claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
+    INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
     SELECT $17, $18, item_id, $19, $20, clock_timestamp() + $21, version
     FROM   chosen ORDER BY item_id
     ON CONFLICT (corpus, kind, item_id) DO UPDATE

@@ -8,7 +8,7 @@ WITH input AS (
     AND    pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
 ),
 forgotten AS (
-    DELETE FROM embedding_claims c USING input i
+    DELETE FROM embedding.claims c USING input i
     WHERE  c.corpus = $4 AND c.kind = $5 AND c.item_id = i.item_id AND (c.leased_until IS NULL OR c.leased_until < now())
     RETURNING c.item_id
 ),

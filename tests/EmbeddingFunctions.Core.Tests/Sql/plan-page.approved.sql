@@ -20,10 +20,10 @@ CROSS JOIN LATERAL (
                     AND t."state" OPERATOR(pg_catalog.=) 'published'::text AND (t."embedding_generated_at" IS NULL
                     AND (t."created_at" AT TIME ZONE 'UTC') < now() - interval '30 days') IS NOT TRUE
                     AND (t."embedding_rule" IN ('55ae087d6c4c', 'rewritten')
-                 AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding_jobs
+                 AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
                          WHERE id = $5)) IS NOT TRUE
         AND    NOT EXISTS (
-            SELECT FROM embedding_claims c
+            SELECT FROM embedding.claims c
             WHERE  c.corpus = $6 AND c.kind = $7 AND c.item_id = t."id"::text
             AND    (c.leased_until > now() OR c.retry_at > now()
                     AND COALESCE(c.version = pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)), true))

@@ -11,7 +11,7 @@ WITH input AS (
 judged AS (
     SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= $6 AS is_dead
     FROM   input i
-    JOIN   embedding_claims c ON c.token = $7 AND c.item_id = i.item_id
+    JOIN   embedding.claims c ON c.token = $7 AND c.item_id = i.item_id
     JOIN   "public"."articles" t ON t."id" OPERATOR(pg_catalog.=) i.item_id::bigint
            AND t."tenant" OPERATOR(pg_catalog.=) $8::uuid
                    AND pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) = i.version
@@ -44,7 +44,7 @@ unchunked AS (
     DELETE FROM "public"."article_chunks" k USING marked g WHERE k.document_id OPERATOR(pg_catalog.=) g.item_id::bigint
 ),
 failed AS (
-    UPDATE embedding_claims c
+    UPDATE embedding.claims c
     SET    token = NULL, leased_until = NULL, content_hash = j.hash, attempts = j.attempts, is_dead = j.is_dead,
            reason = COALESCE(j.reason, c.reason), failed_at = CASE WHEN j.reason IS NULL THEN c.failed_at ELSE now() END,
            retry_at = CASE WHEN m.item_id IS NOT NULL THEN NULL
@@ -56,13 +56,13 @@ failed AS (
     RETURNING c.item_id
 ),
 edited AS (
-    DELETE FROM embedding_claims c
+    DELETE FROM embedding.claims c
     USING  input i
     WHERE  c.token = $15 AND c.item_id = i.item_id
     AND    i.item_id NOT IN (SELECT item_id FROM judged)
     RETURNING c.item_id
 )
-INSERT INTO embedding_batches AS b
+INSERT INTO embedding.batches AS b
        (id, run_id, kind, partition, claimed, failed, changed, cached, requests, tokens, saved_tokens)
 SELECT $16, $17, $18, $19, $20, (SELECT count(*) FROM failed),
        (SELECT count(*) FROM edited), $21, $22, $23, $24

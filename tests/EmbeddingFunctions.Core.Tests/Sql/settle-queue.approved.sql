@@ -13,13 +13,15 @@ BEGIN
                 FROM  (SELECT k.is_item, k.attempts,
                               CASE WHEN k.is_leased THEN ''processing'' WHEN k.is_item IS NOT TRUE THEN ''failed'' WHEN k.is_pending
                                   THEN ''pending''
-                                   WHEN k.mark = ''dead'' OR k.mark LIKE ''ignored:%'' THEN ''failed''
+                                   WHEN k.mark = ''dead'' OR k.mark LIKE ''ignored:%'' THEN
+                                       ''failed''
                                    ELSE ''completed'' END AS status,
                               CASE WHEN k.is_leased THEN NULL WHEN k.is_item IS NULL THEN ''the row was deleted''
                                    WHEN NOT k.is_item THEN ''the declaration leaves this row out''
                                    WHEN k.is_pending OR k.mark = ''dead'' THEN k.reason
                                    WHEN k.mark LIKE ''ignored:%'' THEN ''it is ignored until its text changes''
-                                   WHEN k.mark = '''' THEN ''the text is blank: there is nothing to embed'' END AS
+                                   WHEN k.mark = '''' THEN ''the text is blank: there is nothing to embed'' END
+                                       AS
                                        reason
                        FROM  (SELECT c.leased_until > clock_timestamp() AS is_leased, c.attempts, c.reason,
                                      CASE WHEN t."id" IS NOT NULL THEN (true) IS TRUE END AS is_item,
@@ -27,7 +29,7 @@ BEGIN
     OR t."content_hash" IS NULL OR (t."embedding" IS NULL
             AND pg_catalog.length(t."content_hash") = 64)), false) AS is_pending, t."content_hash" AS mark
                               FROM  (SELECT) one
-                              LEFT   JOIN "public".embedding_claims c ON c.corpus = ''library'' AND c.kind = ''note'' AND c.item_id = item
+                              LEFT   JOIN embedding.claims c ON c.corpus = ''library'' AND c.kind = ''note'' AND c.item_id = item
                               LEFT   JOIN "public"."notes" t ON t."id" OPERATOR(pg_catalog.=) item::uuid) k) s
                 WHERE  table_name::text = ''notes'' AND embedding_column::text = ''embedding'' AND q.record_id::text = item
                 AND    NOT (q.status::text = ''pending'' AND q.taken_at IS NULL)

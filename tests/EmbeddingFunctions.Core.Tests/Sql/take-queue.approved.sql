@@ -2,7 +2,7 @@ WITH asked AS MATERIALIZED (
     SELECT q.record_id, q.content, q.user_id::text AS owner, CASE WHEN q.record_id::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN q.record_id::text::uuid END AS key
     FROM   embedding_queue q
     WHERE  table_name::text = 'notes' AND embedding_column::text = 'embedding' AND q.status = 'pending' AND q.taken_at IS NULL
-    AND NOT EXISTS (SELECT FROM embedding_claims c WHERE c.corpus = $1 AND c.kind = $2
+    AND NOT EXISTS (SELECT FROM embedding.claims c WHERE c.corpus = $1 AND c.kind = $2
             AND c.item_id = (CASE WHEN q.record_id::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
             THEN q.record_id::text::uuid END)::text AND c.leased_until > now()) AND q.record_id::text = ANY ($3) AND (q.created_at <= $4
             OR $4 IS NULL)
@@ -13,7 +13,7 @@ items AS MATERIALIZED (
     FROM   "public"."notes" t WHERE t."id" OPERATOR(pg_catalog.=) ANY (SELECT key FROM asked) FOR NO KEY UPDATE SKIP LOCKED
 ),
 claims AS MATERIALIZED (
-    SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding_claims c
+    SELECT c.item_id, c.leased_until > now() AS is_held FROM embedding.claims c
     WHERE  c.corpus = $5 AND c.kind = $6 AND c.item_id IN (SELECT key::text FROM items)
     FOR    UPDATE SKIP LOCKED
 ),
@@ -22,7 +22,7 @@ taken AS (
     LEFT   JOIN claims c ON c.item_id = a.key::text
     WHERE  c.is_held IS NOT TRUE AND a.owner IS NOT DISTINCT FROM items.owner
     AND    (c.item_id IS NOT NULL
-            OR NOT EXISTS (SELECT FROM embedding_claims o WHERE o.corpus = $7 AND o.kind = $8 AND o.item_id = (a.key)::text))
+            OR NOT EXISTS (SELECT FROM embedding.claims o WHERE o.corpus = $7 AND o.kind = $8 AND o.item_id = (a.key)::text))
 ),
 opened AS (
     UPDATE "public"."notes" t
@@ -31,7 +31,7 @@ opened AS (
     WHERE  t."id" OPERATOR(pg_catalog.=) taken.key AND pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
 ),
 forgotten AS (
-    DELETE FROM embedding_claims c USING taken WHERE c.corpus = $9 AND c.kind = $10 AND c.item_id = (taken.key)::text
+    DELETE FROM embedding.claims c USING taken WHERE c.corpus = $9 AND c.kind = $10 AND c.item_id = (taken.key)::text
 ),
 marked AS (
     UPDATE embedding_queue q SET taken_at = clock_timestamp()

@@ -2,7 +2,7 @@ WITH held AS (
     SELECT i.item_id
     FROM   unnest($1::text[], $2::bytea[])
            AS i (item_id, version)
-    JOIN   embedding_claims c ON c.token = $3 AND c.item_id = i.item_id
+    JOIN   embedding.claims c ON c.token = $3 AND c.item_id = i.item_id
     JOIN   "public"."articles" t ON t."id" OPERATOR(pg_catalog.=) i.item_id::bigint
            AND t."tenant" OPERATOR(pg_catalog.=) $4::uuid
                    AND pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) = i.version

@@ -19,7 +19,7 @@ free AS (
     OR     NOT EXISTS (SELECT FROM "public"."notes" t WHERE t."id" OPERATOR(pg_catalog.=) i.item_id::uuid)
 ),
 held AS (
-    DELETE FROM embedding_claims c
+    DELETE FROM embedding.claims c
     USING  free i
     WHERE  c.token = $8 AND c.item_id = i.item_id
     RETURNING c.item_id
@@ -64,7 +64,7 @@ counted AS (
            (SELECT count(*) FROM held)::int - count(*)::int AS changed
     FROM   written
 )
-INSERT INTO embedding_batches AS b
+INSERT INTO embedding.batches AS b
        (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens, saved_tokens)
 SELECT $13, $14, $15, $16, $17, embedded, unchanged, empty, changed,
        $18, $19, $20, $21

@@ -11,7 +11,7 @@ WITH input AS (
 ),
 free AS (SELECT * FROM input),
 held AS (
-    DELETE FROM embedding_claims c
+    DELETE FROM embedding.claims c
     USING  free i
     WHERE  c.token = $8 AND c.item_id = i.item_id
     RETURNING c.item_id
@@ -81,7 +81,7 @@ counted AS (
            (SELECT count(*) FROM held)::int - count(*)::int AS changed
     FROM   written
 )
-INSERT INTO embedding_batches AS b
+INSERT INTO embedding.batches AS b
        (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens, saved_tokens)
 SELECT $20, $21, $22, $23, $24, embedded, unchanged, empty, changed,
        $25, $26, $27, $28

@@ -84,7 +84,7 @@ public sealed class DoctorTests
     public async Task A_database_that_was_not_migrated_is_told_what_to_do()
     {
         await using var database = await TestDatabase.Migrated();
-        await database.Execute("DELETE FROM embedding_rules");
+        await database.Execute("DELETE FROM embedding.rules");
         await using var fake = await FakeOpenAi.StartAsync();
 
         Assert.Contains(
@@ -148,7 +148,7 @@ public sealed class DoctorTests
 
         Assert.Equal([true, true, false, true, false], findings.Select(finding => finding.IsWell));
         Assert.Contains(
-            "every vector must be looked at, and made anew where it would be another", findings[2].Message, StringComparison.Ordinal);
+            "every vector must be looked at, and made again where it would be another", findings[2].Message, StringComparison.Ordinal);
         Assert.Contains("no-such-model", findings[4].Message, StringComparison.Ordinal);
     }
 
@@ -175,7 +175,7 @@ public sealed class DoctorTests
             BaseUrl = new Uri(fake.BaseUrl + "/")
         };
         await using var services = new ServiceCollection().AddEmbeddings(change?.Invoke(settings) ?? settings, source)
-            .BuildServiceProvider();
+            .AddCommands().BuildServiceProvider();
         return await services.GetRequiredService<Doctor>().Examine(services.GetRequiredService<CorpusSet>().All, default);
     }
 }

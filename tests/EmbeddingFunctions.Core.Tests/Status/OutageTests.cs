@@ -102,7 +102,7 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal(RunStatus.Failed, outcome.Status);
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(30));
         Assert.Contains("is the provider's address right? Nothing has answered there yet.", outcome.Error, StringComparison.Ordinal);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding_failures"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.failures"));
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class OutageTests : IAsyncLifetime
         var log = new LogLines<BackgroundEngine>();
         await using var engine = Engine();
         await Items(1);
-        await _database.Execute("INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '5 minutes')");
+        await _database.Execute("INSERT INTO embedding.start_slots (corpus, arrival) VALUES ('workspace', now() + interval '5 minutes')");
         using var background = new BackgroundEngine(engine.Get<InProcessEngine>(), engine.Get<Redaction>(), TimeProvider.System, log);
         var (run, request) = (Guid.CreateVersion7(), new RunRequest("workspace", []));
         await engine.Get<RunRequests>().Record(request, run, RunHost.Server, eventId: null, dueAt: null, default);

@@ -66,7 +66,7 @@ public sealed class StatusReportTests : IAsyncLifetime
         Assert.Equal(("issue", 1L, 0L), (failure.Kind, failure.Items, failure.Dead));
         Assert.InRange(failure.NextTry!.Value, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddMinutes(2));
 
-        await _database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second'");
+        await _database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 second'");
         Assert.Equal(new KindCoverage("issue", "issues", 4, 3, 0, 1, 0), (await Status()).Kinds[0]);
     }
 
@@ -79,7 +79,7 @@ public sealed class StatusReportTests : IAsyncLifetime
             for (var attempt = 0; attempt < 3; attempt++)
             {
                 await _engine.Run();
-                await _database.Execute("UPDATE embedding_claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
+                await _database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 second' WHERE NOT is_dead");
             }
         }
 

@@ -3,7 +3,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;
 
@@ -49,7 +49,7 @@ public sealed partial class ApprovedSqlTests
         ["requeue"] = () => QueueRows.RequeueSome(SampleCorpus.Notes, ["1"], reason: null, first: null, last: null),
         ["queue-table"] = () => Parts(part => part.IsShared),
         ["settle-queue"] = () => Parts(part => part.Name.Contains("embedding_queue_settle", StringComparison.Ordinal)),
-        ["pending-view"] = () => Parts(part => part.Kind == PartKind.View),
+        ["pending-view"] = () => Parts(part => part.Kind == ObjectKind.View),
     };
 
     public static TheoryData<string> Names => new(_statements.Keys);
@@ -108,5 +108,5 @@ public sealed partial class ApprovedSqlTests
     }
 
     private static SqlText Parts(Func<Part, bool> which) => Sql.Raw(
-        string.Join(";\n", CorpusShape.Parts(SampleCorpus.Bound).Where(which).Select(part => part.Statement)));
+        string.Join(";\n", CorpusDdl.Parts(SampleCorpus.Bound).Where(which).Select(part => part.Statement)));
 }

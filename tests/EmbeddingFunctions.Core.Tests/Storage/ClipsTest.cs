@@ -1,9 +1,9 @@
 using EmbeddingFunctions.Core.Tests.Runs;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -57,9 +57,9 @@ public abstract class ClipsTest : IAsyncLifetime
     /// <summary>The run of the next scheduled moment, from the tick to its end.</summary>
     private protected async Task<(int Total, int Embedded)> Scheduled()
     {
-        await Database.Execute("UPDATE embedding_jobs SET due_at = NULL");
+        await Database.Execute("UPDATE embedding.jobs SET due_at = NULL");
         var asked = new RecordingEngine();
-        await Engine.Get<RunDesk>().StartDue(asked, default);
+        await Engine.Get<RunScheduler>().StartDue(asked, default);
         var end = await Engine.Get<InProcessEngine>().Carry(Assert.Single(asked.Begun), null, default);
         return (end.ItemsTotal, end.Counts.Embedded);
     }

@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -59,11 +59,11 @@ public sealed class ClipsTests : ClipsTest
     {
         await Clips(3, "8 days");
         var first = new Runs.RecordingEngine();
-        await Engine.Get<RunDesk>().StartDue(first, default);
-        await Database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '2 minutes'");
+        await Engine.Get<RunScheduler>().StartDue(first, default);
+        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '2 minutes'");
 
         var second = new Runs.RecordingEngine();
-        await Engine.Get<RunDesk>().TakeUp(second, default);
+        await Engine.Get<RunScheduler>().AdoptOrphanedRuns(second, default);
 
         Assert.Equal((true, 100), (Assert.Single(second.Begun).Request.IsScheduled, second.Begun[0].Request.Limit));
         Assert.Equal(0, (await Engine.Get<InProcessEngine>().Carry(second.Begun[0], null, default)).Counts.Embedded);
@@ -81,7 +81,7 @@ public sealed class ClipsTests : ClipsTest
         Assert.All(findings, finding => Assert.True(finding.IsWell, finding.Message));
         Assert.Contains(
             findings, finding => finding.Message == "not migrated, so nothing is done for workspace, sessions, summaries, documents");
-        Assert.Equal(["clips"], await Engine.Get<RunDesk>().StartDue(new Runs.RecordingEngine(), default));
+        Assert.Equal(["clips"], await Engine.Get<RunScheduler>().StartDue(new Runs.RecordingEngine(), default));
     }
 
     [Fact]
@@ -108,8 +108,8 @@ public sealed class ClipsTests : ClipsTest
         Assert.Equal(
             0,
             await Database.Ask<long>(
-                "SELECT (SELECT count(*) FROM embedding_rules) + (SELECT count(*) FROM embedding_jobs) + (SELECT count(*) FROM "
-                    + "embedding_claims)"));
+                "SELECT (SELECT count(*) FROM embedding.rules) + (SELECT count(*) FROM embedding.jobs) + (SELECT count(*) FROM "
+                    + "embedding.claims)"));
         Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM pg_extension WHERE extname = 'vector'"));
         Assert.Empty(await removal.Plan("clips", default));
 
@@ -121,7 +121,7 @@ public sealed class ClipsTests : ClipsTest
     public async Task Down_refuses_while_a_run_is_open_but_not_for_one_whose_process_is_gone()
     {
         await Database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, kinds, status) VALUES (gen_random_uuid(), 'clips', '{}', 'processing')");
+            "INSERT INTO embedding.jobs (id, corpus, kinds, status) VALUES (gen_random_uuid(), 'clips', '{}', 'processing')");
         var removal = Engine.Get<CorpusRemoval>();
 
         Assert.Contains(
@@ -129,7 +129,7 @@ public sealed class ClipsTests : ClipsTest
             StringComparison.Ordinal);
         Assert.NotEmpty(await removal.Plan("clips", default));
 
-        await Database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 seconds'");
+        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 seconds'");
         await removal.Remove("clips", null, default);
         Assert.Empty(await removal.Plan("clips", default));
     }

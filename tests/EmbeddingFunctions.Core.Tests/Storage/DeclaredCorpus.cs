@@ -1,8 +1,8 @@
 using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage.Migrations;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -28,7 +28,7 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
             Model = model ?? "",
             CorporaFile = _file,
         };
-        _services = new ServiceCollection().AddEmbeddings(settings, database).BuildServiceProvider();
+        _services = new ServiceCollection().AddEmbeddings(settings, database).AddCommands().BuildServiceProvider();
     }
 
     public Corpus Corpus => Get<CorpusSet>().All[0];

@@ -40,7 +40,7 @@ public sealed class KeyTypeTests
         await corpus.Migrate();
         await Execute(source, "ANALYZE items");
         var run = new RunInput(Guid.NewGuid(), new RunRequest("items", []));
-        await Execute(source, $"INSERT INTO embedding_jobs (id, corpus, kinds) VALUES ('{run.RunId}', 'items', '{{}}')");
+        await Execute(source, $"INSERT INTO embedding.jobs (id, corpus, kinds) VALUES ('{run.RunId}', 'items', '{{}}')");
         var before = await Scans(source);
 
         var page = await corpus.Get<PagePlanner>().Plan(new PlanPage(run, "", [], 200), default);

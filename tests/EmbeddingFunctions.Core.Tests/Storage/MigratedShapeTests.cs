@@ -76,7 +76,7 @@ public sealed class MigratedShapeTests : IAsyncLifetime
     [Fact]
     public async Task Jobs_have_the_columns_of_the_old_system()
     {
-        var columns = await Columns("embedding_jobs");
+        var columns = await Columns("embedding.jobs");
 
         Assert.Superset(
             new HashSet<(string, string)>
@@ -93,13 +93,13 @@ public sealed class MigratedShapeTests : IAsyncLifetime
     {
         var repository = Guid.NewGuid();
         await _database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, partition, kinds) VALUES ($1, 'workspace', $2, '{}')", Guid.NewGuid(),
+            "INSERT INTO embedding.jobs (id, corpus, partition, kinds) VALUES ($1, 'workspace', $2, '{}')", Guid.NewGuid(),
             repository.ToString());
         await _database.Execute(
-            "INSERT INTO embedding_jobs (id, corpus, partition, kinds) VALUES ($1, 'notes', 'no uuid', '{}')", Guid.NewGuid());
+            "INSERT INTO embedding.jobs (id, corpus, partition, kinds) VALUES ($1, 'notes', 'no uuid', '{}')", Guid.NewGuid());
 
-        Assert.Equal(repository, await _database.Ask<Guid>("SELECT repository_id FROM embedding_jobs WHERE corpus = 'workspace'"));
-        Assert.True(await _database.Ask<bool>("SELECT repository_id IS NULL FROM embedding_jobs WHERE corpus = 'notes'"));
+        Assert.Equal(repository, await _database.Ask<Guid>("SELECT repository_id FROM embedding.jobs WHERE corpus = 'workspace'"));
+        Assert.True(await _database.Ask<bool>("SELECT repository_id IS NULL FROM embedding.jobs WHERE corpus = 'notes'"));
     }
 
     [Fact]

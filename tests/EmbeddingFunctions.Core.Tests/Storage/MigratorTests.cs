@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;
@@ -14,8 +15,9 @@ public sealed class MigratorTests : IAsyncLifetime
         UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'
         UNION ALL SELECT 'valid ' || count(*) FROM pg_index WHERE indisvalid
         UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || tgname FROM pg_trigger WHERE NOT tgisinternal
-        UNION ALL SELECT 'rule ' || kind || ' ' || rule || ' ' || shape FROM embedding_rules
-        UNION ALL SELECT 'script ' || name FROM embedding_migrations
+        UNION ALL SELECT 'rule ' || kind || ' ' || rule FROM embedding.rules
+        UNION ALL SELECT 'declaration ' || declaration FROM embedding.declarations
+        UNION ALL SELECT 'script ' || name FROM embedding.migrations
         ORDER BY 1
         """;
 
@@ -129,7 +131,7 @@ public sealed class MigratorTests : IAsyncLifetime
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
         Assert.Contains($"the column notes.embedding is {told}, the corpus says vector(16)", error.Message, StringComparison.Ordinal);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname = 'embedding_rules'"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname = 'embedding.rules'"));
     }
 
     [Theory]
@@ -162,7 +164,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await corpus.Migrate(takeOver: true);
 
         Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
-        await corpus.Get<EmbeddingFunctions.Storage.Migrations.CorpusRemoval>().Remove("notes", null, default);
+        await corpus.Get<EmbeddingFunctions.Schema.CorpusRemoval>().Remove("notes", null, default);
         Assert.Equal(2, await _database.Ask<long>("SELECT count(embedding) FROM notes WHERE content_hash IS NOT NULL"));
     }
 
@@ -178,9 +180,10 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var changed = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
         Assert.Contains("embeddings migrate notes", error.Message, StringComparison.Ordinal);
-        Assert.Contains("every vector must be looked at, and made anew where it would be another", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "every vector must be looked at, and made again where it would be another", error.Message, StringComparison.Ordinal);
 
         var outcome = await changed.MigrateAndRun();
         Assert.Equal(3, outcome.Counts.Embedded);
@@ -197,12 +200,12 @@ public sealed class MigratorTests : IAsyncLifetime
 
         await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "text-embedding-3-large");
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
         Assert.Contains("the model is now 'text-embedding-3-large'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_declaration_changed_in_anything_else_demands_a_migration_and_keeps_the_vectors()
+    public async Task A_declaration_that_changed_without_changing_vectors_runs_on_and_doctor_asks_for_a_migration()
     {
         await using (var corpus = await Notes(rows: 3))
         {
@@ -212,10 +215,14 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var changed = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<BoundCorpora>().Get("notes", default));
-        Assert.Contains("Its vectors stay", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, (await changed.Run()).ItemsTotal);
+        var bound = await changed.Get<ResolvedCorpora>().Get("notes", default);
+        Assert.Contains(
+            "the declaration changed since the last migration: run 'embeddings migrate notes'",
+            Assert.Single(await changed.Get<CorpusFindings>().Of(bound, default)), StringComparison.Ordinal);
 
         Assert.Equal(0, (await changed.MigrateAndRun()).ItemsTotal);
+        Assert.Empty(await changed.Get<CorpusFindings>().Of(bound, default));
         Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname ~ '^embedding_(pending|age)_notes_'"));
     }
 
@@ -224,7 +231,7 @@ public sealed class MigratorTests : IAsyncLifetime
     {
         await using var corpus = await Notes(rows: 1);
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Get<BoundCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Get<ResolvedCorpora>().Get("notes", default));
 
         Assert.Contains("run 'embeddings migrate notes' first", error.Message, StringComparison.Ordinal);
     }
@@ -235,9 +242,9 @@ public sealed class MigratorTests : IAsyncLifetime
         var time = new FakeProvider.ManualTime();
         await using var corpus = await Notes(rows: 1);
         await corpus.Migrate();
-        var old = new BoundCorpora(
-            corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(),
-            time);
+        var old = new ResolvedCorpora(
+            corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<SchemaVersion>(),
+            corpus.Get<IMigrationObstacles>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(), time);
         var bound = await old.Get("notes", default);
         await using var changed = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
@@ -252,11 +259,12 @@ public sealed class MigratorTests : IAsyncLifetime
     public async Task A_table_of_another_program_in_the_way_is_a_clear_error()
     {
         await using var corpus = await Notes(rows: 1);
-        await _database.Execute("CREATE TABLE embedding_jobs (id uuid PRIMARY KEY)");
+        await _database.Execute("CREATE SCHEMA embedding CREATE TABLE jobs (id uuid PRIMARY KEY)");
 
         var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
 
-        Assert.Contains("\"embedding_jobs\" already exists, but it is another program's", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"jobs\" already exists in the schema 'embedding', and no migration made it", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -289,7 +297,9 @@ public sealed class MigratorTests : IAsyncLifetime
         await _database.Execute("DROP TRIGGER zzz_embedding_note_edit_notes ON notes");
         var role = $"reader_{_database.Name}";
         await _database.Execute(
-            $"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+            $"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public, embedding TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public, "
+                + "embedding TO "
+                + role);
         try
         {
             await using var source = Database.Open(

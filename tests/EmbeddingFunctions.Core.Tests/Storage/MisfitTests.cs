@@ -129,7 +129,7 @@ public sealed class MisfitTests : IAsyncLifetime
             CreatedAt = "made",
             Filter = [new() { Column = "is_live", EqualTo = "true" }]
         };
-        var found = new FoundTable("public", "notes", 'r', new()
+        var found = new CatalogueTable("public", "notes", 'r', new()
         {
             ["id"] = new("integer", -1, true, ""),
             ["title"] = new("text", -1, false, ""),
@@ -137,8 +137,8 @@ public sealed class MisfitTests : IAsyncLifetime
             ["is_live"] = new("boolean", -1, false, "v"),
         });
 
-        var faults = CorpusBinder.Faults(
-            new() { Name = "notes", Dimensions = 16, Tables = [table] }, new Dictionary<string, FoundTable> { ["notes"] = found },
+        var faults = CorpusResolver.Faults(
+            new() { Name = "notes", Dimensions = 16, Tables = [table] }, new Dictionary<string, CatalogueTable> { ["notes"] = found },
             new() { Provider = ProviderChoice.Lexical, ProviderReason = "test" });
 
         Assert.Equal(

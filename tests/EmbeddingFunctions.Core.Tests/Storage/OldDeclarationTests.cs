@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -26,7 +26,7 @@ public sealed class OldDeclarationTests : IAsyncLifetime
 
         Assert.Contains(
             "is the older one",
-            (await Assert.ThrowsAsync<CorpusMisfitException>(() => older.Get<BoundCorpora>().Get("notes", default))).Message,
+            (await Assert.ThrowsAsync<CorpusMisfitException>(() => older.Get<ResolvedCorpora>().Get("notes", default))).Message,
             StringComparison.Ordinal);
         Assert.Contains(
             "is the older one", (await Assert.ThrowsAsync<CorpusException>(() => older.Migrate())).Message, StringComparison.Ordinal);
@@ -44,22 +44,10 @@ public sealed class OldDeclarationTests : IAsyncLifetime
         await using var later = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "another-model");
         await later.Migrate();
 
-        var refusal = await Assert.ThrowsAsync<CorpusMisfitException>(() => earlier.Get<BoundCorpora>().Get("notes", default));
+        var refusal = await Assert.ThrowsAsync<CorpusMisfitException>(() => earlier.Get<ResolvedCorpora>().Get("notes", default));
 
         Assert.Contains("for the model another-model of 'notes', and this program is set to ", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("'embeddings migrate notes --yes'", refusal.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_database_of_a_newer_program_is_left_alone()
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 2);
-        await corpus.Migrate();
-        await _database.Execute("INSERT INTO embedding_migrations (name) VALUES ('999_of_the_future')");
-
-        Assert.Contains(
-            "by a newer version of this program (999_of_the_future)",
-            (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     [Fact]

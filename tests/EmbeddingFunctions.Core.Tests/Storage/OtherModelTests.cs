@@ -1,8 +1,8 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 
@@ -81,12 +81,12 @@ public sealed class OtherModelTests : IAsyncLifetime
     public async Task D8_a_scheduled_run_and_one_for_an_event_fail_with_the_reason()
     {
         await Migrate();
-        var (desk, engine) = (_engine.Get<RunDesk>(), _engine.Get<BackgroundEngine>());
-        await _database.Execute("DELETE FROM embedding_jobs");
+        var (desk, engine) = (_engine.Get<RunScheduler>(), _engine.Get<BackgroundEngine>());
+        await _database.Execute("DELETE FROM embedding.jobs");
 
         await desk.Tick(engine, default);
         await desk.Ask(engine, new RunRequest("workspace", ["issue"], Force: true), "e-1", default);
-        while (await _database.Ask<bool>("SELECT EXISTS (SELECT FROM embedding_jobs WHERE completed_at IS NULL)"))
+        while (await _database.Ask<bool>("SELECT EXISTS (SELECT FROM embedding.jobs WHERE completed_at IS NULL)"))
         {
             await Task.Delay(50);
         }
@@ -94,7 +94,7 @@ public sealed class OtherModelTests : IAsyncLifetime
         Assert.Equal(
             2,
             await _database.Ask<long>(
-                $"SELECT count(*) FROM embedding_jobs WHERE status = 'failed' AND error_message LIKE '%5 of ''{Earlier}''%--yes-mix%'"));
+                $"SELECT count(*) FROM embedding.jobs WHERE status = 'failed' AND error_message LIKE '%5 of ''{Earlier}''%--yes-mix%'"));
         Assert.Equal((5L, 0L), await Vectors());
     }
 
@@ -171,7 +171,7 @@ public sealed class OtherModelTests : IAsyncLifetime
     {
         await Migrate();
         await _engine.Run(new RunRequest("workspace", []) { YesMix = true });
-        var table = (await _engine.Get<BoundCorpora>().Get("workspace", default)).TableOf("issue");
+        var table = (await _engine.Get<ResolvedCorpora>().Get("workspace", default)).TableOf("issue");
         await _database.Execute("VACUUM ANALYZE issues");
 
         await using var connection = await _database.Source.OpenConnectionAsync();

@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -16,46 +16,6 @@ public sealed class OwnersDataTests : IAsyncLifetime
     public async Task InitializeAsync() => _database = await TestDatabase.Empty();
 
     public async Task DisposeAsync() => await _database.DisposeAsync();
-
-    [Fact]
-    public async Task A_copied_row_with_another_text_is_embedded()
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 3);
-        await corpus.MigrateAndRun();
-
-        await _database.Execute(
-            """
-            CREATE TEMP TABLE copy AS SELECT * FROM notes WHERE id = 1;
-            UPDATE copy SET id = 9, title = 'Tax law';
-            INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy;
-            """);
-
-        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
-        Assert.False(await _database.Ask<bool>("SELECT n.embedding = o.embedding FROM notes n, notes o WHERE n.id = 9 AND o.id = 1"));
-    }
-
-    [Theory]
-    [InlineData("INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy")]
-    [InlineData("INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy ON CONFLICT (id) DO UPDATE SET title = EXCLUDED.title")]
-    [
-        InlineData(
-            "MERGE INTO notes n USING copy c ON n.id = c.id WHEN NOT MATCHED THEN INSERT OVERRIDING SYSTEM VALUE VALUES (c.id, c.title, "
-                + "c.body, c.edited_at, c.embedding, c.embedding_generated_at, c.embedding_model, c.embedding_rule, "
-                + "c.embedding_truncated, c.content_hash)")]
-    [
-        InlineData(
-            "SET session_replication_role = replica; INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy; RESET "
-                + "session_replication_role")]
-    public async Task Every_way_of_inserting_a_copy_makes_it_pending_and_an_equal_text_is_not_paid_for(string insert)
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 3);
-        await corpus.MigrateAndRun();
-
-        await _database.Execute($"CREATE TEMP TABLE copy AS SELECT * FROM notes WHERE id = 1; UPDATE copy SET id = 9; {insert}");
-
-        var run = await corpus.Run();
-        Assert.Equal((1, 1, 0), (run.ItemsTotal, run.Counts.Unchanged, run.Counts.Embedded));
-    }
 
     [Fact]
     public async Task M1_an_edit_that_a_replica_applies_is_noted()
@@ -203,137 +163,6 @@ public sealed class OwnersDataTests : IAsyncLifetime
         }
     }
 
-    [Theory]
-    [InlineData("DROP TRIGGER zzz_embedding_note_edit_notes ON notes", "the trigger zzz_embedding_note_edit_notes of notes is gone")]
-    [InlineData("ALTER TABLE notes DISABLE TRIGGER ALL", "the trigger zzz_embedding_note_edit_notes of notes is disabled")]
-    [InlineData(
-        "ALTER TABLE notes DISABLE TRIGGER ALL; ALTER TABLE notes ENABLE TRIGGER ALL",
-        "the trigger zzz_embedding_note_edit_notes of notes does not always fire")]
-    [InlineData("DROP INDEX embedding_hnsw_notes", "the index embedding_hnsw_notes is gone")]
-    [
-        InlineData(
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_hnsw_notes'::regclass",
-            "the index embedding_hnsw_notes is invalid")]
-    [InlineData("ALTER TABLE notes DROP COLUMN embedding", "the column notes.embedding is gone")]
-    [
-        InlineData(
-            "ALTER TABLE notes DROP COLUMN embedding; ALTER TABLE notes ADD COLUMN embedding vector(16)",
-            "the index embedding_hnsw_notes is gone")]
-    [InlineData("DROP TABLE notes; CREATE TABLE notes (id bigint PRIMARY KEY, title text)", "the column notes.content_hash is gone")]
-    [
-        InlineData(
-            "CREATE OR REPLACE FUNCTION embedding_note_edit_notes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
-            "is not as it was made")]
-    public async Task The_doctor_misses_what_was_made_and_a_migration_makes_it_again(string damage, string told)
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 3);
-        await corpus.MigrateAndRun();
-        Assert.True((await Diagnosis(corpus)).IsWell);
-
-        await _database.Execute(damage);
-
-        Assert.Contains(told, (await Diagnosis(corpus)).Message, StringComparison.Ordinal);
-        await corpus.Migrate();
-        Assert.True((await Diagnosis(corpus)).IsWell, (await Diagnosis(corpus)).Message);
-    }
-
-    [Theory]
-    [InlineData("DROP TRIGGER zzz_embedding_note_edit_notes ON notes")]
-    [InlineData("ALTER TABLE notes DISABLE TRIGGER ALL")]
-    public async Task Rows_that_were_edited_while_the_trigger_was_away_are_found_when_it_comes_back(string damage)
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 5);
-        await corpus.MigrateAndRun();
-        await _database.Execute($"{damage}; UPDATE notes SET title = 'edited unnoticed' WHERE id = 2");
-
-        await corpus.Migrate();
-
-        var run = await corpus.Run();
-        Assert.Equal((1, 1), (run.ItemsTotal, run.Counts.Embedded));
-    }
-
-    [Fact]
-    public async Task Migrated_again_no_table_is_locked()
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 3);
-        await corpus.MigrateAndRun();
-        await using var connection = await _database.Source.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-        await using var hold = new Npgsql.NpgsqlCommand("LOCK TABLE notes IN ROW EXCLUSIVE MODE", connection);
-        await hold.ExecuteNonQueryAsync();
-
-        await corpus.Migrate().WaitAsync(TimeSpan.FromSeconds(20));
-    }
-
-    [Fact]
-    public async Task Behind_one_reader_a_first_migration_lets_the_application_pass()
-    {
-        await using var corpus = await Declarations.CreateNotes(_database, 3);
-        await using var connection = await _database.Source.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-        await using var report = new Npgsql.NpgsqlCommand("SELECT count(*) FROM notes", connection);
-        await report.ExecuteNonQueryAsync();
-
-        var said = new List<string>();
-        var migrating = corpus.Migrate(progress: said.Add);
-        var longest = TimeSpan.Zero;
-        for (var end = DateTime.UtcNow.AddSeconds(8); DateTime.UtcNow < end;)
-        {
-            var begun = DateTime.UtcNow;
-            await _database.Execute("INSERT INTO notes (title) VALUES ('while it waits')");
-            longest = DateTime.UtcNow - begun > longest ? DateTime.UtcNow - begun : longest;
-        }
-
-        await transaction.RollbackAsync();
-        await migrating;
-        Assert.InRange(longest.TotalSeconds, 0, 4);
-        Assert.Contains("waiting for a transaction that holds a lock; the application is let pass meanwhile", said);
-    }
-
-    [Fact]
-    public async Task A_lost_search_index_is_built_again_without_rewriting_the_table()
-    {
-        await using (await Declarations.CreateNotes(_database, 3))
-        {
-            await using var corpus = new DeclaredCorpus(
-                _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "english" }));
-            await corpus.MigrateAndRun();
-            var file = await _database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid");
-            await _database.Execute(
-                "DO $$ DECLARE i text; BEGIN SELECT indexrelid::regclass INTO i FROM pg_index WHERE indexrelid::regclass::text LIKE "
-                    + "'embedding_search%'; EXECUTE 'DROP INDEX ' || i; END $$");
-
-            await corpus.Migrate();
-
-            Assert.Equal(file, await _database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid"));
-            Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_search%'"));
-        }
-    }
-
-    [Theory]
-    [InlineData("repeat('a-b-c-d-e-f-g-h-i-j ', 20000)")]
-    [
-        InlineData(
-            "(SELECT string_agg(chr(66560 + n % 40) || chr(66560 + n / 40 % 40) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM "
-                + "generate_series(1, 70000) n)")]
-    [
-        InlineData(
-            "(SELECT string_agg(chr(19968 + n % 5000) || chr(19968 + n / 5000 * 7) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') "
-                + "FROM generate_series(1, 70000) n)")]
-    public async Task No_text_is_too_long_for_the_words_of_its_search(string text)
-    {
-        await using (await Declarations.CreateNotes(_database, 1))
-        {
-            await using var corpus = new DeclaredCorpus(
-                _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "simple" }));
-            await corpus.Migrate();
-
-            await _database.Execute($"INSERT INTO notes (title) SELECT {text}");
-
-            Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM notes"));
-        }
-    }
-
     [Fact]
     public async Task A_row_without_vector_and_fingerprint_is_pending_whatever_its_rule()
     {
@@ -399,36 +228,6 @@ public sealed class OwnersDataTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_doctor_misses_what_hides_chunks_and_a_migration_makes_it_again()
-    {
-        await using (await Declarations.CreateNotes(_database, 1))
-        {
-            await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
-                new
-                {
-                    kind = "note",
-                    table = "notes",
-                    text = "{title}",
-                    longText = "chunk",
-                    chunks = new { table = "note_chunks", maxTokens = 50, overlapTokens = 0 }
-                }));
-            await corpus.Migrate();
-            await _database.Execute(
-                "ALTER TABLE note_chunks DISABLE ROW LEVEL SECURITY; DROP POLICY embedding_chunks_of_visible_rows ON note_chunks");
-
-            Assert.Contains("the table note_chunks is not as it was made", (await Diagnosis(corpus)).Message, StringComparison.Ordinal);
-            await corpus.Migrate();
-
-            Assert.True((await Diagnosis(corpus)).IsWell);
-            Assert.Equal(
-                1,
-                await _database.Ask<long>(
-                    "SELECT count(*) FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE c.relname = 'note_chunks' AND "
-                        + "c.relrowsecurity"));
-        }
-    }
-
-    [Fact]
     public async Task A_removal_takes_what_was_made_and_leaves_the_rest()
     {
         await using var corpus = await Declarations.CreateNotes(_database, 2);
@@ -442,7 +241,4 @@ public sealed class OwnersDataTests : IAsyncLifetime
                 + "attisdropped"));
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE proname LIKE 'embedding\\_note%'"));
     }
-
-    private static async Task<Finding> Diagnosis(DeclaredCorpus corpus) =>
-        (await corpus.Get<Doctor>().Examine([corpus.Corpus], default)).First(finding => finding.Subject == "corpus notes");
 }

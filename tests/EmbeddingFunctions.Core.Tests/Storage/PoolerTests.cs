@@ -1,10 +1,10 @@
 using System.Text;
 using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Storage.Migrations;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -30,7 +30,7 @@ public sealed class PoolerTests
                 BaseUrl = new Uri(fake.BaseUrl + "/"),
                 RequestsPerMinute = 1_000_000
             },
-            source).BuildServiceProvider();
+            source).AddCommands().BuildServiceProvider();
         var corpus = services.GetRequiredService<EmbeddingFunctions.Corpora.CorpusSet>().Get("workspace");
         var lines = Enumerable.Range(0, 60)
             .Select(n => $$"""{"kind":"issue","repository":"a/r{{n % 3}}","key":"{{n}}","title":"title {{n}}","updated_at":1700000000}""");

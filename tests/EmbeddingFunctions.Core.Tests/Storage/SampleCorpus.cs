@@ -23,16 +23,16 @@ internal static class SampleCorpus
                   "queue": "content" } ] } ] }
         """;
 
-    public static BoundCorpus Bound { get; } = Bind();
+    public static ResolvedCorpus Bound { get; } = Bind();
 
-    public static BoundTable Articles => Bound.TableOf("article");
+    public static ResolvedTable Articles => Bound.TableOf("article");
 
-    public static BoundTable Notes => Bound.TableOf("note");
+    public static ResolvedTable Notes => Bound.TableOf("note");
 
-    private static BoundCorpus Bind()
+    private static ResolvedCorpus Bind()
     {
         var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "a test" };
-        return CorpusBinder.Bind(CorpusFile.Parse(Declaration, "a test").All[0], new[]
+        return CorpusResolver.Bind(CorpusFile.Parse(Declaration, "a test").All[0], new[]
         {
             Table("tenants", ("id", "uuid"), ("state", "text"), ("account", "uuid")),
             Table("accounts", ("id", "uuid"), ("closed_at", "timestamp with time zone")),
@@ -43,7 +43,7 @@ internal static class SampleCorpus
         }.ToDictionary(table => table.Name), DatabaseSchemas.Public, settings);
     }
 
-    private static FoundTable Table(string name, params (string Name, string Type)[] columns) =>
+    private static CatalogueTable Table(string name, params (string Name, string Type)[] columns) =>
         new("public", name, 'r', columns.ToDictionary(
-            column => column.Name, column => new FoundColumn(column.Type, Modifier: -1, IsKey: column.Name == "id", Generated: "")));
+            column => column.Name, column => new CatalogueColumn(column.Type, Modifier: -1, IsKey: column.Name == "id", Generated: "")));
 }

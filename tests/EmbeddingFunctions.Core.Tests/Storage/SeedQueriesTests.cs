@@ -38,7 +38,7 @@ public sealed class SeedQueriesTests
           items_processed,
           started_at,
           completed_at
-        FROM embedding_jobs
+        FROM embedding.jobs
         ORDER BY created_at DESC
         LIMIT 10;
         """;

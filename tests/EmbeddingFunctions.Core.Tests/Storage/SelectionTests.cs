@@ -112,7 +112,7 @@ public sealed class SelectionTests : DocumentsTest
         await Documents(2, "b");
         await Database.Execute(
             """
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until)
             SELECT 'documents', 'document', id::text, '', gen_random_uuid(), now() + interval '1 hour' FROM lovdata_documents WHERE
                 archive_filename = 'b'
             """);

@@ -70,7 +70,7 @@ public sealed class StrangersTests : IAsyncLifetime
         });
         await corpus.Migrate();
         // A process that has looked at the database just now.
-        await corpus.Get<BoundCorpora>().Get("tickets", default);
+        await corpus.Get<ResolvedCorpora>().Get("tickets", default);
         await _database.Execute($"GRANT CREATE ON SCHEMA public TO {_mallory}");
         await Attack(type, "SELECT 1");
 
@@ -177,7 +177,7 @@ public sealed class StrangersTests : IAsyncLifetime
         Assert.Equal("secret of B", await Seen(source, "SELECT string_agg(title, ';') FROM notes_pending"));
         Assert.Equal("secret of B", await Seen(source, "SELECT string_agg(title, ';') FROM notes"));
         await corpus.Run();
-        foreach (var table in new[] { "note_chunks", "embedding_queue", "embedding_claims", "embedding_cache", "embedding_jobs" })
+        foreach (var table in new[] { "note_chunks", "embedding_queue", "embedding.claims", "embedding.cache", "embedding.jobs" })
         {
             Assert.Equal(
                 "42501", (await Assert.ThrowsAsync<PostgresException>(() => Seen(source, $"SELECT count(*)::text FROM {table}"))).SqlState);
@@ -234,7 +234,8 @@ public sealed class StrangersTests : IAsyncLifetime
         await using var owner = await Declarations.CreateNotes(_database, 3);
         await owner.Migrate();
         await _database.Execute(
-            $"GRANT USAGE ON SCHEMA public TO {_mallory}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {_mallory}; ALTER TABLE notes "
+            $"GRANT USAGE ON SCHEMA public, embedding TO {_mallory}; GRANT SELECT ON ALL TABLES IN SCHEMA embedding TO {_mallory}; GRANT "
+                + $"ALL ON ALL TABLES IN SCHEMA public TO {_mallory}; ALTER TABLE notes "
                 + $"ENABLE ROW LEVEL SECURITY; {policies}");
         await using var source = Database.Open(
             new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
@@ -252,7 +253,8 @@ public sealed class StrangersTests : IAsyncLifetime
         await using var owner = await Declarations.CreateNotes(_database, 3);
         await owner.Migrate();
         await _database.Execute(
-            $"GRANT USAGE ON SCHEMA public TO {_mallory}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {_mallory}");
+            $"GRANT USAGE ON SCHEMA public, embedding TO {_mallory}; GRANT SELECT ON ALL TABLES IN SCHEMA embedding TO {_mallory}; GRANT "
+                + $"SELECT ON ALL TABLES IN SCHEMA public TO {_mallory}");
         await using var source = Database.Open(
             new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = _mallory, Pooling = false }.ConnectionString);
         await using var corpus = new DeclaredCorpus(source, Declarations.Notes());

@@ -1,5 +1,5 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Storage.Migrations;
+using EmbeddingFunctions.Schema;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
 
@@ -28,6 +28,50 @@ public sealed class TextSearchTests : DocumentsTest
                 + "generate_series(1, 60000) n RETURNING id");
 
         Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM lovdata_documents WHERE id = $1 AND length(content) > 1048576", id));
+    }
+
+    [Fact]
+    public async Task A_lost_search_index_is_built_again_without_rewriting_the_table()
+    {
+        await using (await Declarations.CreateNotes(Database, 3))
+        {
+            await using var corpus = new DeclaredCorpus(
+                Database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "english" }));
+            await corpus.MigrateAndRun();
+            var file = await Database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid");
+            await Database.Execute(
+                "DO $$ DECLARE i text; BEGIN SELECT indexrelid::regclass INTO i FROM pg_index WHERE indexrelid::regclass::text LIKE "
+                    + "'embedding_search%'; EXECUTE 'DROP INDEX ' || i; END $$");
+
+            await corpus.Migrate();
+
+            Assert.Equal(file, await Database.Ask<uint>("SELECT pg_relation_filenode('notes')::oid"));
+            Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_search%'"));
+        }
+    }
+
+    [Theory]
+    [InlineData("repeat('a-b-c-d-e-f-g-h-i-j ', 20000)")]
+    [
+        InlineData(
+            "(SELECT string_agg(chr(66560 + n % 40) || chr(66560 + n / 40 % 40) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') FROM "
+                + "generate_series(1, 70000) n)")]
+    [
+        InlineData(
+            "(SELECT string_agg(chr(19968 + n % 5000) || chr(19968 + n / 5000 * 7) || CASE WHEN n % 10 = 9 THEN ' ' ELSE '-' END, '') "
+                + "FROM generate_series(1, 70000) n)")]
+    public async Task No_text_is_too_long_for_the_words_of_its_search(string text)
+    {
+        await using (await Declarations.CreateNotes(Database, 1))
+        {
+            await using var corpus = new DeclaredCorpus(
+                Database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", textSearch = "simple" }));
+            await corpus.Migrate();
+
+            await Database.Execute($"INSERT INTO notes (title) SELECT {text}");
+
+            Assert.Equal(2, await Database.Ask<long>("SELECT count(*) FROM notes"));
+        }
     }
 
     [Fact]

@@ -15,7 +15,7 @@ internal sealed class FakeServices(FakeOpenAiOptions options)
 
     public RequestAudit Audit { get; } = new(options);
 
-    public RateLimits Limits { get; } = new(options);
+    public FakeRateLimits Limits { get; } = new(options);
 
     public FaultScript Script { get; } = new();
 

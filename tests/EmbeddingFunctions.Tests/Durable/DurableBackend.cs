@@ -16,7 +16,7 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
 {
     private readonly ConcurrentDictionary<TaskActivityWorkItem, bool> _activities = [];
     private readonly ConcurrentDictionary<TaskOrchestrationWorkItem, bool> _orchestrations = [];
-    private readonly ConcurrentDictionary<string, bool> _generations = [];
+    private readonly ConcurrentDictionary<string, string> _histories = [];
     private readonly ConcurrentQueue<TaskMessage> _heldTimers = [];
     private readonly ConcurrentQueue<DateTime> _timers = [];
     private int _activityCount;
@@ -42,7 +42,10 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
     public IReadOnlyCollection<DateTime> Timers => _timers;
 
     /// <summary>Histories begun, all instances together.</summary>
-    public int Generations => _generations.Count;
+    public int Generations => _histories.Count;
+
+    /// <summary>Each generation's history, as JSON.</summary>
+    public IEnumerable<string> Histories => _histories.Values;
 
     /// <summary>Orchestrations that were accepted.</summary>
     public int Started => _started;
@@ -51,7 +54,7 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
     public int Activities => _activityCount;
 
     /// <summary>Bytes of the largest history of one generation, as JSON.</summary>
-    public int LargestHistory { get; private set; }
+    public int LargestHistory => Histories.Max(Encoding.UTF8.GetByteCount);
 
     public void FireTimers()
     {
@@ -149,10 +152,10 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
             }
         }
 
-        _generations[newOrchestrationRuntimeState.OrchestrationInstance!.ExecutionId] = true;
+        _histories[newOrchestrationRuntimeState.OrchestrationInstance!.ExecutionId] =
+            JsonDataConverter.Default.Serialize(newOrchestrationRuntimeState.Events);
         // As in Azure Storage, whose instances keep the output alone.
         orchestrationState.FailureDetails = null;
-        LargestHistory = Math.Max(LargestHistory, Size(newOrchestrationRuntimeState));
         return CompleteTaskOrchestrationWorkItemAsync(
             workItem, newOrchestrationRuntimeState, outboundMessages, orchestratorMessages,
             HoldsTimers ? [] : timerMessages.Select(Due).ToList(), continuedAsNewMessage, orchestrationState);
@@ -163,7 +166,4 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
         ((TimerFiredEvent)timer.Event).FireAt = DateTime.UtcNow;
         return timer;
     }
-
-    private static int Size(OrchestrationRuntimeState history) =>
-        Encoding.UTF8.GetByteCount(JsonDataConverter.Default.Serialize(history.Events));
 }

@@ -16,7 +16,7 @@ public abstract class DurableTest : IAsyncLifetime
 
     private protected DurableHost Host { get; private set; } = null!;
 
-    private protected RunDesk Desk => Engine.Get<RunDesk>();
+    private protected RunScheduler Desk => Engine.Get<RunScheduler>();
 
     public async Task InitializeAsync()
     {
@@ -45,7 +45,7 @@ public abstract class DurableTest : IAsyncLifetime
         Host.Backend.HoldsTimers = true;
         await Database.Execute(
             """
-            INSERT INTO embedding_start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')
+            INSERT INTO embedding.start_slots (corpus, arrival) VALUES ('workspace', now() + interval '1 hour')
             ON CONFLICT (corpus) DO UPDATE SET arrival = EXCLUDED.arrival
             """);
         var run = await Ask();
@@ -57,7 +57,7 @@ public abstract class DurableTest : IAsyncLifetime
 
     private protected async Task<(string Status, string? Error)> Job(Guid run)
     {
-        var row = Assert.Single(await Database.Rows("SELECT status, error_message FROM embedding_jobs WHERE id = $1", run));
+        var row = Assert.Single(await Database.Rows("SELECT status, error_message FROM embedding.jobs WHERE id = $1", run));
         return ((string)row[0]!, (string?)row[1]);
     }
 

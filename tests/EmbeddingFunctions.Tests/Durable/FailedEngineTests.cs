@@ -13,7 +13,7 @@ public sealed class FailedEngineTests : DurableTest
     public async Task A1_A_run_that_its_engine_fails_again_and_again_is_closed_with_the_reason()
     {
         await Workspace.Items(await Workspace.Repository(), 45);
-        await Database.Execute("ALTER TABLE embedding_batches RENAME TO hidden");
+        await Database.Execute("ALTER TABLE embedding.batches RENAME TO hidden");
         var run = await Ask();
         for (var i = 0; i < 4; i++)
         {
@@ -24,7 +24,7 @@ public sealed class FailedEngineTests : DurableTest
 
         var (status, error) = await Job(run);
         Assert.Equal("failed", status);
-        Assert.StartsWith("The orchestration failed: The database is not as it was migrated: relation \"embedding_batches\"", error);
+        Assert.StartsWith("The orchestration failed: The database is not as it was migrated: relation \"embedding.batches\"", error);
         Assert.Equal(4, Host.Backend.Started);
     }
 
@@ -32,10 +32,10 @@ public sealed class FailedEngineTests : DurableTest
     public async Task A6_A_run_that_its_engine_failed_is_begun_again_and_goes_on_where_it_was()
     {
         await Workspace.Items(await Workspace.Repository(), 45);
-        await Database.Execute("ALTER TABLE embedding_batches RENAME TO hidden");
+        await Database.Execute("ALTER TABLE embedding.batches RENAME TO hidden");
         var run = await Ask();
         await Host.End(run);
-        await Database.Execute("ALTER TABLE hidden RENAME TO embedding_batches");
+        await Database.Execute("ALTER TABLE embedding.hidden RENAME TO batches");
 
         await TickAfterSilence();
         await Host.End(run);
@@ -99,12 +99,12 @@ public sealed class FailedEngineTests : DurableTest
 
     private async Task TickAfterSilence(bool closes = false)
     {
-        await Database.Execute("UPDATE embedding_jobs SET heartbeat_at = now() - interval '61 seconds'");
+        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 seconds'");
         if (closes)
         {
-            await Database.Execute("ALTER TABLE hidden RENAME TO embedding_batches");
+            await Database.Execute("ALTER TABLE embedding.hidden RENAME TO batches");
         }
 
-        await Desk.TakeUp(Host.Engine, default);
+        await Desk.AdoptOrphanedRuns(Host.Engine, default);
     }
 }

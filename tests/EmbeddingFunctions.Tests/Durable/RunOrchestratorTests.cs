@@ -53,7 +53,7 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         Assert.Equal(("completed", null), await Job(run));
         Assert.Equal(
             (45L, 0L, 1L),
-            (Fake.PaidInputCount, await Workspace.Pending(), await Database.Ask<long>("SELECT count(*) FROM embedding_jobs")));
+            (Fake.PaidInputCount, await Workspace.Pending(), await Database.Ask<long>("SELECT count(*) FROM embedding.jobs")));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         // The first, and the two batches that were in flight.
         Assert.Equal((RunStatus.Cancelled, 60, 60L), (end.Status, end.Counts.Embedded, await Workspace.Embedded()));
         Assert.Equal(("cancelled", "It was cancelled."), await Job(run));
-        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding_claims"));
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.claims"));
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
     public async Task An_activity_that_fails_once_is_tried_again_after_ten_seconds()
     {
         await Workspace.Items(await Workspace.Repository(), 45);
-        await Fail("UPDATE ON embedding_jobs", "new.status = 'processing' AND nextval('tries') = 1", "admin_shutdown");
+        await Fail("UPDATE ON embedding.jobs", "new.status = 'processing' AND nextval('tries') = 1", "admin_shutdown");
 
         var run = await Ask();
         await Host.End(run);
@@ -119,7 +119,7 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
     public async Task An_activity_that_fails_for_good_ends_the_run_with_the_reason_and_is_not_tried_again()
     {
         await Workspace.Items(await Workspace.Repository(), 45);
-        await Fail("INSERT ON embedding_batches", "true", "undefined_file");
+        await Fail("INSERT ON embedding.batches", "true", "undefined_file");
 
         var run = await Ask();
         await Host.End(run);
@@ -147,7 +147,7 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         Assert.Equal(("completed", null), await Job(run));
         Assert.Equal((200L, 0L), (await Workspace.Embedded(), await Workspace.Pending()));
         Assert.InRange(Fake.DuplicatePaidInputs, 0, 80);
-        Assert.Equal(200, await Database.Ask<long>("SELECT sum(embedded) FROM embedding_batches"));
+        Assert.Equal(200, await Database.Ask<long>("SELECT sum(embedded) FROM embedding.batches"));
     }
 
     [Fact]
@@ -180,8 +180,8 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
         await Until(async () =>
         {
             // Ten seconds later.
-            await Database.Execute("UPDATE embedding_jobs SET updated_at = now() - interval '11 seconds' WHERE items_processed = 0");
-            var row = Assert.Single(await Database.Rows("SELECT items_processed, completed_at IS NOT NULL FROM embedding_jobs"));
+            await Database.Execute("UPDATE embedding.jobs SET updated_at = now() - interval '11 seconds' WHERE items_processed = 0");
+            var row = Assert.Single(await Database.Rows("SELECT items_processed, completed_at IS NOT NULL FROM embedding.jobs"));
             seen = row[1] is false ? (int)row[0]! : seen;
             return seen > 0 || row[1] is true;
         });
@@ -227,11 +227,11 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
     public async Task M12_a_host_that_a_newer_migration_left_behind_leaves_the_run_s_activities_to_another()
     {
         await Workspace.Items(await Workspace.Repository(), 45);
-        await Database.Execute("UPDATE embedding_rules SET shape = shape || ' of a newer program'");
+        await Database.Execute("UPDATE embedding.rules SET rule = rule || ' of a newer program'");
         var run = await Ask();
         await Until(async () => Host.Backend.Activities > 5 || (await Job(run)).Status != "pending");
         // From now on it is as if a host that fits took them.
-        await Database.Execute("UPDATE embedding_rules SET shape = replace(shape, ' of a newer program', '')");
+        await Database.Execute("UPDATE embedding.rules SET rule = replace(rule, ' of a newer program', '')");
         await Host.End(run);
 
         Assert.Equal(("completed", null), await Job(run));
@@ -241,18 +241,19 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
     [Fact]
     public async Task M12_a_run_that_no_host_fits_fails_with_the_reason_after_ten_minutes()
     {
-        await Database.Execute("UPDATE embedding_rules SET shape = shape || ' of a newer program'");
+        await Database.Execute("UPDATE embedding.rules SET rule = rule || ' of a newer program'");
 
         var run = await Ask();
         await Host.End(run);
 
         var (status, error) = await Job(run);
         Assert.Equal("failed", status);
-        Assert.Contains("This declaration of 'workspace', or this ", error, StringComparison.Ordinal);
+        Assert.Contains(
+            "The rule of issue, pull_request, discussion in 'workspace' is not the one in the database", error, StringComparison.Ordinal);
         Assert.Equal((39, 41), (Host.Backend.Timers.Count, Host.Backend.Activities));
     }
 
-    private async Task<AskedRun> AskFor(string eventId) =>
+    private async Task<RequestedRun> AskFor(string eventId) =>
         (await Desk.Ask(Host.Engine, new RunRequest("workspace", []), eventId, default))!;
 
     /// <summary>Makes the database refuse a statement while a condition holds.</summary>

@@ -162,7 +162,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
         var id = Assert.Single(await functions.Begun());
         Assert.Equal($"/api/embeddings/runs/{id}", response.Headers.Location?.ToString());
         var row = Assert.Single(await _forFunctions.Rows(
-            "SELECT corpus, partition, kinds, item_limit, force_before IS NOT NULL, host, event_id, status FROM embedding_jobs WHERE id = "
+            "SELECT corpus, partition, kinds, item_limit, force_before IS NOT NULL, host, event_id, status FROM embedding.jobs WHERE id = "
                 + "$1",
             id));
         Assert.Equal(["workspace", Repository, 9, true, "functions", "k-1", "pending"], row.Where(value => value is not string[]));
@@ -194,7 +194,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
     }
 
     private static Task StartAll(TestDatabase database) =>
-        database.Execute("UPDATE embedding_jobs SET status = 'processing' WHERE status = 'pending'");
+        database.Execute("UPDATE embedding.jobs SET status = 'processing' WHERE status = 'pending'");
 
     private static async Task<HttpAnswer> Answer(HttpClient client, string request, string? body)
     {
@@ -226,7 +226,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
             Guid.Parse(Repository));
         await database.Execute(
             """
-            INSERT INTO embedding_jobs (id, corpus, kinds, status, items_total, items_processed, items_failed, error_message, due_at,
+            INSERT INTO embedding.jobs (id, corpus, kinds, status, items_total, items_processed, items_failed, error_message, due_at,
                 started_at, completed_at, created_at, heartbeat_at) VALUES
                 ($1, 'workspace', '{}', 'completed', 7, 5, 0, NULL, now() + interval '50 seconds', now(), now(), now() - interval
                     '3 minutes', now()),
@@ -235,7 +235,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
             """, Guid.Parse(Completed), Guid.Parse(Failed), Guid.Parse(Open));
         await database.Execute(
             """
-            INSERT INTO embedding_batches (id, run_id, kind, partition, claimed, embedded, tokens) VALUES
+            INSERT INTO embedding.batches (id, run_id, kind, partition, claimed, embedded, tokens) VALUES
                 (gen_random_uuid(), $1, 'issue', 'p', 5, 5, 1000), (gen_random_uuid(), $2, 'issue', 'p', 3, 3, 10)
             """, Guid.Parse(Completed), Guid.Parse(Open));
         var workspace = new TestWorkspace(database);

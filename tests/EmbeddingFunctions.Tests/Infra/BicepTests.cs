@@ -66,6 +66,32 @@ public sealed partial class BicepTests
             category,
             _folder[$"modules/{module}.bicep"].ValuesOf("categoryGroup").Concat(_folder[$"modules/{module}.bicep"].ValuesOf("category")));
 
+    // Flex Consumption has no fixed addresses to name: who comes in is decided by Entra's tokens, and the page says what is public.
+    [Fact]
+    public void L6_The_database_lets_in_Azures_addresses_alone_and_the_page_says_what_is_public()
+    {
+        var sources = BicepFolder.ReadSources();
+        var page = File.ReadAllText(Path.Combine(BicepFolder.Root(), "infra", "README.md")).ReplaceLineEndings(" ");
+
+        Assert.Single(sources.Values.SelectMany(source => Regex.Matches(source, "/firewallRules@")));
+        Assert.Equal("0.0.0.0", Assert.Single(_folder["modules/postgres.bicep"].ValuesOf("startIpAddress")));
+        Assert.Equal("0.0.0.0", Assert.Single(_folder["modules/postgres.bicep"].ValuesOf("endIpAddress")));
+        Assert.Contains("each service takes Entra tokens only. All have public addresses", page, StringComparison.Ordinal);
+        Assert.Contains("Azure's of all customers", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void L6_Whoever_prepares_the_database_is_let_in_only_meanwhile()
+    {
+        var script = File.ReadAllText(Path.Combine(BicepFolder.Root(), "infra", "prepare-database.sh"));
+        var (closing, opening) = (
+            script.IndexOf("trap close_firewall EXIT", StringComparison.Ordinal),
+            script.IndexOf("az resource create", StringComparison.Ordinal));
+
+        Assert.InRange(closing, 0, opening);
+        Assert.Contains("az resource delete --ids \"$rule\"", script, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void L6_The_identity_that_the_app_signs_in_with_has_no_role_over_its_package()
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
 using EmbeddingFunctions.Cli.Tests;
 using EmbeddingFunctions.Tests.Infra;
@@ -72,6 +73,22 @@ public sealed class FunctionsScriptTests : IDisposable
         Assert.Equal(">=22", (string)pins["engines"]!["node"]!);
         Assert.Contains(
             "both need Node.js 22", File.ReadAllText(Path.Combine(_repository, "docs", "azure-functions.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public async Task L7_The_settings_that_it_writes_are_for_their_owner_alone()
+    {
+        var file = Path.Combine(_root, "local.settings.json");
+        File.Delete(file);
+        Write("local.settings.sample.json", """{ "Values": { "DATABASE_URL": "" } }""");
+        File.SetUnixFileMode(Path.Combine(_root, "local.settings.sample.json"), (UnixFileMode)0b110_100_100);
+        await using var script = Start("prepare");
+        var result = await script.Ended();
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("put it into local.settings.json", result.Error, StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
     }
 
     private string Log => Path.Combine(_root, "log");

@@ -20,7 +20,7 @@ public sealed class CrashPointRuns
     public CrashPointRuns() => _runs = Cases.ToDictionary(fault => fault.ToString(), Run);
 
     /// <summary>Every point at its first and second passing.</summary>
-    public static IReadOnlyList<FaultPoint> Cases { get; } =
+    internal static IReadOnlyList<FaultPoint> Cases { get; } =
         Enum.GetValues<CrashPoint>().SelectMany(point => new[] { new FaultPoint(point, 1), new FaultPoint(point, 2) }).ToList();
 
     internal Task<Recovery> Of(string fault) => _runs[fault];

@@ -43,7 +43,7 @@ public sealed class DatabaseFaultTests : FaultTest
 
     [Theory]
     [InlineData("issues")]
-    [InlineData("embedding_claims")]
+    [InlineData("embedding.claims")]
     public async Task F46_A_locked_table_is_waited_for_with_few_sessions_and_none_idle_in_a_transaction(string table)
     {
         await Fill(2, 100);

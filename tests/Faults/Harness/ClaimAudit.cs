@@ -32,7 +32,7 @@ internal static class ClaimAudit
             END IF;
             RETURN NULL;
         END $$;
-        CREATE TRIGGER audit_claim AFTER INSERT OR UPDATE OR DELETE ON embedding_claims FOR EACH ROW EXECUTE FUNCTION audit_claim();
+        CREATE TRIGGER audit_claim AFTER INSERT OR UPDATE OR DELETE ON embedding.claims FOR EACH ROW EXECUTE FUNCTION audit_claim();
 
         CREATE FUNCTION audit_write() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

@@ -55,7 +55,7 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
                    t.repository_id IN (SELECT repository_id FROM workspace_repositories r JOIN workspaces w ON w.id = r.workspace_id WHERE
                        w.is_active)
             FROM   {table} t
-            LEFT   JOIN embedding_failures f ON f.item_id = t.id
+            LEFT   JOIN embedding.failures f ON f.item_id = t.id
             LEFT   JOIN items_needing_embeddings_priority p ON p.id = t.id
             """);
         return rows.Select(row => Problem(
@@ -87,7 +87,7 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
 
     private async Task<IReadOnlyList<string>> Held()
     {
-        var held = await database.Ask<long>("SELECT count(*) FROM embedding_claims WHERE token IS NOT NULL");
+        var held = await database.Ask<long>("SELECT count(*) FROM embedding.claims WHERE token IS NOT NULL");
         return held == 0 ? [] : [$"I1 {held} claims are held by nobody"];
     }
 

@@ -16,7 +16,7 @@ public sealed class OracleTests : FaultTest
     [InlineData("UPDATE issues SET title = ' ', body = NULL", "I2 an item without text has a vector")]
     [
         InlineData(
-            "INSERT INTO embedding_claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', 'x', 'y', "
+            "INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until) VALUES ('workspace', 'issue', 'x', 'y', "
                 + "gen_random_uuid(), now())",
             "I1 1 claims are held")]
     [InlineData("UPDATE issues SET embedding = embedding WHERE title LIKE '% 1'", "without its claim")]
@@ -38,7 +38,7 @@ public sealed class OracleTests : FaultTest
         await Fill(1, 5);
         await using var engine = new TestEngine(Database, Fake);
         await engine.Run();
-        await Database.Execute("UPDATE issues SET embedding = NULL; DELETE FROM embedding_cache; DELETE FROM audit");
+        await Database.Execute("UPDATE issues SET embedding = NULL; DELETE FROM embedding.cache; DELETE FROM audit");
         await engine.Run();
 
         Assert.Equal("I4 5 inputs were paid twice, 4 may have been", Assert.Single(await Oracle.Violations(4)));
@@ -49,9 +49,9 @@ public sealed class OracleTests : FaultTest
     public async Task A_key_is_found_in_a_table_and_in_a_text()
     {
         Assert.Empty(await Canary.In(Database));
-        await Database.Execute("INSERT INTO embedding_start_slots VALUES ($1, now())", $"Bearer {Uri.EscapeDataString(Canary.Key)}");
+        await Database.Execute("INSERT INTO embedding.start_slots VALUES ($1, now())", $"Bearer {Uri.EscapeDataString(Canary.Key)}");
 
-        Assert.Equal(["embedding_start_slots"], await Canary.In(Database));
+        Assert.Equal(["embedding.start_slots"], await Canary.In(Database));
         Assert.True(Canary.IsIn($"{Canary.Key[..8]}…"));
     }
 }

@@ -44,9 +44,9 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
         await Workspace.Items(repository, 20_000, words: "dead");
         await Database.Execute(
             """
-            UPDATE issues SET embedding_rule = (SELECT rule FROM embedding_rules WHERE kind = 'issue'), content_hash = 'dead',
+            UPDATE issues SET embedding_rule = (SELECT rule FROM embedding.rules WHERE kind = 'issue'), content_hash = 'dead',
                 embedding_generated_at = now() WHERE title LIKE 'dead%';
-            INSERT INTO embedding_claims (corpus, kind, item_id, partition, attempts, is_dead, reason, failed_at)
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, is_dead, reason, failed_at)
             SELECT 'workspace', 'issue', id, repository_id::text, 3, true, 'dead', now() FROM issues WHERE title LIKE 'dead%';
             """);
         // As autovacuum does within minutes: until then a scan passes over what the rows were before.
@@ -62,7 +62,7 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
     private static async Task<TimeSpan> Median(TestEngine engine, Guid repository)
     {
         var claims = engine.Get<ClaimStore>();
-        var corpus = await engine.Get<BoundCorpora>().Get("workspace", default);
+        var corpus = await engine.Get<ResolvedCorpora>().Get("workspace", default);
         var times = new List<TimeSpan>();
         for (var i = 0; i < 60; i++)
         {

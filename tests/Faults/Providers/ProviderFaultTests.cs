@@ -53,7 +53,7 @@ public sealed class ProviderFaultTests : FaultTest
         var status = await Program.Run("status");
         var doctor = await Program.Run("doctor");
 
-        Assert.NotNull(await Database.Ask<string>("SELECT reason FROM embedding_failures WHERE item_id = $1", poison));
+        Assert.NotNull(await Database.Ask<string>("SELECT reason FROM embedding.failures WHERE item_id = $1", poison));
         Assert.All(
             new[] { said, refused, status, doctor },
             result => Assert.False(Canary.IsIn(result.Out + result.Error), result.Out + result.Error));

@@ -68,7 +68,7 @@ internal sealed class RandomFaults(FakeOpenAi fake, SqlFaults sql, System.Random
                 break;
             case 1:
                 _names.Add("lock");
-                await using (await sql.Lock(random.Next(2) == 0 ? "issues" : "embedding_claims"))
+                await using (await sql.Lock(random.Next(2) == 0 ? "issues" : "embedding.claims"))
                 {
                     await Task.Delay(moment);
                 }

@@ -68,7 +68,7 @@ internal sealed class Round(int seed)
 
     private async Task<Worker> Start(TestDatabase database, FakeOpenAi fake)
     {
-        await database.Execute("DELETE FROM embedding_start_slots");
+        await database.Execute("DELETE FROM embedding.start_slots");
         return Worker.Start($"worker-{++_started}", database, fake, options: ["--batch-size", $"{Batch}"]);
     }
 
@@ -125,7 +125,7 @@ internal sealed class Round(int seed)
 
     // As if 30 seconds had passed: of one that is dead or stands still, nobody else's.
     private static Task LetLeasesRunOut(Worker worker, TestDatabase database) => database.Execute(
-        "UPDATE embedding_claims SET leased_until = now() - interval '1 second' WHERE token IN (SELECT token FROM audit WHERE event = "
+        "UPDATE embedding.claims SET leased_until = now() - interval '1 second' WHERE token IN (SELECT token FROM audit WHERE event = "
             + "'taken' AND worker = $1)",
         worker.Name);
 
@@ -147,16 +147,16 @@ internal sealed class Round(int seed)
     private static async Task Finish(TestDatabase database, FakeOpenAi fake)
     {
         const string IsDone = "SELECT NOT EXISTS (SELECT FROM items_needing_embeddings_priority) AND NOT EXISTS (SELECT FROM "
-            + "embedding_claims WHERE token IS NOT NULL OR NOT is_dead)";
+            + "embedding.claims WHERE token IS NOT NULL OR NOT is_dead)";
         for (var runs = 0; runs < 8 && !await database.Ask<bool>(IsDone); runs++)
         {
             await database.Execute(
                 """
-                UPDATE embedding_claims
+                UPDATE embedding.claims
                 SET    leased_until = CASE WHEN token IS NOT NULL THEN now() - interval '1 second' END, retry_at = CASE WHEN retry_at IS NOT
                     NULL THEN now() END;
-                DELETE FROM embedding_start_slots;
-                DELETE FROM embedding_provider_flow;
+                DELETE FROM embedding.start_slots;
+                DELETE FROM embedding.limiters;
                 """);
             await using var engine = new TestEngine(database, fake);
             await engine.Run();

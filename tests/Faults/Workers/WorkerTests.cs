@@ -22,7 +22,7 @@ public sealed class WorkerTests : FaultTest
         Assert.Equal(24, await Workspace.Embedded());
         Assert.Contains(
             "the worker ended 3 times",
-            await Database.Ask<string>("SELECT reason FROM embedding_failures WHERE item_id = $1 AND is_dead", poison),
+            await Database.Ask<string>("SELECT reason FROM embedding.failures WHERE item_id = $1 AND is_dead", poison),
             StringComparison.Ordinal);
         await new Oracle(Database, Fake, text => text.Contains("deadly", StringComparison.Ordinal))
             .AssertHolds(deaths * Worker.Concurrency * 5);
@@ -108,7 +108,7 @@ public sealed class WorkerTests : FaultTest
         using var done = new CancellationTokenSource();
         // Once only for each claim, since a worker that loses an item three times gives it up.
         var rescuer = Repeat.Every(TimeSpan.FromMilliseconds(20), () => Database.Execute(
-            "UPDATE embedding_claims SET leased_until = now() - interval '1 second' WHERE attempts = 1 AND leased_until > now()"),
+            "UPDATE embedding.claims SET leased_until = now() - interval '1 second' WHERE attempts = 1 AND leased_until > now()"),
             done.Token);
         await using (var first = Start("worker-1", "--batch-size", "5"))
         await using (var second = Start("worker-2", "--batch-size", "5"))

@@ -1,0 +1,246 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace EmbeddingFunctions.Http;
+
+/// <summary>The HTTP API, the same in every host: events in, runs and status out.</summary>
+internal sealed class EmbeddingsApi : IDisposable
+{
+    private const int DefaultRuns = 20;
+    private const int MaxRuns = 100;
+
+    // Of a burst of requests the others wait here, not for connections that runs need.
+    private const int MostAtOnce = 16;
+
+    private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled"];
+
+    private readonly CorpusSet _corpora;
+    private readonly ResolvedCorpora _bound;
+    private readonly RunScope _scope;
+    private readonly RunScheduler _desk;
+    private readonly RunHistory _history;
+    private readonly StatusReport _status;
+    private readonly CachedHealth _health;
+    private readonly Redaction _redaction;
+    private readonly ILogger _log;
+    private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
+
+    public EmbeddingsApi(
+        CorpusSet corpora, ResolvedCorpora bound, RunScope scope, RunScheduler desk, RunHistory history, StatusReport status,
+        CachedHealth health,
+        Redaction redaction, ILogger<EmbeddingsApi> log)
+    {
+        (_corpora, _bound, _scope, _desk, _history) = (corpora, bound, scope, desk, history);
+        (_status, _health, _redaction, _log) = (status, health, redaction, log);
+    }
+
+    /// <param name="services">Hold the engine.</param>
+    public static EmbeddingsApi Of(IServiceProvider services) => ActivatorUtilities.CreateInstance<EmbeddingsApi>(services);
+
+    /// <summary>
+    /// POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run, and so is
+    /// a run that has not
+    /// started yet and takes all that this one would. 429 while too many runs wait for their start.
+    /// </summary>
+    public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
+    {
+        var (json, refusal) = await RequestBody.Read(request, cancellation);
+        if (json is null)
+        {
+            return refusal!;
+        }
+
+        using (json)
+        {
+            var asked = ComputeEvent.Read(
+                json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await DefaultCorpus(cancellation));
+            return asked.Errors.Count > 0 ? Replies.Invalid(asked.Errors)
+                : await FindFault(asked, cancellation) ?? await Accept(request, asked, engine, cancellation);
+        }
+    }, cancellation);
+
+    /// <summary>GET <see cref="Routes.Runs"/> with <c>corpus</c>, <c>status</c> and <c>limit</c>: the newest first.</summary>
+    public Task<IResult> ListRuns(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
+    {
+        string? Query(string name) => request.Query[name].FirstOrDefault() is { Length: > 0 } value ? value : null;
+        var (corpus, status, limit) = (Query("corpus"), Query("status"), DefaultRuns);
+        if (corpus is not null && !_corpora.All.Any(c => c.Name == corpus))
+        {
+            return Replies.Invalid(
+                "corpus", $"There is no corpus '{corpus}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+        }
+
+        if (status is not null && !_statuses.Contains(status))
+        {
+            return Replies.Invalid("status", $"status is '{status}'; it takes {string.Join(", ", _statuses)}.");
+        }
+
+        if (Query("limit") is { } text && !(int.TryParse(text, out limit) && limit is >= 1 and <= MaxRuns))
+        {
+            return Replies.Invalid("limit", $"limit is '{text}'; it takes a whole number from 1 to {MaxRuns}.");
+        }
+
+        return Replies.Json(new { Runs = await _history.List(corpus, status, limit, cancellation) });
+    }, cancellation);
+
+    /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
+    public Task<IResult> GetRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
+        Guard(request, async () =>
+    {
+        if (!Guid.TryParse(runId, out var id))
+        {
+            return NoRun(runId);
+        }
+
+        var note = await _desk.Note(engine, id, cancellation);
+        return await _history.Find(id, cancellation) is { } run ? Replies.Json(run with { Note = note }) : NoRun(runId);
+    }, cancellation);
+
+    /// <summary>POST <see cref="Routes.CancelRun"/>: 202, and the run begins no more batches; 409 if it has ended.</summary>
+    public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
+        Guard(request, async () =>
+    {
+        if (!Guid.TryParse(runId, out var id))
+        {
+            return NoRun(runId);
+        }
+
+        var wasOpen = await _desk.Cancel(engine, id, cancellation);
+        return await _history.Find(id, cancellation) is not { } found ? NoRun(runId)
+            : wasOpen ? Replies.Json(found, StatusCodes.Status202Accepted)
+            : Replies.Problem(StatusCodes.Status409Conflict, "The run has ended.", $"Run {id} is {found.Run.Status}.");
+    }, cancellation);
+
+    /// <summary>
+    /// GET <see cref="Routes.Status"/>: coverage, pending, failures and the last runs of every migrated corpus, or of <c>?corpus=</c>.
+    /// </summary>
+    public Task<IResult> GetStatus(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
+    {
+        if (request.Query["corpus"].FirstOrDefault() is not { Length: > 0 } asked)
+        {
+            return Replies.Json(await _status.OfAll(cancellation));
+        }
+
+        return _corpora.All.Any(corpus => corpus.Name == asked)
+            ? Replies.Json(new CorporaStatus([await _status.Of(asked, cancellation)], []))
+            : Replies.Invalid(
+                "corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+    }, cancellation);
+
+    /// <summary>
+    /// GET <see cref="Routes.Health"/>: 200 or 503, each check by name, at most five seconds old; the provider is not called.
+    /// </summary>
+    public Task<IResult> GetHealth(HttpRequest request, CancellationToken cancellation) => Explain(request, async () =>
+    {
+        var health = await _health.Check(cancellation);
+        return Replies.Json(health, health.IsHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+    }, cancellation);
+
+    public void Dispose() => _turns.Dispose();
+
+    // The first that the database was migrated for; if it was for none, the refusal names the first.
+    private async Task<Corpus> DefaultCorpus(CancellationToken cancellation)
+    {
+        var migrated = await _bound.MigratedNames(cancellation);
+        return _corpora.All.FirstOrDefault(corpus => migrated.Contains(corpus.Name)) ?? _corpora.All[0];
+    }
+
+    // A database that is not ready is a fault of ours; a partition that nobody lists is the sender's.
+    private async Task<IResult?> FindFault(ComputeEvent asked, CancellationToken cancellation)
+    {
+        var corpus = await _bound.Get(asked.Request!.Corpus, cancellation);
+        try
+        {
+            await _scope.Check(corpus, asked.Request, cancellation);
+            return null;
+        }
+        catch (CorpusException e)
+        {
+            return Replies.Invalid(asked.PartitionField, $"{asked.PartitionField}: {e.Message}");
+        }
+    }
+
+    private async Task<IResult> Accept(HttpRequest request, ComputeEvent asked, IRunEngine engine, CancellationToken cancellation)
+    {
+        RequestedRun? run;
+        try
+        {
+            run = await _desk.Ask(engine, asked.Request!, asked.Id, cancellation);
+        }
+        catch (TooManyRunsException e)
+        {
+            request.HttpContext.Response.Headers.RetryAfter = $"{Math.Ceiling(e.RetryAfter.TotalSeconds):0}";
+            return Replies.Problem(StatusCodes.Status429TooManyRequests, "Too many runs wait.", e.Message);
+        }
+
+        if (run is null)
+        {
+            return Replies.Problem(StatusCodes.Status409Conflict, "The event's id is taken.",
+                $"An earlier event with the id '{asked.Id}' asked for another run: give each event an id of its own.");
+        }
+
+        request.HttpContext.Response.Headers.Location = $"{Prefix(request)}{Routes.Runs}/{run.Id}";
+        return Replies.Json(new { RunId = run.Id, asked.Request!.Corpus, run.IsNew }, StatusCodes.Status202Accepted);
+    }
+
+    // Whatever a host has put before our routes.
+    private static string Prefix(HttpRequest request)
+    {
+        var path = $"{request.PathBase}{request.Path}".TrimEnd('/');
+        return path.EndsWith(Routes.Compute, StringComparison.OrdinalIgnoreCase) ? path[..^Routes.Compute.Length] : $"/{Routes.Host}/";
+    }
+
+    private static IResult NoRun(string runId) =>
+        Replies.Problem(StatusCodes.Status404NotFound, "There is no such run.", $"There is no run '{runId}'; runs are kept for 90 days.");
+
+    private async Task<IResult> Guard(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
+    {
+        await _turns.WaitAsync(cancellation);
+        try
+        {
+            return await Explain(request, serve, cancellation);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    private async Task<IResult> Explain(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
+    {
+        try
+        {
+            return await serve();
+        }
+        catch (SettingsException)
+        {
+            return Replies.Problem(StatusCodes.Status409Conflict, "Embedding is switched off.", EmbeddingSettings.Disabled);
+        }
+        catch (CorpusException e)
+        {
+            return Replies.Problem(StatusCodes.Status503ServiceUnavailable, "The database is not ready.", _redaction.Clean(e.Message));
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        {
+            return Replies.Problem(
+                StatusCodes.Status503ServiceUnavailable, "The database is not ready.",
+                $"Run 'embeddings migrate {_corpora.All[0].Name}' first.");
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            _log.RequestFails(request.Method, request.Path, e.GetType().Name, _redaction.Clean(e.Message));
+            return e is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(e)
+                ? Replies.Problem(
+                    StatusCodes.Status503ServiceUnavailable, "The database cannot be reached.",
+                    "Try again; the host's log has the reason. An event that carries an id may be sent again safely.")
+                : Replies.Problem(StatusCodes.Status500InternalServerError, "A fault of this program.", "The host's log has the reason.");
+        }
+    }
+}

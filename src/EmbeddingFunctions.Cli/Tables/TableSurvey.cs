@@ -1,0 +1,61 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Schema;
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Looks at a table to propose a declaration for it.</summary>
+internal sealed class TableSurvey
+{
+    private static SqlText FindTables =>
+        $"""
+        SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
+        FROM   pg_class c
+        JOIN   pg_namespace n ON n.oid = c.relnamespace
+        WHERE  c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND    n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
+        ORDER  BY 1
+        """;
+
+    private static SqlText FindReferences(CatalogueTable table) =>
+        $"""
+        SELECT a.attname, k.confrelid::regclass::text
+        FROM   pg_constraint k
+        JOIN   pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        WHERE  k.contype = 'f' AND cardinality(k.conkey) = 1 AND k.conrelid = {table.Quoted.ToString()}::regclass
+        ORDER  BY a.attnum
+        """;
+
+    private readonly NpgsqlDataSource _database;
+    private readonly Catalogue _catalogue;
+
+    private readonly bool _isLocal;
+
+    public TableSurvey(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings) =>
+        (_database, _catalogue, _isLocal) = (database, catalogue, settings.Provider == ProviderChoice.Local);
+
+    /// <exception cref="CorpusException">There is no such table, or it has no key or no text.</exception>
+    public async Task<TableProposal> Propose(string name, CancellationToken cancellation)
+    {
+        if (!(await _catalogue.Find([name], cancellation)).TryGetValue(name, out var table))
+        {
+            var tables = await _database.QueryAsync(FindTables, reader => reader.GetString(0), cancellation);
+            var hint = NearestName.Hint(name, tables);
+            var advice = hint.Length > 0 ? hint : " in this database; a table of another schema is written schema.table.";
+            throw new CorpusException($"There is no table '{name}'{advice}");
+        }
+
+        if (!table.IsTable)
+        {
+            throw new CorpusException($"'{name}' is a {table.Sort}; it takes a table, which can hold vectors.");
+        }
+
+        var references = await _database.QueryAsync(
+            FindReferences(table), reader => (reader.GetString(0), reader.GetString(1)), cancellation);
+        var vectors = table.Columns.ContainsKey(CorpusTable.DefaultVector)
+            ? await ForeignObjects.Count(_database, table.Quoted, CorpusTable.DefaultVector, cancellation)
+            : null;
+        return TableProposal.Of(name, table, references, _isLocal, vectors);
+    }
+}

@@ -1,0 +1,20 @@
+using EmbeddingFunctions.Runs;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmbeddingFunctions;
+
+/// <summary>Adds to what AddEmbeddings registered.</summary>
+public sealed class EmbeddingsBuilder
+{
+    internal EmbeddingsBuilder(IServiceCollection services) => Services = services;
+
+    /// <summary>The app's services.</summary>
+    public IServiceCollection Services { get; }
+
+    /// <summary>Keeps the corpora embedded in the background of this process: see <see cref="EmbeddingWorker"/>.</summary>
+    public EmbeddingsBuilder AddWorker()
+    {
+        Services.AddHostedService(services => services.Checked().GetRequiredService<EmbeddingWorker>());
+        return this;
+    }
+}

@@ -1,0 +1,38 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Status;
+
+namespace EmbeddingFunctions;
+
+/// <summary>What an app asks of its corpora, beside the worker that keeps them embedded.</summary>
+public interface IEmbeddings
+{
+    /// <summary>The names of the declared corpora.</summary>
+    IReadOnlyList<string> Corpora { get; }
+
+    /// <summary>
+    /// Creates the columns, indexes and triggers that a corpus needs, without blocking writers. It may be repeated, and called by several
+    /// processes at once. The database role must own the tables.
+    /// </summary>
+    /// <param name="corpus">Its name.</param>
+    /// <param name="progress">Is given a line for each step that takes time and for each finding.</param>
+    /// <param name="cancellationToken">Stops half-way; the next call goes on.</param>
+    /// <exception cref="CorpusException">The declaration does not fit the database: the message names all faults.</exception>
+    Task MigrateAsync(string corpus, Action<string>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Embeds what is pending now, in this process, and returns when that is done. A failed item does not fail the run.</summary>
+    /// <param name="corpus">Its name.</param>
+    /// <param name="options">What to run over; null: all that is pending.</param>
+    /// <param name="progress">Is called after every batch.</param>
+    /// <param name="cancellationToken">
+    /// No new batches; those in flight end within five seconds or give their items back; the run ends as cancelled, without an exception.
+    /// </param>
+    /// <exception cref="CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="EmbeddingsOptions.IsEnabled"/> is false.</exception>
+    Task<RunOutcome> RunAsync(
+        string corpus, RunOptions? options = null, Action<RunProgress>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Counts coverage, pending items and failures, and lists the last runs, as the database has them now.</summary>
+    /// <exception cref="CorpusException">The corpus is not declared, or the database is not ready for it.</exception>
+    Task<CorpusStatus> GetStatusAsync(string corpus, CancellationToken cancellationToken = default);
+}

@@ -1,4 +1,0 @@
-namespace EmbeddingFunctions.Imports;
-
-/// <summary>What was to be imported cannot be read at all.</summary>
-public sealed class ImportException(string message) : Exception(message);

@@ -1,9 +1,0 @@
-namespace EmbeddingFunctions.Imports;
-
-/// <summary>What an import did.</summary>
-/// <param name="Read">Items read, the bad ones not counted.</param>
-/// <param name="Written">Items that were new or had changed.</param>
-/// <param name="BadLines">Lines that are no items, each with its number and reason; at most the first hundred.</param>
-public sealed record ImportedItems(int Read, int Written, int Bad, IReadOnlyList<BadLine> BadLines);
-
-public sealed record BadLine(int Number, string Reason);

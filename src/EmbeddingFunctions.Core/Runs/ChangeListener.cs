@@ -1,0 +1,169 @@
+using System.Threading.Channels;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>
+/// Runs that begin because a table changed: a host that stays up hears of it from the triggers or, where it cannot, looks every ten
+/// seconds.
+/// </summary>
+internal sealed class ChangeListener
+{
+    // An application seldom writes one row alone.
+    private static readonly TimeSpan _gather = TimeSpan.FromMilliseconds(250);
+
+    // How soon a run that is open may have ended.
+    private static readonly TimeSpan _soon = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(10);
+
+    // A server that was merely slow carries notifications after all.
+    private const int LooksBeforeItListensAnew = 60;
+
+    private readonly IReadOnlyList<Corpus> _corpora;
+    private readonly Dictionary<string, Channel<bool>> _signals;
+    private readonly ResolvedCorpora _bound;
+    private readonly WorkNotices _notices;
+    private readonly RunScheduler _desk;
+    private readonly Redaction _redaction;
+    private string _names = "";
+    private string _told = "";
+
+    public ChangeListener(
+        CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler desk, EmbeddingSettings settings, Redaction redaction)
+    {
+        (_bound, _notices, _desk, _redaction) = (bound, notices, desk, redaction);
+        _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
+        // One ring that is not answered yet is as good as many.
+        _signals = _corpora.ToDictionary(
+            corpus => corpus.Name,
+            _ => Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }));
+    }
+
+    private string LooksInstead => $"edits of {_names} are looked for every {_lookEvery.TotalSeconds:0} seconds";
+
+    /// <summary>Until it is stopped; at once over if no corpus declares a trigger.</summary>
+    /// <param name="engine">Carries the runs.</param>
+    /// <param name="tell">Is told whether notifications are heard, when that changes.</param>
+    /// <param name="stopping">Ends it.</param>
+    public async Task Run(IRunEngine engine, Action<LogLevel, string> tell, CancellationToken stopping)
+    {
+        try
+        {
+            await Task.WhenAll(
+                _corpora.Count == 0 ? [] : _corpora.Select(corpus => Answer(corpus, engine, stopping)).Append(Hear(tell, stopping)));
+        }
+        catch (Exception) when (stopping.IsCancellationRequested)
+        {
+            // As asked, whatever was under way.
+        }
+    }
+
+    private async Task Hear(Action<LogLevel, string> tell, CancellationToken stopping)
+    {
+        var wait = _soon;
+        while (true)
+        {
+            try
+            {
+                _names = string.Join(", ", (await _bound.MigratedNames(stopping)).Where(_signals.ContainsKey).Order());
+                if (_names.Length == 0)
+                {
+                    // Only a migration makes triggers.
+                    await Task.Delay(_lookEvery, stopping);
+                    continue;
+                }
+
+                await _notices.Hear(() => wait = Begin(tell), Signal, stopping);
+                Tell(tell, LogLevel.Warning, $"This connection brings no notifications: {LooksInstead}.");
+                await Look(stopping);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                Tell(
+                    tell, LogLevel.Warning,
+                    $"Nothing is heard of triggers, and until it is, {LooksInstead}: {_redaction.Clean(e.Message)}");
+                SignalAll();
+                await Task.Delay(wait, stopping);
+                wait = wait * 2 < _lookEvery ? wait * 2 : _lookEvery;
+            }
+        }
+    }
+
+    /// <summary>What changed while nobody listened is looked for now.</summary>
+    /// <returns>How long to wait when the connection breaks.</returns>
+    private TimeSpan Begin(Action<LogLevel, string> tell)
+    {
+        Tell(tell, LogLevel.Information, $"Edits of {_names} wake this host.");
+        SignalAll();
+        return _soon;
+    }
+
+    private async Task Look(CancellationToken stopping)
+    {
+        for (var i = 0; i < LooksBeforeItListensAnew; i++)
+        {
+            SignalAll();
+            await Task.Delay(_lookEvery, stopping);
+        }
+    }
+
+    // Hosts' proofs are heard too, and corpora of other declarations.
+    private void Signal(string corpus) => _signals.GetValueOrDefault(corpus)?.Writer.TryWrite(true);
+
+    private void SignalAll()
+    {
+        foreach (var bell in _signals.Values)
+        {
+            bell.Writer.TryWrite(true);
+        }
+    }
+
+    private async Task Answer(Corpus corpus, IRunEngine engine, CancellationToken stopping)
+    {
+        var bell = _signals[corpus.Name].Reader;
+        while (await bell.WaitToReadAsync(stopping))
+        {
+            await Task.Delay(_gather, stopping);
+            bell.TryRead(out _);
+            while (await LookAgain(corpus, engine, stopping) is { } wait)
+            {
+                await Task.Delay(wait, stopping);
+            }
+        }
+    }
+
+    private async Task<TimeSpan?> LookAgain(Corpus corpus, IRunEngine engine, CancellationToken stopping)
+    {
+        try
+        {
+            return await _desk.Wake(engine, corpus, stopping) switch
+            {
+                TriggerResult.Busy => _soon,
+                TriggerResult.Stopped => _lookEvery,
+                _ => null,
+            };
+        }
+        catch (CorpusException)
+        {
+            // The database is not ready for it: the schedule says so, and its migration is yet to make the triggers.
+            return null;
+        }
+        catch (Exception) when (!stopping.IsCancellationRequested)
+        {
+            // The database is away, or an engine: the schedule says so too.
+            return _lookEvery;
+        }
+    }
+
+    private void Tell(Action<LogLevel, string> tell, LogLevel level, string line)
+    {
+        if (line != _told)
+        {
+            tell(level, _told = line);
+        }
+    }
+}

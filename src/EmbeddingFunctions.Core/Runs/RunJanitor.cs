@@ -1,0 +1,124 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Ends runs that nobody carries any more, and forgets those that ended long ago.</summary>
+internal sealed class RunJanitor(NpgsqlDataSource database, StoredTimestamps moments)
+{
+    /// <summary>A run whose process has not been heard of for so long is over, or free to be taken up.</summary>
+    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+
+    // What hosts take up from each other is over if none did; their timers may come once a day.
+    private static readonly TimeSpan _abandoned = TimeSpan.FromDays(7);
+
+    /// <summary>How long a run is remembered after its end.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromDays(90);
+
+    private static SqlText EndSilentRuns(string corpus) =>
+        $"""
+        UPDATE embedding.jobs
+        SET    status = CASE WHEN cancel_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END,
+               error_message = 'The process that ran it ended.', completed_at = now(), updated_at = now()
+        WHERE  corpus = {corpus} AND status IN ('pending', 'processing')
+        AND    heartbeat_at < now() - CASE host WHEN 'command' THEN {Silence} ELSE {_abandoned} END
+        """;
+
+    // Millions of them are forgotten some thousands at a time, so that no statement takes long.
+    private const int Portion = 2_000;
+    private const int MostPortions = 20;
+
+    private static SqlText DropOldRuns(string corpus) =>
+        $"""
+        DELETE FROM embedding.jobs
+        WHERE  id IN (
+            SELECT id FROM embedding.jobs j
+            WHERE  corpus = {corpus} AND completed_at < now() - {Kept}
+            AND    (due_at IS NULL OR EXISTS (SELECT FROM embedding.jobs later WHERE later.corpus = {corpus} AND later.due_at > j.due_at))
+            LIMIT  {Portion}
+            FOR    UPDATE SKIP LOCKED)
+        """;
+
+    public async Task Tidy(string corpus, CancellationToken cancellation)
+    {
+        await moments.MendOf(corpus, cancellation);
+        await Execute(EndSilentRuns(corpus), cancellation);
+        for (var i = 0; i < MostPortions && await Execute(DropOldRuns(corpus), cancellation) == Portion; i++)
+        {
+        }
+    }
+
+    /// <summary>
+    /// Forgets what is past its time or of items that are gone: failures and dead workers' claims of deleted rows, and expired copies of
+    /// vectors.
+    /// </summary>
+    public async Task Tidy(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        foreach (var table in corpus.Tables)
+        {
+            await Execute(DropClaimsOfGone(corpus.Corpus.Name, table), cancellation);
+        }
+
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            await DropOldRequests(table, cancellation);
+        }
+
+        if (corpus.Corpus.SimilarityCache)
+        {
+            await Execute($"SELECT {corpus.Schemas.InApplication("cleanup_expired_cache()")}", cancellation);
+            foreach (var table in corpus.Tables)
+            {
+                await Execute(DropCopiesOfGone(corpus, table), cancellation);
+            }
+        }
+    }
+
+    private static SqlText DropClaimsOfGone(string corpus, ResolvedTable table) =>
+        $"""
+        DELETE FROM embedding.claims c
+        WHERE  c.corpus = {corpus} AND c.kind = {table.Kind} AND (c.leased_until IS NULL OR c.leased_until < now())
+        AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} c.item_id::{table.IdType})
+        """;
+
+    // Texts of rows that are gone; what was done, or refused, is kept as long as runs are.
+    private static SqlText IsOldRequest(ResolvedTable table) =>
+        $"""
+        {QueueSql.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
+        AND (q.processed_at < now() - {Kept} OR q.processed_at < now() - interval '1 day'
+             AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueSql.Key(table)}))
+        """;
+
+    // A request that a table of the owner's refers to stays, and keeps no other.
+    private async Task DropOldRequests(ResolvedTable table, CancellationToken cancellation)
+    {
+        var queue = QueueSql.Queue(table);
+        for (var i = 0; i < MostPortions; i++)
+        {
+            var old = await database.QueryAsync(
+                $"SELECT q.ctid::text FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}", row => row.GetString(0), cancellation,
+                Sql.TimeoutOfCounts);
+            var (dropped, _) = await RowByRow.Write(old, places => Execute(
+                $"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ({places.ToArray()}::text[]::tid[])", cancellation));
+            if (dropped == 0 || old.Count < Portion)
+            {
+                return;
+            }
+        }
+    }
+
+    // Of items that are gone, moved to another partition, or whose partition may embed no more.
+    private static SqlText DropCopiesOfGone(ResolvedCorpus corpus, ResolvedTable table) =>
+        $"""
+        DELETE FROM {corpus.Schemas.InApplication(DatabaseSchemas.SimilarityCache)} s
+        WHERE  s.item_type = {table.Kind}
+        AND    NOT EXISTS (
+            SELECT FROM {table.Table} t
+            WHERE  {table.Id}::text = s.item_id AND {table.Partition}::text = s.repository_id::text
+            {corpus.AndIsActive(table)})
+        """;
+
+    private Task<int> Execute(SqlText statement, CancellationToken cancellation) =>
+        database.ExecuteAsync(statement, cancellation, Sql.TimeoutOfCounts);
+}

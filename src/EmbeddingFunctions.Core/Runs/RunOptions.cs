@@ -1,0 +1,20 @@
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>What a run of <see cref="IEmbeddings.RunAsync"/> takes.</summary>
+public sealed record RunOptions
+{
+    /// <summary>Only items of these kinds; empty: all.</summary>
+    public IReadOnlyList<string> Kinds { get; init; } = [];
+
+    /// <summary>Only items of this partition.</summary>
+    public string? Partition { get; init; }
+
+    /// <summary>At most so many items.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Embeds everything in scope again, changed or not. An unfinished forced run over the same scope goes on.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>Allows vectors of another model to stay in the column until they are replaced.</summary>
+    public bool AllowMixedModels { get; init; }
+}

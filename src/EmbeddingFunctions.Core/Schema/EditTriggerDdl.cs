@@ -1,0 +1,88 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Schema;
+
+/// <summary>
+/// The trigger that makes a row pending in its writer's own transaction when its text changes or the row is new, and tells hosts of it.
+/// </summary>
+internal static class EditTriggerDdl
+{
+    public static string Name(ResolvedTable table) => ObjectNames.Name("zzz_embedding_note_edit", table.Found);
+
+    /// <summary>
+    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is
+    /// of its text;
+    /// a vector of another model does not come in. When a vector was written, a trigger that bumps the changed-at column cannot make it
+    /// look older
+    /// than the row: this one runs last, because triggers run in the order of their names. A table that was altered so that the text cannot
+    /// be read
+    /// keeps no writer from writing: the row is then pending, or as it was written where the column of the rule is gone too.
+    /// </summary>
+    /// <remarks>It names no column in its definition: Postgres would let none of these be altered.</remarks>
+    public static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<ResolvedTable> kinds)
+    {
+        var table = kinds[0];
+        var function = ObjectNames.Function("embedding_note_edit", table.Found);
+        var trigger = Name(table);
+        var current = table.WithRow("NEW.");
+        var generatedAt = Sql.Identifier(table.Own.GeneratedAt);
+        var moments = kinds.Select(kind => kind.WithRow("NEW.").ChangedAt).OfType<SqlText>().Distinct()
+            .Prepend(Sql.Of($"NEW.{generatedAt}"));
+        // A literal, because a column's name could hold any other quotes.
+        var body = Sql.Literal(
+            $"""
+            DECLARE
+                is_edited boolean := true;
+                is_told boolean := true;
+            BEGIN
+                IF TG_OP = 'UPDATE' THEN
+                    {TextChange.Assign("is_edited", table, kinds.SelectMany(kind => kind.Template.Columns))}
+                END IF;
+                IF is_edited THEN
+                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{Sql.KeepsText}', true) = 'on' THEN
+                        '{ResolvedTable.RewrittenMark}' END;
+                    IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
+                        NEW.{table.VectorName} := NULL;
+                    END IF;
+                ELSIF NEW.{generatedAt} IS DISTINCT FROM OLD.{generatedAt} THEN
+                    NEW.{generatedAt} := GREATEST({string.Join(", ", moments)});
+                END IF;
+                {(corpus.Trigger ? Tell(corpus, kinds) : "")}
+                RETURN NEW;
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, SQLERRM;
+                BEGIN
+                    -- The engine has compared the text itself.
+                    IF TG_OP = 'INSERT' OR NEW.{generatedAt} IS NOT DISTINCT FROM OLD.{generatedAt} THEN
+                        {current.RuleMark} := NULL;
+                        {(corpus.Trigger ? $"{NotifyTriggerDdl.Notify(corpus)};" : "")}
+                    END IF;
+                EXCEPTION WHEN OTHERS THEN
+                    RETURN NEW;
+                END;
+                RETURN NEW;
+            END
+            """);
+        yield return new(ObjectKind.Function, table.Schema, "", $"{function}()",
+            $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {Sql.SafePath} AS {body}");
+        // Always: a row that comes by replication, or from a dump, is looked at too.
+        yield return new(ObjectKind.Trigger, table.Schema, table.Name, trigger,
+            $"""
+            CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} BEFORE INSERT OR UPDATE ON {table.Table} FOR EACH ROW EXECUTE FUNCTION
+                {function}();
+            ALTER TABLE {table.Table} ENABLE ALWAYS TRIGGER {Sql.Identifier(trigger)}
+            """);
+    }
+
+    // Equal notifications of a transaction are one. What the engine writes changes none of these columns.
+    private static string Tell(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
+        $"""
+        IF TG_OP = 'UPDATE' THEN
+            {TextChange.Assign("is_told", kinds[0], kinds.SelectMany(kind => kind.WakingColumns))}
+        END IF;
+        IF is_told THEN
+            {NotifyTriggerDdl.Notify(corpus)};
+        END IF;
+        """;
+}

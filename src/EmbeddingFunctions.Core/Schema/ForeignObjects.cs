@@ -1,0 +1,69 @@
+using EmbeddingFunctions.Corpora;
+using Npgsql;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Schema;
+
+/// <summary>What is in a corpus's way that no migration of it made.</summary>
+internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObstacles
+{
+    private const int CountedAtMost = 1_000_000;
+
+    private readonly Inventory _inventory = new(database);
+
+    public async Task<IReadOnlyList<DeclarationFault>> Faults(ResolvedCorpus corpus, bool takeOver, CancellationToken cancellation)
+    {
+        var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Parts(corpus), cancellation);
+        var faults = states.Where(state => state.Other is not null).GroupBy(state => (state.Other, state.Part.Table))
+            .Select(
+                of =>
+                    new DeclarationFault(
+                        Path(corpus, of.First().Part), of.Key.Table == "" ? $"{of.First().Part.Key} is the corpus '{of.Key.Other}''s"
+                : $"the table {of.Key.Table} is embedded by the corpus '{of.Key.Other}' already: a table has one corpus; 'embeddings "
+                    + $"migrate {of.Key.Other} --down' ends that"))
+            .ToList();
+        foreach (var state in states.Where(state => state.IsForeign && !takeOver))
+        {
+            faults.Add(await Fault(corpus, state.Part, cancellation));
+        }
+
+        return faults;
+    }
+
+    private async Task<DeclarationFault> Fault(ResolvedCorpus corpus, Part part, CancellationToken cancellation)
+    {
+        var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' uses it as its own, and leaves it when it is taken down";
+        if (part.Kind != ObjectKind.Column)
+        {
+            return new(
+                Path(corpus, part), $"{part.Key} is there, and no migration made it: rename it, or declare another name; {takeOver}");
+        }
+
+        var table = corpus.Tables.First(table => table.Schema == part.Schema && table.Name == part.Table);
+        var count = await Count(database, table.Table, part.Name, cancellation);
+        if (part.Name == table.VectorColumn)
+        {
+            return new(Path(corpus, part), $"{count} vectors are there in {part.Table}.{part.Name}, made by another program: "
+                + $"declare another column, \"vector\": \"…\"; {takeOver}, and overwrites them");
+        }
+
+        var property = table.Own.Of(table.Queue).FirstOrDefault(column => column.Column == part.Name).Property;
+        return new(Path(corpus, part), $"the column {part.Table}.{part.Name} is not ours, and has {count} values: "
+            + (property is null ? "rename it" : $"declare another name for ours, \"columns\": {{ \"{property}\": \"…\" }}")
+                + $"; {takeOver}, and overwrites them");
+    }
+
+    /// <summary>How many rows have a value in the column, in words.</summary>
+    public static async Task<string> Count(NpgsqlDataSource database, SqlText table, string column, CancellationToken cancellation)
+    {
+        var count = await database.ScalarAsync<long>(
+            $"SELECT count(*) FROM (SELECT FROM {table} WHERE {Sql.Identifier(column)} IS NOT NULL LIMIT {CountedAtMost}) found",
+            cancellation);
+        return count == CountedAtMost ? $"{count:N0} or more" : $"{count:N0}";
+    }
+
+    private static string Path(ResolvedCorpus corpus, Part part) => part.Table == "" ? ""
+        : corpus.Tables.Select((table, i) => (table, i)).Where(found => found.table.Name == part.Table)
+            .Select(found => TableRules.PathOf(found.i)).FirstOrDefault()
+            ?? "";
+}

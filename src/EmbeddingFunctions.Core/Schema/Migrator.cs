@@ -1,0 +1,222 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Texts;
+using Npgsql;
+
+namespace EmbeddingFunctions.Schema;
+
+/// <summary>Brings a database to what a corpus needs; any number of processes may do so at once.</summary>
+internal sealed class Migrator
+{
+    private readonly NpgsqlDataSource _database;
+    private readonly Catalogue _catalogue;
+    private readonly EmbeddingSettings _settings;
+    private readonly IRowAudit _audit;
+    private readonly ITextWindow? _window;
+    private readonly EngineSchema _engine;
+    private readonly Inventory _inventory;
+    private readonly SearchedSchemas _searched;
+    private readonly StepRunner _runner;
+    private readonly Ddl _ddl;
+
+    public Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window)
+    {
+        (_database, _catalogue, _settings, _audit, _window) = (database, catalogue, settings, audit, window);
+        (_engine, _inventory, _searched, _ddl) = (
+            new EngineSchema(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
+        _runner = new StepRunner(database, _ddl);
+    }
+
+    /// <summary>As <see cref="Migrate(Corpus, MigrationOptions, Action{string}?, CancellationToken)"/>.</summary>
+    public Task Migrate(Corpus corpus, bool withSampleTables, Action<string>? progress, CancellationToken cancellation) =>
+        Migrate(corpus, new MigrationOptions(withSampleTables), progress, cancellation);
+
+    /// <summary>
+    /// Tables, columns, triggers and view; then the indexes, without blocking writers. What is there as it was made is left alone. Stopped
+    /// half-way,
+    /// it goes on when run again.
+    /// </summary>
+    /// <param name="corpus">The declaration.</param>
+    /// <param name="options">What it may do.</param>
+    /// <param name="progress">Is told what takes time, and what was found.</param>
+    /// <exception cref="CorpusException">The declaration does not fit the database, or something of others is in its way: then nothing was
+    /// changed.</exception>
+    public async Task Migrate(Corpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)
+    {
+        await using var turn = await MigrationLock.Take(_database, progress, cancellation);
+        try
+        {
+            if (options.WithSampleTables && SampleTables.Of(corpus) is { } sampleTables)
+            {
+                await _ddl.Run(sampleTables, progress, cancellation);
+            }
+
+            var bound = await Bind(corpus, cancellation);
+            await Ensure(bound, options, cancellation);
+            var states = await _inventory.Compare(corpus.Name, CorpusDdl.Parts(bound), cancellation);
+            foreach (var warning in await new Publications(_database).Warnings(bound, states, cancellation))
+            {
+                progress?.Invoke(warning);
+            }
+
+            await _runner.Run(await _engine.Plan(cancellation), progress, cancellation);
+            await ReloadTypes(cancellation);
+            await _runner.Run(await Steps(bound, states, options, cancellation), progress, cancellation);
+            await Report(bound, states, progress, cancellation);
+        }
+        catch (PostgresException e) when (
+            e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
+        {
+            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database: {e.MessageText} ({e.SqlState}).");
+        }
+    }
+
+    /// <summary>
+    /// The statements that <see cref="Migrate(Corpus, MigrationOptions, Action{string}?, CancellationToken)"/> would run now, as a script
+    /// for
+    /// psql; empty where there is nothing to do. Rows that were edited while a trigger was missing are looked for by a migration only.
+    /// </summary>
+    /// <exception cref="CorpusException">As of a migration.</exception>
+    public async Task<string> Plan(Corpus corpus, MigrationOptions options, CancellationToken cancellation)
+    {
+        var bound = await Bind(corpus, cancellation);
+        await Ensure(bound, options, cancellation);
+        var states = await _inventory.Compare(corpus.Name, CorpusDdl.Parts(bound), cancellation);
+        var engine = await _engine.Plan(cancellation);
+        var history = new DeclarationHistory(_database);
+        var isDone = engine.Count == 0 && states.All(state => state.IsRight) && await history.IsInForce(bound, cancellation)
+            && (await Undeclared(bound, cancellation)).Count == 0;
+        return isDone ? "" : string.Join(
+            "\n\n", engine.Concat(await Steps(bound, states, options, cancellation)).Select(step => step.Script()));
+    }
+
+    private async Task<ResolvedCorpus> Bind(Corpus corpus, CancellationToken cancellation) => CorpusResolver.Bind(
+        corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), await _catalogue.Schemas(cancellation), _settings,
+        _window);
+
+    private async Task Ensure(ResolvedCorpus corpus, MigrationOptions options, CancellationToken cancellation)
+    {
+        await _searched.Ensure(corpus, cancellation);
+        if (await new SchemaVersion(_database).IsNewer(cancellation))
+        {
+            throw new CorpusException(
+                "A newer version of this program migrated the database: migrate with that one. Until then this one runs on it as it is.");
+        }
+
+        if (!options.DropUndeclared && await new DeclarationHistory(_database).Older(corpus, cancellation) is { } older)
+        {
+            throw new CorpusException($"{older} To go back to it all the same, say 'embeddings migrate {corpus.Corpus.Name} --yes'.");
+        }
+
+        var faults = (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation)).ToList();
+        faults.AddRange(
+            faults.Count > 0 ? [] : await new ForeignObjects(_database).Faults(corpus, options.TakeOver, cancellation));
+        if (faults.Count > 0)
+        {
+            throw new CorpusException(DeclarationFault.Describe(corpus.Corpus, faults));
+        }
+    }
+
+    // Connections that were open before the extension do not know its types.
+    private async Task ReloadTypes(CancellationToken cancellation)
+    {
+        await using var connection = await _database.OpenConnectionAsync(cancellation);
+        await connection.ReloadTypesAsync(cancellation);
+    }
+
+    // Rules are recorded before the indexes are built: runs need not wait for them.
+    private async Task<IReadOnlyList<MigrationStep>> Steps(
+        ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, MigrationOptions options, CancellationToken cancellation)
+    {
+        static bool IsOwnIndex(ObjectState state) => state.Part is { Kind: ObjectKind.Index, IsShared: false };
+        var undeclared = await Undeclared(corpus, cancellation);
+        return [
+            .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
+                table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
+            .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
+            .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
+            Records(corpus),
+            .. ObjectSteps.Make(corpus, states.Where(IsOwnIndex).ToList()),
+            .. ObjectSteps.Drop(corpus, undeclared, options.DropUndeclared),
+        ];
+    }
+
+    // Before the table of the chunks is made: stopped between the two, the next migration begins again.
+    private static bool IsWithoutChunks(ResolvedTable table, IReadOnlyList<ObjectState> states) =>
+        table.Chunks is { } chunks
+        && states.Any(state => state.Part.Kind == ObjectKind.Table && state.Part.Name == chunks.Table && state.Live is null)
+        && table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column));
+
+    private static IEnumerable<MigrationStep> QueueSteps(string corpus, ResolvedTable table) => table.Queue == QueuedText.None
+        ? [MigrationStep.Transaction($"{QueueDdl.Removal(corpus)} AND kind = {Sql.Literal(table.Kind)}")]
+        :
+        [
+            .. table.Queue == QueuedText.Content
+                ? [MigrationStep.Pages(table, QueueDdl.FillContent(table))]
+                : Array.Empty<MigrationStep>(),
+            MigrationStep.Transaction(QueueDdl.Declare(corpus, table)),
+            MigrationStep.Pages(table, QueueDdl.Fill(table)),
+        ];
+
+    private static MigrationStep Records(ResolvedCorpus corpus)
+    {
+        var name = Sql.Literal(corpus.Corpus.Name);
+        return MigrationStep.Transaction([
+            .. corpus.Tables.Select(table =>
+                $"""
+                INSERT INTO embedding.rules (corpus, kind, rule, model)
+                VALUES ({name}, {Sql.Literal(table.Kind)}, {Sql.Literal(table.Rule.Id)}, {Sql.Literal(table.Rule.Model)})
+                ON CONFLICT (corpus, kind) DO UPDATE SET rule = EXCLUDED.rule, model = EXCLUDED.model, migrated_at = now()
+                """),
+            $"""
+            INSERT INTO embedding.declarations (corpus, declaration, model)
+            VALUES ({name}, {Sql.Literal(corpus.Declaration)}, {Sql.Literal(corpus.Model)})
+            ON CONFLICT (corpus, declaration) DO UPDATE SET model = EXCLUDED.model, migrated_at = now()
+            """]);
+    }
+
+    private async Task Report(
+        ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, Action<string>? progress, CancellationToken cancellation)
+    {
+        if (
+            corpus.Tables.Any(table => table.Queue != QueuedText.None)
+                && await QueueTable.Unpinned(_database, cancellation) is { } unpinned)
+        {
+            progress?.Invoke(unpinned);
+        }
+
+        await Audit(corpus, states, progress, cancellation);
+        foreach (var finding in await new OtherModels(_database).Findings(corpus, [], cancellation))
+        {
+            progress?.Invoke($"no run is started: {finding}");
+        }
+    }
+
+    private async Task<IReadOnlyList<ObjectKey>> Undeclared(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        var wanted = CorpusDdl.Parts(corpus).Select(part => part.Key).ToHashSet();
+        var recorded = await _inventory.Of(corpus.Corpus.Name, cancellation);
+        return recorded.Where(found => found.Record.IsMade && !wanted.Contains(found.Key)).Select(found => found.Key).ToList();
+    }
+
+    // While the trigger was not there, or was another, edits were not noted.
+    private async Task Audit(
+        ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, Action<string>? progress, CancellationToken cancellation)
+    {
+        var missed = states.Where(state => state is { Part.Kind: ObjectKind.Trigger, Record: not null, IsRight: false })
+            .Select(state => state.Part.Table).ToHashSet();
+        foreach (var table in corpus.Tables.Where(table => missed.Contains(table.Name)))
+        {
+            progress?.Invoke($"looking for rows of {table.Name} that were edited while its trigger was missing");
+            var found = await _audit.Repair(table, cancellation);
+            progress?.Invoke($"{found.Found - found.Refused:N0} rows of {table.Name} were edited unnoticed, and are pending now");
+            if (found.Refused > 0)
+            {
+                progress?.Invoke(
+                    $"{found.Refused:N0} more cannot be written: when no trigger or constraint refuses them any more, say 'embeddings "
+                        + $"audit {corpus.Corpus.Name} --repair'");
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Security.Cryptography;
+using System.Text;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Schema;
+
+internal enum ObjectKind
+{
+    Schema,
+    Table,
+    Column,
+    Function,
+    Trigger,
+    View,
+    Index,
+}
+
+/// <summary>One object that a migration makes in a database, and the statement that makes it.</summary>
+/// <param name="Schema">The schema of the table or, without one, of the object.</param>
+/// <param name="Table">The table that the object belongs to; empty for functions, tables and views.</param>
+/// <param name="Name">The object's name; of a function its signature as SQL writes it.</param>
+/// <param name="Statement">Makes the object, or puts it in place of an earlier one; of a column the part of an ALTER TABLE.</param>
+internal sealed record Part(ObjectKind Kind, string Schema, string Table, string Name, string Statement)
+{
+    /// <summary>Whether corpora share it: it is recorded for none, and stays while one is left.</summary>
+    public bool IsShared { get; init; }
+
+    /// <summary>Whether an object of the name that no migration made is used as it is: the queue of an older system.</summary>
+    public bool MayBeThere { get; init; }
+
+    /// <summary>
+    /// Of a table: what is done to it after it is made, and again when a migration made it that is not as it was; empty if nothing is.
+    /// </summary>
+    public string Finish { get; init; } = "";
+
+    /// <summary>Of an index.</summary>
+    public bool IsUnique { get; init; }
+
+    public ObjectKey Key => new(Kind, Schema, Table, Name);
+
+    /// <summary>Another statement has another one.</summary>
+    public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Statement + Finish)));
+}
+
+/// <summary>What an object is recorded and looked up by.</summary>
+internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, string Name)
+{
+    public override string ToString() => Kind switch
+    {
+        ObjectKind.Column => $"the column {Table}.{Name}",
+        ObjectKind.Function => $"the function {Name.Replace("\"", "", StringComparison.Ordinal)}",
+        ObjectKind.Trigger => $"the trigger {Name} of {Table}",
+        _ => $"the {Kind.ToString().ToLowerInvariant()} {(Schema == EngineSchema.Name ? $"{Schema}." : "")}{Name}",
+    };
+
+    /// <summary>The statement that drops it, where it is there.</summary>
+    public string Removal => Kind switch
+    {
+        ObjectKind.Column => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP COLUMN IF EXISTS {Sql.Identifier(Name)}",
+        ObjectKind.Function => $"DROP FUNCTION IF EXISTS {Name}",
+        ObjectKind.Trigger => $"DROP TRIGGER IF EXISTS {Sql.Identifier(Name)} ON {Relation(Table)}",
+        ObjectKind.View => $"DROP VIEW IF EXISTS {Relation(Name)}",
+        ObjectKind.Schema => $"DROP SCHEMA IF EXISTS {Sql.Identifier(Name)}",
+        ObjectKind.Index => $"DROP INDEX IF EXISTS {Relation(Name)}",
+        _ => $"DROP TABLE IF EXISTS {Relation(Name)}",
+    };
+
+    private string Relation(string name) => $"{Sql.Identifier(Schema)}.{Sql.Identifier(name)}";
+}

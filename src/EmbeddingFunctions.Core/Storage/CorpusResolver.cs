@@ -1,0 +1,209 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Texts;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Holds a declaration against a database's catalogue and says all that does not fit.</summary>
+internal static class CorpusResolver
+{
+    internal static readonly string[] KeyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
+
+    /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
+    /// <param name="schemas">Where the engine's own objects are.</param>
+    /// <param name="settings">They choose the model, which is part of the rule.</param>
+    /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
+    /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
+    public static ResolvedCorpus Bind(
+        Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings,
+        ITextWindow? window = null)
+    {
+        var faults = Faults(corpus, tables, settings);
+        if (faults.Count > 0)
+        {
+            var hint = tables.Count == 0 && ShippedCorpora.Contains(corpus)
+                ? $"\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them." : "";
+            throw new CorpusException(DeclarationFault.Describe(corpus, faults) + hint);
+        }
+
+        var model = settings.ModelFor(corpus);
+        var bound = corpus.Tables.Select(table => new ResolvedTable(corpus, table, tables[table.Table], model, schemas, window));
+        return new ResolvedCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
+    }
+
+    /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>
+    public static IReadOnlyList<DeclarationFault> Faults(
+        Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables, EmbeddingSettings settings) =>
+        CheckModel(corpus, settings)
+            .Concat(corpus.Tables.SelectMany((_, i) => CheckTable(corpus, i, tables)))
+            .Concat(CheckNames(corpus, tables)).Concat(CheckPartitions(corpus, tables)).ToList();
+
+    private static IEnumerable<DeclarationFault> CheckTable(Corpus corpus, int i, IReadOnlyDictionary<string, CatalogueTable> tables) =>
+        Check(corpus, corpus.Tables[i], tables).Select(fault => fault.Within(TableRules.PathOf(i), corpus.Tables[i].Kind));
+
+    private static IEnumerable<DeclarationFault> CheckModel(Corpus corpus, EmbeddingSettings settings) =>
+        corpus.Tables.SelectMany((table, i) => table.Chunks is { } chunks && settings.MisfitOf(chunks) is { } fault
+            ? [new DeclarationFault("chunks", fault).Within(TableRules.PathOf(i), table.Kind)] : Array.Empty<DeclarationFault>())
+        .Concat(settings.MisfitOf(corpus) is { } misfit ? [new DeclarationFault("dimensions", misfit)] : []);
+
+    // Kinds that share a table must exclude each other, which is looked at by the table's name.
+    private static IEnumerable<DeclarationFault> CheckNames(Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables) =>
+        corpus.Tables.Select(table => table.Table).Distinct().Where(tables.ContainsKey).GroupBy(name => tables[name].Quoted)
+            .Where(names => names.Count() > 1)
+            .Select(names => new DeclarationFault("tables", $"{string.Join(" and ", names)} are the same table: call it by one name"));
+
+    private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table, IReadOnlyDictionary<string, CatalogueTable> tables)
+    {
+        if (!tables.TryGetValue(table.Table, out var found))
+        {
+            return [new("table", $"there is no table '{table.Table}'")];
+        }
+
+        var columns = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
+            .Concat(Filters(table.Filter))
+            .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
+            .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
+            .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
+        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found))
+            .Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(table, found));
+    }
+
+    private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, CatalogueTable found)
+    {
+        if (!found.IsTable)
+        {
+            yield return new("table", $"{found.Name} is a {found.Sort}; it takes a table, which can hold vectors");
+        }
+        else if (found.Columns.TryGetValue(table.Id, out var id) && !KeyTypes.Contains(id.Type))
+        {
+            yield return new("id", $"the key {found.Name}.{table.Id} is of type {id.Type}; it takes uuid, bigint, integer or text");
+        }
+        else if (id is { IsKey: false })
+        {
+            yield return new(
+                "id", $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL");
+        }
+    }
+
+    private static IEnumerable<DeclarationFault> CheckTypes(Corpus corpus, CorpusTable table, CatalogueTable found)
+    {
+        foreach (var (property, column) in new[] { ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt) })
+        {
+            if (column is not null && found.Columns.TryGetValue(column, out var moment) && !ResolvedTable.IsMoment(moment.Type))
+            {
+                yield return new(property, $"{property} {found.Name}.{column} is of type {moment.Type}; it takes a timestamp or a date");
+            }
+        }
+
+        if (
+            found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type
+                && type != ResolvedTable.VectorTypeOf(corpus))
+        {
+            yield return new("", $"the column {found.Name}.{table.Vector} is {type}, the corpus says {ResolvedTable.VectorTypeOf(corpus)}: "
+                + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
+        }
+    }
+
+    // To the trigger that notes edits such a column is null: each vector's own write would look like an edit.
+    private static IEnumerable<DeclarationFault> CheckGenerated(CorpusTable table, CatalogueTable found)
+    {
+        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
+            .Append(("changedAt", table.ChangedAt));
+        foreach (var (property, column) in Those(found, noted, column => column.IsGenerated))
+        {
+            yield return new(
+                property,
+                $"the column {found.Name}.{column} is generated, which the trigger that notes edits cannot see; name the columns that it "
+                    + "is made of");
+        }
+
+        var indexed = Filters(table.Filter).Concat([("partition", table.Partition), ("createdAt", table.CreatedAt)]);
+        foreach (var (property, column) in Those(found, indexed, column => column.IsVirtual))
+        {
+            yield return new(property, $"the column {found.Name}.{column} is a virtual one, which no index can hold; make it STORED");
+        }
+    }
+
+    private static IEnumerable<(string Property, string? Column)> Those(
+        CatalogueTable found, IEnumerable<(string Property, string? Column)> columns, Func<CatalogueColumn, bool> are) =>
+        columns.Where(named => named.Column is not null && found.Columns.TryGetValue(named.Column, out var column) && are(column));
+
+    // Only of these Postgres makes a generated column: other types' words depend on settings.
+    private static IEnumerable<DeclarationFault> CheckTextSearch(CorpusTable table, CatalogueTable found) =>
+        table.TextSearch is null ? []
+        : TextTemplate.Parse(table.Text).Columns
+            .Where(
+                column =>
+                    found.Columns.TryGetValue(column, out var text) && text.Type is not ("text" or "character varying" or "character"))
+            .Select(
+                column => new DeclarationFault(
+                    "textSearch",
+                    $"textSearch is over {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes columns of text"));
+
+    private static IEnumerable<DeclarationFault> CheckOldColumns(CorpusTable table, CatalogueTable found) =>
+        from column in table.Columns.Of(table.Queue)
+        let there = found.Columns.GetValueOrDefault(column.Column)
+        where there is not null && there.Type != column.Type
+        select new DeclarationFault("table", $"the column {found.Name}.{column.Column} is of type {there.Type}, which is not ours: "
+            + $"declare another name for it, \"columns\": {{ \"{column.Property}\": \"…\" }}");
+
+    internal static string VectorType(CatalogueColumn column) =>
+        column.Type is not ("vector" or "halfvec") ? column.Type
+        : column.Modifier < 0 ? $"{column.Type} without dimensions"
+        : $"{column.Type}({column.Modifier})";
+
+    private static IEnumerable<DeclarationFault> CheckPartitions(Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables)
+    {
+        if (corpus.Partitions is not { } partitions)
+        {
+            return [];
+        }
+
+        var listed = Missing(
+            tables, partitions.Table,
+            [.. Filters(partitions.Filter), ("column", partitions.Column), ("owner.referredBy", partitions.Owner?.ReferredBy)]);
+        var owners = partitions.Owner is { } owner
+            ? Missing(tables, owner.Table, [.. Filters(owner.Filter), ("id", owner.Id)]).Select(fault => fault.Within("owner"))
+            : [];
+        return listed.Concat(owners).Select(fault => fault.Within("partitions", "partitions"));
+    }
+
+    private static IEnumerable<(string Property, string? Column)> Filters(IReadOnlyList<ColumnFilter> filters) =>
+        filters.Select((filter, i) => ($"filter[{i}].column", (string?)filter.Column));
+
+    private static IEnumerable<DeclarationFault> Missing(
+        IReadOnlyDictionary<string, CatalogueTable> tables, string name, IEnumerable<(string Property, string? Column)> columns) =>
+        tables.TryGetValue(name, out var found) ? Missing(found, columns) : [new("table", $"there is no table '{name}'")];
+
+    private static IEnumerable<DeclarationFault> Missing(CatalogueTable found, IEnumerable<(string Property, string? Column)> columns) =>
+        columns.Where(named => named.Column is not null && !found.Columns.ContainsKey(named.Column)).DistinctBy(named => named.Column)
+            .Select(
+                named =>
+                    new DeclarationFault(
+                        named.Property,
+                        $"the table {found.Name} has no column '{named.Column}'{NearestName.Hint(named.Column!, found.Columns.Keys)}"));
+
+    // One row an active partition, the column called "key".
+    private static SqlText? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables)
+    {
+        if (corpus.Partitions is not { } partitions)
+        {
+            return null;
+        }
+
+        var listed = tables[partitions.Table];
+        var conditions = partitions.Filter.Select(filter => ResolvedTable.Condition(Sql.Of($"p."), listed, filter)).ToList();
+        var join = Sql.Empty;
+        if (partitions.Owner is { } owner)
+        {
+            var owners = tables[owner.Table];
+            var isOwner = Sql.Of($"o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} p.{Sql.Identifier(owner.ReferredBy)}");
+            join = Sql.Of($"JOIN {owners.Quoted} o ON {isOwner}");
+            conditions.AddRange(owner.Filter.Select(filter => ResolvedTable.Condition(Sql.Of($"o."), owners, filter)));
+        }
+
+        var key = Sql.Identifier(partitions.Column);
+        conditions.Add(Sql.Of($"p.{key} IS NOT NULL"));
+        return Sql.Of($"SELECT DISTINCT p.{key} AS key FROM {listed.Quoted} p {join} WHERE {Sql.Join(" AND ", conditions)}");
+    }
+}

@@ -1,0 +1,309 @@
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Texts;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>
+/// A declared table with the pieces of SQL that speak of it; its rows go by the alias <c>t</c>, unless asked for otherwise.
+/// </summary>
+internal sealed class ResolvedTable(
+    Corpus corpus, CorpusTable table, CatalogueTable found, string model, DatabaseSchemas schemas, ITextWindow? window = null,
+    string row = ResolvedTable.DefaultRow)
+{
+    private const string DefaultRow = "t.";
+
+    /// <summary>In place of a fingerprint: there was nothing to embed.</summary>
+    public const string EmptyMark = "";
+
+    /// <summary>In place of a fingerprint: the item failed for good, see <c>embedding.failures</c>.</summary>
+    public const string DeadMark = "dead";
+
+    /// <summary>In place of a rule: as the row was written, a trigger of its owner's changed the text.</summary>
+    public const string RewrittenMark = "rewritten";
+
+    private const string IgnoredPrefix = "ignored:";
+
+    // Shorter than a fingerprint, as is the whole: only those have 64 digits.
+    private const int IgnoredDigits = 48;
+
+    /// <summary>In place of a fingerprint: a person wants no vector of the text with this one.</summary>
+    public static string IgnoredMark(string fingerprint) => $"{IgnoredPrefix}{fingerprint[..IgnoredDigits]}";
+
+    /// <summary>A LIKE pattern for <see cref="IgnoredMark"/>.</summary>
+    public const string IgnoredMarks = $"{IgnoredPrefix}%";
+
+    /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
+    public ResolvedTable WithRow(string name) => new(corpus, table, found, model, schemas, window, name);
+
+    public string Kind => table.Kind;
+
+    public int Priority => table.Priority;
+
+    /// <summary>The table with its schema, quoted, as a value too.</summary>
+    public string QuotedName => found.Quoted.ToString();
+
+    public SqlText Table => found.Quoted;
+
+    public string Schema => found.Schema;
+
+    public string Name => found.Name;
+
+    public CatalogueTable Found => found;
+
+    /// <summary>What is embedded, of the row's columns.</summary>
+    public TextTemplate Template { get; } = TextTemplate.Parse(
+        table.Queue == QueuedText.Content ? $"{{{table.Columns.Content}}}" : table.Text);
+
+    /// <summary>The text as declared; what is embedded is made of it, or is what a queue's row says.</summary>
+    public TextTemplate Declared { get; } = TextTemplate.Parse(table.Text);
+
+    public string DeclaredText => table.Text;
+
+    public QueuedText Queue => table.Queue;
+
+    /// <summary>The table as the declaration and the queue's rows call it.</summary>
+    public string DeclaredName => table.Table;
+
+    public IEnumerable<string> FilterColumns => table.Filter.Select(filter => filter.Column).Distinct();
+
+    public EmbeddingRule Rule { get; } = new(table.Text, model, corpus.Dimensions, Describe(corpus, table, model));
+
+    /// <summary>Counts the model's tokens.</summary>
+    public TokenCounter Tokens { get; } = TokenCounter.Of(model);
+
+    public LongText LongText => table.LongText;
+
+    /// <summary>What the model reads of a text; null: all that a request may hold.</summary>
+    public ITextWindow? Window => window;
+
+    public int MaxCharacters => corpus.MaxCharacters;
+
+    /// <summary>Into what texts are cut, or null.</summary>
+    public Chunks? Chunks => table.Chunks;
+
+    /// <summary>The table of the chunks as SQL writes it, or null.</summary>
+    public SqlText? ChunkTable =>
+        table.Chunks is null ? null : Sql.Of($"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}");
+
+    public SqlText Id => Column(table.Id);
+
+    /// <summary>The id's type as Postgres names it, and as SQL writes it.</summary>
+    public string IdTypeName => found.Columns[table.Id].Type;
+
+    public SqlText IdType => Sql.Raw(IdTypeName);
+
+    /// <summary>For between two partitions.</summary>
+    public SqlText IsPartition => table.Partition is null ? Sql.Is : found.Columns[table.Partition].Is;
+
+    /// <summary>The partition as stored, or a constant where the corpus has one partition only.</summary>
+    public SqlText Partition => table.Partition is null ? Sql.Of($"''::text") : Column(table.Partition);
+
+    public SqlText PartitionType => table.Partition is null ? Sql.Of($"text") : found.Columns[table.Partition].SqlType;
+
+    /// <summary>The language of the table's full-text search, or null.</summary>
+    public string? TextSearch => table.TextSearch;
+
+    /// <summary>By what a run may be confined.</summary>
+    public IEnumerable<string> WhereNames => table.Where.Keys;
+
+    public bool HasPartition => table.Partition is not null;
+
+    /// <summary>The column of the vectors as declared, and as SQL writes it after no row's name.</summary>
+    public string VectorColumn => table.Vector;
+
+    public SqlText VectorName => Sql.Identifier(table.Vector);
+
+    public SqlText Vector => Column(table.Vector);
+
+    /// <summary>The type of the vectors as a declaration has it, and as SQL writes it.</summary>
+    public string VectorType => VectorTypeOf(corpus);
+
+    public SqlText VectorColumnType => schemas.InVector(VectorTypeOf(corpus));
+
+    public SqlText CosineOperators =>
+        schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
+
+    /// <summary>Cosine distance, for between two vectors.</summary>
+    public SqlText Distance => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
+
+    /// <summary>For between two vectors.</summary>
+    public SqlText IsOtherVector => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<>)";
+
+    public DatabaseSchemas Schemas => schemas;
+
+    /// <summary>The columns that a migration adds, by name.</summary>
+    public OwnColumns Own => table.Columns;
+
+    /// <summary>The rule that the row's vector was made under, and the fingerprint of its text.</summary>
+    public SqlText RuleMark => Column(table.Columns.Rule);
+
+    public SqlText Hash => Column(table.Columns.ContentHash);
+
+    /// <summary>The name of the model that the row's vector is of.</summary>
+    public SqlText Model => Column(table.Columns.Model);
+
+    /// <summary>Whether the row has a vector of another model.</summary>
+    public SqlText IsOfAnotherModel => $"{Vector} IS NOT NULL AND {Model} OPERATOR(pg_catalog.<>) {Sql.Literal(model)}";
+
+    /// <summary>
+    /// The same of rows that a run would take. These words make a partial index, which is empty unless the model changed.
+    /// </summary>
+    public SqlText IsToBeReplaced => $"{IsOfAnotherModel}{Filter}";
+
+    /// <summary>The same columns where SQL assigns to them.</summary>
+    public SqlText RuleName => Sql.Identifier(table.Columns.Rule);
+
+    /// <summary>After SET: takes the vector away, to be followed by what stands in place of the fingerprint.</summary>
+    public SqlText Unembedded =>
+        $"""
+        {VectorName} = NULL, {Sql.Identifier(Own.GeneratedAt)} = clock_timestamp(), {Sql.Identifier(Own.Model)} = NULL,
+               {Sql.Identifier(Own.Truncated)} = NULL, {RuleName} = {Sql.Literal(Rule.Id)}
+        """;
+
+    public SqlText HashName => Sql.Identifier(table.Columns.ContentHash);
+
+    public bool HasDefaultIndex => corpus.Index == new VectorIndex() && table.Vector == CorpusTable.DefaultVector;
+
+    public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
+
+    /// <summary>The text's columns, as text, in the template's order.</summary>
+    public IEnumerable<SqlText> TextColumns => Template.Columns.Select(Text);
+
+    /// <summary>
+    /// A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.
+    /// </summary>
+    public SqlText Text(string column) =>
+        found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
+        ? Sql.Of($"pg_catalog.array_to_string({Column(column)}, ' ')")
+        : column == table.Columns.Content && table.Queue == QueuedText.Content && row == DefaultRow
+            ? Sql.Of($"COALESCE({Column(column)}, {Rendered})")
+        : Sql.Of($"{Column(column)}::text");
+
+    /// <summary>The row's text as declared, by the database's own function, see <see cref="ObjectNames.TextFunction"/>.</summary>
+    public SqlText Rendered => $"{Sql.Raw(ObjectNames.TextFunction(found))}({Sql.Raw(row)}*)";
+
+    /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
+    public IEnumerable<string> WakingColumns =>
+        Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
+
+    /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
+    public SqlText Version => field ??= Sql.Of(
+        $"pg_catalog.sha256(pg_catalog.convert_to(ROW({Sql.Join(", ", TextColumns)})::text, 'UTF8'::name))");
+
+    /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
+    public SqlText? ChangedAt => table.ChangedAt is null ? null : Moment(table.ChangedAt);
+
+    /// <summary>What puts newer items before older ones, or null if the declaration names nothing of the kind.</summary>
+    public SqlText? Moved => ChangedAt ?? CreatedAt;
+
+    private SqlText? CreatedAt => table.CreatedAt is null ? null : Moment(table.CreatedAt);
+
+    /// <summary>A column as a timestamptz: a type without a zone is read as UTC.</summary>
+    public SqlText Moment(string column) => found.Columns[column].Type switch
+    {
+        "timestamp with time zone" => Column(column),
+        "date" => Sql.Of($"({Column(column)}::timestamp AT TIME ZONE 'UTC')"),
+        _ => Sql.Of($"({Column(column)} AT TIME ZONE 'UTC')"),
+    };
+
+    public SqlText Column(string name) => $"{Sql.Raw(row)}{Sql.Identifier(name)}";
+
+    /// <summary>Newest first, then by id so that the order is total.</summary>
+    public SqlText Newest => Moved is null ? Id : Sql.Of($"{Moved} DESC, {Id}");
+
+    /// <summary>
+    /// The vector is missing, was made under another rule or of an older text, or the row was touched since.
+    /// The same words make the partial index, so that planning never looks at a row that is fresh.
+    /// </summary>
+    public SqlText Pending => field ??= Sql.Of(
+        $"""
+        ({RuleMark} IS DISTINCT FROM {Sql.Literal(Rule.Id)}
+            {Sql.When(ChangedAt is not null, $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt!}")}
+            OR {Hash} IS NULL OR ({Vector} IS NULL AND pg_catalog.length({Hash}) = 64)){Filter}
+        """);
+
+    /// <summary>
+    /// Of the pending items those that a scheduled run takes: what was embedded before is taken whatever its age, so an edit is never left
+    /// behind.
+    /// </summary>
+    private SqlText PendingBySchedule => $"{Pending}{Sql.When(LeftToBackfill is not null, $" AND ({LeftToBackfill!}) IS NOT TRUE")}";
+
+    /// <summary>
+    /// What a scheduled run leaves to a backfill, or null: an item that never had a vector, and is older than the declaration says.
+    /// </summary>
+    public SqlText? LeftToBackfill => corpus.Scheduled?.NewerThan is { } time && CreatedAt is { } created
+        ? Sql.Of($"{Column(table.Columns.GeneratedAt)} IS NULL AND {created} < now() - interval {Sql.Literal(time)}")
+        : null;
+
+    /// <summary>The items that a run of this scope takes.</summary>
+    /// <param name="scope">The scope.</param>
+    /// <param name="before">Forced: the moment since which an item counts as embedded again.</param>
+    public SqlText Due(PendingScope scope, DateTimeOffset? before) => scope switch
+    {
+        PendingScope.Forced => Sql.Of($"{GeneratedAt} < {before}{Filter}"),
+        PendingScope.Scheduled => PendingBySchedule,
+        _ => Pending,
+    };
+
+    /// <summary>
+    /// The same without those that the run has settled already: where something of the owner's undoes that, it would never end. An edit of
+    /// the text since is not kept out.
+    /// </summary>
+    public SqlText DueIn(Guid run, PendingScope scope, DateTimeOffset? before) =>
+        $"{Due(scope, before)}{Sql.When(scope != PendingScope.Forced, $" AND ({SettledBy(run)}) IS NOT TRUE")}";
+
+    /// <summary>Whether a run has settled the row, and its text is the same since, or was changed by a trigger at that.</summary>
+    public SqlText SettledBy(Guid run) =>
+        $"""
+        {RuleMark} IN ({Sql.Literal(Rule.Id)}, {Sql.Literal(RewrittenMark)})
+            AND {GeneratedAt} >= (SELECT created_at FROM embedding.jobs WHERE id = {run})
+        """;
+
+    public SqlText Order(PendingScope scope) => scope == PendingScope.Forced ? Sql.Of($"{GeneratedAt}, {Id}") : Newest;
+
+    /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
+    public SqlText GeneratedAt => $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
+
+    /// <summary>The declared filter as a condition to append, or nothing.</summary>
+    public SqlText Filter => Sql.Join("", table.Filter.Select(filter => Sql.Of($" AND {Condition(Sql.Raw(row), found, filter)}")));
+
+    /// <summary>The condition that a column, by its name in the declaration's <c>where</c>, has a value.</summary>
+    public SqlText Where(string name, string value)
+    {
+        var column = found.Columns[table.Where[name]];
+        return Sql.Of($"{Column(table.Where[name])} {column.Is} {value}::{column.SqlType}");
+    }
+
+    /// <summary>What a run is confined to as a condition to append, or nothing.</summary>
+    public SqlText Selected(Selection? selection) => selection is null ? Sql.Empty : Sql.Join("",
+    [
+        .. selection.Names.Select(name => Sql.Of($" AND {Where(name, selection.Where[name])}")),
+        Sql.When(selection.FromId is not null, $" AND {Id} >= {selection.FromId}"),
+    ]);
+
+    public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
+
+    public static string VectorTypeOf(Corpus corpus) =>
+        $"{(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+
+    // What a vector under this rule is of, where a text is long.
+    private static string Describe(Corpus corpus, CorpusTable table, string model)
+    {
+        var queued = table.Queue == QueuedText.Content ? "queue " : "";
+        var longText = table.LongText switch
+        {
+            LongText.Truncate => $"truncate {corpus.MaxCharacters}",
+            LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",
+            _ => "fail",
+        };
+        return $"{queued}{longText} {TokenCounter.Of(model).Name}";
+    }
+
+    public static SqlText Condition(SqlText row, CatalogueTable table, ColumnFilter filter)
+    {
+        var column = Sql.Of($"{row}{Sql.Identifier(filter.Column)}");
+        return filter.EqualTo is null
+            ? Sql.Of($"{column} IS {Sql.When(filter.IsNull == false, $"NOT ")}NULL")
+            : Sql.Of($"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}");
+    }
+}

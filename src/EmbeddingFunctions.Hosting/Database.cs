@@ -1,0 +1,70 @@
+using Azure.Core;
+using Azure.Identity;
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Opens a database so that a transaction pooler may stand before it: no session state, nothing prepared, nothing reset.</summary>
+internal static class Database
+{
+    private const string AzureServers = ".postgres.database.azure.com";
+
+    // A role's limits are meant for an application's statements: this program builds indexes and counts whole tables, and has time-outs of
+    // its own.
+    // Behind a transaction pooler, where a session is also others', the server's process is not the one that was shaken hands with: nothing
+    // is set.
+    private const string LiftTimeouts =
+        """
+        SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+        WHERE  name IN ('statement_timeout', 'transaction_timeout') AND setting <> '0' AND pg_catalog.pg_backend_pid() = $1
+        """;
+
+    private static readonly TokenRequestContext _entra = new(["https://ossrdbms-aad.database.windows.net/.default"]);
+
+    /// <param name="connectionString">As Npgsql reads it. For an Azure server without a password, Entra is asked for a token.</param>
+    public static NpgsqlDataSource Open(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            NoResetOnClose = true,
+            MaxAutoPrepare = 0,
+            Multiplexing = false,
+            // What the server says of a failing row repeats the row's text, which is not ours to show.
+            IncludeErrorDetail = false,
+        };
+        settings.ApplicationName ??= "embeddings";
+        var source = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        source.UseVector();
+        source.UsePhysicalConnectionInitializer(connection => Initializer(connection).ExecuteNonQuery(), async connection =>
+        {
+            await using var command = Initializer(connection);
+            await command.ExecuteNonQueryAsync();
+        });
+        if (WantsToken(settings))
+        {
+            // A token lets in whoever has it: no server gets one whose certificate was not checked, whatever the address says.
+            source.ConnectionStringBuilder.SslMode = SslMode.VerifyFull;
+            // The credential keeps a token until shortly before it expires.
+            var credential = new DefaultAzureCredential();
+            source.UsePasswordProvider(
+                _ => credential.GetToken(_entra, CancellationToken.None).Token,
+                async (_, cancellation) => (await credential.GetTokenAsync(_entra, cancellation)).Token);
+        }
+
+        return source.Build();
+    }
+
+    /// <returns>The database's name and server, without user or password.</returns>
+    public static string Describe(NpgsqlDataSource database)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        return $"{settings.Database ?? "the user's own database"} on {settings.Host}:{settings.Port}";
+    }
+
+    private static NpgsqlCommand Initializer(NpgsqlConnection connection) =>
+        new(LiftTimeouts, connection) { Parameters = { new() { Value = connection.ProcessID } } };
+
+    internal static bool WantsToken(NpgsqlConnectionStringBuilder settings) =>
+        settings.Host?.EndsWith(AzureServers, StringComparison.OrdinalIgnoreCase) == true && settings.Password is null
+            && settings.Passfile is null;
+}
