@@ -25,7 +25,7 @@ GRANT SELECT ON workspaces, workspace_repositories TO :"role";
 GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash)
 ON issues, pull_requests, discussions TO :"role";
 
--- For a corpus with a queue, as 'sessions', besides its own tables' columns and embedding_content:
+-- For a corpus with a queue, as 'sessions', in addition to its own tables' columns and embedding_content:
 --   GRANT SELECT, INSERT, UPDATE ON embedding_queue TO :"role";
 --   GRANT EXECUTE ON FUNCTION embedding_queue_settle_sessions(text[]) TO :"role";
 

@@ -9,7 +9,7 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
 
           --only NAME  backfill, memory, writes, planning, sharing, limits or local; may be given more than once
           --quick      small sizes: to see that it works, not how fast it is
-          --runs N     take the median of so many runs (3; with --quick 1)
+          --runs N     take the median of N runs (3; with --quick 1)
         """;
 
     private static readonly string[] _names = ["backfill", "memory", "writes", "planning", "sharing", "limits", "local"];

@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Bench;
 /// <param name="Plans">Pages planned at each size.</param>
 /// <param name="LocalTexts">Long texts for the local model; ten times as many short ones.</param>
 /// <param name="Steady">How long the use of a limit is counted.</param>
-/// <param name="Runs">Medians are of so many runs.</param>
+/// <param name="Runs">Medians are of this number of runs.</param>
 internal sealed record Sizes(
     int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int LocalTexts, TimeSpan Steady, int Runs)
 {

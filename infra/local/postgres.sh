@@ -75,7 +75,7 @@ has_docker() { command -v docker >/dev/null && docker info >/dev/null 2>&1; }
 docker_postgres_up() { docker exec embeddings-test-postgres pg_isready -q -h 127.0.0.1; }
 docker_redis_up() { docker exec embeddings-test-redis redis-cli ping; }
 
-# A stopped container keeps its port, which may be taken by now; then it is made anew.
+# A stopped container keeps its port, which may be taken by now; then it is made again.
 docker_up() { # NAME INNER_PORT ARGS...
   local container="embeddings-test-$1"
   docker start "$container" >/dev/null 2>&1 && return

@@ -49,5 +49,5 @@ resource publisherRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 output workspaceId string = workspace.id
 
-// An address, not a secret: without local authentication its key lets nobody in.
+// An address, not a secret: without local authentication its key gives no access.
 output connectionString string = insights.properties.ConnectionString

@@ -18,7 +18,7 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' = {
   tags: tags
   properties: {
     sku: { name: 'Consumption' }
-    // An empty list lets nobody in; Flex Consumption has no fixed addresses to name.
+    // An empty list gives no access; Flex Consumption has no fixed addresses to name.
     ipAllowlist: ['0.0.0.0/0']
   }
 }

@@ -4,7 +4,7 @@ using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Http;
 
-/// <summary>The event <c>embeddings/compute.requested</c>, or its data alone; what is wrong with it is told field by field.</summary>
+/// <summary>The event <c>embeddings/compute.requested</c>, or its data alone; its faults are reported field by field.</summary>
 internal sealed class ComputeEvent
 {
     public const string Name = "embeddings/compute.requested";
@@ -45,7 +45,7 @@ internal sealed class ComputeEvent
 
     public RunRequest? Request { get; private set; }
 
-    /// <summary>The field that names the partition, for whoever finds out that there is none such.</summary>
+    /// <summary>The field that names the partition, for the message that there is no such partition.</summary>
     public string PartitionField => $"{_prefix}repositoryId";
 
     /// <param name="json">The request's body.</param>

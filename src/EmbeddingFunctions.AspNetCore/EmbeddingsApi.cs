@@ -152,7 +152,7 @@ internal sealed class EmbeddingsApi : IDisposable
         return _corpora.All.FirstOrDefault(corpus => migrated.Contains(corpus.Name)) ?? _corpora.All[0];
     }
 
-    // A database that is not ready is a fault of ours; a partition that nobody lists is the sender's.
+    // A database that is not ready is our fault; a partition that is not listed is the sender's.
     private async Task<IResult?> FindFault(ComputeEvent asked, CancellationToken cancellation)
     {
         var corpus = await _bound.Get(asked.Request!.Corpus, cancellation);

@@ -31,7 +31,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     public string ConnectionString { get; }
 
     /// <param name="folder">Where its data and its program are kept; made if it is not there.</param>
-    /// <param name="progress">Is told what takes time.</param>
+    /// <param name="progress">Receives a line about each step that takes time.</param>
     /// <exception cref="EmbeddedPostgresException">Node is missing, the folder is in use, or it does not start.</exception>
     public static async Task<EmbeddedPostgres> Start(string folder, Action<string>? progress, CancellationToken cancellation)
     {
@@ -187,7 +187,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             var line = await process.StandardOutput.ReadLineAsync(timeout.Token)
                 ?? throw new EmbeddedPostgresException(
                     $"The embedded Postgres did not start: {(await process.StandardError.ReadToEndAsync(timeout.Token)).Trim()}");
-            // Nobody reads on: a full pipe would stop it.
+            // The pipe is no longer read; a full one would stop it.
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginErrorReadLine();
             using var ready = JsonDocument.Parse(line);

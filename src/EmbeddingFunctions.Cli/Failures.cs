@@ -73,7 +73,7 @@ internal static class Failures
         RemoteHostException remote => (remote.Message, remote.IsUsage ? ExitCode.Usage : ExitCode.Failed),
         SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
-            ("Somebody works on one of the rows and was not waited for: the same command again does what is left.", ExitCode.Failed),
+            ("Another session has one of the rows locked: run the command again to do the rest.", ExitCode.Failed),
         PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } cut =>
             (
                 $"The database ended a statement: {cut.MessageText}. Lift the limit for this user: ALTER ROLE … SET statement_timeout = 0.",

@@ -22,7 +22,7 @@ internal static class Iterations
         }
         catch (OperationCanceledException) when (outcomes.Count > 0)
         {
-            // What the iterations before did is told all the same.
+            // The results of the earlier iterations are reported all the same.
         }
 
         return outcomes;

@@ -19,7 +19,7 @@ internal sealed class Output(bool json)
     private static readonly Lazy<IAnsiConsole> _terminal = new(
         () => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }));
 
-    // Held while an answer is told, so that nothing ends the program in the middle of it.
+    // Held while an answer is written, so that nothing ends the program in the middle of it.
     private static readonly Lock _answering = new();
 
     private static bool _isAnswered;
@@ -73,8 +73,8 @@ internal sealed class Output(bool json)
         }
     }
 
-    /// <summary>Ends the program: after the answer if one was given or is being told, else with these words.</summary>
-    /// <param name="patience">How long an answer that is being told is waited for: its reader may have stopped reading.</param>
+    /// <summary>Ends the program: after the answer if one was given or is being written, else with these words.</summary>
+    /// <param name="patience">How long an answer that is being written is waited for: its reader may have stopped reading.</param>
     public void End(string message, int exitCode, TimeSpan patience)
     {
         // Kept until the end: no second answer follows.

@@ -32,7 +32,7 @@ internal sealed class Session : IAsyncDisposable
 
     public CorpusSet Corpora => Get<CorpusSet>();
 
-    /// <param name="output">Is told which provider and database it is.</param>
+    /// <param name="output">Receives the line about provider and database.</param>
     /// <param name="cancellation">Ends the opening.</param>
     /// <param name="adjust">Puts the command's own options in place of settings.</param>
     /// <param name="defaultLevel">What is logged where the settings do not say; null: warnings, on a terminal only errors, since the

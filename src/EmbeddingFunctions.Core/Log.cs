@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions;
 
-/// <summary>What is logged: events of runs, outages and faults of requests; never a text, a vector or a key.</summary>
+/// <summary>Log messages: events of runs, outages and faults of requests; never a text, a vector or a key.</summary>
 internal static partial class Log
 {
     [LoggerMessage(LogLevel.Information, "Run {RunId} of {Corpus} begins, {Total} items are pending")]

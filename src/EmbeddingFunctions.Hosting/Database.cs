@@ -29,7 +29,7 @@ internal static class Database
             NoResetOnClose = true,
             MaxAutoPrepare = 0,
             Multiplexing = false,
-            // What the server says of a failing row repeats the row's text, which is not ours to show.
+            // The server's detail of a failing row repeats the row's text, which must not be shown.
             IncludeErrorDetail = false,
         };
         settings.ApplicationName ??= "embeddings";
@@ -42,7 +42,7 @@ internal static class Database
         });
         if (WantsToken(settings))
         {
-            // A token lets in whoever has it: no server gets one whose certificate was not checked, whatever the address says.
+            // A token is a bearer's: no server gets one whose certificate was not checked, whatever the address says.
             source.ConnectionStringBuilder.SslMode = SslMode.VerifyFull;
             // The credential keeps a token until shortly before it expires.
             var credential = new DefaultAzureCredential();

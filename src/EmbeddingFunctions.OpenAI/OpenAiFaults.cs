@@ -11,7 +11,7 @@ namespace EmbeddingFunctions.Providers;
 /// <summary>Reads from a failed reply of OpenAI's endpoint, or of one like it, whose fault it was.</summary>
 internal static partial class OpenAiFaults
 {
-    // 114 hours have been seen. Whoever waits asks again after this.
+    // 114 hours have been seen. A caller asks again after this.
     private static readonly TimeSpan _longestHint = TimeSpan.FromSeconds(120);
 
     // Codes of an account that will not pay: the same status as a rate limit, but waiting does not help.

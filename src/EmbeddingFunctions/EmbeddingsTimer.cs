@@ -5,7 +5,7 @@ using Microsoft.DurableTask.Client;
 
 namespace EmbeddingFunctions.App;
 
-/// <summary>Starts a run for every corpus that is due, and goes on with runs that nobody carries.</summary>
+/// <summary>Starts a run for every corpus that is due, and adopts orphaned runs.</summary>
 internal sealed class EmbeddingsTimer(RunScheduler desk)
 {
     [Function(nameof(EmbeddingsTimer))]

@@ -10,7 +10,7 @@ public sealed class BackfillTests : ProgramTest
     private const int Items = 60;
 
     [Fact]
-    public async Task Everything_is_embedded_once_a_second_run_asks_nobody_and_one_edit_costs_one_input()
+    public async Task Everything_is_embedded_once_a_second_run_calls_no_provider_and_one_edit_costs_one_input()
     {
         var file = await ItemFile();
         (await Program.Run("import", "workspace", file)).Exits(0);
@@ -44,7 +44,7 @@ public sealed class BackfillTests : ProgramTest
     }
 
     [Fact]
-    public async Task Items_that_wait_for_their_next_attempt_are_told_and_taken_when_asked_to()
+    public async Task Items_that_wait_for_their_next_attempt_are_reported_and_taken_when_asked_to()
     {
         await Workspace.Items(await Workspace.Repository(), Items);
         using (Fake.Script(Requests.All, Fault.BadInput()))

@@ -2,7 +2,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary><c>embeddings corpus</c>: a declaration from a table to its first vectors, and what is told of wrong ones.</summary>
+/// <summary><c>embeddings corpus</c>: a declaration from a table to its first vectors, and the messages about wrong ones.</summary>
 public sealed class CorpusTests : IAsyncLifetime, IDisposable
 {
     private readonly TestFolder _folder = new();
@@ -118,7 +118,7 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task All_that_is_wrong_is_told_at_once_with_its_lines()
+    public async Task All_that_is_wrong_is_reported_at_once_with_its_lines()
     {
         await _database.Execute("ALTER TABLE blog.articles ADD COLUMN embedding real[]");
         var text = """
@@ -148,7 +148,7 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_generated_column_is_not_proposed_and_is_told_after_a_migration_too()
+    public async Task A_generated_column_is_not_proposed_and_is_reported_after_a_migration_too()
     {
         await _database.Execute("ALTER TABLE blog.articles ADD COLUMN summary text, ADD COLUMN updated timestamptz");
         (await Run("corpus", "init", "blog.articles", "--output", File)).Exits(0);
@@ -172,7 +172,7 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_filter_whose_value_is_none_of_its_columns_is_told()
+    public async Task A_filter_whose_value_is_none_of_its_columns_is_reported()
     {
         await System.IO.File.WriteAllTextAsync(File, """
             { "corpora": [{ "name": "articles", "dimensions": 16,
@@ -189,7 +189,7 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Whatever_a_migration_refuses_is_told_before()
+    public async Task All_that_a_migration_refuses_is_reported_before()
     {
         await _database.Execute(
             """
@@ -225,7 +225,7 @@ public sealed class CorpusTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Misspelt_properties_are_told_with_the_right_word_by_every_command()
+    public async Task Misspelt_properties_are_reported_with_the_right_word_by_every_command()
     {
         var text = """
             { "corpora": [{ "name": "articles",

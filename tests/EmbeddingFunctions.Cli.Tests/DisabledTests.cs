@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>While <c>EMBEDDING_ENABLED</c> is false nothing is paid, and whoever asks is told why.</summary>
+/// <summary>While <c>EMBEDDING_ENABLED</c> is false nothing is paid, and a request is answered with the reason.</summary>
 public sealed class DisabledTests : ProgramTest
 {
     private const string Told = "EMBEDDING_ENABLED is false";

@@ -42,7 +42,7 @@ public sealed class DocumentsTests() : SampleProgramTest("documents"), IDisposab
     }
 
     [Fact]
-    public async Task A_bad_line_ends_the_import_with_3_and_is_told()
+    public async Task A_bad_line_ends_the_import_with_3_and_is_reported()
     {
         await System.IO.File.AppendAllTextAsync(File, """{"archive":"laws.tar.bz2","member":"31.xml"}""");
 

@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Cli.Tests;
 public sealed class DryRunTests : ProgramTest
 {
     [Fact]
-    public async Task A_dry_run_calls_nobody_and_writes_nothing()
+    public async Task A_dry_run_makes_no_call_and_writes_nothing()
     {
         await Fill();
         var before = await Dump();

@@ -58,7 +58,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_second_process_at_the_same_time_is_told_what_to_do()
+    public async Task A_second_process_at_the_same_time_says_what_to_do()
     {
         await _folder.Fill(_program, Items);
         await using var first = _program.Start("backfill", "workspace", "--iterations", "2", "--limit", "1", "--delay", "60s");
@@ -84,7 +84,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
         Assert.Equal(Mine, File.GetUnixFileMode(Path.Combine(_folder.Path, ".embeddings")));
         Assert.Contains(
             "embeddings-", Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(socket)!).Single(), StringComparison.Ordinal);
-        // Nobody but its owner gets into the folder; new files are nobody else's either.
+        // Only its owner may enter the folder and read new files.
         Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(Path.Combine(_folder.Path, ".embeddings", "data.lock")) & Others);
 
         server.Process.Signal(Running.SigTerm);

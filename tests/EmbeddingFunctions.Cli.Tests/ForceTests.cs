@@ -8,7 +8,7 @@ public sealed class ForceTests : ProgramTest
     private const int BatchesInFlight = 5;
 
     [Fact]
-    public async Task Force_embeds_each_item_anew_once()
+    public async Task Force_embeds_each_item_again_once()
     {
         await Fill();
         var forced = (await Backfill("--force")).Exits(0);
@@ -58,7 +58,7 @@ public sealed class ForceTests : ProgramTest
     }
 
     [Fact]
-    public async Task A_force_that_was_finished_is_not_gone_on_with_but_begun_anew()
+    public async Task A_force_that_was_finished_is_not_gone_on_with_but_begun_again()
     {
         await Fill();
         (await Backfill("--force")).Exits(0);

@@ -40,7 +40,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     }
 
     [Fact]
-    public async Task Progress_is_told_while_it_runs_and_never_as_more_than_it_is()
+    public async Task Progress_is_reported_while_it_runs_and_never_as_more_than_it_is()
     {
         await Clips(120);
         using var hold = Fake.Hold(Requests.Where(request => request.Number == 2));
@@ -82,7 +82,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     [Theory]
     [InlineData("-dry-run")]
     [InlineData("-batch 100 -force -dry-run")]
-    public async Task Dry_run_calls_nobody_and_saves_nothing(string options)
+    public async Task Dry_run_makes_no_call_and_saves_nothing(string options)
     {
         await Clips(250);
 
@@ -93,7 +93,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     }
 
     [Fact]
-    public async Task Force_embeds_all_anew_and_pays_for_them()
+    public async Task Force_embeds_all_again_and_pays_for_them()
     {
         await Clips(30);
         (await Backfill()).Exits(0);
@@ -204,7 +204,7 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
     }
 
     [Fact]
-    public async Task A_full_provider_is_waited_for_and_nobody_fails()
+    public async Task A_full_provider_is_waited_for_and_no_item_fails()
     {
         await Clips(10);
         _ = Fake.Script(Requests.Next(1), Fault.RateLimited(TimeSpan.FromSeconds(1)));

@@ -92,14 +92,14 @@ public sealed class FromTheSeedsDocumentsTests() : SampleProgramTest("documents"
     }
 
     [Fact]
-    public async Task Rate_elapsed_and_remaining_time_are_told_while_it_runs()
+    public async Task Rate_elapsed_and_remaining_time_are_reported_while_it_runs()
     {
         await Documents(120);
         using var hold = Fake.Hold(Requests.Where(request => request.Number > 1));
         await using var running = Program.Start("backfill", "documents", "--concurrency", "1");
         await running.Says("Progress: 40/120 documents (33.3%)");
         await hold.WaitForHeldAsync(1, Running.Patience);
-        // The rate is told from the first second on, a line every three.
+        // The rate is printed from the first second on, a line every three.
         await Task.Delay(TimeSpan.FromSeconds(3.2));
         hold.Release();
 

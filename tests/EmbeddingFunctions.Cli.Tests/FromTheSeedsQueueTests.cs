@@ -81,7 +81,7 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
     }
 
     [Fact]
-    public async Task Its_sql_for_another_try_and_for_queueing_anew_runs_as_printed()
+    public async Task Its_sql_for_another_try_and_for_queueing_again_runs_as_printed()
     {
         using (Fake.Script(Requests.WithInput(text => text == "session 9"), Fault.BadInput()))
         {
@@ -115,7 +115,7 @@ public sealed class FromTheSeedsQueueTests() : SampleProgramTest("sessions")
     }
 
     [Fact]
-    public async Task What_it_costs_is_told_in_dollars()
+    public async Task What_it_costs_is_reported_in_dollars()
     {
         var drained = (await Program.Run("queue", "drain", "sessions", "--json")).Exits(0);
 

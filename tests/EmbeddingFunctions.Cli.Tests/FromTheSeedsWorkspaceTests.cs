@@ -159,7 +159,7 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
     }
 
     [Fact]
-    public async Task A_failing_run_is_told_by_status_with_the_provider_s_reason_and_by_doctor()
+    public async Task A_failing_run_is_reported_by_status_with_the_provider_s_reason_and_by_doctor()
     {
         await Workspace.Items(await Workspace.Repository(), 5);
         _ = Fake.Script(Requests.All, Fault.InsufficientQuota());

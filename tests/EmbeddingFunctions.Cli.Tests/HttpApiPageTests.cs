@@ -31,7 +31,7 @@ public sealed partial class HttpApiPageTests : ProgramTest
             }
 
             using var response = await http.SendAsync(request);
-            // The last run may have ended before it is to be cancelled, which is told too.
+            // The last run may have ended before it is to be cancelled, which is an answer too.
             Assert.True(
                 response.IsSuccessStatusCode || line.Value.Contains("/cancel", StringComparison.Ordinal),
                 $"{line.Value}\n{await response.Content.ReadAsStringAsync()}");

@@ -71,7 +71,7 @@ public sealed class InterruptionTests : ProgramTest
     }
 
     [Fact]
-    public async Task An_answer_that_is_being_told_when_patience_ends_is_told_whole()
+    public async Task An_answer_that_is_being_written_when_patience_ends_is_written_whole()
     {
         await Database.Execute(
             """

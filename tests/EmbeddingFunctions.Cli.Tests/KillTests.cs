@@ -65,7 +65,7 @@ public sealed class KillTests : ProgramTest
     }
 
     [Fact]
-    public async Task A_run_whose_process_was_killed_is_told_as_failed_by_the_next()
+    public async Task A_run_whose_process_was_killed_is_reported_as_failed_by_the_next()
     {
         await Fill();
         using var hold = Fake.Hold(Requests.Where(request => request.Number > 3));

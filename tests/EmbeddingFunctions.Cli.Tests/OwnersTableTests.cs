@@ -32,7 +32,7 @@ public sealed class OwnersTableTests : IAsyncLifetime, IDisposable
             "embedding vector(32) DEFAULT array_fill(0.5, ARRAY[32])::vector",
             "50 vectors are there in t1.embedding, made by another program: declare another column, \"vector\"",
             "vector: 50 vectors are there in t1.embedding, made by another program")]
-    public async Task D1_D2_columns_and_vectors_of_others_are_told_by_each_command_and_not_touched(
+    public async Task D1_D2_columns_and_vectors_of_others_are_reported_by_each_command_and_not_touched(
         string column, string told, string toldByInit)
     {
         await _database.Execute($"ALTER TABLE t1 ADD COLUMN {column}");

@@ -81,7 +81,7 @@ public sealed class QueueCommandTests() : SampleProgramTest("sessions")
     }
 
     [Fact]
-    public async Task What_is_embedded_is_asked_for_anew_by_id_or_all_of_it()
+    public async Task What_is_embedded_is_asked_for_again_by_id_or_all_of_it()
     {
         (await Program.Run("queue", "drain", "sessions")).Exits(0);
         var id = await Database.Ask<Guid>("SELECT id FROM sessions WHERE title = 'session 5'");
@@ -104,7 +104,7 @@ public sealed class QueueCommandTests() : SampleProgramTest("sessions")
     [InlineData("Say which: --id KIND:ID, --error TEXT, or --all.", "queue", "retry", "sessions")]
     [InlineData("--delay takes a time like", "queue", "drain", "sessions", "--delay", "soon")]
     [InlineData("--batch-size takes a whole number", "queue", "drain", "sessions", "--batch-size", "0")]
-    public async Task What_cannot_be_is_told_and_changes_nothing(string words, params string[] arguments)
+    public async Task What_cannot_be_is_reported_and_changes_nothing(string words, params string[] arguments)
     {
         Assert.Contains(words, (await Program.Run(arguments)).Exits(2).Error, StringComparison.OrdinalIgnoreCase);
 
@@ -112,7 +112,7 @@ public sealed class QueueCommandTests() : SampleProgramTest("sessions")
     }
 
     [Fact]
-    public async Task A_dry_run_and_the_status_know_what_is_asked_for_anew()
+    public async Task A_dry_run_and_the_status_know_what_is_asked_for_again()
     {
         (await Program.Run("queue", "drain", "sessions")).Exits(0);
         await Database.Execute("UPDATE embedding_queue SET content = 'other words' WHERE content = 'session 1'");
@@ -122,7 +122,7 @@ public sealed class QueueCommandTests() : SampleProgramTest("sessions")
         var predicted = (await Program.Run("backfill", "sessions", "--dry-run", "--json")).Exits(0);
         Assert.Equal((2, 1), (predicted.Number("items"), predicted.Number("requests")));
         Assert.Contains(
-            "Asked for anew through the queue: 2.", (await Program.Run("status", "sessions")).Exits(0).Out, StringComparison.Ordinal);
+            "Requested again through the queue: 2.", (await Program.Run("status", "sessions")).Exits(0).Out, StringComparison.Ordinal);
 
         var before = Fake.RequestCount;
         Assert.Equal(2, (await Program.Run("queue", "drain", "sessions", "--json")).Exits(0).Number("processed"));

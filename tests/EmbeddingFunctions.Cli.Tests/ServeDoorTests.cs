@@ -104,7 +104,7 @@ public sealed class ServeDoorTests : ProgramTest
     [InlineData("DELETE", "/api/embeddings/runs", 405)]
     [InlineData("GET", "/api/embeddings/nothing", 404)]
     [InlineData("GET", "/", 404)]
-    public async Task What_is_not_there_is_told_as_problem_details_too(string method, string path, int status)
+    public async Task What_is_not_there_is_reported_as_problem_details_too(string method, string path, int status)
     {
         await using var server = await Server.Start(Program);
         using var response = await server.Send(new HttpRequestMessage(new HttpMethod(method), path));
@@ -128,11 +128,11 @@ public sealed class ServeDoorTests : ProgramTest
     [InlineData("EMBEDDINGS_API_KEY", "short", "EMBEDDINGS_API_KEY is shorter than 16 characters")]
     [InlineData("EMBEDDINGS_SCHEDULE", "every day", "EMBEDDINGS_SCHEDULE is 'every day'; it takes an NCrontab expression")]
     [InlineData("EMBEDDINGS_SCHEDULE", "0 0 0 31 2 *", "EMBEDDINGS_SCHEDULE is '0 0 0 31 2 *'; it takes an NCrontab expression")]
-    public async Task A_setting_that_cannot_be_used_is_told(string name, string value, string message) =>
+    public async Task A_setting_that_cannot_be_used_is_reported(string name, string value, string message) =>
         (await Program.Set(name, value).Run("serve")).Exits(2).Says(message);
 
     [Fact]
-    public async Task An_address_in_use_is_told_with_what_to_do()
+    public async Task An_address_in_use_is_reported_with_what_to_do()
     {
         await using var server = await Server.Start(Program);
 

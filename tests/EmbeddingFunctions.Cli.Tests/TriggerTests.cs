@@ -45,7 +45,7 @@ public sealed class TriggerTests : ProgramTest
     [InlineData("data.itemTypes is no list of item types of 'workspace'", "workspace", "--kind", "commit")]
     [InlineData("data.repositoryId: '7' is no active partition of 'workspace'", "workspace", "--partition", "7")]
     [InlineData("--limit takes a whole number of at least 1, not '0'.", "workspace", "--limit", "0")]
-    public async Task What_cannot_be_asked_for_is_told_with_its_field(string message, params string[] arguments)
+    public async Task What_cannot_be_asked_for_is_reported_with_its_field(string message, params string[] arguments)
     {
         await using var server = await Server.Start(Program);
 

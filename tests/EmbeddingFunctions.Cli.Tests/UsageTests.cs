@@ -41,7 +41,7 @@ public sealed class UsageTests
     [InlineData("--force takes everything in one go: leave --iterations out.", "backfill workspace --force --iterations 2")]
     [InlineData("--dry-run takes everything in one go: leave --iterations out.", "backfill workspace --dry-run --iterations 2")]
     [InlineData("'b'", "status a b")]
-    public async Task A_mistake_in_the_command_line_is_told_with_what_to_do(string message, string commandLine)
+    public async Task A_mistake_in_the_command_line_is_reported_with_what_to_do(string message, string commandLine)
     {
         var result = (await _program.Run(Split(commandLine))).Exits(2).Says(message);
         Assert.Empty(result.Out);

@@ -85,7 +85,7 @@ public sealed class WakeTests : WakeTest
     }
 
     [Fact]
-    public async Task While_it_is_not_enabled_nobody_listens_and_nothing_is_begun()
+    public async Task While_it_is_not_enabled_no_host_listens_and_nothing_is_begun()
     {
         await Migrate();
         await using var server = await Server.Start(Program.Set("EMBEDDING_ENABLED", "false"));
@@ -97,7 +97,7 @@ public sealed class WakeTests : WakeTest
     }
 
     [Fact]
-    public async Task Without_a_trigger_declared_nobody_listens_and_nothing_is_begun()
+    public async Task Without_a_trigger_declared_no_host_listens_and_nothing_is_begun()
     {
         Repository = await Workspace.Repository();
         await AsIfServed();

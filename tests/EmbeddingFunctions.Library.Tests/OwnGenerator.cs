@@ -2,7 +2,7 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Library.Tests;
 
-/// <summary>A generator as an app might write one: vectors of letters, and exceptions when it is told to.</summary>
+/// <summary>A generator as an app might write one: vectors of letters, and exceptions on demand.</summary>
 internal sealed class OwnGenerator(string? model = "letters-1", int dimensions = 32) : IEmbeddingGenerator<string, Embedding<float>>
 {
     private int _calls;

@@ -29,7 +29,7 @@ public sealed class TestWorkspace(TestDatabase database)
         return id.ToString();
     }
 
-    /// <summary>Adds so many items with titles of their own, newest last.</summary>
+    /// <summary>Adds a number of items with titles of their own, newest last.</summary>
     public Task Items(Guid repository, int count, string table = "issues", string words = "item") => database.Execute(
         $"""
         INSERT INTO {table} (id, repository_id, title, body, updated_at)

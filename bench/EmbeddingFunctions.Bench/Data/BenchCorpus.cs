@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Bench.Data;
 /// <summary>A corpus to measure with, and how to fill its tables with items that are all pending.</summary>
 internal abstract class BenchCorpus
 {
-    /// <summary>One table, one index besides the engine's: what other programs are measured with.</summary>
+    /// <summary>One table, one index in addition to the engine's, as other programs are measured with.</summary>
     public static readonly BenchCorpus Plain = new PlainCorpus();
 
     /// <summary>The shipped one: three tables, text keys, the similarity cache.</summary>

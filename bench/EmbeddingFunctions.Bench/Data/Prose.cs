@@ -8,7 +8,7 @@ internal static class Prose
 {
     private static readonly string[] _words = ReadWords();
 
-    /// <returns>Exactly so many characters.</returns>
+    /// <returns>Exactly this number of characters.</returns>
     public static string Text(int seed, int characters)
     {
         var first = new Random(seed).Next(_words.Length);

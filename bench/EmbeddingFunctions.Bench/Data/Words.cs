@@ -9,7 +9,7 @@ internal static class Words
 
     private static readonly string[] _vocabulary = MakeVocabulary();
 
-    /// <returns>About so many characters, never more.</returns>
+    /// <returns>About this number of characters, never more.</returns>
     public static string Text(int seed, int characters)
     {
         var random = new Random(seed);

@@ -6,7 +6,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Bench.Provider;
 
-/// <summary>What the provider gives to whoever only asks: the same requests, read and thrown away, no database.</summary>
+/// <summary>The provider alone: the same requests, their replies read and discarded, no database.</summary>
 internal static class ProviderAlone
 {
     public const string Command = "provider-alone";

@@ -2,7 +2,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Bench.Reports;
 
-/// <summary>Where the figures come from, and whether anybody else was at work there.</summary>
+/// <summary>The machine that the figures come from, and its other load.</summary>
 internal static class Machine
 {
     private const string LoadFile = "/proc/loadavg";

@@ -71,7 +71,7 @@ internal static class BackfillCommand
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException)
         {
-            // What the run did is told without their names rather than not at all.
+            // The run's result is reported without their names rather than not at all.
             return [];
         }
     }

@@ -15,7 +15,7 @@ internal sealed class BackfillOptions
     private const int MaxConcurrency = 256;
 
     private readonly Argument<string> _corpus = Arguments.Corpus();
-    private readonly Option<int?> _limit = Arguments.Count("--limit", "At most so many items (with --iterations: each).");
+    private readonly Option<int?> _limit = Arguments.Count("--limit", "The largest number of items (with --iterations: of each run).");
     private readonly Option<string?> _partition = new("--partition")
     {
         Description = "Only this partition's items: its key, for a workspace the repository's id.",
@@ -41,13 +41,13 @@ internal sealed class BackfillOptions
     private readonly Option<int?> _batchSize = Arguments.Count(
         "--batch-size", "Items in a batch, instead of the declared number.", MaxBatchSize);
     private readonly Option<int?> _inputs = Arguments.Count(
-        "--embedding-batch-size", "At most so many texts a request, instead of as many as the provider takes.", MaxInputs);
+        "--embedding-batch-size", "The largest number of texts a request, instead of as many as the provider takes.", MaxInputs);
     private readonly Option<int?> _pageSize = Arguments.Count(
         "--page-size", "Items planned at a time, instead of the declared number.", MaxPageSize);
     private readonly Option<int?> _concurrency = Arguments.Count(
         "--concurrency", "Requests in flight, instead of EMBEDDING_CONCURRENCY.", MaxConcurrency);
     private readonly Option<int?> _iterations = Arguments.Count(
-        "--iterations", "So many runs of a page each, instead of one run to the end; stops early when nothing is pending.");
+        "--iterations", "This number of runs of a page each, instead of one run to the end; stops early when nothing is pending.");
     private readonly Option<TimeSpan> _delay = Arguments.Delay("--delay", "The wait between iterations, like 5s.");
     private readonly Option<bool> _force = new("--force")
     {

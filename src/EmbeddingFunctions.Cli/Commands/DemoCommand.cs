@@ -32,7 +32,7 @@ internal static class DemoCommand
 
     private static async Task<int> Run(Output output, DirectoryInfo? git, CancellationToken cancellation)
     {
-        // Sample data has no place in anybody's own database.
+        // Sample data has no place in a database of the user's.
         await using var session = await Session.Open(output, cancellation, settings => settings with { Database = null });
         session.Settings.EnsureEnabled();
         Console.WriteLine("1. Tables, columns, indexes");

@@ -35,7 +35,7 @@ internal static class QueueCommand
             HelpName = "status"
         }
             .AcceptOnlyFromAmong("pending", "processing", "completed", "failed");
-        var limit = Arguments.Count("--limit", $"At most so many rows, {Shown} unless given.");
+        var limit = Arguments.Count("--limit", $"The largest number of rows; {Shown} unless given.");
         var json = Arguments.Json();
         var command = new CommandWithExamples("list", "Count requests by table and status, and list them, the oldest first.",
             "embeddings queue list",

@@ -67,7 +67,7 @@ internal static class StatusCommand
         if (status.Kinds.Sum(kind => kind.Asked) is > 0 and var asked)
         {
             text.WriteLine();
-            text.WriteLine($"Asked for anew through the queue: {asked:N0}.");
+            text.WriteLine($"Requested again through the queue: {asked:N0}.");
         }
 
         if (status.Kinds.Sum(kind => kind.Ignored) is > 0 and var ignored)

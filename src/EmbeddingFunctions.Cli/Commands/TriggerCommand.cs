@@ -28,8 +28,8 @@ internal static class TriggerCommand
             Description = "Only items of this kind; may be given several times.",
             HelpName = "kind"
         };
-        var limit = Arguments.Count("--limit", "At most so many items.");
-        var force = new Option<bool>("--force") { Description = "Embed everything in scope anew, changed or not." };
+        var limit = Arguments.Count("--limit", "The largest number of items.");
+        var force = new Option<bool>("--force") { Description = "Embed everything in scope again, changed or not." };
         var id = new Option<string?>("--id") { Description = "The event's id: the same id again is the same run.", HelpName = "id" };
         var wait = new Option<bool>("--wait") { Description = "Wait for the run's end and show its progress." };
         var json = Arguments.Json();

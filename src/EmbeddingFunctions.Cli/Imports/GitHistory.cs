@@ -37,7 +37,7 @@ internal static partial class GitHistory
         }
         finally
         {
-            // Whoever stops reading leaves it waiting at a full pipe.
+            // A reader that stops would leave it waiting at a full pipe.
             if (!git.HasExited)
             {
                 git.Kill();

@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Imports;
 
-/// <summary>What an import did.</summary>
+/// <summary>The result of an import.</summary>
 /// <param name="Read">Items read, the bad ones not counted.</param>
 /// <param name="Written">Items that were new or had changed.</param>
 /// <param name="BadLines">Lines that are no items, each with its number and reason; at most the first hundred.</param>

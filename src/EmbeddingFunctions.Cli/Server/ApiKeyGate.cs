@@ -8,14 +8,14 @@ using Microsoft.AspNetCore.Http;
 namespace EmbeddingFunctions.Cli.Server;
 
 /// <summary>
-/// Who may ask the local server: holders of its key; where it is to have none, programs of this machine, but no web page that is open on it
+/// Lets requests in that carry the local server's key; where it has none, those of programs on this machine, but of no web page that is open on it
 /// and no proxy.
 /// </summary>
 internal sealed class ApiKeyGate
 {
     private const string KeyHeader = "x-functions-key";
 
-    // A proxy on this machine speaks for anybody.
+    // A proxy on this machine may forward requests of any other.
     private static readonly string[] _proxies = [
         "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
 

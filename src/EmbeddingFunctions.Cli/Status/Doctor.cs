@@ -150,7 +150,7 @@ internal sealed class Doctor
 
     private async Task<string> CheckCorpus(Corpus corpus, CancellationToken cancellation)
     {
-        // Looked up anew: the tables may have changed since this process bound them.
+        // Looked up again: the tables may have changed since this process resolved them.
         var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
         var bound = CorpusResolver.Bind(corpus, tables, await _catalogue.Schemas(cancellation), _settings);
         await new SearchedSchemas(_database).Ensure(bound, cancellation);

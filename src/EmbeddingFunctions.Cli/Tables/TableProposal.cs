@@ -11,7 +11,7 @@ namespace EmbeddingFunctions.Storage;
 /// <param name="Unsure">What was guessed, or left to the person.</param>
 internal sealed record TableProposal(string Declaration, IReadOnlyList<string> Unsure)
 {
-    // What the widest model makes unless it is told to make less.
+    // The widest model's dimensions where no fewer are requested.
     private const int DefaultDimensions = 1_536;
 
     private static readonly string[] _textTypes = ["text", "character varying", "character", "citext"];

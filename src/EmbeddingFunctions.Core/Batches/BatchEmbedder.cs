@@ -72,7 +72,7 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run is told to look
+    // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run has to look
     // elsewhere.
     private async Task<(Claim Claim, bool NoLane)> Claim(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// What this process's batches did, as counters of the meter <c>EmbeddingFunctions</c>, tagged with the corpus; any listener of .NET's
+/// This process's batches, as counters of the meter <c>EmbeddingFunctions</c>, tagged with the corpus; any listener of .NET's
 /// metrics can read them.
 /// </summary>
 internal static class BatchMetrics

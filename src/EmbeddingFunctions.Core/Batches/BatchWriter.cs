@@ -76,7 +76,7 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
         }
     }
 
-    // A row that somebody keeps locked is probably being edited: it stays pending, and the others do not wait for it.
+    // A locked row is probably being edited: it stays pending, and the others do not wait for it.
     private async Task<BatchCounts> WriteWhatCanBe(
         Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, BatchCounts counts, CancellationToken cancellation)
     {

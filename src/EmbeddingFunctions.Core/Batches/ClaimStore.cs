@@ -148,7 +148,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     /// <summary>Gives up what the batch still holds, without charge.</summary>
     public Task Release(Claim claim, CancellationToken cancellation) => database.ExecuteAsync(ReleaseClaims(claim), cancellation);
 
-    /// <summary>The condition that keeps items out which somebody holds or which wait after a failure; <c>t</c> is the row.</summary>
+    /// <summary>Excludes items that a worker holds or that wait after a failure; <c>t</c> is the row.</summary>
     /// <remarks>OFFSET 0 makes it a look-up by key for each row: the table comes and goes too fast for statistics, which would have it
     /// joined as if it were empty.</remarks>
     public static SqlText NotHeld(ResolvedCorpus corpus, ResolvedTable table) =>

@@ -15,7 +15,7 @@ internal sealed record ClaimedItem(
     bool WasLost = false);
 
 /// <summary>What a batch holds: a claim on each item under one token, which every later write must show.</summary>
-/// <param name="IsForced">Whether its items are embedded anew though their vectors are true.</param>
+/// <param name="IsForced">Whether its items are embedded again though their vectors are current.</param>
 internal sealed record Claim(
     ResolvedCorpus Corpus, ResolvedTable Table, Guid RunId, string Partition, Guid Token, IReadOnlyList<ClaimedItem> Items, bool IsForced)
 {

@@ -5,7 +5,7 @@ using EmbeddingFunctions.Storage;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// The order to embed up to so many pending items of one kind and partition, in one batch or in several, one after the other.
+/// The order to embed up to a number of pending items of one kind and partition, in one batch or in several, one after the other.
 /// </summary>
 /// <param name="Partition">The partition's key as text.</param>
 /// <param name="ForceBefore">Forced: all items last embedded before then, changed or not.</param>
@@ -32,7 +32,7 @@ internal sealed record EmbedBatch(
 }
 
 /// <summary>What a batch did, as committed.</summary>
-/// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and nobody was
+/// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and no item was
 /// charged.</param>
 /// <param name="NoLane">Nothing was claimed, as other runs have all batches of the partition in flight that it may.</param>
 /// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration.</param>

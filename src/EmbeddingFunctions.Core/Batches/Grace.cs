@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// What is in flight when a stop is asked for may be paid already: it gets some seconds to be stored before it is broken off.
+/// Calls in flight when a stop is requested may be paid already: they get some seconds to be stored before they are broken off.
 /// </summary>
 internal sealed class Grace : IDisposable
 {

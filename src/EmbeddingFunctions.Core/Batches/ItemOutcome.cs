@@ -1,9 +1,9 @@
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>What became of an item, to be written to its row if the row is still what was read.</summary>
+/// <summary>An item's outcome, to be written to its row if the row is still the one that was read.</summary>
 /// <param name="Hash">The fingerprint, or a mark, to store.</param>
 /// <param name="Vector">The new vector; empty for the other outcomes.</param>
-/// <param name="LeftOut">So many characters of the text are not in the vector.</param>
+/// <param name="LeftOut">How many characters of the text are not in the vector.</param>
 internal sealed record ItemOutcome(ClaimedItem Item, Outcome Outcome, string Hash, ReadOnlyMemory<float> Vector = default, int LeftOut = 0)
 {
     /// <summary>The chunks that the vector is of, where texts are embedded so.</summary>

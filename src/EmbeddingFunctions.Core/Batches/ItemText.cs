@@ -4,7 +4,7 @@ using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>What is sent for an item.</summary>
+/// <summary>The text that is sent for an item.</summary>
 /// <param name="Hash">The fingerprint of the item's vector.</param>
 /// <param name="Parts">None, if there is nothing to embed; several, if the text is embedded in chunks.</param>
 /// <param name="Chunks">Of each part where it stands, if the text is embedded in chunks.</param>

@@ -31,7 +31,7 @@ internal sealed class Lease : IAsyncDisposable
         }
         catch (Exception e) when (IsOfTheDatabase(e))
         {
-            // Whatever the batch came to is told all the same.
+            // The batch's own result is still reported.
         }
     }
 

@@ -10,7 +10,7 @@ internal sealed class PostgresVectorCache(
 {
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
-    // The first of so many stores also clears away what is too old or too much.
+    // One of this number of stores also deletes entries that are too old or too many.
     private const int ClearEvery = 100;
 
     private static SqlText FindEntries(byte[][] keys) =>

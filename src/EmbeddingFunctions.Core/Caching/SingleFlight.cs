@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Caching;
 /// </summary>
 internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
 {
-    // The first of so many times also clears away the marks of batches that are over.
+    // One of this number of calls also deletes the marks of batches that are over.
     private const int ClearEvery = 200;
 
     // In the order of the keys, so that no two wait for each other in a circle.

@@ -27,7 +27,7 @@ public sealed record Corpus
     /// <summary>Batches of one partition in flight at once.</summary>
     public int LanesPerPartition { get; init; } = 2;
 
-    /// <summary>Runs that may start in a minute: so many at once, then one every 60/n seconds.</summary>
+    /// <summary>Runs that may start in a minute: n at once, then one every 60/n seconds.</summary>
     public int StartsPerMinute { get; init; } = 5;
 
     /// <summary>When a host starts a run by itself: an NCrontab expression with seconds.</summary>
@@ -42,7 +42,7 @@ public sealed record Corpus
     /// <summary>How the index for search is built.</summary>
     public VectorIndex Index { get; init; } = new();
 
-    /// <summary>Texts are cut to so many UTF-16 units, never inside a character, where they are to be cut at all.</summary>
+    /// <summary>Where texts are cut, their length in UTF-16 units; never inside a character.</summary>
     public int MaxCharacters { get; init; } = 2_000;
 
     /// <summary>Whether every vector is also kept in <c>similarity_cache</c>, by the same write.</summary>

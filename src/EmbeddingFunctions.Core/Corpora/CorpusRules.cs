@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>What declarations must satisfy before any database is asked.</summary>
+/// <summary>The rules that declarations must satisfy before any database is asked.</summary>
 internal static partial class CorpusRules
 {
     private const int MaxIndexedVector = 2_000;

@@ -41,7 +41,7 @@ public sealed record CorpusTable
     /// <summary>Only rows with these values are items.</summary>
     public IReadOnlyList<ColumnFilter> Filter { get; init; } = [];
 
-    /// <summary>What becomes of a text that is longer than is embedded at once.</summary>
+    /// <summary>How a text is treated that is longer than is embedded at once.</summary>
     public LongText LongText { get; init; }
 
     /// <summary>Needed where long texts are embedded in chunks.</summary>

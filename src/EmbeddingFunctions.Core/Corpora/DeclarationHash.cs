@@ -11,7 +11,7 @@ internal static class DeclarationHash
 {
     private const int Digits = 16;
 
-    // What a run reads anew each time: nothing in the database depends on it.
+    // Read by each run: nothing in the database depends on them.
     private static readonly HashSet<string> _operational = [
         nameof(Corpus.PageSize), nameof(Corpus.BatchSize), nameof(Corpus.LanesPerPartition), nameof(Corpus.StartsPerMinute),
         nameof(Corpus.Schedule), nameof(Corpus.Scheduled), nameof(CorpusTable.Where)];

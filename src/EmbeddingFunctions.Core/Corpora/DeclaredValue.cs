@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>What a value in a file of declarations must be, in the words of such files.</summary>
+/// <summary>The types of values in a file of declarations, in the words of such files.</summary>
 internal static class DeclaredValue
 {
     private const string Braces = "an object, in braces";

@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>What becomes of a text that is longer than is embedded at once.</summary>
+/// <summary>How a text is treated that is longer than is embedded at once.</summary>
 public enum LongText
 {
     /// <summary>It is cut, and its row says by how much.</summary>

@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>The names of the columns that a migration adds to a table besides its vector.</summary>
+/// <summary>The names of the columns that a migration adds to a table in addition to its vector.</summary>
 public sealed record OwnColumns
 {
     /// <summary>When the row was last decided upon.</summary>

@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>What a run that a host starts by itself takes; runs that somebody asks for take all.</summary>
+/// <summary>The items that a scheduled run takes; requested runs take all.</summary>
 public sealed partial record ScheduledRuns
 {
-    /// <summary>At most so many items a run.</summary>
+    /// <summary>The largest number of items a run.</summary>
     public int? Limit { get; init; }
 
     /// <summary>

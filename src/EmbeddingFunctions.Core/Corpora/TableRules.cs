@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Corpora;
 
-/// <summary>What the tables of a declaration must satisfy.</summary>
+/// <summary>The rules that a declaration's tables must satisfy.</summary>
 internal static class TableRules
 {
     // A document in chunks as small as words would be more vectors than text.
@@ -19,7 +19,7 @@ internal static class TableRules
 
     public static string PathOf(int table) => $"tables[{table}]";
 
-    // One table may hold several kinds if no row is of two: each would make the other's vector anew, for ever.
+    // One table may hold several kinds if no row is of two: each would replace the other's vector, endlessly.
     private static IEnumerable<string> CheckShared(Corpus corpus) =>
         corpus.Tables.SelectMany(
             (table, i) =>

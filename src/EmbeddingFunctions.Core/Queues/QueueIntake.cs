@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace EmbeddingFunctions.Queues;
 
 /// <summary>
-/// Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, and have their attempts anew.
+/// Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, with all their attempts.
 /// </summary>
 internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
 {
@@ -22,8 +22,8 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
     private readonly ConcurrentDictionary<string, long> _settled = new();
 
     /// <summary>
-    /// Some at a time, as a page is planned; what somebody holds or locks at this moment is left for the next: nothing here waits for
-    /// anybody.
+    /// Some at a time, as a page is planned; rows that are held or locked at this moment are left for the next: nothing here waits for
+    /// a lock.
     /// </summary>
     /// <returns>Whether there may be more that can be taken at once.</returns>
     public async Task<bool> Take(ResolvedCorpus corpus, CancellationToken cancellation)
@@ -128,7 +128,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             row => row.GetString(0), cancellation, Sql.NoTimeout);
 
     // When the last of the records was asked for is known: the index need not be read further.
-    // Locks go from the queue to the item to the claim, none is waited for, and what cannot be had at once keeps its wish.
+    // Locks go from the queue to the item to the claim, none is waited for, and a row that cannot be locked at once keeps its request.
     internal static SqlText Statement(string corpus, ResolvedTable table, string[] records, string? last)
     {
         var until = Sql.Value(last, NpgsqlDbType.Unknown);

@@ -5,7 +5,7 @@ using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Queues;
 
-/// <summary>The rows of <c>embedding_queue</c>, for people: to look at, to have tried again, to ask for anew.</summary>
+/// <summary>The rows of <c>embedding_queue</c>, for people: to list, to retry, to request again.</summary>
 internal sealed class QueueRows
 {
     private const int AtATime = 2_000;
@@ -143,7 +143,7 @@ internal sealed class QueueRows
     // An id of the table's own type.
     private static SqlValue Id(string? value) => Sql.Value(value, NpgsqlDbType.Unknown);
 
-    // All of it some at a time, each for good, so that nobody waits long for their locks; what is named, all or nothing.
+    // All rows in portions, each committed, so that no session waits long for their locks; named rows all or nothing.
     private async Task<AskedRows> OfEach(
         string name, IReadOnlyList<(string Kind, string Id)> items, Asking asking, string? reason, CancellationToken cancellation)
     {

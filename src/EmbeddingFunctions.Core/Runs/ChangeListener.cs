@@ -47,7 +47,7 @@ internal sealed class ChangeListener
 
     /// <summary>Until it is stopped; at once over if no corpus declares a trigger.</summary>
     /// <param name="engine">Carries the runs.</param>
-    /// <param name="tell">Is told whether notifications are heard, when that changes.</param>
+    /// <param name="tell">Receives a line whenever notifications begin or cease to arrive.</param>
     /// <param name="stopping">Ends it.</param>
     public async Task Run(IRunEngine engine, Action<LogLevel, string> tell, CancellationToken stopping)
     {
@@ -93,7 +93,7 @@ internal sealed class ChangeListener
         }
     }
 
-    /// <summary>What changed while nobody listened is looked for now.</summary>
+    /// <summary>Changes that were made while this host did not listen are looked for now.</summary>
     /// <returns>How long to wait when the connection breaks.</returns>
     private TimeSpan Begin(Action<LogLevel, string> tell)
     {

@@ -89,13 +89,13 @@ internal sealed class DryRun
         var isWanted = Sql.Of(
             $"""
             {table.Due(request.Scope(forceBefore), forceBefore)} AND {ClaimStore.NotHeld(corpus, table)}
-            OR wish.content IS NOT NULL{table.Filter}
+            OR request.content IS NOT NULL{table.Filter}
             """);
         var rows = _database.StreamAsync(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN wish.content IS NULL THEN {table.Hash} END,
+            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN request.content IS NULL THEN {table.Hash} END,
                    {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
-            FROM   {table.Table} t {QueueSql.Wish(table)}
+            FROM   {table.Table} t {QueueSql.Request(table)}
             WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
             AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
             ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
@@ -127,7 +127,7 @@ internal sealed class DryRun
     }
 
     private static IEnumerable<SqlText> Texts(ResolvedTable table) =>
-        table.TextColumns.Select(text => table.Queue == QueuedText.Content ? Sql.Of($"COALESCE(wish.content, {text})") : text);
+        table.TextColumns.Select(text => table.Queue == QueuedText.Content ? Sql.Of($"COALESCE(request.content, {text})") : text);
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {

@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// All that the orchestration may do besides computing: only what a durable engine can record and replay.
+/// All that the orchestration may do in addition to computing: only what a durable engine can record and replay.
 /// No clock, id, random number or I/O reaches it any other way.
 /// </summary>
 internal interface IRunContext

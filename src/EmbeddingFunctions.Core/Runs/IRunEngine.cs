@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>What carries runs on after they were asked for: a durable orchestration, or a server's own process.</summary>
+/// <summary>Carries requested runs: a durable orchestration, or a server's own process.</summary>
 internal interface IRunEngine
 {
     RunHost Host { get; }
@@ -19,7 +19,7 @@ internal interface IRunEngine
 }
 
 /// <summary>
-/// Who carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.
+/// The host that carries a run. A command's run ends with its process, a server's is taken up by another, a durable one by its history.
 /// </summary>
 internal enum RunHost
 {

@@ -26,7 +26,7 @@ internal sealed class InProcessContext(
         var token = activity.Closes ? CancellationToken.None : stopping;
         try
         {
-            // A person waits for the start of a run that is not recorded yet, and is told at once.
+            // A person waits for the start of a run that is not recorded yet, and gets the error at once.
             var pipeline = activity.Opens && !isRecorded ? ResiliencePipeline.Empty : retry;
             return await Task.Run(
                 () => pipeline.ExecuteAsync(async cancellation => await activities.Try(activity, input, cancellation), token).AsTask(),

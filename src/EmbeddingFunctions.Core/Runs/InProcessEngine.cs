@@ -39,7 +39,7 @@ internal sealed class InProcessEngine
     }
 
     /// <param name="request">What to run over.</param>
-    /// <param name="progress">Is told after every batch.</param>
+    /// <param name="progress">Is called after every batch.</param>
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
     /// <param name="stopping">No new batches; those in flight end within five seconds or give their items back; the run ends as
@@ -68,7 +68,7 @@ internal sealed class InProcessEngine
         }
         catch (ActivityFailedException e) when (e.InnerException is not null)
         {
-            // It could not even be begun or closed: the caller is told what happened, not where.
+            // It could not even be begun or closed: the caller gets the reason without its place in the code.
             ExceptionDispatchInfo.Throw(e.InnerException);
             throw;
         }
@@ -79,7 +79,7 @@ internal sealed class InProcessEngine
         }
     }
 
-    // Whoever cancels the run, through whichever host, is heard of here.
+    // A cancellation through any host arrives here.
     private async Task Beat(RunInput run, CancellationTokenSource unwanted, CancellationToken done)
     {
         var heard = _time.GetTimestamp();

@@ -33,7 +33,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, Np
         List<PlannedBatch> page;
         DateTimeOffset? heldUntil;
         bool hasMore;
-        // An empty page says that all is done: wishes that came to nothing must hide none behind them. While partitions are busy it is
+        // An empty page says that all is done: requests that came to nothing must hide none behind them. While partitions are busy it is
         // planned again anyway.
         do
         {
@@ -106,7 +106,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, Np
 
         return page.ConvertAll(batch => batch.Count > batchSize ? batch with { Size = batchSize } : batch);
 
-        // Not so many batches one after the other that a lane of the partition stays empty.
+        // Few enough batches one after the other that no lane of the partition stays empty.
         int Size(PendingItems items) =>
             batchSize * Math.Clamp((int)Math.Ceiling((double)items.Count / batchSize / corpus.Corpus.LanesPerPartition), 1, batches);
     }
@@ -178,7 +178,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, Np
             ? time.GetUtcNow() + wait
             : null;
 
-    // A run that is confined to some items does not wait for others that somebody holds.
+    // A run that is confined to some items does not wait for others that a worker holds.
     private static SqlText HeldOf(ResolvedCorpus corpus, RunRequest request)
     {
         if (request.Selection is null)
@@ -195,5 +195,5 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, Np
     }
 }
 
-/// <summary>So many items of a kind are pending in a partition, counted no further than a page needs.</summary>
+/// <summary>How many items of a kind are pending in a partition, counted no further than a page needs.</summary>
 internal sealed record PendingItems(string Kind, string Partition, int Count);

@@ -2,7 +2,7 @@ using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>What tokens cost: OpenAI's list prices of 2025, in dollars for a million.</summary>
+/// <summary>Prices of tokens: OpenAI's list prices of 2025, in dollars for a million.</summary>
 internal static class Price
 {
     private static readonly Dictionary<string, decimal> _perMillion = new()

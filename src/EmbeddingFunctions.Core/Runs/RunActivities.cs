@@ -92,7 +92,7 @@ internal sealed record OpenedRun(
     int ItemsTotal, int LanesPerPartition, DateTimeOffset? ForceBefore, bool GoesOn = false, BatchCounts? Before = null);
 
 /// <param name="Busy">Partitions whose planned batches have not all begun: they are left out.</param>
-/// <param name="Items">At most so many items.</param>
+/// <param name="Items">The largest number of items.</param>
 internal sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<string> Busy, int Items);
 
 /// <param name="Cursor">The partition served last.</param>
@@ -101,7 +101,7 @@ internal sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<strin
 internal sealed record PlannedPage(
     IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
 
-/// <param name="Count">At most so many items.</param>
+/// <param name="Count">The largest number of items.</param>
 /// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>
 internal sealed record PlannedBatch(
     string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null);

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>What says that somebody carries a run, and hears whether it is still wanted.</summary>
+/// <summary>A run's heartbeat, which also learns whether the run was cancelled.</summary>
 internal sealed class RunHeartbeat(NpgsqlDataSource database)
 {
     private static SqlText BeatOfAProcess(Guid run) =>

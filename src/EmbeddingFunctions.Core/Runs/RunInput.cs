@@ -7,8 +7,8 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>What to run over; the part that a person or an event asks for.</summary>
 /// <param name="Kinds">Only these kinds; empty: all.</param>
 /// <param name="Partition">Only this partition's items.</param>
-/// <param name="Limit">At most so many items.</param>
-/// <param name="Force">Embed all in scope anew, changed or not; an unfinished forced run over the same scope goes on.</param>
+/// <param name="Limit">The largest number of items.</param>
+/// <param name="Force">Embed all in scope again, changed or not; an unfinished forced run over the same scope goes on.</param>
 /// <param name="Concurrency">Batches in flight.</param>
 /// <param name="PageSize">Instead of the declared one.</param>
 /// <param name="BatchSize">Instead of the declared one.</param>
@@ -31,7 +31,7 @@ internal sealed record RunRequest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int? BatchesPerActivity { get; init; }
 
-    /// <summary>After so many pages a durable engine begins a new history: a page is some ten activities.</summary>
+    /// <summary>The number of pages after which a durable engine begins a new history: a page is some ten activities.</summary>
     public int PagesPerExecution { get; init; } = 10;
 
     internal PendingScope Scope(DateTimeOffset? forceBefore) =>

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Ends runs that nobody carries any more, and forgets those that ended long ago.</summary>
+/// <summary>Ends orphaned runs, and deletes those that ended long ago.</summary>
 internal sealed class RunJanitor(NpgsqlDataSource database, StoredTimestamps moments)
 {
     /// <summary>A run whose process has not been heard of for so long is over, or free to be taken up.</summary>

@@ -9,7 +9,7 @@ public sealed record RunOptions
     /// <summary>Only items of this partition.</summary>
     public string? Partition { get; init; }
 
-    /// <summary>At most so many items.</summary>
+    /// <summary>The largest number of items.</summary>
     public int? Limit { get; init; }
 
     /// <summary>Embeds everything in scope again, changed or not. An unfinished forced run over the same scope goes on.</summary>

@@ -5,10 +5,10 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>What was asked for, as rows of <c>embedding.jobs</c>: recorded once for each event and each scheduled moment.</summary>
+/// <summary>Requested runs, as rows of <c>embedding.jobs</c>: recorded once for each event and each scheduled moment.</summary>
 internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings settings)
 {
-    /// <summary>So many runs of a corpus may wait for their start; more events are refused until some have begun.</summary>
+    /// <summary>How many runs of a corpus may wait for their start; more events are refused until some have begun.</summary>
     public const int MostWaiting = 60;
 
     // A command that was forced goes on where an earlier one stopped; what hosts carry goes on by itself, and each event means itself.
@@ -167,7 +167,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             is [var found, ..] ? found : null;
 
     /// <summary>
-    /// Open runs of a kind of host, of these corpora, of which nobody was heard for so long: each is given to one caller.
+    /// Open runs of a kind of host, of these corpora, without a heartbeat for this time: each is given to one caller.
     /// </summary>
     /// <param name="host">The kind.</param>
     /// <param name="silence">How long.</param>
@@ -178,7 +178,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
         RunHost host, TimeSpan silence, string[] corpora, Guid? run, CancellationToken cancellation) =>
         database.QueryAsync(TakeSilent(host, silence, corpora, run), Run, cancellation);
 
-    /// <summary>Lets whoever asks next take the run up, without waiting for its silence.</summary>
+    /// <summary>Lets the next host adopt the run at once.</summary>
     public Task Free(Guid id, CancellationToken cancellation) => database.ExecuteAsync(FreeRun(id), cancellation);
 
     /// <returns>The run if it is open.</returns>

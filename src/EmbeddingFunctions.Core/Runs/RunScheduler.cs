@@ -60,14 +60,14 @@ internal sealed class RunScheduler
             ?? throw new TimeoutException("The event is just being recorded by another host; send it again.");
         if (isSame && isOpen)
         {
-            // Whoever recorded it may have ended before it was begun; while somebody carries it, it is left to them.
+            // The host that recorded it may have ended before it was begun; while a host carries it, it is left to that one.
             await AdoptOrphanedRuns(engine, id, cancellation);
         }
 
         return isSame ? new RequestedRun(id, IsNew: false) : null;
     }
 
-    /// <summary>What a host does at every tick of its timer.</summary>
+    /// <summary>A host's work at every tick of its timer.</summary>
     public async Task Tick(IRunEngine engine, CancellationToken cancellation)
     {
         await Each(
@@ -123,7 +123,7 @@ internal sealed class RunScheduler
     }
 
     /// <summary>
-    /// Goes on with the open runs of this kind of host that nobody carries, because a process ended or an engine lost them.
+    /// Adopts open runs of this kind of host whose process ended or whose engine lost them.
     /// </summary>
     public Task AdoptOrphanedRuns(IRunEngine engine, CancellationToken cancellation) => AdoptOrphanedRuns(engine, run: null, cancellation);
 
@@ -258,7 +258,7 @@ internal sealed class RunScheduler
 /// <param name="IsNew">False: an earlier event had asked for it, and it does what this one asks for too.</param>
 internal sealed record RequestedRun(Guid Id, bool IsNew);
 
-/// <summary>So many runs of a corpus wait for their start that no event is accepted now.</summary>
+/// <summary>Too many runs of a corpus wait for their start to accept another event now.</summary>
 internal sealed class TooManyRunsException(string corpus, TimeSpan retryAfter)
     : Exception(
         $"{RunRequests.MostWaiting} runs of '{corpus}' wait for their start: send the event again later, or one event for all of them.")

@@ -144,7 +144,7 @@ internal sealed class RunStore(
         return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
     }
 
-    /// <summary>Ends the run with what its committed batches say, never with what anybody remembers.</summary>
+    /// <summary>Ends the run with what its committed batches say, never with what a process remembers.</summary>
     public async Task<RunOutcome> Close(CloseRun order, CancellationToken cancellation)
     {
         var run = order.Run;

@@ -21,14 +21,14 @@ internal sealed class ScheduleLoop(RunScheduler desk, IRunEngine engine, Schedul
         while (!stopping.IsCancellationRequested)
         {
             last = await Try(work, last, stopping);
-            // Delays end early by a little, and a moment must not be met twice; long ones are looked at anew.
+            // Delays end early by a little, and a moment must not be met twice; long ones are divided.
             var next = wait(DateTimeOffset.UtcNow) + TimeSpan.FromMilliseconds(5);
             await Task.Delay(next < TimeSpan.FromDays(1) ? next : TimeSpan.FromDays(1), stopping)
                 .ContinueWith(_ => { }, TaskScheduler.Default);
         }
     }
 
-    /// <returns>What went wrong, so that it is told once and not at every tick.</returns>
+    /// <returns>The failure, so that it is logged once and not at every tick.</returns>
     private async Task<string> Try(Func<Task> work, string last, CancellationToken stopping)
     {
         try

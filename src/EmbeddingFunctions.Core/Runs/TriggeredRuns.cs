@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Runs that nobody asked for and no schedule: something is pending that need not wait.</summary>
+/// <summary>Runs that were neither requested nor scheduled: something is pending that need not wait.</summary>
 internal sealed class TriggeredRuns(
     NpgsqlDataSource database, DatabaseClock clock, PagePlanner planner, SharedRateLimiter limiter, EmbeddingSettings settings)
 {
@@ -54,7 +54,7 @@ internal sealed class TriggeredRuns(
         await database.ExecuteAsync([TakeTurn(corpus.Name), InsertUnlessOneIs(corpus, run, host, lookedAt)], cancellation) == 1;
 }
 
-/// <summary>What came of a wake.</summary>
+/// <summary>The outcome of a notification.</summary>
 internal enum TriggerResult
 {
     /// <summary>Nothing is pending, or it waits for its time to be tried again.</summary>

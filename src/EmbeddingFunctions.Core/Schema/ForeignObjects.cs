@@ -4,7 +4,7 @@ using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Schema;
 
-/// <summary>What is in a corpus's way that no migration of it made.</summary>
+/// <summary>Objects in a corpus's way that no migration of it made.</summary>
 internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObstacles
 {
     private const int CountedAtMost = 1_000_000;

@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Schema;
 /// </remarks>
 internal sealed class MigrationLock : IAsyncDisposable
 {
-    // One key for all migrations of a database: any constant does, as long as nobody else locks it.
+    // One key for all migrations of a database: any constant does, as long as no other program locks it.
     private static readonly SqlText _lockKey = Sql.Of($"7311845520613");
 
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);

@@ -39,7 +39,7 @@ internal sealed class Migrator
     /// </summary>
     /// <param name="corpus">The declaration.</param>
     /// <param name="options">What it may do.</param>
-    /// <param name="progress">Is told what takes time, and what was found.</param>
+    /// <param name="progress">Receives a line about each step that takes time, and each finding.</param>
     /// <exception cref="CorpusException">The declaration does not fit the database, or something of others is in its way: then nothing was
     /// changed.</exception>
     public async Task Migrate(Corpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)

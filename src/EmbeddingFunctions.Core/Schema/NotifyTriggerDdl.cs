@@ -29,7 +29,7 @@ internal static class NotifyTriggerDdl
         var body = Sql.Literal($"BEGIN {Notify(corpus)}; RETURN NULL; END");
         yield return new(ObjectKind.Function, table.Schema, "", $"{function}()",
             $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {Sql.SafePath} AS {body}");
-        var trigger = ObjectNames.Name("embedding_note_wish", table.Found, table.QuotedName);
+        var trigger = ObjectNames.Name("embedding_note_request", table.Found, table.QuotedName);
         yield return new(ObjectKind.Trigger, table.Schemas.Queue, QueueTable.Name, trigger,
             $"""
             CREATE OR REPLACE TRIGGER {Sql.Identifier(trigger)} AFTER INSERT OR UPDATE ON {table.Schemas.QueueTable(QueueTable.Name)}

@@ -42,7 +42,7 @@ internal sealed record Part(ObjectKind Kind, string Schema, string Table, string
     public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Statement + Finish)));
 }
 
-/// <summary>What an object is recorded and looked up by.</summary>
+/// <summary>The key by which an object is recorded and looked up.</summary>
 internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, string Name)
 {
     public override string ToString() => Kind switch

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>
 /// The triggers of a table with a queue, and of the claims on its items: a statement queues the rows that it changes in its writer's
 /// transaction,
-/// and what becomes of an item is told by its queue row.
+/// and an item's outcome is written to its queue row.
 /// </summary>
 internal static class QueueTriggers
 {
@@ -27,7 +27,7 @@ internal static class QueueTriggers
             Settle(corpus, table), .. Watch(corpus, table), .. table.Queue == QueuedText.Content ? KeepContent(table) : [],
             .. Enqueue(corpus, table)];
 
-    // A queue that refuses what it is told, or is locked, is left as it is: it must not keep vectors from being stored.
+    // A queue that refuses a status, or is locked, is left as it is: it must not keep vectors from being stored.
     private static Part Settle(string corpus, ResolvedTable table) => Routine(table, "settle", "items text[]", "void",
         $"""
         #variable_conflict use_variable

@@ -19,7 +19,7 @@ internal sealed record EmbeddingSettings
     /// <summary>The name of the provider <c>lexical</c>'s vectors: to be changed together with anything that changes one.</summary>
     public const string LexicalModel = "lexical-1";
 
-    /// <summary>What is answered to whoever asks for a run where none may be.</summary>
+    /// <summary>The answer to a request for a run where embedding is switched off.</summary>
     public const string Disabled = "EMBEDDING_ENABLED is false: nothing is embedded until it is true again.";
 
     /// <summary>A connection string that Npgsql reads, or null: use the embedded Postgres.</summary>
@@ -34,7 +34,7 @@ internal sealed record EmbeddingSettings
     /// <summary>Why <see cref="Provider"/> was chosen, for the line that the program says about it.</summary>
     public required string ProviderReason { get; init; }
 
-    /// <summary>False: nothing is embedded and nobody paid, whoever asks.</summary>
+    /// <summary>False: nothing is embedded and no provider called, whatever is requested.</summary>
     public bool IsEnabled { get; init; } = true;
 
     public string Model { get; init; } = "text-embedding-3-small";

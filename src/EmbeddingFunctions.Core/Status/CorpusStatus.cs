@@ -33,8 +33,8 @@ public sealed record RecentVectors(string Kind, long LastHour, DateTimeOffset La
 /// <param name="Failed">Of these, waiting after a failure or given up after three tries; not among the pending.</param>
 /// <param name="LeftToBackfill">Of the pending, those that the schedule leaves to a backfill: never embedded, and older than the
 /// declaration says.</param>
-/// <param name="Ignored">Failed once, and left alone at a person's wish until the text changes; neither pending nor failed.</param>
-/// <param name="Asked">Not pending by themselves, but asked for anew through the queue: the next run takes them too.</param>
+/// <param name="Ignored">Failed once, and left alone at a person's request until the text changes; neither pending nor failed.</param>
+/// <param name="Asked">Not pending by themselves, but requested through the queue: the next run takes them too.</param>
 public sealed record KindCoverage(
     string Kind, string Table, long Total, long Embedded, long Empty, long Pending, long Failed, long LeftToBackfill = 0, long Ignored = 0,
     long Asked = 0)

@@ -61,7 +61,7 @@ internal sealed class RunHistory
     /// <summary>The newest runs first.</summary>
     /// <param name="corpus">Only of this corpus.</param>
     /// <param name="status">Only those that stand so.</param>
-    /// <param name="limit">At most so many.</param>
+    /// <param name="limit">The largest number of runs.</param>
     /// <param name="cancellation">Ends the reading.</param>
     public async Task<IReadOnlyList<RecordedRun>> List(string? corpus, string? status, int limit, CancellationToken cancellation)
     {
@@ -94,6 +94,6 @@ public sealed record RecordedRun(
 
 /// <summary>A run with what its committed batches did.</summary>
 /// <param name="Dollars">Null for a model whose price is not known.</param>
-/// <param name="DollarsSaved">By the cache, by estimate; null likewise.</param>
+/// <param name="DollarsSaved">By the cache, by estimate; null for such a model too.</param>
 /// <param name="Note">What it waits for, if it waits.</param>
 internal sealed record RunDetail(RecordedRun Run, BatchCounts Counts, decimal? Dollars, decimal? DollarsSaved = null, string? Note = null);

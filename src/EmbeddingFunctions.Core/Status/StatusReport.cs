@@ -122,8 +122,8 @@ internal sealed class StatusReport
             FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector,
                           {table.Hash} AS content_hash,
                           COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
-                          COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, wish.content IS NOT NULL AS is_asked
-                   FROM   {table.Table} t {QueueSql.Wish(table)}
+                          COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, request.content IS NOT NULL AS is_asked
+                   FROM   {table.Table} t {QueueSql.Request(table)}
                    LEFT   JOIN embedding.claims f
                           ON f.corpus = {corpus.Corpus.Name} AND f.kind = {table.Kind} AND f.item_id = {table.Id}::text
                           AND f.reason IS NOT NULL

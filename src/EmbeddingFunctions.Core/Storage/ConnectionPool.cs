@@ -21,7 +21,7 @@ internal static class ConnectionPool
 
         if (!settings.Pooling)
         {
-            yield return "The registered NpgsqlDataSource has Pooling=false, with which each statement would connect anew: leave it out of "
+            yield return "The registered NpgsqlDataSource has Pooling=false, with which each statement would open a connection: leave it out of "
                 + "the connection string.";
         }
     }

@@ -19,21 +19,21 @@ internal static class QueueSql
         $"table_name::text = {Sql.Literal(table.DeclaredName)} AND embedding_column::text = {Sql.Literal(table.VectorColumn)}";
 
     /// <summary>
-    /// To be joined to an item <c>t</c>: <c>wish.content</c> is what was asked to be embedded of it and no run has taken yet, else null.
+    /// To be joined to an item <c>t</c>: <c>request.content</c> is the text that was requested and that no run has taken yet, else null.
     /// </summary>
-    public static SqlText Wish(ResolvedTable table) => table.Queue == QueuedText.None
-        ? Sql.Of($"CROSS JOIN (SELECT NULL::text AS content) wish")
+    public static SqlText Request(ResolvedTable table) => table.Queue == QueuedText.None
+        ? Sql.Of($"CROSS JOIN (SELECT NULL::text AS content) request")
         : Sql.Of(
             $"""
             LEFT JOIN LATERAL (
                 SELECT q.content FROM {Queue(table)} q
                 WHERE  {IsOf(table)} AND q.record_id::text = {table.Id}::text AND q.status::text = 'pending'
                 AND    q.taken_at IS NULL{InItsOwnersName(table)}
-            ) wish ON true
+            ) request ON true
             """);
 
     /// <summary>
-    /// A condition to append: a wish that is not in the name of the item's own user is not granted, for its content may be another's.
+    /// A condition to append: a request that is not in the name of the item's own user is refused, for its content may be another's.
     /// </summary>
     public static SqlText InItsOwnersName(ResolvedTable table) =>
         OfOwner(table, $" AND q.user_id::text IS NOT DISTINCT FROM t.user_id::text");

@@ -14,7 +14,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
 
     /// <summary>Hears until the connection breaks, which is an exception.</summary>
     /// <param name="ready">From now on nothing is missed.</param>
-    /// <param name="heard">Is told the name of the corpus.</param>
+    /// <param name="heard">Receives the name of the corpus.</param>
     /// <param name="cancellation">Ends the hearing.</param>
     /// <returns>False, soon: nothing can be heard over a connection to this database, because a transaction pooler stands before it or it
     /// gives one only.</returns>
@@ -61,7 +61,7 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
         }
     }
 
-    // A pooler lets LISTEN pass and gives the session to somebody else: only a notification that arrives is proof.
+    // A pooler lets LISTEN pass and gives the session to another client: only a notification that arrives is proof.
     private async Task<bool> CarriesNotices(NpgsqlConnection connection, CancellationToken cancellation)
     {
         var (proof, arrived) = (Guid.NewGuid().ToString(), false);

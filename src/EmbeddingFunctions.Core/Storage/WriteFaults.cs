@@ -2,17 +2,17 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>Whose fault a refused write is.</summary>
+/// <summary>Tells at whose fault a write was refused.</summary>
 internal static class WriteFaults
 {
     /// <summary>The row's: a constraint, a value out of range or too large, what a trigger raises unless it speaks of the server.</summary>
     public static bool IsOfARow(PostgresException e) =>
         !IsPassing(e) && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)) || IsOfAPolicy(e));
 
-    /// <summary>Somebody else works on a row and does not come to an end.</summary>
+    /// <summary>Another session keeps a row locked.</summary>
     public static bool IsLocked(PostgresException e) => e.SqlState == PostgresErrorCodes.LockNotAvailable;
 
-    /// <summary>Nobody's: a deadlock, a serialization failure, a lost connection.</summary>
+    /// <summary>No statement is at fault: a deadlock, a serialization failure, a lost connection.</summary>
     public static bool IsPassing(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
         || (e is NpgsqlException && DatabaseFaults.LacksToken(e.InnerException))
         || e is PostgresException

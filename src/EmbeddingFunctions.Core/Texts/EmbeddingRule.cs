@@ -3,7 +3,7 @@ using System.Text;
 
 namespace EmbeddingFunctions.Texts;
 
-/// <summary>All that decides a vector besides the text: normaliser, template, model, dimensions, and what becomes of long texts.</summary>
+/// <summary>Everything but the text that decides a vector: normaliser, template, model, dimensions, and what becomes of long texts.</summary>
 /// <param name="longText">The mode and its numbers.</param>
 internal sealed class EmbeddingRule(string template, string model, int dimensions, string longText = "")
 {

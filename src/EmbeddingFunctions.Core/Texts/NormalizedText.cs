@@ -19,7 +19,7 @@ internal static class NormalizedText
         return IsBlank(cut) ? "" : cut;
     }
 
-    /// <summary>The longest beginning of at most so many UTF-16 units that ends between characters.</summary>
+    /// <summary>The longest beginning within a number of UTF-16 units that ends between characters.</summary>
     public static string Cut(string text, int maxCharacters) =>
         text.Length <= maxCharacters ? text
         : maxCharacters > 0 && char.IsHighSurrogate(text[maxCharacters - 1]) ? text[..(maxCharacters - 1)]

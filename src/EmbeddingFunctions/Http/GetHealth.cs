@@ -4,7 +4,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace EmbeddingFunctions.App.Http;
 
-/// <summary>Whether the app can do its work now; open to anybody, as probes are.</summary>
+/// <summary>Whether the app can do its work now; open without a key, as probes are.</summary>
 internal sealed class GetHealth(EmbeddingsApi api)
 {
     [Function(nameof(GetHealth))]

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace EmbeddingFunctions.Cli.Tests;
 
-/// <summary>Stands before Postgres as a transaction pooler does: whoever listens through it hears nothing.</summary>
+/// <summary>Stands before Postgres as a transaction pooler does: a client that listens through it hears nothing.</summary>
 internal sealed class DeafPooler : IDisposable
 {
     private const byte Notification = (byte)'A';

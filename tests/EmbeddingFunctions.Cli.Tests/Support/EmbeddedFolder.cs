@@ -31,7 +31,7 @@ internal sealed class EmbeddedFolder : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>Migrates for the program's provider, and imports so many items.</summary>
+    /// <summary>Migrates for the program's provider, and imports a number of items.</summary>
     public async Task Fill(Program program, int items)
     {
         (await program.Run("migrate", "workspace")).Exits(0);

@@ -5,7 +5,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
-/// <summary>A fake provider and a worker for each test anew, on the class's database.</summary>
+/// <summary>A fake provider and a worker of each test's own, on the class's database.</summary>
 public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatabase>, IAsyncLifetime
 {
     private protected TestDatabase Database => shared.Database;
@@ -80,6 +80,6 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
 
     private protected async Task AssertNothingStale() => Assert.Empty(await Workspace.Stale());
 
-    /// <summary>Nobody was charged: no claim is left, no failure is remembered.</summary>
-    private protected async Task AssertNobodyCharged() => Assert.Equal(0, await Count("embedding.claims"));
+    /// <summary>No attempt was charged: no claim is left, no failure is remembered.</summary>
+    private protected async Task AssertNoneCharged() => Assert.Equal(0, await Count("embedding.claims"));
 }

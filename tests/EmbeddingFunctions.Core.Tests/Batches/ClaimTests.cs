@@ -46,11 +46,11 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((200, 0), (Fake.PaidInputCount, Fake.DuplicatePaidInputs));
         Assert.Equal(200, await Workspace.Embedded());
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
-    public async Task A_claimed_item_is_nobody_elses_until_its_lease_runs_out()
+    public async Task A_claimed_item_is_no_others_until_its_lease_runs_out()
     {
         await Workspace.Item(Repository, "one");
         var first = await Take();
@@ -108,7 +108,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
 
         await Claims.Release(claim, CancellationToken.None);
 
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         Assert.Equal(1, (await Take()).Items.Single().Attempts);
     }
 

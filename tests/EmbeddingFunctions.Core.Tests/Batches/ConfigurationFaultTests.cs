@@ -4,7 +4,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
-/// <summary>Faults that only a person can mend: one request, a clear end, nobody charged, no key anywhere.</summary>
+/// <summary>Faults that only a person can mend: one request, a clear end, no attempt charged, no key anywhere.</summary>
 public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(shared)
 {
     private protected override FakeOpenAiOptions Options => new() { EchoWholeKey = true };
@@ -44,12 +44,12 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
         Assert.Equal((RunStatus.Failed, 1, 1), (outcome.Status, Fake.RequestCount, outcome.Counts.Requests));
         Assert.Contains(reason, outcome.Error, StringComparison.Ordinal);
         Assert.Equal((0, 0, 200), (outcome.Counts.Embedded, outcome.Counts.Failed, await Workspace.Pending()));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         await AssertNoKey();
     }
 
     [Fact]
-    public async Task A_second_run_asks_nobody_while_the_fault_is_fresh()
+    public async Task A_second_run_calls_no_provider_while_the_fault_is_fresh()
     {
         await Workspace.Items(Repository, 20);
         Fake.Script(Requests.All, Fault.InsufficientQuota());
@@ -86,7 +86,7 @@ public sealed class ConfigurationFaultTests(BatchDatabase shared) : BatchTest(sh
         Assert.Equal((RunStatus.Failed, Fake.PaidInputCount), (outcome.Status, outcome.Counts.Embedded));
         Assert.InRange(Fake.RequestCount, 6, 9);
         Assert.Equal(400 - Fake.PaidInputCount, await Workspace.Pending());
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     [Fact]
-    public async Task A_row_deleted_during_the_call_is_not_brought_back_and_nobody_minds()
+    public async Task A_row_deleted_during_the_call_is_not_brought_back_without_an_error()
     {
         var id = await Workspace.Item(Repository, "one");
         await Workspace.Item(Repository, "other");
@@ -64,7 +64,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((1, 1, 0), (batch.Counts.Embedded, batch.Counts.Changed, batch.Counts.Failed));
         Assert.Equal((1, 1), (await Count("issues"), await Count("similarity_cache")));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((0, 1), (batch.Counts.Embedded, batch.Counts.Changed));
         Assert.Equal((0, 0), (await Workspace.Embedded(), await Count("similarity_cache")));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((0, 3), (batch.Counts.Embedded, batch.Counts.Changed));
         Assert.Equal((0, 0), (await Workspace.Embedded(), await Count("similarity_cache")));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     [Fact]
-    public async Task A_worker_whose_claims_were_taken_over_ends_nobodys_claim()
+    public async Task A_worker_whose_claims_were_taken_over_ends_no_others_claim()
     {
         await Workspace.Items(Repository, 2);
         Claim? successor = null;
@@ -150,7 +150,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
     }
 
     [Fact]
-    public async Task A_lease_that_ran_out_unnoticed_still_counts_while_nobody_took_it()
+    public async Task A_lease_that_ran_out_unnoticed_still_counts_while_no_other_took_it()
     {
         await Workspace.Items(Repository, 2);
 
@@ -169,7 +169,7 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
             Assert.Equal((0, 1), (batch.Counts.Failed, batch.Counts.Changed));
         }
 
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         await EmbedTheRest();
     }
 
@@ -285,6 +285,6 @@ public sealed class EditTests(BatchDatabase shared) : BatchTest(shared)
         await Embed();
         Assert.Equal(0, await Workspace.Pending());
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 }

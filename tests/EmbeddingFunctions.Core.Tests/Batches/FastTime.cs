@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
-/// <summary>A clock so many times quicker than others: for waits that a test needs but does not want to sit out.</summary>
+/// <summary>A clock that runs a number of times faster: for waits that a test needs but does not want to sit out.</summary>
 internal sealed class FastTime(int speed) : TimeProvider
 {
     private readonly long _start = System.GetTimestamp();

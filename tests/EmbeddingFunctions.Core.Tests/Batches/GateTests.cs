@@ -23,7 +23,7 @@ public sealed class GateTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((1, 0, 0), (batch.Counts.Empty, batch.Counts.Requests, Fake.RequestCount));
         Assert.Equal((0, 0), (await Workspace.Pending(), await Workspace.Embedded()));
         Assert.Equal("", await Database.Ask<string>("SELECT content_hash FROM issues"));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]

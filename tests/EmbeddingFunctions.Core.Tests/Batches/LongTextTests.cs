@@ -79,7 +79,7 @@ public sealed class LongTextTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Another_length_makes_anew_only_what_it_changes()
+    public async Task Another_length_makes_again_only_what_it_changes()
     {
         await Note(1, "short");
         await Note(2, "0123456789abc");

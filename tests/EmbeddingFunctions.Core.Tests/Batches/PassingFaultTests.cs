@@ -4,7 +4,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
-/// <summary>Faults that pass: everybody waits, nobody is charged, and all is embedded in the end.</summary>
+/// <summary>Faults that pass: all workers wait, no attempt is charged, and all is embedded in the end.</summary>
 public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
 {
     public static TheoryData<Fault> Faults => new(
@@ -15,7 +15,7 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task What_passes_is_sent_again_and_nobody_is_charged(Fault fault)
+    public async Task What_passes_is_sent_again_and_no_attempt_is_charged(Fault fault)
     {
         await Workspace.Items(Repository, 20);
         Fake.Script(Requests.Next(3), fault);
@@ -24,7 +24,7 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((20, 4, 4), (batch.Counts.Embedded, batch.Counts.Requests, Fake.RequestCount));
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     public static TheoryData<Fault, double> Hints => new()
@@ -68,7 +68,7 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal(1, Fake.RequestCount);
         Assert.InRange(batch.RetryAt!.Value, begun.AddSeconds(parked), worker.Time.GetUtcNow().AddSeconds(parked));
         Assert.Equal((0, 1), (batch.Counts.Claimed, batch.Counts.Requests));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         var next = await worker.Embed(await Order());
         Assert.Equal((1, 0), (Fake.RequestCount, next.Counts.Requests));
         Assert.NotNull(next.RetryAt);
@@ -86,7 +86,7 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((RunStatus.Completed, 100), (outcome.Status, outcome.Counts.Embedded));
         Assert.True(Worker.Time.GetUtcNow() - begun >= TimeSpan.FromSeconds(15));
         Assert.Equal(0, Fake.DuplicatePaidInputs);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -111,11 +111,11 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((RunStatus.Completed, 200), (outcome.Status, outcome.Counts.Embedded));
         Assert.Equal(1, Fake.Requests.Take(13).Max(request => request.InFlight));
         Assert.InRange(Fake.RequestCount, 22, 26);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
-    public async Task A_provider_that_stays_away_ends_the_run_and_nobody_is_charged()
+    public async Task A_provider_that_stays_away_ends_the_run_and_no_attempt_is_charged()
     {
         await Workspace.Items(Repository, 20);
         await Fake.GoDownAsync();
@@ -125,12 +125,12 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((RunStatus.Failed, 0), (outcome.Status, outcome.Counts.Embedded));
         Assert.Contains("the connection to the provider failed", outcome.Error, StringComparison.Ordinal);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         await Fake.ComeBackAsync();
     }
 
     [Fact]
-    public async Task A_fifth_of_all_requests_failing_costs_nobody_an_attempt()
+    public async Task A_fifth_of_all_requests_failing_costs_no_attempt()
     {
         await Workspace.Items(Repository, 300);
         Fake.Script(
@@ -142,6 +142,6 @@ public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((RunStatus.Completed, 300, 0), (outcome.Status, outcome.Counts.Embedded, outcome.Counts.Failed));
         Assert.Equal((300, Fake.RequestCount), (Fake.PaidInputCount, outcome.Counts.Requests));
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 }

@@ -84,7 +84,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal(1, (await Embed()).Counts.Embedded);
 
         Assert.Equal(requests + 1, Fake.RequestCount);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         await AssertNothingStale();
     }
 
@@ -161,7 +161,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         Assert.InRange(await Database.Ask<double>("SELECT extract(epoch FROM retry_at - now())::float8 FROM embedding.failures"), 50, 60);
         await LetFailuresRetry();
         Assert.Equal(1, (await Embed()).Counts.Embedded);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -174,7 +174,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         }
 
         Assert.Equal(1, (await Embed(await Order(forceBefore: DateTimeOffset.UtcNow.AddSeconds(1)))).Counts.Embedded);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -192,7 +192,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((10, 10), (await Workspace.Embedded(), await Workspace.Pending()));
         Fake.ClearScript();
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
@@ -211,7 +211,7 @@ public sealed class PoisonTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((10, 10), (await Workspace.Embedded(), await Workspace.Pending()));
         Assert.Equal(10, await Database.Ask<int>("SELECT embedded FROM embedding.batches"));
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]

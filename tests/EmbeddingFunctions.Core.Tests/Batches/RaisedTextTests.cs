@@ -10,7 +10,7 @@ public sealed class RaisedTextTests(BatchDatabase shared) : BatchTest(shared)
     [InlineData("25006")]
     [InlineData("XX000")]
     [InlineData("P0001")]
-    public async Task L8_What_a_trigger_raises_about_the_server_or_the_row_is_told_without_the_text(string state)
+    public async Task L8_What_a_trigger_raises_about_the_server_or_the_row_is_reported_without_the_text(string state)
     {
         await Workspace.Item(Repository, "one");
         var id = await Workspace.Item(Repository, Text, "and more of it");

@@ -2,7 +2,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
-/// <summary>Replies that are wrong, once and for ever, for all texts and for one.</summary>
+/// <summary>Replies that are wrong, once and always, for all texts and for one.</summary>
 public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
 {
     public static TheoryData<Fault> WrongReplies => new(
@@ -24,7 +24,7 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((5, 0), (batch.Counts.Embedded, batch.Counts.Failed));
         Assert.Equal((0, Fake.RequestCount), (await Workspace.Pending(), batch.Counts.Requests));
         await AssertNothingStale();
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     public static TheoryData<Fault> HopelessReplies => new(
@@ -33,7 +33,7 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
 
     [Theory]
     [MemberData(nameof(HopelessReplies))]
-    public async Task A_provider_that_answers_nothing_well_is_left_alone_and_nobody_is_charged(Fault fault)
+    public async Task A_provider_that_answers_nothing_well_is_left_alone_and_no_attempt_is_charged(Fault fault)
     {
         await Workspace.Items(Repository, 5);
         Fake.Script(Requests.All, fault);
@@ -44,7 +44,7 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Contains("reply is not what was asked for", batch.RetryReason, StringComparison.Ordinal);
         Assert.Equal((0, 5), (batch.Counts.Claimed, await Workspace.Pending()));
         Assert.InRange(Fake.RequestCount, 1, 4);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     public static TheoryData<Fault> SpoilingReplies => new(
@@ -89,7 +89,7 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((10, 0, 10), (batch.Counts.Embedded, batch.Counts.Failed, await Workspace.Pending()));
         Assert.NotNull(batch.RetryAt);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]

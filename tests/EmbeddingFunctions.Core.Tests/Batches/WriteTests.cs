@@ -12,7 +12,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(20)]
-    public async Task One_row_that_violates_a_constraint_keeps_no_other_from_its_vector_and_nobody_pays_twice(int items)
+    public async Task One_row_that_violates_a_constraint_keeps_no_other_from_its_vector_and_no_text_is_paid_twice(int items)
     {
         await Workspace.Items(Repository, items - 1);
         var id = await Workspace.Item(Repository, "refused");
@@ -72,11 +72,11 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         await Edit(id, "welcome");
         await LetFailuresRetry();
         Assert.Equal(1, (await Embed()).Counts.Embedded);
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
     }
 
     [Fact]
-    public async Task A_row_that_somebody_keeps_locked_stays_pending_and_keeps_nobody_waiting()
+    public async Task A_row_that_a_session_keeps_locked_stays_pending_and_keeps_no_other_waiting()
     {
         await Workspace.Items(Repository, 4);
         var id = await Workspace.Item(Repository, "locked");
@@ -96,7 +96,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal((4, 0, 0), (batch.Counts.Embedded, batch.Counts.Changed, batch.Counts.Failed));
         await transaction.RollbackAsync();
         Assert.Equal((4, 1), (await Workspace.Embedded(), await Workspace.Pending()));
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         Assert.Equal(id, (await Take()).Items.Single().Id);
     }
 
@@ -125,7 +125,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
         var embedding = Embed();
         while (await Count("pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()") == 0)
         {
-            Assert.False(embedding.IsCompleted, "It wrote the locked row first, and so waited for nobody.");
+            Assert.False(embedding.IsCompleted, "It wrote the locked row first, and so did not wait.");
         }
 
         await using (var second = new NpgsqlCommand("UPDATE issues SET number = 2 WHERE title = 'slow'", application))
@@ -245,7 +245,7 @@ public sealed class WriteTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal("25006", (await Assert.ThrowsAsync<PostgresException>(() => Embed())).SqlState);
 
-        await AssertNobodyCharged();
+        await AssertNoneCharged();
         Assert.Equal(3, await Workspace.Pending());
     }
 

@@ -59,7 +59,7 @@ public sealed class CorpusFileTests
     }
 
     [Fact]
-    public void All_misspelt_properties_are_told_at_once_with_their_lines()
+    public void All_misspelt_properties_are_reported_at_once_with_their_lines()
     {
         var faults = CorpusFile.Examine("""
             { // clips
@@ -83,7 +83,7 @@ public sealed class CorpusFileTests
     }
 
     [Fact]
-    public void A_file_that_is_a_list_is_told_what_it_must_be()
+    public void A_file_that_is_a_list_is_reported_what_it_must_be()
     {
         var fault = Assert.Single(CorpusFile.Examine("\n[]", "my.json").Faults);
 
@@ -102,7 +102,7 @@ public sealed class CorpusFileTests
     [InlineData("\"equalTo\": \"false\"", "\"equalTo\": false", 6, "equalTo takes text in quotes: \"false\"")]
     [InlineData("\"filter\": [{ \"column\": \"x\", \"equalTo\": \"false\" }]", "\"filter\": 1", 6, "filter takes a list, in brackets")]
     [InlineData("\"filter\": [{ \"column\": \"x\", \"equalTo\": \"false\" }]", "\"filter\": {}", 6, "filter takes a list, in brackets")]
-    public void A_value_that_cannot_be_is_told_with_what_can(string good, string bad, int line, string message)
+    public void A_value_that_cannot_be_is_reported_with_what_can(string good, string bad, int line, string message)
     {
         const string Json = """
             { "corpora": [
@@ -123,7 +123,7 @@ public sealed class CorpusFileTests
     }
 
     [Fact]
-    public void What_cannot_be_is_told_with_its_line()
+    public void What_cannot_be_is_reported_with_its_line()
     {
         var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse("""
             { "corpora": [

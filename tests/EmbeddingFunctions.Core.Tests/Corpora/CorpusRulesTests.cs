@@ -35,7 +35,7 @@ public sealed class CorpusRulesTests
     public void Numbers_have_bounds(int pageSize) => Assert.Empty(Check(_corpus with { PageSize = pageSize }));
 
     [Fact]
-    public void Numbers_out_of_bounds_are_all_told_at_once()
+    public void Numbers_out_of_bounds_are_all_reported_at_once()
     {
         var errors = Check(
             _corpus with { PageSize = 0, BatchSize = 2_049, LanesPerPartition = -1, StartsPerMinute = 0, MaxCharacters = 10_000_001 });
@@ -211,7 +211,7 @@ public sealed class CorpusRulesTests
     [InlineData("7d", false)]
     [InlineData("7 days'; --", false)]
     [InlineData("7 days\n", false)]
-    public void What_the_schedule_leaves_is_told_by_a_time_and_a_column(string time, bool isFine)
+    public void What_the_schedule_leaves_is_reported_by_a_time_and_a_column(string time, bool isFine)
     {
         var corpus = _corpus with { Scheduled = new() { NewerThan = time }, Tables = [_table with { CreatedAt = "made" }] };
 
@@ -229,7 +229,7 @@ public sealed class CorpusRulesTests
         Assert.Equal(isFine, Check(_corpus with { Scheduled = new() { Limit = limit } }).Count == 0);
 
     [Fact]
-    public void A_faulty_text_is_told_with_its_kind() =>
+    public void A_faulty_text_is_reported_with_its_kind() =>
         Assert.Equal(
             ["notes: note: the text '{title' does not close a brace"], Check(_corpus with { Tables = [_table with { Text = "{title" }] }));
 

@@ -55,7 +55,7 @@ public sealed class TextTemplateTests
     [InlineData("{a{b}", "does not close a brace")]
     [InlineData("a}", "closes a brace that it does not open")]
     [InlineData("{a}}", "closes a brace that it does not open")]
-    public void Braces_that_do_not_fit_are_told(string template, string problem)
+    public void Braces_that_do_not_fit_are_reported(string template, string problem)
     {
         Assert.Equal(problem, TextTemplate.Problem(template));
         Assert.Contains(problem, Assert.Throws<CorpusException>(() => TextTemplate.Parse(template)).Message, StringComparison.Ordinal);

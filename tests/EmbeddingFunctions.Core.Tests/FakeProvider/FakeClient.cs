@@ -7,7 +7,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.FakeProvider;
 
-/// <summary>The barest client: it sends what it is told and believes nothing.</summary>
+/// <summary>The barest client: it sends what it is given and believes nothing.</summary>
 internal sealed class FakeClient(FakeOpenAi fake)
 {
     public const string Model = "text-embedding-3-small";

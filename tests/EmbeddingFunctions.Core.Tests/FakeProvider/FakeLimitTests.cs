@@ -72,7 +72,7 @@ public sealed class FakeLimitTests
     }
 
     [Fact]
-    public async Task A_request_larger_than_the_token_limit_is_told_so()
+    public async Task A_request_larger_than_the_token_limit_is_reported_so()
     {
         await using var fake = await StartAsync(new() { TokensPerMinute = 10 });
         var client = new FakeClient(fake);

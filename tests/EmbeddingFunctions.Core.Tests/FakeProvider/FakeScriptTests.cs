@@ -20,7 +20,7 @@ public sealed class FakeScriptTests : FakeTest
     }
 
     [Fact]
-    public async Task A_rule_can_be_about_an_input_and_for_so_many_times()
+    public async Task A_rule_can_be_about_an_input_and_for_a_number_of_times()
     {
         Fake.Script(Requests.WithInput(text => text == "poison").Times(1), Fault.BadInput());
         Assert.Equal(200, (await Client.EmbedAsync("a")).Status);

@@ -50,7 +50,7 @@ public sealed class DocumentsImportTests : DocumentsTest
     [InlineData("""{"archive":"a","member":"m","content":7}""", "'content' is not text")]
     [InlineData("""["a"]""", "it is not a JSON object")]
     [InlineData("no", "it is not JSON")]
-    public async Task A_bad_line_is_told_with_its_number_and_the_others_are_imported(string line, string reason)
+    public async Task A_bad_line_is_reported_with_its_number_and_the_others_are_imported(string line, string reason)
     {
         var imported = await Engine.Get<DocumentsImport>().ImportLines(new MemoryStream(Encoding.UTF8.GetBytes($"{line}\n{Two}")), default);
 

@@ -89,7 +89,7 @@ public sealed class GitHistoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Git_that_ends_in_the_middle_is_an_error_and_what_it_told_before_is_read()
+    public async Task Git_that_ends_in_the_middle_is_an_error_and_its_earlier_lines_is_read()
     {
         await Init();
         await Commit("One", "2026-01-02T03:04:05Z");

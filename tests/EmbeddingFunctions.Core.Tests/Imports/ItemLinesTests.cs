@@ -72,7 +72,7 @@ public sealed class ItemLinesTests
         InlineData(
             """{"kind":"issue","repository":"a/b","key":"k","title":"half \ud83d","updated_at":0}""", "it holds text that is not Unicode")]
     [InlineData("""{"kind":"issue","repository":"a/b","key":"\udc00","title":"T","updated_at":0}""", "it holds text that is not Unicode")]
-    public async Task A_bad_line_is_told_with_its_number_and_the_others_are_read(string bad, string problem)
+    public async Task A_bad_line_is_reported_with_its_number_and_the_others_are_read(string bad, string problem)
     {
         var lines = await Read($"{Good}\n{bad}\n\n{Good}\n");
 
@@ -108,7 +108,7 @@ public sealed class ItemLinesTests
     }
 
     [Fact]
-    public async Task A_line_beyond_the_limit_is_passed_over_and_told()
+    public async Task A_line_beyond_the_limit_is_passed_over_and_reported()
     {
         var longest = Good.Replace("\"B\"", $"\"{new string('b', Lines.MaxBytes - Good.Length + 1)}\"", StringComparison.Ordinal);
         var lines = await Read($"{Good}\n{longest}\n{longest.Replace("\"T\"", "\"TT\"", StringComparison.Ordinal)}\n{Good}");
@@ -153,7 +153,7 @@ public sealed class ItemLinesTests
         Assert.Equal(3, (await Read([.. Zip($"{Good}\n{Good}\n"), .. Zip(Good)])).Count(line => line.Item is not null));
 
     [Fact]
-    public async Task A_zipped_file_that_was_cut_off_is_told_and_what_is_there_is_read()
+    public async Task A_zipped_file_that_was_cut_off_is_reported_and_what_is_there_is_read()
     {
         var text = string.Concat(
             Enumerable.Range(0, 3_000).Select(n => Good.Replace("\"k\"", $"\"{n * 7919}\"", StringComparison.Ordinal) + "\n"));
@@ -166,7 +166,7 @@ public sealed class ItemLinesTests
     }
 
     [Fact]
-    public async Task A_zipped_file_that_was_damaged_is_told_and_what_is_there_is_read()
+    public async Task A_zipped_file_that_was_damaged_is_reported_and_what_is_there_is_read()
     {
         var text = string.Concat(
             Enumerable.Range(0, 10_000).Select(n => Good.Replace("\"k\"", $"\"{n * 7919}\"", StringComparison.Ordinal) + "\n"));

@@ -88,7 +88,7 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Bad_lines_are_counted_all_and_told_up_to_a_hundred()
+    public async Task Bad_lines_are_counted_all_and_reported_up_to_a_hundred()
     {
         var imported = await Import("team", [Line("issue", "1", "I"), .. Enumerable.Repeat("not json", 150), Line("issue", "2", "J")]);
 

@@ -94,7 +94,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_reason_is_told_without_the_key_that_it_repeats()
+    public async Task The_reason_is_reported_without_the_key_that_it_repeats()
     {
         _fake.Script(Requests.All, Fault.BadKey());
 
@@ -265,7 +265,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_that_drips_in_for_ever_is_a_timeout_too()
+    public async Task An_answer_that_drips_in_endlessly_is_a_timeout_too()
     {
         _fake.Script(Requests.All, Fault.SlowDrip(20));
         var watch = Stopwatch.StartNew();

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Queues;
 
-/// <summary>Queues of tables, names and rows that nobody here has made.</summary>
+/// <summary>Queues of tables, names and rows that this product has not made.</summary>
 public sealed class ForeignQueueTests : IAsyncLifetime
 {
     private TestDatabase _database = null!;
@@ -141,7 +141,7 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     [InlineData("ALTER TABLE embedding_queue ALTER COLUMN content TYPE varchar(5)")]
     [InlineData("ALTER TABLE embedding_queue ALTER COLUMN user_id SET NOT NULL")]
     [InlineData("ALTER TABLE embedding_queue DROP COLUMN processed_at")]
-    public async Task A_queue_that_takes_no_more_rows_refuses_nobody_his_own(string change)
+    public async Task A_queue_that_takes_no_more_rows_refuses_no_row_of_a_table(string change)
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid)");
         await using var notes = await Notes();
@@ -170,7 +170,7 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Rows_of_the_queue_that_somebody_holds_hold_up_no_vector()
+    public async Task Rows_of_the_queue_that_a_session_holds_hold_up_no_vector()
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
         await using var notes = await Notes();
@@ -193,7 +193,7 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     [Theory]
     [InlineData("content", "{title}!", "n'est-ce pas!")]
     [InlineData("row", "{title}", "n'est-ce pas")]
-    public async Task Another_template_or_none_of_the_queues_content_is_embedded_anew(string queue, string text, string embedded)
+    public async Task Another_template_or_none_of_the_queues_content_is_embedded_again(string queue, string text, string embedded)
     {
         await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
         await using (var notes = await Notes())

@@ -28,7 +28,7 @@ public sealed class LongQueueTests : QueueTest
     }
 
     [Fact]
-    public async Task A_wake_sees_the_wish_behind_those_that_come_to_nothing()
+    public async Task A_wake_sees_the_request_behind_those_that_come_to_nothing()
     {
         var id = await Session("Behind them");
         await Drain();
@@ -55,7 +55,7 @@ public sealed class LongQueueTests : QueueTest
     }
 
     [Fact]
-    public async Task All_of_a_long_queue_is_asked_for_anew_some_rows_a_transaction()
+    public async Task All_of_a_long_queue_is_asked_for_again_some_rows_a_transaction()
     {
         await Fill();
         Assert.Equal(new AskedRows(Rows), await Engine.Get<QueueRows>().Requeue("sessions", [], default));

@@ -112,7 +112,7 @@ public sealed class QueueStatementTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_trigger_of_the_queues_owner_that_fails_is_told_with_its_name_and_what_to_do()
+    public async Task A_trigger_of_the_queues_owner_that_fails_is_reported_with_its_name_and_what_to_do()
     {
         await using (await Notes("content"))
         {

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Queues;
 
-/// <summary>Workers, edits, wishes, deletes and migrations at once.</summary>
+/// <summary>Workers, edits, requests, deletes and migrations at once.</summary>
 public sealed class QueueStormTests : QueueTest
 {
     private static readonly TimeSpan _storm = TimeSpan.FromSeconds(6);
@@ -21,7 +21,7 @@ public sealed class QueueStormTests : QueueTest
     ];
 
     [Fact]
-    public async Task Whatever_happens_at_once_no_writer_is_refused_and_in_the_end_every_row_is_as_its_text_and_its_queue_row_tell()
+    public async Task All_that_happens_at_once_no_writer_is_refused_and_in_the_end_every_row_is_as_its_text_and_its_queue_row_tell()
     {
         await Database.Execute("INSERT INTO sessions (title) SELECT 'session ' || n FROM generate_series(1, 60) n");
         using var over = new CancellationTokenSource(_storm);
@@ -38,7 +38,7 @@ public sealed class QueueStormTests : QueueTest
         await Drain();
 
         Assert.Equal(0, (await Drain()).ItemsTotal);
-        // What a row that somebody held could not be told, a later process puts right at once, and this one within a minute.
+        // The status that a locked row missed is put right by a later process at once, and by this one within a minute.
         await using var later = new TestEngine(Database, Fake);
         await later.Run(new RunRequest("sessions", [], Concurrency: 4));
         Assert.Equal(
@@ -87,7 +87,7 @@ public sealed class QueueStormTests : QueueTest
                 "SELECT count(*) FROM sessions s JOIN embedding_queue q ON q.record_id = s.id::text AND q.content = s.title"));
     }
 
-    // Until all that are not done wait for somebody.
+    // Until all that are not done are held.
     private async Task WaitForLocks(Task[] work)
     {
         while (

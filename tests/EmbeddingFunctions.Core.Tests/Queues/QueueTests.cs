@@ -66,7 +66,7 @@ public sealed class QueueTests : QueueTest
     }
 
     [Fact]
-    public async Task What_somebody_puts_into_the_queue_is_what_is_embedded()
+    public async Task The_content_that_is_put_into_the_queue_is_what_is_embedded()
     {
         var id = await Session("Retro");
         await Drain();
@@ -213,7 +213,7 @@ public sealed class QueueTests : QueueTest
     }
 
     [Fact]
-    public async Task A_wish_tells_running_hosts_and_what_the_engine_writes_does_not()
+    public async Task A_request_notifies_running_hosts_and_what_the_engine_writes_does_not()
     {
         var id = await Session("Quiet");
         await Drain();

@@ -121,7 +121,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void Rows_that_somebody_keeps_locked_are_looked_for_now_and_then_and_not_all_the_time() => OneThread.Run(async () =>
+    public void Rows_that_a_session_keeps_locked_are_looked_for_now_and_then_and_not_all_the_time() => OneThread.Run(async () =>
     {
         ScriptedContext context = null!;
         context = new ScriptedContext(new World { ["a"] = 100, ["b"] = 15 })
@@ -168,7 +168,7 @@ public sealed class FanOutTests
     });
 
     [Fact]
-    public void After_so_many_pages_a_new_execution_goes_on_with_the_counts() => OneThread.Run(async () =>
+    public void After_a_number_of_pages_a_new_execution_goes_on_with_the_counts() => OneThread.Run(async () =>
     {
         var context = new ScriptedContext(new World { ["a"] = 2_000, ["b"] = 2_000 });
         var outcome = await context.RunToEnd(_request with { PagesPerExecution = 4 });

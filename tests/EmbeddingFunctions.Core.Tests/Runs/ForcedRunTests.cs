@@ -42,7 +42,7 @@ public sealed class ForcedRunTests : IAsyncLifetime
         var again = await _engine.Run(Forced());
         Assert.Equal(RunStatus.Completed, again.Status);
         Assert.InRange(again.Counts.Embedded, 1, 40);
-        // What the interruption broke off may have been paid already: one batch in flight at the most.
+        // What the interruption broke off may have been paid already: at most one batch in flight.
         Assert.InRange(_fake.PaidInputCount - paid, 60, 80);
 
         var third = await _engine.Run(Forced());
@@ -62,7 +62,7 @@ public sealed class ForcedRunTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Forced_runs_with_a_limit_go_on_one_after_the_other_and_are_told()
+    public async Task Forced_runs_with_a_limit_go_on_one_after_the_other_and_are_reported()
     {
         var notes = new List<string?>();
         Assert.Equal(20, (await _engine.Run(Forced() with { Limit = 20 })).Counts.Embedded);

@@ -179,7 +179,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [InlineData(45, new[] { 40, 5 })]
     [InlineData(100, new[] { 60, 40 })]
     [InlineData(2_000, new[] { 100, 100, 100, 100, 100, 100, 100, 100, 100, 100 })]
-    public async Task Of_several_batches_an_activity_so_many_are_planned_that_no_lane_stays_empty(int items, int[] orders)
+    public async Task Of_several_batches_an_activity_enough_are_planned_that_no_lane_stays_empty(int items, int[] orders)
     {
         await _workspace.Items(await _workspace.Repository(), items);
 

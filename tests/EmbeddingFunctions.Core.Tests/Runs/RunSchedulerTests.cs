@@ -166,7 +166,7 @@ public sealed class RunSchedulerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_cancelled_run_claims_nothing_more_whoever_carries_it()
+    public async Task A_cancelled_run_claims_nothing_more_on_any_host()
     {
         var workspace = new TestWorkspace(_database);
         await workspace.Items(await workspace.Repository(), 30);

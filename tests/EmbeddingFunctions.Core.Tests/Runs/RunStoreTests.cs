@@ -268,7 +268,7 @@ public sealed class RunStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_statement_that_takes_too_long_is_not_told_as_a_database_that_is_away()
+    public async Task A_statement_that_takes_too_long_is_not_reported_as_a_database_that_is_away()
     {
         await using var command = _database.Source.CreateCommand("SELECT pg_sleep(5)");
         command.CommandTimeout = 1;

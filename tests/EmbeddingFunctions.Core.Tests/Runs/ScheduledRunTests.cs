@@ -77,7 +77,7 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_corpus_that_the_database_is_not_ready_for_is_told_and_holds_up_no_other()
+    public async Task A_corpus_that_the_database_is_not_ready_for_is_reported_and_holds_up_no_other()
     {
         await _database.Execute("DELETE FROM embedding.rules");
 

@@ -54,7 +54,7 @@ public sealed class ClipsBugTests : ClipsTest
     }
 
     [Fact]
-    public async Task C4_a_dry_run_calls_nobody_and_fills_no_cache()
+    public async Task C4_a_dry_run_makes_no_call_and_fills_no_cache()
     {
         await Clips(3, "1 day");
 
@@ -102,7 +102,7 @@ public sealed class ClipsBugTests : ClipsTest
     }
 
     [Fact]
-    public async Task C7_the_schedule_embeds_an_edited_clip_anew_however_old_it_is()
+    public async Task C7_the_schedule_embeds_an_edited_clip_again_however_old_it_is()
     {
         await Clip("old", age: "1 year");
         await Clip("older", age: "2 years");
@@ -157,7 +157,7 @@ public sealed class ClipsBugTests : ClipsTest
     }
 
     [Fact]
-    public async Task C10_what_a_search_cannot_find_yet_is_told_by_the_status()
+    public async Task C10_what_a_search_cannot_find_yet_is_reported_by_the_status()
     {
         await Clips(3, "1 day");
         await Backfill();

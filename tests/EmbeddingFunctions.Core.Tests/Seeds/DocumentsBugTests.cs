@@ -42,7 +42,7 @@ public sealed class DocumentsBugTests : DocumentsTest
     }
 
     [Fact]
-    public async Task D4_a_dry_run_calls_nobody_and_writes_nothing()
+    public async Task D4_a_dry_run_makes_no_call_and_writes_nothing()
     {
         await Documents(90);
 
@@ -67,7 +67,7 @@ public sealed class DocumentsBugTests : DocumentsTest
     }
 
     [Fact]
-    public async Task D6_an_empty_document_is_sent_to_nobody()
+    public async Task D6_an_empty_document_is_not_sent()
     {
         await Documents(5);
         await Id("");
@@ -93,7 +93,7 @@ public sealed class DocumentsBugTests : DocumentsTest
     }
 
     [Fact]
-    public async Task D7_a_batch_asks_for_no_more_inputs_than_somebody_wants()
+    public async Task D7_a_batch_asks_for_no_more_inputs_than_are_wanted()
     {
         await Documents(25);
         await using var engine = new TestEngine(Database, Fake, settings => settings with { InputsPerRequest = 10 });

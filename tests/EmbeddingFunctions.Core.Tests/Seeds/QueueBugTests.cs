@@ -11,7 +11,7 @@ namespace EmbeddingFunctions.Core.Tests.Seeds;
 public sealed class QueueBugTests : QueueTest
 {
     [Fact]
-    public async Task L1_a_refused_key_fails_no_row_and_is_told()
+    public async Task L1_a_refused_key_fails_no_row_and_is_reported()
     {
         var id = await Session("Refused");
         using var refused = Fake.Script(Requests.All, Fault.BadKey());
@@ -38,7 +38,7 @@ public sealed class QueueBugTests : QueueTest
     }
 
     [Fact]
-    public async Task L5_a_queue_that_refuses_what_it_is_told_keeps_no_vector_back_and_nothing_goes_round_for_ever()
+    public async Task L5_a_queue_that_refuses_a_status_keeps_no_vector_back_and_nothing_goes_round_endlessly()
     {
         await Database.Execute(
             """

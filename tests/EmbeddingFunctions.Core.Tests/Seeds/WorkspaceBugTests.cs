@@ -115,7 +115,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task B6_an_error_that_passes_is_tried_again_and_one_that_does_not_is_told()
+    public async Task B6_an_error_that_passes_is_tried_again_and_one_that_does_not_is_reported()
     {
         await _workspace.Items(_repository, 3);
         _fake.Script(Requests.Next(1), Fault.ServerError());
@@ -145,7 +145,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task B8_a_copy_that_is_written_anew_lives_anew_and_is_nobody_else_s_to_read()
+    public async Task B8_a_copy_that_is_written_again_lives_again_and_is_no_one_elses_to_read()
     {
         await _workspace.Item(_repository, "before");
         await Run();
@@ -182,7 +182,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
     [InlineData(385)]
     [InlineData(388)]
     [InlineData(1536)]
-    public async Task B10_a_column_of_another_width_is_told_with_both(int width)
+    public async Task B10_a_column_of_another_width_is_reported_with_both(int width)
     {
         await using var database = await OldDatabase(width);
         await using var engine = new TestEngine(database, _fake);

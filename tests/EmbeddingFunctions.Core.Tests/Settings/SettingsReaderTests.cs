@@ -262,12 +262,12 @@ public sealed class SettingsReaderTests
     [Theory]
     [InlineData("loud")]
     [InlineData("3")]
-    public void A_log_level_that_is_none_is_told_with_those_there_are(string value) => Assert.Equal(
+    public void A_log_level_that_is_none_is_reported_with_those_there_are(string value) => Assert.Equal(
         [$"EMBEDDINGS_LOG_LEVEL is '{value}'; it takes Trace, Debug, Information, Warning, Error, Critical, None."],
         Assert.Throws<SettingsException>(() => Read(("EMBEDDINGS_LOG_LEVEL", value))).Errors);
 
     [Fact]
-    public void All_that_is_wrong_is_told_in_one_message_that_holds_no_secret()
+    public void All_that_is_wrong_is_reported_in_one_message_that_holds_no_secret()
     {
         var error = Assert.Throws<SettingsException>(() => Read(
             ("DATABASE_URL", "postgres://ann:s3cr?t@db/shop"), ("REDIS_URL", "s3cr"), ("OPENAI_BASE_URL", "http://llm.example"),

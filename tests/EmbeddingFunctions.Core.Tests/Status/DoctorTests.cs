@@ -29,7 +29,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_database_that_does_not_answer_is_told_without_its_password_and_the_provider_is_looked_at_all_the_same()
+    public async Task A_database_that_does_not_answer_is_reported_without_its_password_and_the_provider_is_looked_at_all_the_same()
     {
         await using var source = Database.Open("Host=127.0.0.1;Port=1;Username=ann;Password=s3cr-et;Database=shop;Timeout=2");
         await using var fake = await FakeOpenAi.StartAsync();
@@ -43,7 +43,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_database_that_is_not_there_is_told()
+    public async Task A_database_that_is_not_there_is_reported()
     {
         await using var database = await TestDatabase.Empty();
         await using var source = Database.Open(
@@ -81,7 +81,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_database_that_was_not_migrated_is_told_what_to_do()
+    public async Task A_database_that_was_not_migrated_says_what_to_do()
     {
         await using var database = await TestDatabase.Migrated();
         await database.Execute("DELETE FROM embedding.rules");
@@ -92,7 +92,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_column_of_another_width_is_told()
+    public async Task A_column_of_another_width_is_reported()
     {
         await using var database = await TestDatabase.Migrated();
         await database.Execute(
@@ -106,7 +106,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_trigger_whose_changes_no_edit_trigger_can_note_is_told()
+    public async Task A_trigger_whose_changes_no_edit_trigger_can_note_is_reported()
     {
         await using var database = await TestDatabase.Migrated();
         await database.Execute(
@@ -123,7 +123,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_key_that_the_provider_refuses_is_told_without_the_key()
+    public async Task A_key_that_the_provider_refuses_is_reported_without_the_key()
     {
         const string Wrong = "sk-wrong-canary-987654321";
         await using var database = await TestDatabase.Migrated();
@@ -139,7 +139,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_model_that_the_provider_does_not_have_is_told()
+    public async Task A_model_that_the_provider_does_not_have_is_reported()
     {
         await using var database = await TestDatabase.Migrated();
         await using var fake = await FakeOpenAi.StartAsync();

@@ -27,7 +27,7 @@ public sealed class OutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Redis_that_is_not_there_is_told_by_doctor_health_and_status_with_what_is_lost()
+    public async Task A_Redis_that_is_not_there_is_reported_by_doctor_health_and_status_with_what_is_lost()
     {
         var port = RedisProxy.FreePort();
         await using var engine = Engine(settings => settings with { RedisUrl = $"redis://127.0.0.1:{port}" });

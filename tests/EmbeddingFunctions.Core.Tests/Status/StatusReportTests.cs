@@ -120,7 +120,7 @@ public sealed class StatusReportTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_last_five_runs_are_told_newest_first()
+    public async Task The_last_five_runs_are_reported_newest_first()
     {
         await _workspace.Items(_repository, 2);
         for (var run = 0; run < 5; run++)

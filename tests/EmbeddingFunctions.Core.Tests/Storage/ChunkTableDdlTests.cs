@@ -73,7 +73,7 @@ public sealed class ChunkTableDdlTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Chunks_whose_table_was_dropped_are_to_be_made_anew_however_many_they_are()
+    public async Task Chunks_whose_table_was_dropped_are_to_be_made_again_however_many_they_are()
     {
         await using var corpus = Notes("note_chunks");
         await corpus.MigrateAndRun();
@@ -100,7 +100,7 @@ public sealed class ChunkTableDdlTests : IAsyncLifetime
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = "
                     + "'Lock'") < sessions; tries++)
         {
-            Assert.True(tries < 600, "nobody waits");
+            Assert.True(tries < 600, "no session waits");
             await Task.Delay(50);
         }
     }

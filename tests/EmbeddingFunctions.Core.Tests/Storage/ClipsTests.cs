@@ -154,7 +154,7 @@ public sealed class ClipsTests : ClipsTest
     }
 
     [Fact]
-    public async Task Other_parameters_build_the_index_anew()
+    public async Task Other_parameters_build_the_index_again()
     {
         object Notes(int m) => new
         {

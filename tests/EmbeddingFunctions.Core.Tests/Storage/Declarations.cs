@@ -27,7 +27,7 @@ internal static class Declarations
 
     public static object View(string name, params string[] columns) => new { name, columns };
 
-    /// <summary>A table for <see cref="Notes"/> with so many rows.</summary>
+    /// <summary>A table for <see cref="Notes"/> with a number of rows.</summary>
     public static async Task<DeclaredCorpus> CreateNotes(TestDatabase database, int rows)
     {
         await database.Execute(

@@ -30,7 +30,7 @@ public abstract class DocumentsTest : IAsyncLifetime
         await Fake.DisposeAsync();
     }
 
-    /// <summary>Adds so many, with ids from 1 where they are the first.</summary>
+    /// <summary>Adds a number of them, with ids from 1 where they are the first.</summary>
     private protected Task Documents(int count, string archive = "laws.tar.bz2", string words = "section") => Database.Execute(
         "INSERT INTO lovdata_documents (archive_filename, member, title, content) SELECT $2, $3 || n, 'Act ' || n, $3 || ' ' || n || ' of "
             + "' || $2 FROM generate_series(1, $1) n",

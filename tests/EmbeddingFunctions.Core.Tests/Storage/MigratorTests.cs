@@ -76,7 +76,7 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_index_left_half_built_is_built_anew()
+    public async Task An_index_left_half_built_is_built_again()
     {
         await using var corpus = await Notes(rows: 3);
         await corpus.Migrate();
@@ -169,7 +169,7 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_changed_rule_demands_a_migration_and_then_makes_every_vector_anew()
+    public async Task A_changed_rule_demands_a_migration_and_then_makes_every_vector_again()
     {
         await using (var corpus = await Notes(rows: 3))
         {
@@ -290,7 +290,7 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_user_who_may_not_alter_the_table_is_told_so()
+    public async Task A_user_who_may_not_alter_the_table_is_reported_so()
     {
         await using var corpus = await Notes(rows: 1);
         await corpus.Migrate();

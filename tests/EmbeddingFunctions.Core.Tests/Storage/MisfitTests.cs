@@ -42,7 +42,7 @@ public sealed class MisfitTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whatever_does_not_fit_is_told_at_once()
+    public async Task All_that_does_not_fit_is_reported_at_once()
     {
         await _database.Execute("CREATE TABLE notes (id jsonb PRIMARY KEY, edited text)");
         await using var corpus = new DeclaredCorpus(_database.Source, new

@@ -56,13 +56,13 @@ public sealed class NotifyTriggerDdlTests : IAsyncLifetime
     [InlineData("UPDATE notes SET edited_at = now()", false)]
     [InlineData("UPDATE notes SET embedding = NULL, embedding_rule = NULL", false)]
     [InlineData("DELETE FROM notes", false)]
-    public async Task Only_what_may_make_an_item_pending_is_told(string sql, bool isTold) =>
+    public async Task Only_what_may_make_an_item_pending_is_reported(string sql, bool isTold) =>
         Assert.Equal(isTold ? ["notes"] : [], await Heard(() => _database.Execute(sql)));
 
     [Theory]
     [InlineData("none")]
     [InlineData("content")]
-    public async Task The_type_of_a_column_may_be_altered_and_its_edits_are_noted_and_told_as_before(string queue)
+    public async Task The_type_of_a_column_may_be_altered_and_its_edits_are_noted_and_reported_as_before(string queue)
     {
         await _database.Execute("CREATE TABLE memos (id int PRIMARY KEY, title text, state text)");
         await using var corpus = new DeclaredCorpus(_database.Source, new
@@ -100,11 +100,11 @@ public sealed class NotifyTriggerDdlTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_engines_own_writes_wake_nobody() =>
+    public async Task The_engines_own_writes_wake_no_host() =>
         Assert.Empty(await Heard(async () => Assert.Equal(3, (await _corpus.Run()).Counts.Embedded)));
 
     [Fact]
-    public async Task A_transaction_of_many_edits_is_told_once_and_one_that_is_rolled_back_never()
+    public async Task A_transaction_of_many_edits_is_notified_once_and_one_that_is_rolled_back_never()
     {
         var heard = await Heard(async () =>
         {
@@ -213,7 +213,7 @@ public sealed class NotifyTriggerDdlTests : IAsyncLifetime
     private Task<long> Triggers() =>
         _database.Ask<long>("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%pg_notify%' AND proname LIKE 'embedding%'");
 
-    // Notifications come in the order of their commits: what is told before the last word is all.
+    // Notifications come in the order of their commits: those before the last one are all.
     private async Task<List<string>> Heard(Func<Task> work)
     {
         const string LastWord = "that is all";

@@ -16,7 +16,7 @@ public sealed class OldDeclarationTests : IAsyncLifetime
     public async Task DisposeAsync() => await _database.DisposeAsync();
 
     [Fact]
-    public async Task An_older_declaration_is_told_that_it_is_the_older_one_and_takes_the_database_back_only_when_a_person_says_so()
+    public async Task An_older_declaration_is_reported_that_it_is_the_older_one_and_takes_the_database_back_only_when_a_person_says_so()
     {
         await using var older = await Declarations.CreateNotes(_database, 2);
         await older.Migrate();
@@ -37,7 +37,7 @@ public sealed class OldDeclarationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_program_that_is_set_to_the_earlier_model_again_is_told_of_the_model()
+    public async Task A_program_that_is_set_to_the_earlier_model_again_is_reported_of_the_model()
     {
         await using var earlier = await Declarations.CreateNotes(_database, 2);
         await earlier.Migrate();

@@ -17,7 +17,7 @@ public sealed class PublicationTests : IAsyncLifetime
     [InlineData("CREATE PUBLICATION all_notes FOR ALL TABLES", true)]
     [InlineData("CREATE PUBLICATION all_notes FOR TABLE notes (id, title)", false)]
     [InlineData("CREATE TABLE others (id int PRIMARY KEY); CREATE PUBLICATION all_notes FOR TABLE others", false)]
-    public async Task Columns_that_subscribers_lack_are_told_once(string publication, bool isTold)
+    public async Task Columns_that_subscribers_lack_are_reported_once(string publication, bool isTold)
     {
         await using var corpus = await Declarations.CreateNotes(_database, 1);
         await _database.Execute(publication);

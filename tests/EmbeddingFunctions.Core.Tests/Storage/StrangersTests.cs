@@ -194,7 +194,7 @@ public sealed class StrangersTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_request_in_nobodys_name_writes_no_other_users_text()
+    public async Task A_request_in_no_users_name_writes_no_other_users_text()
     {
         await _database.Execute(
             "CREATE TABLE memos (id int PRIMARY KEY, user_id uuid, title text); INSERT INTO memos VALUES (1, gen_random_uuid(), 'mine'), "
@@ -229,7 +229,7 @@ public sealed class StrangersTests : IAsyncLifetime
         InlineData(
             "CREATE POLICY see ON notes FOR SELECT USING (true); CREATE POLICY edit ON notes FOR UPDATE USING (id > 1)",
             "row security applies to this role on notes")]
-    public async Task Policies_that_hide_rows_from_the_engine_are_told(string policies, string? told)
+    public async Task Policies_that_hide_rows_from_the_engine_are_reported(string policies, string? told)
     {
         await using var owner = await Declarations.CreateNotes(_database, 3);
         await owner.Migrate();
@@ -248,7 +248,7 @@ public sealed class StrangersTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task D6_a_role_that_may_not_write_is_told_what_to_grant()
+    public async Task D6_a_role_that_may_not_write_is_reported_what_to_grant()
     {
         await using var owner = await Declarations.CreateNotes(_database, 3);
         await owner.Migrate();

@@ -75,7 +75,7 @@ public sealed class TextSearchTests : DocumentsTest
     }
 
     [Fact]
-    public async Task It_follows_the_declaration_and_is_not_made_anew_without_need()
+    public async Task It_follows_the_declaration_and_is_not_made_again_without_need()
     {
         await Database.Execute(
             "CREATE TABLE notes (id int PRIMARY KEY, title text, body varchar(50)); INSERT INTO notes VALUES (1, 'Running', 'houses')");

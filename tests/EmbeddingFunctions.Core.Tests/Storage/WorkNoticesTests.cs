@@ -14,7 +14,7 @@ public sealed class WorkNoticesTests : IAsyncLifetime
     public async Task DisposeAsync() => await _database.DisposeAsync();
 
     [Fact]
-    public async Task It_hears_what_is_told_while_the_pool_s_only_connections_are_taken()
+    public async Task It_hears_notifications_while_the_pool_s_only_connections_are_taken()
     {
         await using var source = Database.Open(
             new NpgsqlConnectionStringBuilder(_database.ConnectionString) { MaxPoolSize = 2 }.ConnectionString);

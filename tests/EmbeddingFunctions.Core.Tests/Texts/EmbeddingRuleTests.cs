@@ -24,6 +24,6 @@ public sealed class EmbeddingRuleTests
     }
 
     [Fact]
-    public void The_same_text_under_the_same_rule_has_the_same_fingerprint_for_ever() =>
+    public void The_same_text_under_the_same_rule_has_the_same_fingerprint_always() =>
         Assert.Equal("d644f48c70f3b69b97628caa928b19ffb2bebc008114452a60760aa8171feaf1", _rule.Fingerprint("text"));
 }

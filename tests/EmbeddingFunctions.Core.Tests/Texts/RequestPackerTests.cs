@@ -38,7 +38,7 @@ public sealed class RequestPackerTests
     }
 
     [Fact]
-    public void A_ceiling_that_the_provider_told_counts_from_then_on()
+    public void A_ceiling_that_the_provider_reported_counts_from_then_on()
     {
         var packer = new RequestPacker();
         packer.Learn([OfTokens(200_000), OfTokens(1)], 120_000);

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace EmbeddingFunctions.Testing;
 
-/// <summary>The audit in figures, for whoever started the fake as another process: <c>GET /audit</c>, no key needed.</summary>
+/// <summary>The audit in figures, for a test that started the fake as another process: <c>GET /audit</c>, no key needed.</summary>
 internal static class AuditReport
 {
     public static Task SendAsync(HttpContext http, RequestAudit audit)

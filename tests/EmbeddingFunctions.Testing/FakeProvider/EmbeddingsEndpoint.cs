@@ -26,7 +26,7 @@ internal sealed class EmbeddingsEndpoint(FakeServices services)
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The client left while held; there is nobody to answer.
+            // The client left while held; there is no one to answer.
         }
         finally
         {

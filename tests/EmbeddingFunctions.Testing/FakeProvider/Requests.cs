@@ -30,7 +30,7 @@ public sealed class Requests
     /// <summary>Each request with this probability, decided by the seed and the request's number alone.</summary>
     public static Requests AtRandom(double probability, int seed) => Where(request => Chance.Of(seed, request.Number) < probability);
 
-    /// <summary>Only the first so many of these requests.</summary>
+    /// <summary>Only a number of these requests, the first ones.</summary>
     public Requests Times(int count) => new(_match, count);
 
     /// <summary>The positions of the inputs meant, or null if the request is not one of these.</summary>

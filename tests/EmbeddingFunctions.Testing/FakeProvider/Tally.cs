@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Testing;
 
-/// <summary>Counts up, and wakes whoever waits for a count.</summary>
+/// <summary>Counts up, and wakes the waiters for a count.</summary>
 internal sealed class Tally
 {
     private readonly Lock _lock = new();

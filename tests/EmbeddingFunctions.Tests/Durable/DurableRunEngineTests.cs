@@ -78,7 +78,7 @@ public sealed class DurableRunEngineTests : DurableTest
     }
 
     [Fact]
-    public async Task A_run_that_has_ended_is_told_as_ended()
+    public async Task A_run_that_has_ended_is_reported_as_ended()
     {
         await Host.Engine.Begin(_run, default);
         await Host.End(_run.RunId);

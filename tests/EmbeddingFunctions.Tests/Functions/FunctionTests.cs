@@ -103,6 +103,6 @@ public sealed class FunctionTests
         Assert.Contains(extensions, extension => (string)extension!["name"]! == "DurableTask");
         Assert.All(extensions, extension => Assert.True(File.Exists(Path.Combine(AppFunctions.Folder, (string)extension!["hintPath"]!))));
 
-        Assert.False(File.Exists(Path.Combine(AppFunctions.Folder, "local.settings.json")), "It holds secrets of whoever builds.");
+        Assert.False(File.Exists(Path.Combine(AppFunctions.Folder, "local.settings.json")), "It holds secrets of the person who builds.");
     }
 }

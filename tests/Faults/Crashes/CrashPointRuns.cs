@@ -5,7 +5,7 @@ using EmbeddingFunctions.Testing;
 namespace EmbeddingFunctions.Faults.Crashes;
 
 /// <summary>
-/// All crash points at once, a few at a time: each waits for a lease to run out, which takes half a minute of nobody's work.
+/// All crash points at once, a few at a time: each waits for a lease to run out, which takes half a minute without work.
 /// </summary>
 public sealed class CrashPointRuns
 {

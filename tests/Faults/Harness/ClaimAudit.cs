@@ -41,7 +41,7 @@ internal static class ClaimAudit
         END $$;
         """;
 
-    // In the write's own transaction the writer ended a claim that it had taken itself and that nobody took since.
+    // In the write's own transaction the writer ended a claim that it had taken itself and that no other took since.
     private const string FindUnfenced =
         """
         SELECT w.worker || ' wrote ' || w.item_id

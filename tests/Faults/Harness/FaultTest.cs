@@ -9,7 +9,7 @@ public abstract class FaultTest : ProgramTest
 
     private protected Oracle Oracle => new(Database, Fake);
 
-    /// <summary>So many items in each of some repositories, their claims audited.</summary>
+    /// <summary>A number of items in each of some repositories, their claims audited.</summary>
     private protected async Task Fill(int repositories, int items)
     {
         await ClaimAudit.Begin(Database);

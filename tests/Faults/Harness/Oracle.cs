@@ -16,7 +16,7 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
     private static readonly (string Table, string Label)[] _tables = [
         ("issues", "[ISSUE]"), ("pull_requests", "[PULL_REQUEST]"), ("discussions", "[DISCUSSION]")];
 
-    /// <param name="paidTwiceAtMost">So many inputs the faults may have cost a second time.</param>
+    /// <param name="paidTwiceAtMost">How many inputs the faults may have cost a second time.</param>
     /// <returns>What is wrong, in words; nothing if all is well.</returns>
     public async Task<IReadOnlyList<string>> Violations(long paidTwiceAtMost)
     {
@@ -88,7 +88,7 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
     private async Task<IReadOnlyList<string>> Held()
     {
         var held = await database.Ask<long>("SELECT count(*) FROM embedding.claims WHERE token IS NOT NULL");
-        return held == 0 ? [] : [$"I1 {held} claims are held by nobody"];
+        return held == 0 ? [] : [$"I1 {held} claims are held by no worker"];
     }
 
     private static bool IsOf(string text, float[] vector) =>

@@ -32,7 +32,7 @@ internal sealed class TcpProxy : IDisposable
     /// <summary>Connections are accepted, and nothing is passed on or answered.</summary>
     public bool IsBlackHole { get; set; }
 
-    /// <summary>Each connection is cut when so many bytes have come back through it.</summary>
+    /// <summary>Each connection is cut when a number of bytes have come back through it.</summary>
     public long? CutAfter { get; set; }
 
     public bool Refuses { get; set; }

@@ -23,7 +23,7 @@ public sealed class SharedProviderTests : FaultTest
     }
 
     [Fact]
-    public async Task F1_When_one_worker_is_told_to_wait_all_four_wait()
+    public async Task F1_When_one_worker_has_to_wait_all_four_wait()
     {
         await Fill(8, 60);
         var workers = await StartAll(4, _settings);

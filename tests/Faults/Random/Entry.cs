@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace EmbeddingFunctions.Faults.Random;
 
-/// <summary>Round after round for so many minutes: <c>[--minutes N] [--seed S]</c>. With a seed, that round alone.</summary>
+/// <summary>Round after round for a number of minutes: <c>[--minutes N] [--seed S]</c>. With a seed, that round alone.</summary>
 public static class Entry
 {
     private const string Usage = "usage: ./run faults [--minutes N] [--seed S]";

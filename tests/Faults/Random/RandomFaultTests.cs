@@ -2,11 +2,11 @@ using Xunit.Abstractions;
 
 namespace EmbeddingFunctions.Faults.Random;
 
-/// <summary>A few rounds of what <c>./run faults</c> does for as long as it is told to.</summary>
+/// <summary>A few rounds of what <c>./run faults</c> does for as long as it is asked to.</summary>
 public sealed class RandomFaultTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Whatever_happens_the_oracle_holds()
+    public async Task All_that_happens_the_oracle_holds()
     {
         var first = Environment.TickCount & 0xFFFFFF;
         for (var seed = first; seed < first + 3; seed++)

@@ -123,7 +123,7 @@ internal sealed class Round(int seed)
         }
     }
 
-    // As if 30 seconds had passed: of one that is dead or stands still, nobody else's.
+    // As if 30 seconds had passed: of one that is dead or stands still, no other's.
     private static Task LetLeasesRunOut(Worker worker, TestDatabase database) => database.Execute(
         "UPDATE embedding.claims SET leased_until = now() - interval '1 second' WHERE token IN (SELECT token FROM audit WHERE event = "
             + "'taken' AND worker = $1)",
@@ -143,7 +143,7 @@ internal sealed class Round(int seed)
     }
 
     // All workers are dead by now, so every lease is a dead one's; what failed is tried until it is given up. A provider that was
-    // stopped for what it answered in the storm is tried anew.
+    // stopped for its answers in the storm is tried again.
     private static async Task Finish(TestDatabase database, FakeOpenAi fake)
     {
         const string IsDone = "SELECT NOT EXISTS (SELECT FROM items_needing_embeddings_priority) AND NOT EXISTS (SELECT FROM "

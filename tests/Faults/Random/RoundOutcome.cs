@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Faults.Random;
 
-/// <param name="Said">By each worker, for whoever looks into a failed round.</param>
+/// <param name="Said">By each worker, for the person who looks into a failed round.</param>
 internal sealed record RoundOutcome(
     int Seed, int Rows, string Faults, int Workers, int Kills, int Requests, long PaidTwice, TimeSpan Took, IReadOnlyList<string> Wrong,
     IReadOnlyList<string> Said)
