@@ -22,7 +22,7 @@ public sealed class DisabledTests : ProgramTest
     {
         await Workspace.Items(await Workspace.Repository(), 3);
         await Database.Execute(
-            "INSERT INTO embedding.jobs (id, corpus, kinds, host, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', 'server', "
+            "INSERT INTO embedding.jobs (id, corpus, kinds, host, leased_until) VALUES (gen_random_uuid(), 'workspace', '{}', 'server', "
                 + "now() - interval '2 minutes')");
         await using (var server = await Server.Start(Program.Set("EMBEDDING_ENABLED", "false")))
         {

@@ -6,10 +6,13 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>A run's heartbeat, which also learns whether the run was cancelled.</summary>
 internal sealed class RunHeartbeat(NpgsqlDataSource database)
 {
+    /// <summary>How long a run is its host's without a heartbeat; then another host adopts it. Also the column's default.</summary>
+    public static readonly TimeSpan LeaseTime = TimeSpan.FromMinutes(1);
+
     private static SqlText BeatOfAProcess(Guid run) =>
         $"""
         UPDATE embedding.jobs
-        SET    heartbeat_at = now(), updated_at = now(),
+        SET    leased_until = now() + {LeaseTime}, updated_at = now(),
                items_processed = (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding.batches WHERE run_id = {run})
         WHERE  id = {run} AND status IN ('pending', 'processing')
         RETURNING cancel_requested_at IS NOT NULL
@@ -19,7 +22,7 @@ internal sealed class RunHeartbeat(NpgsqlDataSource database)
     private static SqlText BeatOfAStep(Guid run) =>
         $"""
         UPDATE embedding.jobs j
-        SET    heartbeat_at = now(),
+        SET    leased_until = now() + {LeaseTime},
                (items_processed, updated_at) = (
                    SELECT CASE WHEN is_old
                                THEN (SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding.batches WHERE run_id = {run})
@@ -34,11 +37,11 @@ internal sealed class RunHeartbeat(NpgsqlDataSource database)
     private static SqlText Leave(Guid run) =>
         $"""
         UPDATE embedding.jobs
-        SET    heartbeat_at = now() - interval '61 seconds', updated_at = now()
+        SET    leased_until = now(), updated_at = now()
         WHERE  id = {run} AND host = 'server' AND cancel_requested_at IS NULL AND status IN ('pending', 'processing')
         """;
 
-    /// <summary>Says that the run's process lives, and brings its progress up to date.</summary>
+    /// <summary>Extends the run's lease, and brings its progress up to date.</summary>
     /// <returns>Whether the run is to be cancelled.</returns>
     public Task<bool> Heartbeat(Guid runId, CancellationToken cancellation) =>
         database.ScalarAsync<bool>(BeatOfAProcess(runId), cancellation);

@@ -7,8 +7,6 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Ends orphaned runs, and deletes those that ended long ago.</summary>
 internal sealed class RunJanitor(NpgsqlDataSource database, StoredTimestamps moments)
 {
-    /// <summary>A run whose process has not been heard of for so long is over, or free to be taken up.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
 
     // What hosts take up from each other is over if none did; their timers may come once a day.
     private static readonly TimeSpan _abandoned = TimeSpan.FromDays(7);
@@ -22,7 +20,7 @@ internal sealed class RunJanitor(NpgsqlDataSource database, StoredTimestamps mom
         SET    status = CASE WHEN cancel_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END,
                error_message = 'The process that ran it ended.', completed_at = now(), updated_at = now()
         WHERE  corpus = {corpus} AND status IN ('pending', 'processing')
-        AND    heartbeat_at < now() - CASE host WHEN 'command' THEN {Silence} ELSE {_abandoned} END
+        AND    leased_until < now() - CASE host WHEN 'command' THEN interval '0' ELSE {_abandoned} END
         """;
 
     // Millions of them are forgotten some thousands at a time, so that no statement takes long.

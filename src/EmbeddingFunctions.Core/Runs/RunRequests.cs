@@ -24,7 +24,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             SELECT FROM embedding.jobs
             WHERE  corpus = {request.Corpus} AND due_at IS NOT NULL
             AND    (due_at >= {dueAt} AND due_at <= now() + {StoredTimestamps.Tolerance}
-                    OR status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 hour'))
+                    OR status IN ('pending', 'processing') AND leased_until > now() - interval '1 hour'))
         ON CONFLICT DO NOTHING
         """;
 
@@ -53,7 +53,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             covering AS (
                 SELECT id FROM waiting
                 WHERE  NOT {{isForced}} AND force_before IS NULL AND due_at IS NULL AND selection IS NULL
-                AND    heartbeat_at > now() - interval '1 hour'
+                AND    leased_until > now() - interval '1 hour'
                 AND    (partition IS NULL OR partition = {{partition}}) AND (kinds = '{}' OR {{kinds}} <> '{}' AND kinds @> {{kinds}})
                 AND    (item_limit IS NULL
                         OR item_limit >= {{limit}} AND partition IS NOT DISTINCT FROM {{partition}} AND kinds = {{kinds}})
@@ -95,13 +95,13 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
 
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
-    private static SqlText TakeSilent(RunHost host, TimeSpan silence, string[] corpora, Guid? run) =>
+    private static SqlText TakeOrphaned(RunHost host, string[] corpora, Guid? run) =>
         $"""
         UPDATE embedding.jobs
-        SET    heartbeat_at = now()
+        SET    leased_until = now() + {RunHeartbeat.LeaseTime}
         WHERE  id IN (
             SELECT id FROM embedding.jobs
-            WHERE  host = {Name(host)} AND status IN ('pending', 'processing') AND heartbeat_at < now() - {silence}
+            WHERE  host = {Name(host)} AND status IN ('pending', 'processing') AND leased_until < now()
             AND    corpus = ANY ({corpora}) AND ({run} IS NULL OR id = {run})
             ORDER  BY created_at
             FOR    UPDATE SKIP LOCKED)
@@ -111,7 +111,7 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
     private static SqlText FreeRun(Guid id) =>
         $"""
         UPDATE embedding.jobs
-        SET    heartbeat_at = now() - interval '61 seconds'
+        SET    leased_until = now()
         WHERE  id = {id}
         """;
 
@@ -167,16 +167,14 @@ internal sealed class RunRequests(NpgsqlDataSource database, EmbeddingSettings s
             is [var found, ..] ? found : null;
 
     /// <summary>
-    /// Open runs of a kind of host, of these corpora, without a heartbeat for this time: each is given to one caller.
+    /// Open runs of a kind of host, of these corpora, whose lease ran out: each is given to one caller.
     /// </summary>
     /// <param name="host">The kind.</param>
-    /// <param name="silence">How long.</param>
     /// <param name="corpora">Those that the caller declares.</param>
     /// <param name="run">Only this run.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    public Task<List<RunInput>> TakeSilentRuns(
-        RunHost host, TimeSpan silence, string[] corpora, Guid? run, CancellationToken cancellation) =>
-        database.QueryAsync(TakeSilent(host, silence, corpora, run), Run, cancellation);
+    public Task<List<RunInput>> TakeOrphanedRuns(RunHost host, string[] corpora, Guid? run, CancellationToken cancellation) =>
+        database.QueryAsync(TakeOrphaned(host, corpora, run), Run, cancellation);
 
     /// <summary>Lets the next host adopt the run at once.</summary>
     public Task Free(Guid id, CancellationToken cancellation) => database.ExecuteAsync(FreeRun(id), cancellation);

@@ -171,7 +171,7 @@ internal sealed class RunScheduler
         try
         {
             var corpora = _corpora.All.Select(corpus => corpus.Name).ToArray();
-            await Each(await _requests.TakeSilentRuns(engine.Host, RunJanitor.Silence, corpora, run, cancellation), async silent =>
+            await Each(await _requests.TakeOrphanedRuns(engine.Host, corpora, run, cancellation), async silent =>
             {
                 if (!await _bound.Fits(silent.Request.Corpus, cancellation))
                 {

@@ -23,8 +23,8 @@ internal sealed class StoredTimestamps(NpgsqlDataSource database)
                 WHERE  corpus = {corpus} AND due_at > now() + {Tolerance} AND completed_at IS NOT NULL
             ),
             heard AS (
-                UPDATE embedding.jobs SET heartbeat_at = now()
-                WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND heartbeat_at > now() + {Tolerance}
+                UPDATE embedding.jobs SET leased_until = now()
+                WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND leased_until > now() + {RunHeartbeat.LeaseTime} + {Tolerance}
             )
             UPDATE embedding.claims
             SET    leased_until = LEAST(leased_until, {leased}), retry_at = LEAST(retry_at, {retried})

@@ -23,7 +23,7 @@ internal sealed class TriggeredRuns(
         SELECT {{corpus.Name}}, {{run}}, {{RunRequests.Name(host)}}, '{}'
         WHERE  NOT EXISTS (
             SELECT FROM embedding.jobs
-            WHERE  corpus = {{corpus.Name}} AND status IN ('pending', 'processing') AND heartbeat_at > now() - {{RunJanitor.Silence}}
+            WHERE  corpus = {{corpus.Name}} AND status IN ('pending', 'processing') AND leased_until > now()
             AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL
             AND    (due_at IS NULL OR {{corpus.Scheduled?.NewerThan is null}}))
         AND    NOT EXISTS (

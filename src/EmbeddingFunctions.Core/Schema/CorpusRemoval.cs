@@ -7,11 +7,10 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>Takes away what migrations recorded as made for a corpus, and nothing else.</summary>
 internal sealed class CorpusRemoval
 {
-    // A run that was not heard of for a minute is over, or its host is: see the runs' own rule.
     private static SqlText FindOpenRun(string corpus) =>
         $"""
         SELECT id FROM embedding.jobs
-        WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND heartbeat_at > now() - interval '1 minute'
+        WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND leased_until > now()
         LIMIT  1
         """;
 

@@ -54,7 +54,7 @@ public abstract class ProgramTest : IAsyncLifetime
     private protected async Task ForgetTheDead()
     {
         await Database.Execute("UPDATE embedding.claims SET leased_until = now() - interval '1 second' WHERE leased_until IS NOT NULL");
-        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '2 minutes' WHERE status = 'processing'");
+        await Database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '1 minute' WHERE status = 'processing'");
     }
 
     /// <summary>Asks it to stop, which it must do within ten seconds, as interrupted.</summary>

@@ -355,5 +355,5 @@ public sealed class RunSchedulerTests : IAsyncLifetime
 
     private Task End() => _database.Execute("UPDATE embedding.jobs SET status = 'completed', completed_at = now()");
 
-    private Task Silence() => _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 seconds'");
+    private Task Silence() => _database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '1 second'");
 }

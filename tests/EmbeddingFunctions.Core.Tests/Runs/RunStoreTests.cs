@@ -111,7 +111,7 @@ public sealed class RunStoreTests : IAsyncLifetime
             INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until, retry_at)
             SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '1 year', now() + interval
                 '1 year' FROM issues;
-            INSERT INTO embedding.jobs (id, corpus, kinds, heartbeat_at) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval
+            INSERT INTO embedding.jobs (id, corpus, kinds, leased_until) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval
                 '1 year');
             """);
 
@@ -119,7 +119,7 @@ public sealed class RunStoreTests : IAsyncLifetime
 
         Assert.Equal([true, true], Assert.Single(await _database.Rows(
             "SELECT leased_until <= now() + interval '30 seconds', retry_at <= now() + interval '1 hour' FROM embedding.claims")));
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE heartbeat_at > now()"));
+        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE leased_until > now() + interval '1 minute'"));
     }
 
     [Fact]
@@ -285,7 +285,7 @@ public sealed class RunStoreTests : IAsyncLifetime
         var silent = Input();
         await Runs.Start(silent, default);
         await Runs.Open(silent, default);
-        await _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '2 minutes'");
+        await _database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '1 minute'");
         var other = Input();
         await Runs.Start(other, default);
         Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs WHERE id = $1", silent.RunId));

@@ -89,11 +89,11 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     public async Task A_run_that_no_host_has_taken_up_for_an_hour_holds_up_the_schedule_no_longer_and_after_a_week_it_is_over()
     {
         await Tick();
-        await _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 minutes', host = 'functions'");
+        await _database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '61 minutes', host = 'functions'");
         _time.Advance(TimeSpan.FromMinutes(15));
 
         Assert.Single(await Tick());
-        await _database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '8 days' WHERE host = 'functions'");
+        await _database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '8 days' WHERE host = 'functions'");
         await Tick();
         Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs ORDER BY due_at LIMIT 1"));
     }

@@ -93,7 +93,7 @@ public sealed class TriggeredRunsTests : IAsyncLifetime
     [Theory]
     [InlineData("kinds = '{}'", false)]
     [InlineData("due_at = now()", false)]
-    [InlineData("host = 'command', heartbeat_at = now() - interval '2 minutes'", true)]
+    [InlineData("host = 'command', leased_until = now() - interval '1 minute'", true)]
     [InlineData("item_limit = 10", true)]
     [InlineData("kinds = '{note}'", true)]
     [InlineData("partition = 'one'", true)]

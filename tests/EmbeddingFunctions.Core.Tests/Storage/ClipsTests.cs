@@ -60,7 +60,7 @@ public sealed class ClipsTests : ClipsTest
         await Clips(3, "8 days");
         var first = new Runs.RecordingEngine();
         await Engine.Get<RunScheduler>().StartDue(first, default);
-        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '2 minutes'");
+        await Database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '1 minute'");
 
         var second = new Runs.RecordingEngine();
         await Engine.Get<RunScheduler>().AdoptOrphanedRuns(second, default);
@@ -129,7 +129,7 @@ public sealed class ClipsTests : ClipsTest
             StringComparison.Ordinal);
         Assert.NotEmpty(await removal.Plan("clips", default));
 
-        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 seconds'");
+        await Database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '1 second'");
         await removal.Remove("clips", null, default);
         Assert.Empty(await removal.Plan("clips", default));
     }

@@ -99,7 +99,7 @@ public sealed class FailedEngineTests : DurableTest
 
     private async Task TickAfterSilence(bool closes = false)
     {
-        await Database.Execute("UPDATE embedding.jobs SET heartbeat_at = now() - interval '61 seconds'");
+        await Database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '1 second'");
         if (closes)
         {
             await Database.Execute("ALTER TABLE embedding.hidden RENAME TO batches");

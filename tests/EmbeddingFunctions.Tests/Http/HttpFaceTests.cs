@@ -227,11 +227,11 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
         await database.Execute(
             """
             INSERT INTO embedding.jobs (id, corpus, kinds, status, items_total, items_processed, items_failed, error_message, due_at,
-                started_at, completed_at, created_at, heartbeat_at) VALUES
+                started_at, completed_at, created_at) VALUES
                 ($1, 'workspace', '{}', 'completed', 7, 5, 0, NULL, now() + interval '50 seconds', now(), now(), now() - interval
-                    '3 minutes', now()),
-                ($2, 'workspace', '{issue}', 'failed', 1, 0, 1, 'no quota', NULL, now(), now(), now() - interval '2 minutes', now()),
-                ($3, 'workspace', '{}', 'processing', 9, 0, 0, NULL, NULL, now(), NULL, now() - interval '1 minute', now())
+                    '3 minutes'),
+                ($2, 'workspace', '{issue}', 'failed', 1, 0, 1, 'no quota', NULL, now(), now(), now() - interval '2 minutes'),
+                ($3, 'workspace', '{}', 'processing', 9, 0, 0, NULL, NULL, now(), NULL, now() - interval '1 minute')
             """, Guid.Parse(Completed), Guid.Parse(Failed), Guid.Parse(Open));
         await database.Execute(
             """

@@ -42,7 +42,8 @@ CREATE TABLE embedding.objects (
 );
 CREATE INDEX objects_of_corpus ON embedding.objects (corpus);
 
--- One row a run, recorded before any engine knows of it. Its counts are the sums of its batches; the columns here are a copy.
+-- One row a run, recorded before any engine knows of it. Its counts are the sums of its batches; the columns here are a copy. A host carries
+-- it until the lease runs out; then another host adopts it.
 CREATE TABLE embedding.jobs (
     id                  uuid        PRIMARY KEY,
     corpus              text        NOT NULL,
@@ -66,9 +67,10 @@ CREATE TABLE embedding.jobs (
     started_at          timestamptz,
     completed_at        timestamptz,
     cancel_requested_at timestamptz,
-    heartbeat_at        timestamptz NOT NULL DEFAULT now(),
+    leased_until        timestamptz NOT NULL DEFAULT now() + interval '1 minute',
     created_at          timestamptz NOT NULL DEFAULT now(),
-    updated_at          timestamptz NOT NULL DEFAULT now()
+    updated_at          timestamptz NOT NULL DEFAULT now(),
+    CHECK ((completed_at IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled')))
 );
 CREATE INDEX jobs_newest ON embedding.jobs (created_at DESC);
 CREATE INDEX jobs_open ON embedding.jobs (corpus) WHERE status IN ('pending', 'processing');
