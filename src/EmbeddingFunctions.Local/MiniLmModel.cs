@@ -23,6 +23,7 @@ public sealed class MiniLmModel : ILocalModel
     private readonly Lazy<Network> _network = new(Load);
     private readonly SemaphoreSlim _cores = new(Environment.ProcessorCount);
 
+    /// <inheritdoc/>
     public string Cut(string text) =>
         System.Text.Encoding.UTF8.GetByteCount(text) <= SurelyRead ? text : text[.._pieces.Value.Read(text).End];
 
@@ -55,6 +56,7 @@ public sealed class MiniLmModel : ILocalModel
         };
     }
 
+    /// <inheritdoc/>
     public object? GetService(Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);
@@ -64,6 +66,7 @@ public sealed class MiniLmModel : ILocalModel
             : null;
     }
 
+    /// <summary>Frees the model.</summary>
     public void Dispose()
     {
         if (_network.IsValueCreated)

@@ -1,4 +1,3 @@
-using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Bench.Data;
@@ -11,7 +10,7 @@ internal sealed class WorkspaceCorpus : BenchCorpus
 
     public override async Task Fill(TestDatabase database, int items, int partitions, int characters)
     {
-        await database.Execute(SqlScript.Read("samples/workspace.sql"));
+        await database.Execute(Migrations.SampleTables("workspace"));
         var repositories = Enumerable.Range(0, partitions).Select(_ => Guid.NewGuid()).ToArray();
         await database.Execute(
             "INSERT INTO repositories (id, full_name) SELECT id, id::text FROM unnest($1::uuid[]) AS r (id)", [repositories]);

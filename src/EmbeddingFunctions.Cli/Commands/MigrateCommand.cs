@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Schema;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -52,7 +53,8 @@ internal static class MigrateCommand
         command.SetAction((parsed, cancellation) =>
         {
             var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
-            var options = new MigrationOptions(parsed.GetValue(sampleTables), parsed.GetValue(takeOver), parsed.GetValue(yes));
+            var options = new MigrationOptions(
+                parsed.GetValue(sampleTables) ? SampleTables.Of(name) : null, parsed.GetValue(takeOver), parsed.GetValue(yes));
             return Failures.Guard(
                 output,
                 () => parsed.GetValue(down) ? Remove(output, name, parsed.GetValue(yes), cancellation)
@@ -64,7 +66,7 @@ internal static class MigrateCommand
     }
 
     public static Task Migrate(Session session, Output output, string corpus, bool withSampleTables, CancellationToken cancellation) =>
-        Migrate(session, output, corpus, new MigrationOptions(withSampleTables), cancellation);
+        Migrate(session, output, corpus, new MigrationOptions(withSampleTables ? SampleTables.Of(corpus) : null), cancellation);
 
     private static Task Migrate(Session session, Output output, string corpus, MigrationOptions options, CancellationToken cancellation) =>
         session.Get<Migrator>().Migrate(session.Corpora.Get(corpus), options, line => output.Note($"{line} …"), cancellation);

@@ -39,13 +39,16 @@ internal sealed record EmbedBatch(
 internal sealed record EmbeddedBatch(
     BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false);
 
+/// <summary>What became of the items of a run or a batch, and what it cost.</summary>
 public sealed record BatchCounts
 {
     /// <summary>Items taken on; not those given back.</summary>
     public int Claimed { get; init; }
 
+    /// <summary>Items that got a vector of their present text.</summary>
     public int Embedded { get; init; }
 
+    /// <summary>Items whose vector was already of their present text.</summary>
     public int Unchanged { get; init; }
 
     /// <summary>Embedded from a cache, without a call.</summary>
@@ -54,15 +57,19 @@ public sealed record BatchCounts
     /// <summary>What the cached would have cost, by estimate.</summary>
     public long SavedTokens { get; init; }
 
+    /// <summary>Items with nothing to embed.</summary>
     public int Empty { get; init; }
 
     /// <summary>Edited, moved or deleted during the call: nothing was written to them.</summary>
     public int Changed { get; init; }
 
+    /// <summary>Items that got no vector; the status has the reasons.</summary>
     public int Failed { get; init; }
 
+    /// <summary>Requests sent to the provider, retries included.</summary>
     public int Requests { get; init; }
 
+    /// <summary>Tokens charged by the provider.</summary>
     public long Tokens { get; init; }
 
     /// <summary>Items whose rows are now settled: with a vector, or known to need none.</summary>
@@ -71,6 +78,7 @@ public sealed record BatchCounts
     /// <summary>Items whose claims are ended.</summary>
     internal int Settled => Processed + Changed + Failed;
 
+    /// <summary>Adds each count.</summary>
     public static BatchCounts operator +(BatchCounts a, BatchCounts b) => new()
     {
         Claimed = a.Claimed + b.Claimed,
@@ -85,5 +93,6 @@ public sealed record BatchCounts
         Tokens = a.Tokens + b.Tokens,
     };
 
+    /// <inheritdoc cref="op_Addition"/>
     public static BatchCounts Add(BatchCounts left, BatchCounts right) => left + right;
 }

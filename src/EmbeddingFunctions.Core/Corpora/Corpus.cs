@@ -3,8 +3,10 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>A set of tables embedded under one rule, as declared in the corpora file.</summary>
 public sealed record Corpus
 {
+    /// <summary>1 to 40 of a-z, 0-9, _ and -, beginning with a letter.</summary>
     public required string Name { get; init; }
 
+    /// <summary>At least one.</summary>
     public required IReadOnlyList<CorpusTable> Tables { get; init; }
 
     /// <summary>The partitions that may embed; items of any other never get a vector. None: all items may.</summary>
@@ -16,6 +18,7 @@ public sealed record Corpus
     /// <summary>Length of a vector: 1 to 2,000 for <c>vector</c>, to 4,000 for <c>halfvec</c> (what pgvector's HNSW can index).</summary>
     public required int Dimensions { get; init; }
 
+    /// <summary>The type of the column that holds a vector.</summary>
     public VectorType VectorType { get; init; } = VectorType.Vector;
 
     /// <summary>Items planned at a time.</summary>
@@ -54,7 +57,7 @@ public sealed record Corpus
     /// <summary>A view of the pending items for people and dashboards.</summary>
     public PendingView? PendingView { get; init; }
 
-    public CorpusTable TableOf(string kind) =>
+    internal CorpusTable TableOf(string kind) =>
         Tables.FirstOrDefault(table => table.Kind == kind)
         ?? throw new CorpusException(
             $"Corpus '{Name}' has no kind '{kind}'{Hint(kind)} It has: {string.Join(", ", Tables.Select(t => t.Kind))}.");
@@ -63,8 +66,12 @@ public sealed record Corpus
         NearestName.Of(kind, Tables.Select(table => table.Kind)) is { } near ? $": do you mean '{near}'?" : ".";
 }
 
+/// <summary>pgvector's types of columns.</summary>
 public enum VectorType
 {
+    /// <summary><c>vector</c>: 4 bytes a dimension.</summary>
     Vector,
+
+    /// <summary><c>halfvec</c>: 2 bytes a dimension.</summary>
     HalfVec,
 }

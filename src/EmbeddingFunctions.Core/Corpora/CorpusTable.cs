@@ -62,6 +62,7 @@ public sealed record CorpusTable
 /// <summary>Keeps rows whose column has the value, or those with or without one.</summary>
 public sealed record ColumnFilter
 {
+    /// <summary>The column's name.</summary>
     public required string Column { get; init; }
 
     /// <summary>The value as Postgres would read it from text.</summary>

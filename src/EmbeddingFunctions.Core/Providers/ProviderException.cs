@@ -3,6 +3,7 @@ namespace EmbeddingFunctions.Providers;
 /// <summary>A call failed; <see cref="Fault"/> says whose fault it is and so what may be done.</summary>
 public sealed class ProviderException(ProviderFault fault, string message, Exception? inner = null) : Exception(message, inner)
 {
+    /// <summary>Whose fault it is.</summary>
     public ProviderFault Fault { get; } = fault;
 
     /// <summary>How long the provider asked to be left alone, 120 s at most.</summary>
@@ -37,6 +38,7 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
 /// <param name="MaxTokens">What it may have.</param>
 internal readonly record struct TokenOverrun(int Tokens, int MaxTokens);
 
+/// <summary>Whose fault a failed call is, and so what may be done.</summary>
 public enum ProviderFault
 {
     /// <summary>Some input of the request will never be accepted, or gets no usable vector.</summary>

@@ -5,6 +5,7 @@ namespace EmbeddingFunctions.Resilience;
 /// <param name="Until">When it will be tried again.</param>
 public sealed record ProviderStatus(string Model, string State, string? Reason, DateTimeOffset? Until)
 {
+    /// <summary>It answers, or has not been asked yet.</summary>
     public const string Available = "available";
 
     /// <summary>It failed or asked for a pause.</summary>

@@ -68,9 +68,15 @@ public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Not
 public sealed record RunOutcome(
     Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds, bool IsLeft = false);
 
+/// <summary>How a run ended.</summary>
 public enum RunStatus
 {
+    /// <summary>Everything in its scope is settled, or was tried and failed.</summary>
     Completed,
+
+    /// <summary>It could not go on, or embedded none of its pending items.</summary>
     Failed,
+
+    /// <summary>It was stopped; the rest stays pending.</summary>
     Cancelled,
 }

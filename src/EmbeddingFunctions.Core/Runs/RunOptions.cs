@@ -9,7 +9,7 @@ public sealed record RunOptions
     /// <summary>Only items of this partition.</summary>
     public string? Partition { get; init; }
 
-    /// <summary>The largest number of items.</summary>
+    /// <summary>The most items that the run embeds; null: all.</summary>
     public int? Limit { get; init; }
 
     /// <summary>Embeds everything in scope again, changed or not. An unfinished forced run over the same scope goes on.</summary>

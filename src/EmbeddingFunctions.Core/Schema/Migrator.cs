@@ -28,10 +28,6 @@ internal sealed class Migrator
         _runner = new StepRunner(database, _ddl);
     }
 
-    /// <summary>As <see cref="Migrate(Corpus, MigrationOptions, Action{string}?, CancellationToken)"/>.</summary>
-    public Task Migrate(Corpus corpus, bool withSampleTables, Action<string>? progress, CancellationToken cancellation) =>
-        Migrate(corpus, new MigrationOptions(withSampleTables), progress, cancellation);
-
     /// <summary>
     /// Tables, columns, triggers and view; then the indexes, without blocking writers. What is there as it was made is left alone. Stopped
     /// half-way,
@@ -47,7 +43,7 @@ internal sealed class Migrator
         await using var turn = await MigrationLock.Take(_database, progress, cancellation);
         try
         {
-            if (options.WithSampleTables && SampleTables.Of(corpus) is { } sampleTables)
+            if (options.SampleTables is { } sampleTables)
             {
                 await _ddl.Run(sampleTables, progress, cancellation);
             }

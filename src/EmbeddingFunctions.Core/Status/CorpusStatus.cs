@@ -45,6 +45,12 @@ public sealed record KindCoverage(
     public double Coverage => Embedded >= Total - Empty ? 100 : Math.Min(Nearly, Math.Round(100d * Embedded / (Total - Empty), 2));
 }
 
+/// <summary>Failed items of a kind with the same reason.</summary>
+/// <param name="Kind">The items' kind.</param>
+/// <param name="Reason">What the provider or the database said, without secrets.</param>
+/// <param name="Items">How many there are.</param>
+/// <param name="Dead">Of these, given up after three attempts, until their text changes.</param>
+/// <param name="NextTry">When the first of the others is tried again.</param>
 public sealed record FailureReason(string Kind, string Reason, long Items, long Dead, DateTimeOffset? NextTry);
 
 /// <summary>What the cache of paid vectors did for a corpus's runs of the last seven days.</summary>

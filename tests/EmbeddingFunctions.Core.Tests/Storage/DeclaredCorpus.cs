@@ -3,6 +3,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -36,7 +37,10 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
     public Task Migrate(bool withSampleTables = false, Action<string>? progress = null, bool takeOver = false, bool yes = false) =>
-        Get<Migrator>().Migrate(Corpus, new MigrationOptions(withSampleTables, takeOver, yes), progress, CancellationToken.None);
+        Get<Migrator>().Migrate(Corpus, Options(withSampleTables, takeOver, yes), progress, CancellationToken.None);
+
+    private MigrationOptions Options(bool withSampleTables, bool takeOver, bool yes) =>
+        new(withSampleTables ? Migrations.SampleTables(Corpus.Name) : null, takeOver, yes);
 
     public async Task<RunOutcome> Run(bool force = false)
     {
