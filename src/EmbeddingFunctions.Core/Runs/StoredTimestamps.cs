@@ -24,7 +24,8 @@ internal sealed class StoredTimestamps(NpgsqlDataSource database)
             ),
             heard AS (
                 UPDATE embedding.jobs SET leased_until = now()
-                WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND leased_until > now() + {RunHeartbeat.LeaseTime} + {Tolerance}
+                WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND leased_until > now() + {RunHeartbeat.LeaseTime} +
+                    {Tolerance}
             )
             UPDATE embedding.claims
             SET    leased_until = LEAST(leased_until, {leased}), retry_at = LEAST(retry_at, {retried})

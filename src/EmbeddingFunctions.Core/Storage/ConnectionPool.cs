@@ -21,8 +21,8 @@ internal static class ConnectionPool
 
         if (!settings.Pooling)
         {
-            yield return "The registered NpgsqlDataSource has Pooling=false, with which each statement would open a connection: leave it out of "
-                + "the connection string.";
+            yield return "The registered NpgsqlDataSource has Pooling=false, with which each statement would open a connection: leave it "
+                + "out of the connection string.";
         }
     }
 }

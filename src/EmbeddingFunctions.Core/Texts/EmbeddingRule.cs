@@ -3,7 +3,9 @@ using System.Text;
 
 namespace EmbeddingFunctions.Texts;
 
-/// <summary>Everything but the text that decides a vector: normaliser, template, model, dimensions, and what becomes of long texts.</summary>
+/// <summary>
+/// Everything but the text that decides a vector: normaliser, template, model, dimensions, and what becomes of long texts.
+/// </summary>
 /// <param name="longText">The mode and its numbers.</param>
 internal sealed class EmbeddingRule(string template, string model, int dimensions, string longText = "")
 {

@@ -137,7 +137,8 @@ public sealed partial class BicepTests
         using var sample = JsonDocument.Parse(File.ReadAllText(Path.Combine(BicepFolder.Root(), "local.settings.sample.json")));
 
         Assert.True(
-            sample.RootElement.GetProperty("Values").TryGetProperty(name, out _) || HostSetting().IsMatch(name), $"no program reads {name}");
+            sample.RootElement.GetProperty("Values").TryGetProperty(name, out _) || HostSetting().IsMatch(name),
+            $"no program reads {name}");
         Assert.Single(_folder.Settings(), name);
     }
 
