@@ -77,11 +77,14 @@ public sealed class DryRunTests : ProgramTest
     private async Task<string> Dump()
     {
         var tables = await Database.Rows(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1");
+            """
+            SELECT table_schema || '.' || table_name FROM information_schema.tables
+            WHERE  table_schema IN ('public', 'embedding') AND table_type = 'BASE TABLE' ORDER BY 1
+            """);
         var dump = new List<string>();
         foreach (var table in tables)
         {
-            var rows = await Database.Rows($"SELECT t.xmin::text, to_jsonb(t)::text FROM \"{table[0]}\" t ORDER BY 2");
+            var rows = await Database.Rows($"SELECT t.xmin::text, to_jsonb(t)::text FROM {table[0]} t ORDER BY 2");
             dump.Add($"{table[0]}: {string.Join('\n', rows.Select(row => $"{row[0]} {row[1]}"))}");
         }
 

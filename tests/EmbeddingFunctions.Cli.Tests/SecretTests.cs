@@ -63,11 +63,12 @@ public sealed class SecretTests : ProgramTest
 
     private async Task<string> Everything()
     {
-        var tables = await Database.Rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'");
+        var tables = await Database.Rows(
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema IN ('public', 'embedding')");
         var all = new StringBuilder();
         foreach (var table in tables)
         {
-            foreach (var row in await Database.Rows($"SELECT to_jsonb(t)::text FROM \"{table[0]}\" t"))
+            foreach (var row in await Database.Rows($"SELECT to_jsonb(t)::text FROM {table[0]} t"))
             {
                 all.AppendLine((string)row[0]!);
             }

@@ -132,6 +132,7 @@ public sealed class OldDeclarationTests : IAsyncLifetime
         UNION ALL SELECT 'function ' || p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
                   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
         UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger
+        UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_'
         ORDER BY 1
         """)).Select(row => (string)row[0]!).ToList();
 }

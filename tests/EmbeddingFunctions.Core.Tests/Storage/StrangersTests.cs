@@ -118,15 +118,16 @@ public sealed class StrangersTests : IAsyncLifetime
         Assert.Empty(await _database.Rows(
             """
             SELECT p.oid::regprocedure::text FROM pg_proc p
-            WHERE  p.pronamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype =
+            WHERE  p.pronamespace IN ('public'::regnamespace, 'embedding'::regnamespace) AND NOT EXISTS (SELECT FROM pg_depend d WHERE
+                d.objid = p.oid AND d.deptype =
                 'e')
             AND    ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE
             """));
         Assert.Equal(
             0,
             await _database.Ask<long>(
-                "SELECT count(*) FROM pg_proc WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND pronamespace = "
-                    + "'public'::regnamespace"));
+                "SELECT count(*) FROM pg_proc WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE') AND pronamespace IN "
+                    + "('public'::regnamespace, 'embedding'::regnamespace)"));
     }
 
     [Theory]

@@ -18,9 +18,14 @@ internal static class Canary
     public static async Task<IReadOnlyList<string>> In(TestDatabase database)
     {
         var found = new List<string>();
-        foreach (var table in await database.Rows("SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"))
+        var tables = await database.Rows(
+            """
+            SELECT CASE table_schema WHEN 'public' THEN '' ELSE table_schema || '.' END || table_name FROM information_schema.tables
+            WHERE  table_schema IN ('public', 'embedding')
+            """);
+        foreach (var table in tables)
         {
-            var rows = await database.Rows($"SELECT to_jsonb(t)::text FROM \"{table[0]}\" t");
+            var rows = await database.Rows($"SELECT to_jsonb(t)::text FROM {table[0]} t");
             if (rows.Any(row => IsIn((string)row[0]!)))
             {
                 found.Add((string)table[0]!);
