@@ -74,6 +74,8 @@ internal sealed class RedisConnection : ICacheServer, IDisposable
         await _firstChance;
         if (IsUnavailable)
         {
+            // A short command would end before the first attempt to connect does.
+            ReportUnavailable(NotReached);
             return default;
         }
 
