@@ -61,6 +61,17 @@ internal static class ClaimAudit
     public static async Task<IReadOnlyList<string>> Unfenced(TestDatabase database) =>
         (await database.Rows(FindUnfenced)).Select(row => (string)row[0]!).ToList();
 
+    /// <returns>How often each item was taken by a worker that never ended its claim, for items where that happened.</returns>
+    public static async Task<IReadOnlyDictionary<string, long>> Lost(TestDatabase database) =>
+        (await database.Rows(
+            """
+            SELECT t.item_id, count(*)
+            FROM   audit t
+            WHERE  t.event = 'taken'
+            AND    NOT EXISTS (SELECT FROM audit e WHERE e.event = 'ended' AND e.item_id = t.item_id AND e.token = t.token)
+            GROUP  BY t.item_id
+            """)).ToDictionary(row => (string)row[0]!, row => (long)row[1]!);
+
     public static Task<long> Writes(TestDatabase database, string worker) =>
         database.Ask<long>("SELECT count(*) FROM audit WHERE event = 'written' AND worker = $1", worker);
 }

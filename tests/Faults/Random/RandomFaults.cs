@@ -54,7 +54,8 @@ internal sealed class RandomFaults(FakeOpenAi fake, SqlFaults sql, System.Random
     public static bool IsPaid(string? fault) => _paid.Any(paid => paid.Name == fault);
 
     /// <summary>Whether an item failed because of such a reply.</summary>
-    public static bool IsOfAReply(string problem) => problem.Contains("(the provider's reply is ", StringComparison.Ordinal);
+    public static bool IsOfAReply(string problem) => problem.Contains("(the provider's reply is ", StringComparison.Ordinal)
+        || problem.Contains("(the provider's vector cannot be used: ", StringComparison.Ordinal);
 
     /// <summary>One fault of the database, for a moment.</summary>
     public async Task OfTheDatabase()
