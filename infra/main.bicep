@@ -28,7 +28,7 @@ param useDurableTaskScheduler bool = false
 
 var tags = { 'azd-env-name': environmentName }
 var token = uniqueString(subscription().id, environmentName, location)
-var signedInUser = deployer().?userPrincipalName ?? ''
+var signedInUser = az.deployer().?userPrincipalName ?? ''
 var administratorName = empty(principalName) ? signedInUser : principalName
 var administratorType = contains(administratorName, '@') ? 'User' : 'ServicePrincipal'
 

@@ -21,7 +21,7 @@ public sealed class PrepareDatabaseTests : IDisposable
         Directory.CreateDirectory(tools);
         foreach (var file in new[] { "prepare-database.sh", "grants.sql" })
         {
-            File.Copy(Path.Combine(BicepFolder.Root(), "infra", file), Path.Combine(infra, file));
+            File.Copy(Path.Combine(Deployment.Root(), "infra", file), Path.Combine(infra, file));
         }
 
         // Each notes how it was called, as a list of processes shows it.

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Tests.Infra;
 /// <summary>What workflows, containers and install scripts fetch is what was looked at.</summary>
 public sealed partial class WorkflowTests
 {
-    private static readonly string _root = BicepFolder.Root();
+    private static readonly string _root = Deployment.Root();
 
     [Fact]
     public void L5_Every_action_is_pinned_to_a_commit_and_says_its_version()

@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Tests.Local;
 /// <summary><c>./run functions</c> with programs in place of the tools: infra/local/functions.sh in a folder of its own.</summary>
 public sealed class FunctionsScriptTests : IDisposable
 {
-    private static readonly string _repository = BicepFolder.Root();
+    private static readonly string _repository = Deployment.Root();
 
     private readonly string _root = Directory.CreateTempSubdirectory("functions").FullName;
 
