@@ -12,7 +12,9 @@ namespace EmbeddingFunctions.Storage;
 [InterpolatedStringHandler]
 internal sealed class SqlText : IEquatable<SqlText>
 {
-    // Of each kind: source text as a string, text that was composed elsewhere, values.
+    private const int InitialCapacity = 4_096;
+
+    // Source text, statements, names and constants, values.
     private readonly List<object> _pieces;
 
     public SqlText(int literalLength, int formattedCount) => _pieces = new(literalLength == 0 ? formattedCount : (2 * formattedCount) + 1);
@@ -23,19 +25,13 @@ internal sealed class SqlText : IEquatable<SqlText>
 
     private SqlText(object piece) => _pieces = [piece];
 
-    public bool IsEmpty => _pieces.Count == 0;
+    public bool IsEmpty => _pieces.TrueForAll(piece => piece is SqlText { IsEmpty: true });
 
     internal static SqlText Verbatim(string text) => new(new VerbatimText(text));
 
     public void AppendLiteral(string text) => _pieces.Add(text);
 
-    // The lines of a piece are indented as the line that it stands in, except those of names and constants.
-    public void AppendFormatted(SqlText text)
-    {
-        var margin = text._pieces.Exists(piece => piece is string source && source.Contains('\n')) ? Margin() : "";
-        _pieces.AddRange(margin == "" ? text._pieces
-            : text._pieces.Select(piece => piece is string source ? source.Replace("\n", $"\n{margin}", StringComparison.Ordinal) : piece));
-    }
+    public void AppendFormatted(SqlText text) => _pieces.Add(text);
 
     /// <summary>A value with a type of its own, see <see cref="Sql.Value"/>; the same one twice is one parameter.</summary>
     public void AppendFormatted(SqlValue value) => _pieces.Add(value);
@@ -49,30 +45,73 @@ internal sealed class SqlText : IEquatable<SqlText>
     /// <summary>The statement's text, with parameters as $1, $2 …</summary>
     public override string ToString() => Render([]);
 
-    /// <returns>The statement's text.</returns>
+    /// <returns>The statement's text; the lines of a piece are indented as the line that it stands in.</returns>
     /// <param name="values">Gets the values of its parameters, in their order.</param>
     internal string Render(List<SqlValue> values)
     {
-        var sql = new StringBuilder();
+        var sql = new StringBuilder(InitialCapacity);
+        var lineStart = 0;
+        Render(sql, values, margin: 0, ref lineStart);
+        return sql.ToString();
+    }
+
+    private void Render(StringBuilder sql, List<SqlValue> values, int margin, ref int lineStart)
+    {
         foreach (var piece in _pieces)
         {
-            if (piece is not SqlValue value)
+            switch (piece)
             {
-                sql.Append(piece);
-                continue;
+                case string source:
+                    AppendLines(sql, source, margin, ref lineStart);
+                    break;
+                case SqlText text:
+                    text.Render(sql, values, Margin(sql, lineStart), ref lineStart);
+                    break;
+                case SqlValue value:
+                    sql.Append('$').Append(NumberOf(value, values));
+                    break;
+                default:
+                    sql.Append(piece);
+                    break;
             }
+        }
+    }
 
-            var place = values.FindIndex(known => ReferenceEquals(known, value));
-            if (place < 0)
-            {
-                place = values.Count;
-                values.Add(value);
-            }
-
-            sql.Append('$').Append(place + 1);
+    private static void AppendLines(StringBuilder sql, string source, int margin, ref int lineStart)
+    {
+        var rest = source.AsSpan();
+        for (var end = rest.IndexOf('\n'); end >= 0; end = rest.IndexOf('\n'))
+        {
+            sql.Append(rest[..(end + 1)]);
+            lineStart = sql.Length;
+            sql.Append(' ', margin);
+            rest = rest[(end + 1)..];
         }
 
-        return sql.ToString();
+        sql.Append(rest);
+    }
+
+    private static int Margin(StringBuilder sql, int lineStart)
+    {
+        var margin = 0;
+        while (lineStart + margin < sql.Length && sql[lineStart + margin] == ' ')
+        {
+            margin++;
+        }
+
+        return margin;
+    }
+
+    private static int NumberOf(SqlValue value, List<SqlValue> values)
+    {
+        var place = values.FindIndex(known => ReferenceEquals(known, value));
+        if (place >= 0)
+        {
+            return place + 1;
+        }
+
+        values.Add(value);
+        return values.Count;
     }
 
     public bool Equals(SqlText? other) => other is not null && _pieces.SequenceEqual(other._pieces);
@@ -80,13 +119,6 @@ internal sealed class SqlText : IEquatable<SqlText>
     public override bool Equals(object? obj) => Equals(obj as SqlText);
 
     public override int GetHashCode() => _pieces.Aggregate(0, HashCode.Combine);
-
-    private string Margin()
-    {
-        var source = _pieces.OfType<string>().LastOrDefault(piece => piece.Contains('\n')) ?? _pieces.FirstOrDefault() as string ?? "";
-        var line = source.AsSpan(source.LastIndexOf('\n') + 1);
-        return new string(' ', line.Length - line.TrimStart(' ').Length);
-    }
 
     private sealed record VerbatimText(string Text)
     {

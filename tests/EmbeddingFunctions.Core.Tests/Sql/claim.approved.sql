@@ -11,8 +11,8 @@ WITH found AS (
         OR t."embedding_generated_at" < t."updated_at"
         OR t."content_hash" IS NULL OR (t."embedding" IS NULL AND pg_catalog.length(t."content_hash") = 64))
                 AND t."state" OPERATOR(pg_catalog.=) 'published'::text AND (t."embedding_rule" IN ('55ae087d6c4c', 'rewritten')
-             AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
-                     WHERE id = $2)) IS NOT TRUE
+            AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
+                    WHERE id = $2)) IS NOT TRUE
     AND    NOT EXISTS (
         SELECT FROM embedding.claims c
         WHERE  c.corpus = $3 AND c.kind = $4 AND c.item_id = t."id"::text

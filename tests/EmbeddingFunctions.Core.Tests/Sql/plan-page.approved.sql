@@ -20,8 +20,8 @@ CROSS JOIN LATERAL (
                     AND t."state" OPERATOR(pg_catalog.=) 'published'::text AND (t."embedding_generated_at" IS NULL
                     AND (t."created_at" AT TIME ZONE 'UTC') < now() - interval '30 days') IS NOT TRUE
                     AND (t."embedding_rule" IN ('55ae087d6c4c', 'rewritten')
-                 AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
-                         WHERE id = $5)) IS NOT TRUE
+                AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
+                        WHERE id = $5)) IS NOT TRUE
         AND    NOT EXISTS (
             SELECT FROM embedding.claims c
             WHERE  c.corpus = $6 AND c.kind = $7 AND c.item_id = t."id"::text
