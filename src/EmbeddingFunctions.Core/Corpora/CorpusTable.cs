@@ -58,16 +58,3 @@ public sealed record CorpusTable
     /// </summary>
     public string? TextSearch { get; init; }
 }
-
-/// <summary>Keeps rows whose column has the value, or those with or without one.</summary>
-public sealed record ColumnFilter
-{
-    /// <summary>The column's name.</summary>
-    public required string Column { get; init; }
-
-    /// <summary>The value as Postgres would read it from text.</summary>
-    public string? EqualTo { get; init; }
-
-    /// <summary>True keeps rows without a value, false those with one.</summary>
-    public bool? IsNull { get; init; }
-}

@@ -86,10 +86,11 @@ internal sealed class DeclarationMap
         }
 
         var properties = type.GetProperties();
-        var property = properties.FirstOrDefault(property => property.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        var property = properties.FirstOrDefault(
+            property => DeclaredValue.NameOf(property).Equals(name, StringComparison.OrdinalIgnoreCase));
         if (property is null)
         {
-            var hint = NearestName.Hint(name, properties.Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)));
+            var hint = NearestName.Hint(name, properties.Select(DeclaredValue.NameOf));
             _unknown.Add(
                 new DeclarationFault(
                     $"{path}.{name}", $"unknown property '{name}'{(hint.Length > 0 ? hint : "; docs/corpora.md lists the properties")}",

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace EmbeddingFunctions.Corpora;
 
@@ -67,7 +68,7 @@ internal static class DeclaredValue
         }
 
         var known = type.GetProperties()
-            .ToDictionary(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name), StringComparer.OrdinalIgnoreCase);
+            .ToDictionary(NameOf, StringComparer.OrdinalIgnoreCase);
         var misspelt = names.Where(name => !known.ContainsKey(name)).ToList();
         return known.Where(property => property.Value.GetCustomAttribute<RequiredMemberAttribute>() is not null)
             .Select(property => property.Key)
@@ -76,6 +77,10 @@ internal static class DeclaredValue
                     !names.Contains(name, StringComparer.OrdinalIgnoreCase)
                         && !misspelt.Exists(other => NearestName.Of(other, [name]) is not null));
     }
+
+    /// <returns>A property's name in a file of declarations.</returns>
+    public static string NameOf(PropertyInfo property) =>
+        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.CamelCase.ConvertName(property.Name);
 
     private static bool IsObject(Type type) =>
         type.Namespace == typeof(Corpus).Namespace || (type.IsGenericType && type.GetGenericArguments().Length == 2);

@@ -78,19 +78,24 @@ internal static class TableRules
         }
     }
 
-    private static bool Exclude(CorpusTable one, CorpusTable other) =>
-        one.Filter.Any(
-            filter =>
-                other.Filter.Any(
-                    their => their.Column == filter.Column && (their.EqualTo, their.IsNull) != (filter.EqualTo, filter.IsNull)));
+    private static bool Exclude(CorpusTable one, CorpusTable other) => one.Filter.Any(filter => other.Filter.Any(filter.Excludes));
 
     /// <summary>A filter says what it keeps: it was read as the opposite by everyone where it did not.</summary>
     internal static IEnumerable<DeclarationFault> CheckFilters(IReadOnlyList<ColumnFilter> filters) =>
-        filters.Select((filter, i) => (filter, i)).Where(one => (one.filter.EqualTo is null) == (one.filter.IsNull is null)).Select(one =>
-            new DeclarationFault($"filter[{one.i}]", one.filter.EqualTo is null
-                ? $"the filter on '{one.filter.Column}' does not say what it keeps: write {{ \"column\": \"{one.filter.Column}\", "
-                    + "\"isNull\": true } for the rows without a value, false for those with one"
-                : $"the filter on '{one.filter.Column}' has both equalTo and isNull; it takes one of them"));
+        from one in filters.Select((filter, i) => (Filter: filter, Place: i))
+        let declared = one.Filter.Declared.ToList()
+        let problem = declared.Count switch
+        {
+            0 => $"the filter on '{one.Filter.Column}' does not say what it keeps: write {{ \"column\": \"{one.Filter.Column}\", "
+                + "\"isNull\": true } for the rows without a value, false for those with one; docs/corpora.md has the other conditions",
+            > 1 when declared is not ["<", ">"] =>
+                $"the filter on '{one.Filter.Column}' has {string.Join(" and ", declared)}; it takes one of them, or < with >. "
+                    + "A second filter on the column may have the other",
+            _ when one.Filter.In is [] => $"the filter on '{one.Filter.Column}' has an empty list in 'in', which keeps no row",
+            _ => null,
+        }
+        where problem is not null
+        select new DeclarationFault($"filter[{one.Place}]", problem);
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {

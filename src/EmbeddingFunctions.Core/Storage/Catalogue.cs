@@ -59,7 +59,7 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                 Column: new CatalogueColumn(row.GetString(4), row.GetInt32(5), row.GetBoolean(6), row.GetString(7))
                 {
                     SqlType = Sql.Raw(row.GetString(8)),
-                    Is = Sql.Raw($"OPERATOR({row.GetString(9)}.=)"),
+                    OperatorSchema = row.GetString(9),
                 }),
             cancellation);
         foreach (var (table, column, type) in columns)
@@ -135,8 +135,14 @@ internal sealed record CatalogueColumn(string Type, int Modifier, bool IsKey, st
     /// <summary>The type with its schema, where that is not Postgres's own.</summary>
     public SqlText SqlType { get; init; } = Sql.Raw(Type);
 
+    /// <summary>Where the type's operators of comparison are, quoted.</summary>
+    public string OperatorSchema { get; init; } = "pg_catalog";
+
     /// <summary>The operator by which two values are the same.</summary>
-    public SqlText Is { get; init; } = Sql.Is;
+    public SqlText Is => Operator("=");
+
+    /// <summary>An operator of comparison, whatever a search path holds.</summary>
+    public SqlText Operator(string name) => Sql.Raw($"OPERATOR({OperatorSchema}.{name})");
 
     /// <summary>Made of other columns by the database, after the triggers that run before a row is written: to them it is null.</summary>
     public bool IsGenerated => Generated != "";

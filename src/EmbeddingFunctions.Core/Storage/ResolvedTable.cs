@@ -301,9 +301,17 @@ internal sealed class ResolvedTable(
 
     public static SqlText Condition(SqlText row, CatalogueTable table, ColumnFilter filter)
     {
-        var column = Sql.Of($"{row}{Sql.Identifier(filter.Column)}");
-        return filter.EqualTo is null
-            ? Sql.Of($"{column} IS {Sql.When(filter.IsNull == false, $"NOT ")}NULL")
-            : Sql.Of($"{column} {table.Columns[filter.Column].Is} {Sql.Literal(filter.EqualTo)}::{table.Columns[filter.Column].SqlType}");
+        var (column, type) = (Sql.Of($"{row}{Sql.Identifier(filter.Column)}"), table.Columns[filter.Column]);
+        SqlText Compare(string with, string value) => $"{column} {type.Operator(with)} {Sql.Literal(value)}::{type.SqlType}";
+        return filter switch
+        {
+            { EqualTo: { } value } => Compare("=", value),
+            { In: { } values } => Sql.Of($"({Sql.Join(" OR ", values.Select(value => Compare("=", value)))})"),
+            { Not: { } value } => Sql.Of($"({Compare("=", value)}) IS NOT TRUE"),
+            { LessThan: { } less, GreaterThan: { } greater } => Sql.Of($"{Compare("<", less)} AND {Compare(">", greater)}"),
+            { LessThan: { } value } => Compare("<", value),
+            { GreaterThan: { } value } => Compare(">", value),
+            _ => Sql.Of($"{column} IS {Sql.When(filter.IsNull == false, $"NOT ")}NULL"),
+        };
     }
 }

@@ -47,6 +47,21 @@ public sealed class CorpusFileTests
         Assert.Contains("{ \"column\": \"deleted_at\", \"isNull\": true }", Assert.Single(faults).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"equalTo\": \"a\", \"isNull\": false", "has equalTo and isNull; it takes one of them")]
+    [InlineData("\"<\": \"2\", \"not\": \"1\"", "has not and <; it takes one of them")]
+    [InlineData("\"in\": []", "has an empty list in 'in', which keeps no row")]
+    [InlineData("\"=<\": \"2\"", "unknown property '=<'")]
+    public void A_filter_has_one_condition_or_is_a_range(string conditions, string problem)
+    {
+        var table = $$"""{ "kind": "note", "table": "notes", "text": "{title}", "filter": [{ "column": "state", {{conditions}} }] }""";
+
+        var faults = CorpusFile.Examine($$"""{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{{table}}] }] }""", "my.json")
+            .Faults;
+
+        Assert.Contains(problem, Assert.Single(faults).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_misspelt_property_is_named_with_its_line()
     {
