@@ -158,7 +158,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
             ),
             opened AS (
                 UPDATE {table.Table} t
-                SET    {table.RuleName} = NULL, {table.HashName} = NULL{Sql.When(
+                SET    {table.Undecided}{Sql.When(
                     table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = taken.content")}
                 FROM   taken
                 WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}

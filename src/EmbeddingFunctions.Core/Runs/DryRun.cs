@@ -93,7 +93,7 @@ internal sealed class DryRun
             """);
         var rows = _database.StreamAsync(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN request.content IS NULL THEN {table.Hash} END,
+            SELECT {table.Id}::text, {table.Partition}::text, {table.Hash}, CASE WHEN request.content IS NULL THEN {table.State} END,
                    {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
             FROM   {table.Table} t {QueueSql.Request(table)}
             WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
@@ -131,8 +131,9 @@ internal sealed class DryRun
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {
-        const int FirstText = 4;
-        return new ClaimedItem(row.GetString(0), [], row.Texts(FirstText, texts), row.Text(2), row.GetBoolean(3), 1, null, false);
+        const int FirstText = 5;
+        return new ClaimedItem(
+            row.GetString(0), [], row.Texts(FirstText, texts), row.Text(2), row.Text(3), row.GetBoolean(4), 1, null, false);
     }
 
     private readonly record struct AskedText(string Fingerprint, int Tokens, int RequestTokens);

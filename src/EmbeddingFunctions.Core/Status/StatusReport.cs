@@ -105,22 +105,18 @@ internal sealed class StatusReport
 
     private async Task<KindCoverage> Coverage(ResolvedCorpus corpus, ResolvedTable table, CancellationToken cancellation)
     {
-        // Each item counts once: one that failed is not also pending, though a later run will take it again, and a mark in place of a
-        // fingerprint says more than a vector beside it.
+        // Each item counts once: one that failed is not also pending, though a later run will take it again.
         var sql = Sql.Of(
             $"""
             SELECT count(*),
-                   count(*) FILTER (WHERE NOT pending AND has_vector
-                       AND content_hash NOT IN ({Sql.Literal(ResolvedTable.EmptyMark)}, {Sql.Literal(ResolvedTable.DeadMark)})
-                       AND content_hash NOT LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}),
-                   count(*) FILTER (WHERE NOT pending AND content_hash = {Sql.Literal(ResolvedTable.EmptyMark)}),
+                   count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Embedded)}),
+                   count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Empty)}),
                    count(*) FILTER (WHERE pending AND NOT waits),
-                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = {Sql.Literal(ResolvedTable.DeadMark)}),
+                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND state = {Sql.Literal(ItemState.Failed)}),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
-                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}),
+                   count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Ignored)}),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector,
-                          {table.Hash} AS content_hash,
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.State} AS state,
                           COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, request.content IS NOT NULL AS is_asked
                    FROM   {table.Table} t {QueueSql.Request(table)}
