@@ -65,12 +65,13 @@ public sealed class RevertedItemsTests : IAsyncLifetime
         Assert.Equal((RunStatus.Completed, 20, 20), (outcome.Status, outcome.Counts.Embedded, _fake.PaidInputCount));
         Assert.Contains("20 issue items were settled and are pending again", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("(stamp) changes their text whenever they are written", outcome.Error, StringComparison.Ordinal);
-        Assert.Equal(20, await _workspace.Pending());
+        Assert.Equal((20, 20L), (await _workspace.Pending(), await InState("rewritten")));
         Assert.Equal(20, (await _engine.Run(stopping: patience.Token)).Counts.Embedded);
 
         await _database.Execute("DROP TRIGGER stamp ON issues");
         Assert.Null((await _engine.Run(stopping: patience.Token)).Error);
         Assert.Equal((0L, 0), (await _workspace.Pending(), (await _workspace.Stale()).Count));
+        Assert.Equal(20, await InState("embedded"));
     }
 
     [Fact]
@@ -117,6 +118,8 @@ public sealed class RevertedItemsTests : IAsyncLifetime
         Assert.Equal((21, null), (outcome.Counts.Embedded, outcome.Error));
         Assert.Equal(0, await _workspace.Pending());
     }
+
+    private Task<long> InState(string state) => _database.Ask<long>("SELECT count(*) FROM issues WHERE embedding_state = $1", state);
 
     private Task Create(string trigger, string when, string body) => _database.Execute(
         $"""
