@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>An item this batch alone may embed, with its text as the database held it when it was claimed.</summary>
 /// <param name="Version">The database's hash of the text's columns: the write is refused if it is another by then.</param>
 /// <param name="Hash">The fingerprint stored with the row.</param>
-/// <param name="State">What was decided on the text with it, see <see cref="ItemState"/>.</param>
+/// <param name="State">The decision on the text with that fingerprint, see <see cref="ItemState"/>.</param>
 /// <param name="HasVector">Whether the row has a vector, of whatever age.</param>
 /// <param name="Attempts">How often it was claimed without success, this time included.</param>
 /// <param name="FailedHash">The fingerprint of the text that failed before, if any did.</param>
@@ -15,8 +15,7 @@ internal sealed record ClaimedItem(
     string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, string? State, bool HasVector, int Attempts, string? FailedHash,
     bool IsDead, bool WasLost = false)
 {
-    /// <summary>Whether the row's vector is known to be of the text with <see cref="Hash"/>; no more is known where that was rewritten
-    /// at once.</summary>
+    /// <summary>Whether the row's vector is known to be of the text with <see cref="Hash"/>, whatever the row's text is now.</summary>
     public bool IsEmbedded => HasVector && State is ItemState.Embedded or ItemState.Rewritten;
 }
 

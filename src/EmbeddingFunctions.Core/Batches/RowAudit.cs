@@ -32,7 +32,8 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
             SELECT {table.Id}::text, {table.Hash}, {Sql.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
             WHERE  ({last} IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType})
-            AND    {table.RuleId} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL{table.Filter}
+            AND    {table.RuleId} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL
+            AND    {table.State} <> {Sql.Literal(ItemState.Rewritten)}{table.Filter}
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
             """,

@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>What was decided on a row's text, as its column of the state has it; NULL: nothing yet.</summary>
+/// <summary>The decisions on a row's text, as its column of the state holds them; NULL: none yet.</summary>
 internal static class ItemState
 {
     /// <summary>The vector is of the text.</summary>

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.Logging;
 
@@ -66,6 +67,8 @@ public sealed class RevertedItemsTests : IAsyncLifetime
         Assert.Contains("20 issue items were settled and are pending again", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("(stamp) changes their text whenever they are written", outcome.Error, StringComparison.Ordinal);
         Assert.Equal((20, 20L), (await _workspace.Pending(), await InState("rewritten")));
+        // They say so themselves.
+        Assert.Equal(0, (await _engine.Get<Audit>().Of("workspace", isRepaired: false, default)).Found.Values.Sum());
         Assert.Equal(20, (await _engine.Run(stopping: patience.Token)).Counts.Embedded);
 
         await _database.Execute("DROP TRIGGER stamp ON issues");
