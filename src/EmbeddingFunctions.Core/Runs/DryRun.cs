@@ -15,14 +15,15 @@ internal sealed class DryRun
     private readonly ResolvedCorpora _corpora;
     private readonly NpgsqlDataSource _database;
     private readonly RunScope _scope;
+    private readonly RunQueries _runs;
     private readonly OtherModels _models;
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
     public DryRun(
-        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache,
+        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, IVectorCache cache,
         EmbeddingSettings settings) =>
-        (_corpora, _database, _scope, _models, _cache, _settings) = (corpora, database, scope, models, cache, settings);
+        (_corpora, _database, _scope, _runs, _models, _cache, _settings) = (corpora, database, scope, runs, models, cache, settings);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
@@ -30,7 +31,7 @@ internal sealed class DryRun
     {
         var corpus = await _corpora.Get(request.Corpus, cancellation);
         await _scope.Check(corpus, request, cancellation);
-        var forceBefore = await _scope.ForceBefore(request, cancellation);
+        var forceBefore = await _runs.ForceBefore(request, cancellation);
         var limits = new RateLimits(_settings.RequestsPerMinute, _settings.TokensPerMinute);
         var packer = new RequestPacker(limits.EvenRequest, _settings.InputsPerRequest);
         var paid = new HashSet<string>();

@@ -20,13 +20,13 @@ internal sealed class InProcessEngine
     private static readonly TimeSpan _longestSilence = TimeSpan.FromSeconds(45);
 
     private readonly RunActivities _activities;
-    private readonly RunHeartbeat _pulse;
+    private readonly RunTransitions _transitions;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
 
-    public InProcessEngine(RunActivities activities, RunHeartbeat pulse, TimeProvider time)
+    public InProcessEngine(RunActivities activities, RunTransitions transitions, TimeProvider time)
     {
-        (_activities, _pulse, _time) = (activities, pulse, time);
+        (_activities, _transitions, _time) = (activities, transitions, time);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
             ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
@@ -90,7 +90,7 @@ internal sealed class InProcessEngine
             {
                 await timer.WaitForNextTickAsync(done);
                 var isLost = run.IsRecorded && _time.GetElapsedTime(heard) > _longestSilence;
-                if (isLost || await _pulse.Heartbeat(run.RunId, done))
+                if (isLost || await _transitions.Heartbeat(run.RunId, done))
                 {
                     await unwanted.CancelAsync();
                 }

@@ -15,16 +15,19 @@ internal sealed class Migrator
     private readonly IRowAudit _audit;
     private readonly ITextWindow? _window;
     private readonly EngineSchema _engine;
+    private readonly SchemaVersion _version;
     private readonly Inventory _inventory;
     private readonly SearchedSchemas _searched;
     private readonly StepRunner _runner;
     private readonly Ddl _ddl;
 
-    public Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window)
+    public Migrator(
+        NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, EngineSchema engine, SchemaVersion version,
+        IRowAudit audit, ITextWindow? window)
     {
         (_database, _catalogue, _settings, _audit, _window) = (database, catalogue, settings, audit, window);
-        (_engine, _inventory, _searched, _ddl) = (
-            new EngineSchema(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
+        (_engine, _version, _inventory, _searched, _ddl) = (
+            engine, version, new Inventory(database), new SearchedSchemas(database), new Ddl(database));
         _runner = new StepRunner(database, _ddl);
     }
 
@@ -94,7 +97,7 @@ internal sealed class Migrator
     private async Task Ensure(ResolvedCorpus corpus, MigrationOptions options, CancellationToken cancellation)
     {
         await _searched.Ensure(corpus, cancellation);
-        if (await new SchemaVersion(_database).IsNewer(cancellation))
+        if (await _version.IsNewer(cancellation))
         {
             throw new CorpusException(
                 "A newer version of this program migrated the database: migrate with that one. Until then this one runs on it as it is.");

@@ -18,23 +18,6 @@ internal sealed class StatusReport
         LIMIT  20
         """;
 
-    // Of the batches rather than the rows: a row that was looked at and found unchanged bears a new time too. Each run's batches are
-    // looked up by index, as there may be millions of older ones.
-    private static SqlText SumRecent(string corpus) =>
-        $"""
-        WITH runs AS (
-            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND completed_at > now() - {_recent}
-            UNION ALL
-            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND status IN ('pending', 'processing')
-        )
-        SELECT b.kind, sum(b.cached), sum(b.embedded - b.cached), sum(b.saved_tokens)::bigint,
-               COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0),
-               max(b.finished_at) FILTER (WHERE b.embedded > 0)
-        FROM   runs r
-        CROSS  JOIN LATERAL (SELECT * FROM embedding.batches WHERE run_id = r.id OFFSET 0) b
-        GROUP  BY b.kind
-        """;
-
     private const int RecentRuns = 5;
 
     private static readonly TimeSpan _recent = TimeSpan.FromDays(7);
@@ -89,7 +72,7 @@ internal sealed class StatusReport
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Status(corpus.Corpus, cancellation);
-        var recent = await Read(SumRecent(name), r => (
+        var recent = await Read(RunQueries.SumByKind(name, _recent), r => (
             Hits: r.GetInt64(1), Misses: r.GetInt64(2), SavedTokens: r.GetInt64(3),
             Vectors: Time(r, 5) is { } latest ? new RecentVectors(r.GetString(0), r.GetInt64(4), latest) : null), cancellation);
         var cache = new CacheUse(

@@ -1,9 +1,10 @@
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Batches;
+namespace EmbeddingFunctions.Runs;
 
 /// <summary>
 /// Clears all that the product keeps of one item. The item's row is its owner's: while it is there, it is ignored until its text changes.
@@ -26,12 +27,6 @@ internal sealed class Erasure
 
     private static SqlText IsClaimOf(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"corpus = {corpus.Corpus.Name} AND kind = {table.Kind} AND item_id = {id}";
-
-    private static SqlText ClearRuns(ResolvedCorpus corpus, string reason) =>
-        $"""
-        UPDATE embedding.jobs SET error_message = replace(error_message, {reason}, '[forgotten]')
-        WHERE  corpus = {corpus.Corpus.Name} AND strpos(error_message, {reason}) > 0
-        """;
 
     private readonly NpgsqlDataSource _database;
     private readonly ResolvedCorpora _corpora;
@@ -96,7 +91,7 @@ internal sealed class Erasure
 
         if (found.Reason is { } reason)
         {
-            await connection.ExecuteAsync(ClearRuns(corpus, reason), cancellation);
+            await connection.ExecuteAsync(RunTransitions.EraseFromErrors(corpus.Corpus.Name, reason), cancellation);
         }
     }
 
