@@ -21,6 +21,9 @@ public sealed record Corpus
     /// <summary>The type of the column that holds a vector.</summary>
     public VectorType VectorType { get; init; } = VectorType.Vector;
 
+    /// <summary>Where vectors and their state are kept.</summary>
+    public Store Store { get; init; } = Store.Column;
+
     /// <summary>Items planned at a time.</summary>
     public int PageSize { get; init; } = 200;
 
@@ -64,6 +67,16 @@ public sealed record Corpus
 
     private string Hint(string kind) =>
         NearestName.Of(kind, Tables.Select(table => table.Kind)) is { } near ? $": do you mean '{near}'?" : ".";
+}
+
+/// <summary>Where the vectors of a corpus are kept.</summary>
+public enum Store
+{
+    /// <summary>In columns that a migration adds to the rows' own table.</summary>
+    Column,
+
+    /// <summary>In a table beside it, whose rows have its keys; the rows' own table gets triggers only.</summary>
+    Table,
 }
 
 /// <summary>pgvector's types of columns.</summary>

@@ -27,7 +27,9 @@ internal static partial class CorpusRules
             .Concat(
                 Twice(
                     corpora,
-                    corpus => corpus.Tables.SelectMany(table => new[] { table.Table, table.Chunks?.Table }).OfType<string>().Distinct(),
+                    corpus => corpus.Tables
+                        .SelectMany(table => new[] { corpus.Store == Store.Column ? table.Table : table.Companion, table.Chunks?.Table })
+                        .OfType<string>().Distinct(),
                     "tables", table => $"two corpora have the table '{table}': a row holds one vector"))
             .Concat(
                 Twice(

@@ -14,6 +14,15 @@ public sealed record CorpusTable
     /// <summary>The column that alone tells a row from all others: uuid, bigint, integer or text.</summary>
     public string Id { get; init; } = "id";
 
+    /// <summary>
+    /// The columns that together tell a row from all others, in place of <see cref="Id"/>; more than one only where vectors are kept in a
+    /// table beside it.
+    /// </summary>
+    public IReadOnlyList<string> Key { get; init; } = [];
+
+    /// <summary>The table beside this one that keeps the vectors, optionally with its schema; none: one in the schema <c>embedding</c>.</summary>
+    public string? Companion { get; init; }
+
     /// <summary>The column that names the item's tenant; none: all items are of one partition.</summary>
     public string? Partition { get; init; }
 
@@ -49,6 +58,8 @@ public sealed record CorpusTable
 
     /// <summary>Whether items may be asked for through the table <c>embedding_queue</c>, and what is then embedded.</summary>
     public QueuedText Queue { get; init; }
+
+    internal IReadOnlyList<string> KeyColumns => Key.Count > 0 ? Key : [Id];
 
     /// <summary>By what a backfill may be confined: names that people say, and the columns that they mean.</summary>
     public IReadOnlyDictionary<string, string> Where { get; init; } = new Dictionary<string, string>();

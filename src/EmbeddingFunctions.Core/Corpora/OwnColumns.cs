@@ -26,6 +26,12 @@ public sealed record OwnColumns
     /// </summary>
     public string Content { get; init; } = "embedding_content";
 
+    /// <summary>Of a companion table: counts the edits of the row, so that no vector of an earlier text is written.</summary>
+    internal const string Revision = "embedding_revision";
+
+    /// <summary>Of a companion table whose key has several columns: the key as one text.</summary>
+    internal const string Item = "embedding_item";
+
     /// <summary>By the declaration's property; the content column is not among them.</summary>
     internal IEnumerable<(string Property, string Column, string Type)> Always =>
     [

@@ -14,7 +14,7 @@ internal static class TableRules
             corpus.Tables.Count == 0
                 ? ["it has no tables"]
                 : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
-            .Concat(CheckShared(corpus)).Select(message => new DeclarationFault("tables", message))
+            .Concat(corpus.Store == Store.Column ? CheckShared(corpus) : []).Select(message => new DeclarationFault("tables", message))
             .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table).Select(fault => fault.Within(PathOf(i), table.Kind))));
 
     public static string PathOf(int table) => $"tables[{table}]";
@@ -99,7 +99,7 @@ internal static class TableRules
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {
-        foreach (var fault in CheckFilters(table.Filter))
+        foreach (var fault in CheckFilters(table.Filter).Concat(StoreRules.Check(corpus, table)))
         {
             yield return fault;
         }

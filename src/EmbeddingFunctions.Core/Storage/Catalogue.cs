@@ -24,7 +24,12 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                          JOIN pg_operator op ON op.oid = am.amopopr JOIN pg_namespace ons ON ons.oid = op.oprnamespace
                          WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')),
                              'pg_catalog'),
-               EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
+               EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid),
+               ARRAY(SELECT (SELECT string_agg(k.attname, chr(1) ORDER BY k.attname) FROM pg_attribute k
+                             WHERE k.attrelid = c.oid AND k.attnum = ANY (i.indkey) HAVING bool_and(k.attnotnull))
+                     FROM pg_index i
+                     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+                     AND   i.indnkeyatts = i.indnatts)
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         JOIN   pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -54,7 +59,11 @@ internal sealed class Catalogue(NpgsqlDataSource database)
         var columns = await database.QueryAsync(
             FindColumns(asked),
             row => (
-                Table: new CatalogueTable(row.GetString(0), row.GetString(1), row.GetString(2)[0], []) { HasParent = row.GetBoolean(10) },
+                Table: new CatalogueTable(row.GetString(0), row.GetString(1), row.GetString(2)[0], [])
+                {
+                    HasParent = row.GetBoolean(10),
+                    Keys = row.GetFieldValue<string?[]>(11).OfType<string>().Select(key => key.Split('\u0001')).ToList(),
+                },
                 Name: row.GetString(3),
                 Column: new CatalogueColumn(row.GetString(4), row.GetInt32(5), row.GetBoolean(6), row.GetString(7))
                 {
@@ -121,6 +130,12 @@ internal sealed record CatalogueTable(string Schema, string Name, char Type, Dic
 
     /// <summary>Whether it is a partition of, or inherits from, a table by whose name its rows may be written too.</summary>
     public bool HasParent { get; init; }
+
+    /// <summary>Its keys of any number of columns, in the order of their names: unique, and without NULL.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Keys { get; init; } = [];
+
+    public bool IsKey(IEnumerable<string> columns) =>
+        columns.Order(StringComparer.Ordinal).ToList() is var asked && Keys.Any(key => key.Order(StringComparer.Ordinal).SequenceEqual(asked));
 
     /// <summary>In words.</summary>
     public string Sort => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };

@@ -63,9 +63,11 @@ internal static class CorpusResolver
             .Concat(Filters(table.Filter))
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
-            .Concat([("id", table.Id), ("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
+            .Concat(table.KeyColumns.Select(column => (table.Key.Count > 0 ? "key" : "id", (string?)column)))
+            .Concat([("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
         return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found))
-            .Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found)).Concat(CheckOldColumns(table, found));
+            .Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found))
+            .Concat(corpus.Store == Store.Column ? CheckOldColumns(table, found) : []);
     }
 
     private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, CatalogueTable found)
@@ -74,16 +76,24 @@ internal static class CorpusResolver
         {
             yield return new("table", $"{found.Name} is a {found.Sort}; it takes a table, which can hold vectors");
         }
-        else if (found.Columns.TryGetValue(table.Id, out var id) && !KeyTypes.Contains(id.Type))
-        {
-            yield return new("id", $"the key {found.Name}.{table.Id} is of type {id.Type}; it takes uuid, bigint, integer or text");
-        }
-        else if (id is { IsKey: false })
+        else if (table.KeyColumns.FirstOrDefault(column => found.Columns.TryGetValue(column, out var type) && !IsKeyType(table, type)) is { } odd)
         {
             yield return new(
-                "id", $"the key {found.Name}.{table.Id} does not tell rows apart; it takes a primary key, or a unique index and NOT NULL");
+                table.Key.Count > 0 ? "key" : "id",
+                $"the key {found.Name}.{odd} is of type {found.Columns[odd].Type}; it takes uuid, bigint, integer or text");
+        }
+        else if (table.KeyColumns.All(found.Columns.ContainsKey) && !found.IsKey(table.KeyColumns))
+        {
+            yield return new(
+                table.Key.Count > 0 ? "key" : "id",
+                $"the key {string.Join(" and ", table.KeyColumns.Select(column => $"{found.Name}.{column}"))} does not tell rows apart; it takes "
+                    + "a primary key, or a unique index and NOT NULL");
         }
     }
+
+    // Of a key of several columns one may be a day or a time: its text is the item's, and is read back as it was.
+    private static bool IsKeyType(CorpusTable table, CatalogueColumn column) =>
+        KeyTypes.Contains(column.Type) || (table.KeyColumns.Count > 1 && column.Type is "smallint" or "date" or "timestamp with time zone");
 
     private static IEnumerable<DeclarationFault> CheckTypes(Corpus corpus, CorpusTable table, CatalogueTable found)
     {
@@ -96,7 +106,7 @@ internal static class CorpusResolver
         }
 
         if (
-            found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type
+            corpus.Store == Store.Column && found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type
                 && type != ResolvedTable.VectorTypeOf(corpus))
         {
             yield return new("", $"the column {found.Name}.{table.Vector} is {type}, the corpus says {ResolvedTable.VectorTypeOf(corpus)}: "

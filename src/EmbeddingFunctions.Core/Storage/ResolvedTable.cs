@@ -30,6 +30,23 @@ internal sealed class ResolvedTable(
 
     public CatalogueTable Found => found;
 
+    /// <summary>Whether vectors are kept in a table beside this one.</summary>
+    public bool IsBeside => corpus.Store == Store.Table;
+
+    /// <summary>The table that holds the vectors and their state: this one, or its companion.</summary>
+    public CatalogueTable Holder => field ??= IsBeside ? CompanionTable.Of(corpus, table, found) : found;
+
+    /// <summary>The same as SQL writes it, for statements that write, lock, or need no column of the rows' own.</summary>
+    public SqlText Target => Holder.Quoted;
+
+    /// <summary>The rows with their vectors and state, for statements that only read.</summary>
+    public SqlText Items => field ??= IsBeside ? CompanionTable.Items(this, corpus, table) : found.Quoted;
+
+    public IReadOnlyList<string> KeyColumns => table.KeyColumns;
+
+    /// <summary>The columns of the rows that a companion has too.</summary>
+    public IEnumerable<string> Copied => StoreRules.Copied(table);
+
     /// <summary>What is embedded, of the row's columns.</summary>
     public TextTemplate Template { get; } = TextTemplate.Parse(
         table.Queue == QueuedText.Content ? $"{{{table.Columns.Content}}}" : table.Text);
@@ -65,10 +82,13 @@ internal sealed class ResolvedTable(
     public SqlText? ChunkTable =>
         table.Chunks is null ? null : Sql.Of($"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}");
 
-    public SqlText Id => Column(table.Id);
+    /// <summary>What tells an item from all others: the key or, where that has several columns, one text of them all.</summary>
+    public SqlText Id => Column(IdColumn);
+
+    public string IdColumn => table.KeyColumns is [var only] ? only : OwnColumns.Item;
 
     /// <summary>The id's type as Postgres names it, and as SQL writes it.</summary>
-    public string IdTypeName => found.Columns[table.Id].Type;
+    public string IdTypeName => table.KeyColumns is [var only] ? found.Columns[only].Type : "text";
 
     public SqlText IdType => Sql.Raw(IdTypeName);
 
@@ -175,8 +195,11 @@ internal sealed class ResolvedTable(
     public IEnumerable<string> WakingColumns =>
         Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
 
-    /// <summary>A hash of what is embedded, made by the database from the row as it stands: tells an edit from a mere touch.</summary>
-    public SqlText Version => field ??= Sql.Of(
+    /// <summary>
+    /// Another one after each edit: a hash of what is embedded, made by the database from the row as it stands, or the number that a companion
+    /// counts.
+    /// </summary>
+    public SqlText Version => field ??= IsBeside ? Sql.Of($"pg_catalog.int8send({Column(OwnColumns.Revision)})") : Sql.Of(
         $"pg_catalog.sha256(pg_catalog.convert_to(ROW({Sql.Join(", ", TextColumns)})::text, 'UTF8'::name))");
 
     /// <summary>When the row changed as a timestamptz, or null if the declaration names no such column.</summary>
@@ -254,8 +277,11 @@ internal sealed class ResolvedTable(
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
     public SqlText GeneratedAt => $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
 
-    /// <summary>The declared filter as a condition to append, or nothing.</summary>
-    public SqlText Filter => Sql.Join("", table.Filter.Select(filter => Sql.Of($" AND {Condition(Sql.Raw(row), found, filter)}")));
+    /// <summary>The declared filter as a condition to append, or nothing: a companion has no other rows.</summary>
+    public SqlText Filter => IsBeside ? Sql.Empty : DeclaredFilter;
+
+    /// <summary>The declared filter as a condition on the rows' own table.</summary>
+    public SqlText DeclaredFilter => Sql.Join("", table.Filter.Select(filter => Sql.Of($" AND {Condition(Sql.Raw(row), found, filter)}")));
 
     /// <summary>The condition that a column, by its name in the declaration's <c>where</c>, has a value.</summary>
     public SqlText Where(string name, string value)

@@ -1,0 +1,47 @@
+using EmbeddingFunctions.Corpora;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>The table beside an owner's, which has its keys, what its rows are ordered and divided by, and their vectors with their state.</summary>
+internal static class CompanionTable
+{
+    private const string DefaultSchema = "embedding";
+
+    public static CatalogueTable Of(Corpus corpus, CorpusTable table, CatalogueTable found)
+    {
+        var (schema, name) = table.Companion?.Split('.', 2) switch
+        {
+            [var declared, var own] => (declared, own),
+            [var own] => (DefaultSchema, own),
+            _ => (DefaultSchema, ObjectNames.Name($"vectors_{corpus.Name}", new CatalogueTable("", table.Kind, 'r', []))),
+        };
+        return new CatalogueTable(schema, name, 'r', found.Columns);
+    }
+
+    /// <summary>The companion's columns with those of the rows that the corpus reads. A row that is hidden from the role has none.</summary>
+    public static SqlText Items(ResolvedTable resolved, Corpus corpus, CorpusTable table)
+    {
+        var own = OwnColumns(resolved, table).ToList();
+        var read = TextTemplate.Parse(table.Text).Columns.Concat(table.Where.Values).Concat(corpus.PendingView?.Columns ?? [])
+            .Except(own).Distinct();
+        var columns = own.Select(column => Sql.Of($"c.{Sql.Identifier(column)}"))
+            .Concat(read.Select(column => Sql.Of($"s.{Sql.Identifier(column)}")));
+        return $"(SELECT {Sql.Join(", ", columns)} FROM {resolved.Target} c JOIN {resolved.Table} s ON {SameKey(resolved, $"s.", $"c.")})";
+    }
+
+    /// <summary>Whether two rows have one key.</summary>
+    public static SqlText SameKey(ResolvedTable table, SqlText one, SqlText other) => Sql.Join(
+        " AND ",
+        table.KeyColumns.Select(key => Sql.Of(
+            $"{one}{Sql.Identifier(key)} {table.Found.Columns[key].Is} {other}{Sql.Identifier(key)}")));
+
+    /// <summary>The id of an item whose key has several columns.</summary>
+    public static SqlText ItemOf(ResolvedTable table, SqlText row) =>
+        $"pg_catalog.jsonb_build_array({Sql.Join(", ", table.KeyColumns.Select(key => Sql.Of($"{row}{Sql.Identifier(key)}::text")))})::text";
+
+    private static IEnumerable<string> OwnColumns(ResolvedTable resolved, CorpusTable table) =>
+    [
+        .. resolved.Copied, .. table.Columns.Always.Select(column => column.Column), table.Vector, Corpora.OwnColumns.Revision,
+        .. table.KeyColumns.Count > 1 ? [Corpora.OwnColumns.Item] : Array.Empty<string>(),
+    ];
+}
