@@ -60,7 +60,7 @@ internal sealed class SimilarItems
         var items = bound.Tables.Select(table => Sql.Of(
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.Vector} AS embedding
-             FROM   {table.Table} t
+             FROM   {table.Items} t
              WHERE  {table.TextColumns.First()} = {title} AND {Current(table)} LIMIT 1)
             """));
         return Sql.Of($"SELECT kind, id, embedding FROM ({Sql.Join(" UNION ALL ", items)}) found LIMIT 1");
@@ -74,7 +74,7 @@ internal sealed class SimilarItems
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
                     1 - ({table.Vector} {table.Distance} {vector}) AS similarity
-             FROM   {table.Table} t
+             FROM   {table.Items} t
              WHERE  {Current(table)}
              ORDER  BY {table.Vector} {table.Distance} {vector} LIMIT {most})
             """));

@@ -49,13 +49,13 @@ internal static class ChunkWrite
                 FROM   unnest({items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[])
                        AS i (item_id, version)
                 JOIN   embedding.claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
-                JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
+                JOIN   {table.Target} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
                        AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
                 WHERE  {VectorStore.OwnWrite}
                 FOR    NO KEY UPDATE OF t{Sql.When(skipLocked, $" SKIP LOCKED")}
             ),
             unsettled AS (
-                UPDATE {table.Table} t SET {table.HashName} = NULL
+                UPDATE {table.Target} t SET {table.HashName} = NULL
                 FROM   held h
                 WHERE  {table.Id} {Sql.Is} h.item_id::{table.IdType} AND {table.Hash} IS NOT NULL
             )

@@ -19,6 +19,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     private const int MaxChunks = 2_000;
     private const int CharactersPerToken = 3;
 
+    private const string Unchangeable = "a policy of row security lets this role see the row and not change it";
+    private const string Hidden = "a policy of row security hides the row from this role";
+
     /// <summary>How long a claim holds unless it is renewed.</summary>
     public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(30);
 
@@ -112,27 +115,28 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         }
     }
 
-    // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy.
+    // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy. Of rows beside a companion none
+    // is written, and one that is missing cannot be seen.
     internal static SqlText Unwritable(ResolvedCorpus corpus, EmbedBatch batch)
     {
         var table = corpus.TableOf(batch.Kind);
         return
             $"""
             WITH seen AS MATERIALIZED (
-                SELECT {table.Id} AS id FROM {table.Table} t
+                SELECT {table.Id} AS id FROM {table.Target} t
                 WHERE  pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass)
                 AND    {table.Partition} {table.IsPartition} {batch.Partition}::{table.PartitionType}
                 AND    {table.Due(batch.Scope, batch.ForceBefore)}{table.Selected(batch.Selection)} AND {NotHeld(corpus, table)}
                 ORDER  BY {table.Order(batch.Scope)} LIMIT {batch.Count}
             ),
             writable AS MATERIALIZED (
-                SELECT {table.Id} AS id FROM {table.Table} t WHERE {table.Id} {Sql.Is} ANY (SELECT id FROM seen)
-                FOR    NO KEY UPDATE OF t NOWAIT
+                SELECT {table.Id} AS id FROM {table.Items} t WHERE {table.Id} {Sql.Is} ANY (SELECT id FROM seen)
+                {Sql.When(!table.IsBeside, $"FOR    NO KEY UPDATE OF t NOWAIT")}
             ),
             failed AS (
                 INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at)
                 SELECT {corpus.Corpus.Name}, {table.Kind}, id::text, {batch.Partition}, {MaxAttempts},
-                       'a policy of row security lets this role see the row and not change it', now(), now() + interval '1 hour'
+                       {(table.IsBeside ? Hidden : Unchangeable)}, now(), now() + interval '1 hour'
                 FROM   seen WHERE NOT EXISTS (SELECT FROM writable w WHERE w.id {Sql.Is} seen.id)
                 ON CONFLICT (corpus, kind, item_id) DO UPDATE
                 SET    attempts = EXCLUDED.attempts, reason = EXCLUDED.reason, failed_at = EXCLUDED.failed_at, retry_at = EXCLUDED.retry_at
@@ -170,14 +174,14 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         var isForced = batch.Scope == PendingScope.Forced;
         var place = Sql.Of($"OVER (ORDER BY f.position {Sql.When(!isForced, $"DESC")}, f.id)");
         var texts = Enumerable.Range(0, table.Template.Columns.Count).Select(i => Sql.Raw($"text_{i}")).ToList();
+        var selected = Sql.Join(", ", table.TextColumns.Zip(texts, (column, text) => Sql.Of($"{column} AS {text}")));
         return
             $"""
             WITH found AS (
                 SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, {table.Hash} AS content_hash,
-                       {table.State} AS state, {table.Vector} IS NOT NULL AS has_vector,
-                       {Sql.Join(", ", table.TextColumns.Zip(texts, (column, text) => Sql.Of($"{column} AS {text}")))},
+                       {table.State} AS state, {table.Vector} IS NOT NULL AS has_vector, {Sql.When(!table.IsBeside, $"{selected}, ")}
                        {(isForced ? table.GeneratedAt : table.Moved ?? Sql.Of($"NULL::timestamptz"))} AS position
-                FROM   {table.Table} t
+                FROM   {table.Target} t
                 WHERE  {table.Partition} {table.IsPartition} {partition} {corpus.AndIsActive(table, partition)}
                 AND    {table.DueIn(batch.RunId, batch.Scope, batch.ForceBefore)}{table.Selected(batch.Selection)}
                 AND    {NotHeld(corpus, table)}
@@ -189,12 +193,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
                 LIMIT  {batch.Count}
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
             ),
+            {Sql.When(table.IsBeside, $"{Read(table, selected)}")}
             judged AS (
                 SELECT f.*, row_number() {place} AS place,
                        sum({Sql.Join(" + ", texts.Select(text => Sql.Of($"COALESCE(length(f.{text}), 0)")))}) {place} AS characters,
                        COALESCE(c.leased_until < now(), false) AS was_lost,
                        COALESCE(c.leased_until < now() AND c.attempts >= {MaxAttempts} - 1, false) AS is_suspect
-                FROM   found f
+                FROM   {(table.IsBeside ? Sql.Of($"read") : Sql.Of($"found"))} f
                 LEFT   JOIN LATERAL (
                     SELECT leased_until, attempts FROM embedding.claims
                     WHERE  corpus = {name} AND kind = {table.Kind} AND item_id = f.item_id OFFSET 0
@@ -224,6 +229,17 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
             ORDER  BY ch.place
             """;
     }
+
+    // The row of the companion is locked as it is now, the texts are those of the statement's beginning: an edit in between has counted the
+    // version on, and the item is left to a later claim.
+    private static SqlText Read(ResolvedTable table, SqlText selected) =>
+        $"""
+        read AS (
+            SELECT f.*, {selected}
+            FROM   found f
+            JOIN   {table.Items} t ON {table.Id} {Sql.Is} f.id AND {table.Version} = f.version
+        ),
+        """;
 
     // A batch is its claims: those of a worker that vanished count until their lease is over.
     private static SqlText Lanes(ResolvedCorpus corpus, string partition) =>

@@ -114,7 +114,7 @@ internal sealed class FailedItems
         {
             var ids = choice.Items.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToArray();
             ignored.AddRange(await _database.QueryAsync(
-                $"SELECT {table.Id}::text FROM {table.Table} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ({ids})",
+                $"SELECT {table.Id}::text FROM {table.Target} t WHERE {IsIgnored(table)} AND {table.Id}::text = ANY ({ids})",
                 row => (table.Kind, row.GetString(0)), cancellation));
         }
 
@@ -131,7 +131,7 @@ internal sealed class FailedItems
     internal static SqlText Revive(ResolvedTable table, string[] ids) =>
         $"""
         WITH revived AS (
-            UPDATE {table.Table} t SET {table.Undecided}
+            UPDATE {table.Target} t SET {table.Undecided}
             WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.OwnWrite}
             RETURNING 1
         )
@@ -147,7 +147,7 @@ internal sealed class FailedItems
             FOR    UPDATE
         ),
         revived AS (
-            UPDATE {table.Table} t SET {table.RuleName} = NULL FROM chosen c
+            UPDATE {table.Target} t SET {table.RuleName} = NULL FROM chosen c
             WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.State} = {Sql.Literal(ItemState.Failed)}
         ),
         forgotten AS (
@@ -167,7 +167,7 @@ internal sealed class FailedItems
             $"""
             SELECT c.item_id, {table.Version}, c.content_hash, {Sql.Join(", ", table.TextColumns)}
             FROM   embedding.claims c
-            JOIN   {table.Table} t ON {table.Id} {Sql.Is} c.item_id::{table.IdType}
+            JOIN   {table.Items} t ON {table.Id} {Sql.Is} c.item_id::{table.IdType}
             WHERE  {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}
             """,
             row => new FailedText(
@@ -203,7 +203,7 @@ internal sealed class FailedItems
             """)}
         {ChunkWrite.Forget(table, $"forgotten")}
         ignored AS (
-            UPDATE {table.Table} t
+            UPDATE {table.Target} t
             SET    {table.Unembedded(Sql.Literal(ItemState.Ignored), $"i.hash")}
             FROM   input i JOIN forgotten USING (item_id)
             WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Version} = i.version

@@ -74,7 +74,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
                 SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= {ClaimStore.MaxAttempts} AS is_dead
                 FROM   input i
                 JOIN   embedding.claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
-                JOIN   {table.Table} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
+                JOIN   {table.Target} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
                        AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
                 CROSS  JOIN LATERAL (
                     SELECT CASE WHEN c.content_hash <> i.hash THEN 1 ELSE LEAST(c.attempts, {ClaimStore.MaxAttempts}) END AS attempts) a
@@ -115,7 +115,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     // Takes dead items out of the pending ones: an old vector is not of their text, so it goes. An edit makes them pending again.
     private static SqlText Mark(ResolvedTable table) =>
         $"""
-        UPDATE {table.Table} t
+        UPDATE {table.Target} t
         SET    {table.Unembedded(Sql.Literal(ItemState.Failed), $"j.hash")}
         FROM   judged j
         WHERE  j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
@@ -126,7 +126,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     private static SqlText MakePending(ResolvedTable table) =>
         $"""
         made_pending AS (
-            UPDATE {table.Table} t
+            UPDATE {table.Target} t
             SET    {table.Undecided}
             FROM   judged j
             WHERE  NOT j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version

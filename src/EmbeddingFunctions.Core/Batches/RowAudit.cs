@@ -30,7 +30,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
         database.QueryAsync(
             $"""
             SELECT {table.Id}::text, {table.Hash}, {Sql.Join(", ", table.TextColumns)}
-            FROM   {table.Table} t
+            FROM   {table.Items} t
             WHERE  ({last} IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType})
             AND    {table.RuleId} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL
             AND    {table.State} <> {Sql.Literal(ItemState.Rewritten)}{table.Filter}
@@ -42,7 +42,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
     private Task<int> MakePending(ResolvedTable table, IReadOnlyList<AuditedRow> rows, CancellationToken cancellation) =>
         database.ExecuteAsync(
             $"""
-            UPDATE {table.Table} t SET {table.RuleName} = NULL
+            UPDATE {table.Target} t SET {table.RuleName} = NULL
             FROM   unnest({rows.Select(row => row.Id).ToArray()}::text[], {rows.Select(row => row.Hash).ToArray()}::text[])
                    AS i (item_id, hash)
             WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash AND {Sql.Writing}

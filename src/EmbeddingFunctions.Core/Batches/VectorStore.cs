@@ -106,7 +106,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 RETURNING c.item_id
             ),
             written AS (
-                UPDATE {table.Table} t
+                UPDATE {table.Target} t
                 SET    {table.VectorName} = CASE i.outcome WHEN {Is(Outcome.Embedded)} THEN {vectors.Of($"i.slot")}
                                                   WHEN {Is(Outcome.Unchanged)} THEN {table.Vector} END,
                        {Sql.Identifier(table.Own.GeneratedAt)} = clock_timestamp(),
@@ -145,13 +145,13 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     private static SqlText Free(ResolvedTable table) =>
         $"""
         lockable AS (
-            SELECT i.item_id FROM {table.Table} t JOIN input i ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
+            SELECT i.item_id FROM {table.Target} t JOIN input i ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
             FOR    NO KEY UPDATE OF t SKIP LOCKED
         ),
         free AS (
             SELECT * FROM input i
             WHERE  item_id IN (SELECT item_id FROM lockable)
-            OR     NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} i.item_id::{table.IdType})
+            OR     NOT EXISTS (SELECT FROM {table.Target} t WHERE {table.Id} {Sql.Is} i.item_id::{table.IdType})
         ),
         """;
 

@@ -96,7 +96,7 @@ internal sealed class DryRun
             $"""
             SELECT {table.Id}::text, {table.Partition}::text, {table.Hash}, CASE WHEN request.content IS NULL THEN {table.State} END,
                    {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
-            FROM   {table.Table} t {QueueSql.Request(table)}
+            FROM   {table.Items} t {QueueSql.Request(table)}
             WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
             AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
             ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}

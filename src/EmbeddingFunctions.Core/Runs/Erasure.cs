@@ -66,7 +66,7 @@ internal sealed class Erasure
         var content = Sql.When(table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = {table.Rendered}");
         await connection.ExecuteAsync(
             $"""
-            UPDATE {table.Table} t SET {table.Unembedded($"{found.State}", $"{found.Hash}")}{content}
+            UPDATE {table.Target} t SET {table.Unembedded($"{found.State}", $"{found.Hash}")}{content}
             WHERE  {table.Id} {Sql.Is} {id}::{table.IdType}
             """, cancellation);
         if (await connection.ScalarAsync<bool>(RemoveClaim(corpus, table, id), cancellation))
@@ -152,7 +152,7 @@ internal sealed class Erasure
         return _database.QueryAsync(
             $"""
             SELECT {table.Hash}, {table.Vector} IS NOT NULL, {declared}, {Sql.Join(", ", table.TextColumns)}
-            FROM   {table.Table} t WHERE {table.Id} {Sql.Is} {id}::{table.IdType}
+            FROM   {table.Items} t WHERE {table.Id} {Sql.Is} {id}::{table.IdType}
             """,
             row => (row.Text(0), row.GetBoolean(1), row.Text(2), row.Texts(FirstText, table.Template.Columns.Count)), cancellation);
     }

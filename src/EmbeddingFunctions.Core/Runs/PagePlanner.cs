@@ -53,7 +53,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
             total += await database.ScalarAsync<long>(
                 $"""
                 SELECT count(*)
-                FROM   {table.Table} t
+                FROM   {table.Target} t
                 WHERE  {table.DueIn(run.RunId, request.Scope(forceBefore), forceBefore)}
                        {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
                 AND    {ClaimStore.NotHeld(corpus, table)}
@@ -137,7 +137,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
                 SELECT count(*) AS items
                 FROM (
                     SELECT 1
-                    FROM   {table.Table} t
+                    FROM   {table.Target} t
                     WHERE  {table.Partition} {table.IsPartition} a.key
                     AND    {table.DueIn(order.Run.RunId, scope, before)}{table.Selected(request.Selection)}
                     AND    {ClaimStore.NotHeld(corpus, table)}
@@ -195,7 +195,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
         var kinds = InScope(corpus, request).Select(table => Sql.Of(
             $"""
             WHEN {table.Kind} THEN EXISTS (
-                SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} item_id::{table.IdType}{table.Selected(request.Selection)})
+                SELECT FROM {table.Target} t WHERE {table.Id} {Sql.Is} item_id::{table.IdType}{table.Selected(request.Selection)})
             """));
         return Sql.Of($" AND CASE kind {Sql.Join(" ", kinds)} END");
     }

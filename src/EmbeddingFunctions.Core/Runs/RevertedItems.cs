@@ -38,7 +38,7 @@ internal sealed class RevertedItems(NpgsqlDataSource database)
                 SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_catalog.pg_trigger
                 WHERE  tgrelid = {table.QuotedName}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
                 AND    tgname !~ {OwnTriggers}), 'none of its own that is enabled now')
-            FROM  (SELECT {isRewritten} AS is_rewritten FROM {table.Table} t
+            FROM  (SELECT {isRewritten} AS is_rewritten FROM {table.Target} t
                    WHERE  {table.Pending} AND {table.SettledBy(run)} AND ({isRewritten}{isTouched})
                    LIMIT  {CountedUpTo}) undone
             """,

@@ -67,7 +67,7 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
         $"""
         DELETE FROM embedding.claims c
         WHERE  c.corpus = {corpus} AND c.kind = {table.Kind} AND (c.leased_until IS NULL OR c.leased_until < now())
-        AND    NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} c.item_id::{table.IdType})
+        AND    NOT EXISTS (SELECT FROM {table.Target} t WHERE {table.Id} {Sql.Is} c.item_id::{table.IdType})
         """;
 
     // Texts of rows that are gone; what was done, or refused, is kept as long as runs are.
@@ -75,7 +75,7 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
         $"""
         {QueueSql.IsOf(table)} AND NOT (q.status::text = 'pending' AND q.taken_at IS NULL)
         AND (q.processed_at < now() - {Kept} OR q.processed_at < now() - interval '1 day'
-             AND NOT EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {QueueSql.Key(table)}))
+             AND NOT EXISTS (SELECT FROM {table.Target} t WHERE {table.Id} {Sql.Is} {QueueSql.Key(table)}))
         """;
 
     // A request that a table of the owner's refers to stays, and keeps no other.
@@ -102,7 +102,7 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
         DELETE FROM {corpus.Schemas.InApplication(DatabaseSchemas.SimilarityCache)} s
         WHERE  s.item_type = {table.Kind}
         AND    NOT EXISTS (
-            SELECT FROM {table.Table} t
+            SELECT FROM {table.Target} t
             WHERE  {table.Id}::text = s.item_id AND {table.Partition}::text = s.repository_id::text
             {corpus.AndIsActive(table)})
         """;

@@ -51,7 +51,7 @@ internal sealed class WaitingItems
     private static SqlText Waiting(ResolvedTable table, RunRequest request) =>
         $"""
         FROM   embedding.claims c
-        JOIN   {table.Table} t ON {table.Id} = c.item_id::{table.IdType}
+        JOIN   {table.Target} t ON {table.Id} = c.item_id::{table.IdType}
         WHERE  c.corpus = {request.Corpus} AND c.kind = {table.Kind} AND c.retry_at > now() AND COALESCE(c.version = {table.Version}, true)
         AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
                {table.Filter}{table.Selected(request.Selection)}

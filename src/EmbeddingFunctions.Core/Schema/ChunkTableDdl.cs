@@ -18,7 +18,7 @@ internal static class ChunkTableDdl
         new(ObjectKind.Table, table.Schema, "", table.Chunks!.Table,
             $"""
             CREATE TABLE {table.ChunkTable} (
-                "document_id" {table.IdType} NOT NULL REFERENCES {table.Table} ({table.WithRow("").Id}) ON UPDATE CASCADE ON DELETE CASCADE,
+                "document_id" {table.IdType} NOT NULL REFERENCES {table.Target} ({table.WithRow("").Id}) ON UPDATE CASCADE ON DELETE CASCADE,
                 "chunk_index" integer NOT NULL,
                 "content"     text    NOT NULL,
                 "start_char"  integer NOT NULL,
@@ -34,7 +34,7 @@ internal static class ChunkTableDdl
                 ALTER TABLE {table.ChunkTable} ENABLE ROW LEVEL SECURITY;
                 DROP POLICY IF EXISTS {Policy} ON {table.ChunkTable};
                 CREATE POLICY {Policy} ON {table.ChunkTable}
-                    USING (EXISTS (SELECT FROM {table.Table} t WHERE {table.Id} {Sql.Is} {table.ChunkTable}."document_id"))
+                    USING (EXISTS (SELECT FROM {table.Target} t WHERE {table.Id} {Sql.Is} {table.ChunkTable}."document_id"))
                 """,
         };
 
@@ -46,7 +46,7 @@ internal static class ChunkTableDdl
     public static string Forget(ResolvedTable table) =>
         $"""
         forgotten AS (
-            UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleId}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
+            UPDATE {table.Target} t SET {table.RuleName} = NULLIF({table.RuleId}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
             FROM   page
             WHERE  {table.Id} {Sql.Is} page.key
             AND    {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleId} =

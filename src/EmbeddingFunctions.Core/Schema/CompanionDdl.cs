@@ -24,6 +24,7 @@ internal static class CompanionDdl
             $"{Sql.Identifier(OwnColumns.Revision)} bigint NOT NULL DEFAULT 0",
             $"{table.VectorName} {table.VectorColumnType}",
             .. table.Own.Always.Select(column => $"{Sql.Identifier(column.Column)} {column.Type}"),
+            $"CHECK ({table.StateName} IN {ItemState.All})",
             $"PRIMARY KEY ({keys})",
         ];
         return new(

@@ -6,6 +6,8 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>The triggers by which a companion table follows its owner's, in the writer's own transaction.</summary>
 internal static class CompanionTriggers
 {
+    private const string EditPurpose = "zzz_embedding_edit";
+
     // What says that the table was altered since; of any other error the writer is told, or an edit would pass unnoticed.
     private const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation";
 
@@ -21,7 +23,7 @@ internal static class CompanionTriggers
         [
             Part(table, edit, EditBody(corpus, table)),
             Part(table, rows, RowsBody(corpus, table)),
-            Trigger(corpus, table, "zzz_embedding_edit", $"BEFORE UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
+            Trigger(corpus, table, EditPurpose, $"BEFORE UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
             Trigger(corpus, table, "embedding_truncate", $"AFTER TRUNCATE ON {table.Table} FOR EACH STATEMENT", rows, "ALWAYS"),
             Trigger(corpus, table, "embedding_insert_row", $"AFTER INSERT ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
             Trigger(corpus, table, "embedding_delete_row", $"AFTER DELETE ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
@@ -36,6 +38,9 @@ internal static class CompanionTriggers
             },
         ];
     }
+
+    /// <summary>The trigger that notes edits: it runs last, because triggers run in the order of their names.</summary>
+    public static string EditName(Corpus corpus, ResolvedTable table) => Name(corpus, table, EditPurpose);
 
     private static string EditBody(Corpus corpus, ResolvedTable table)
     {
@@ -123,10 +128,13 @@ internal static class CompanionTriggers
 
     private static Part Trigger(Corpus corpus, ResolvedTable table, string purpose, string on, string function, string enabled)
     {
-        var name = Sql.Identifier(ObjectNames.Name($"{purpose}_{corpus.Name}", table.Found with { Name = table.Kind }));
-        var enable = enabled == "" ? "" : $";\nALTER TABLE {table.Table} ENABLE {enabled} TRIGGER {name}";
+        var name = Name(corpus, table, purpose);
+        var enable = enabled == "" ? "" : $";\nALTER TABLE {table.Table} ENABLE {enabled} TRIGGER {Sql.Identifier(name)}";
         return new(
-            ObjectKind.Trigger, table.Schema, table.Name, ObjectNames.Name($"{purpose}_{corpus.Name}", table.Found with { Name = table.Kind }),
-            $"CREATE OR REPLACE TRIGGER {name} {on} EXECUTE FUNCTION {function}(){enable}");
+            ObjectKind.Trigger, table.Schema, table.Name, name,
+            $"CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} {on} EXECUTE FUNCTION {function}(){enable}");
     }
+
+    private static string Name(Corpus corpus, ResolvedTable table, string purpose) =>
+        ObjectNames.Name($"{purpose}_{corpus.Name}", table.Found with { Name = table.Kind });
 }

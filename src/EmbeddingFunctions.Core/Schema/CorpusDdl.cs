@@ -20,12 +20,20 @@ internal static class CorpusDdl
 
     private static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
+        .. kinds[0].IsBeside ? kinds.SelectMany(kind => Beside(corpus, kind)) : Within(corpus, kinds),
+        .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Part),
+    ];
+
+    private static IEnumerable<Part> Beside(Corpus corpus, ResolvedTable table) =>
+        [CompanionDdl.Part(table), .. CompanionTriggers.Parts(corpus, table)];
+
+    private static IEnumerable<Part> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
+    [
         .. Columns(kinds[0]),
         StateCheckDdl.Part(kinds[0]),
         .. TextSearchDdl.Part(kinds) is { } search ? [search] : Array.Empty<Part>(),
         .. EditTriggerDdl.Parts(corpus, kinds),
         .. kinds[0].Queue != QueuedText.None ? QueueDdl.Parts(corpus, kinds[0]) : [],
-        .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Part),
     ];
 
     private static Part JobsView(ResolvedCorpus corpus, string view)
@@ -55,12 +63,12 @@ internal static class CorpusDdl
         var partition = table.HasPartition ? $"{bare.Partition}, " : "";
         var pending = $"({partition}{bare.Newest}) WHERE {bare.Pending}";
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
-        yield return Index(table.Found, ObjectNames.Name("embedding_pending", table.Found, pending), pending);
-        yield return Index(table.Found, ObjectNames.Name("embedding_age", table.Found, age), age);
+        yield return Index(table.Holder, ObjectNames.Name("embedding_pending", table.Holder, pending), pending);
+        yield return Index(table.Holder, ObjectNames.Name("embedding_age", table.Holder, age), age);
         var others = $"({partition}{bare.Id}) WHERE {bare.IsToBeReplaced}";
-        yield return Index(table.Found, ObjectNames.Name("embedding_other_model", table.Found, others), others);
+        yield return Index(table.Holder, ObjectNames.Name("embedding_other_model", table.Holder, others), others);
         var hnsw = $"USING hnsw ({table.VectorName} {table.CosineOperators}) WITH ({table.IndexParameters})";
-        yield return Index(table.Found, ObjectNames.Name("embedding_hnsw", table.Found, table.HasDefaultIndex ? null : hnsw), hnsw);
+        yield return Index(table.Holder, ObjectNames.Name("embedding_hnsw", table.Holder, table.HasDefaultIndex ? null : hnsw), hnsw);
         if (table.Chunks is not null)
         {
             var chunks = table.Found with { Name = table.Chunks.Table };

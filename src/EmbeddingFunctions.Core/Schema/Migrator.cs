@@ -135,6 +135,7 @@ internal sealed class Migrator
                 table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
             .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
             .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
+            .. corpus.Tables.Where(table => IsToBeFilled(table, states)).SelectMany(CompanionSteps),
             Records(corpus),
             .. ObjectSteps.Make(corpus, states.Where(IsOwnIndex).ToList()),
             .. ObjectSteps.Drop(corpus, undeclared, options.DropUndeclared),
@@ -146,6 +147,14 @@ internal sealed class Migrator
         table.Chunks is { } chunks
         && states.Any(state => state.Part.Kind == ObjectKind.Table && state.Part.Name == chunks.Table && state.Live is null)
         && table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column));
+
+    // Rows were written while a trigger was not there, or never noted.
+    private static bool IsToBeFilled(ResolvedTable table, IReadOnlyList<ObjectState> states) => table.IsBeside && states.Any(state => !state.IsRight
+        && (state.Part.Kind == ObjectKind.Trigger ? (state.Part.Schema, state.Part.Table) == (table.Schema, table.Name)
+            : state.Part.Kind == ObjectKind.Table && (state.Part.Schema, state.Part.Name) == (table.Holder.Schema, table.Holder.Name)));
+
+    private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>
+        [MigrationStep.Pages(table, CompanionDdl.Fill(table)), MigrationStep.Alone(CompanionDdl.RemoveOrphans(table))];
 
     private static IEnumerable<MigrationStep> QueueSteps(string corpus, ResolvedTable table) => table.Queue == QueuedText.None
         ? [MigrationStep.Transaction($"{QueueDdl.Removal(corpus)} AND kind = {Sql.Literal(table.Kind)}")]

@@ -28,7 +28,7 @@ internal static class PendingViewDdl
             SELECT {Sql.Literal(table.Kind)}::text AS item_type, {table.Id}::text AS id, {string.Concat(columns)}
                    {table.Column(table.Own.GeneratedAt)} AS embedding_generated_at, {table.Hash} AS content_hash, {table.Priority} AS
                        priority_score
-            FROM   {table.Table} t
+            FROM   {table.Items} t
             WHERE  {table.Pending} {corpus.AndIsActive(table)}
             """;
     }

@@ -11,7 +11,7 @@ internal static class TablePage
     public static string Whole(ResolvedTable table, string work) =>
         $"""
         WITH page AS MATERIALIZED (
-            SELECT {table.Id} AS key FROM {table.Table} t
+            SELECT {Selected(table)} FROM {table.Table} t
         ),
         {work}
         SELECT count(*) FROM page
@@ -20,16 +20,31 @@ internal static class TablePage
     /// <param name="table">The table.</param>
     /// <param name="last">The last key of the page before, or null.</param>
     /// <param name="rows">How many rows the page has.</param>
-    /// <param name="work">Further expressions of the statement, which write the rows whose <c>key</c> is in <c>page</c>; null passes the
-    /// page over.</param>
+    /// <param name="work">
+    /// Further expressions of the statement, which write the rows whose key columns, or whose <c>key</c>, are in <c>page</c>; null passes the
+    /// page over.
+    /// </param>
     /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
     public static SqlText Of(ResolvedTable table, string? last, int rows, string? work) =>
         $"""
         WITH page AS MATERIALIZED (
-            SELECT {table.Id} AS key FROM {table.Table} t
-            WHERE  {last}::text IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType}
-            ORDER  BY {table.Id} LIMIT {rows}
+            SELECT {Selected(table)} FROM {table.Table} t
+            WHERE  {last}::text IS NULL OR {After(table, last)}
+            ORDER  BY {Keys(table, "t.")} LIMIT {rows}
         ){Sql.When(work is not null, $",\n{Sql.Raw(work!)}")}
-        SELECT key::text FROM page ORDER BY key DESC LIMIT 1
+        SELECT key::text FROM page ORDER BY {Keys(table, "", " DESC")} LIMIT 1
         """;
+
+    private static SqlText Selected(ResolvedTable table) =>
+        $"{(IsSimple(table) ? table.Id : CompanionTable.ItemOf(table, Sql.Of($"t.")))} AS key, {Keys(table, "t.")}";
+
+    private static SqlText After(ResolvedTable table, string? last) => IsSimple(table)
+        ? Sql.Of($"{table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType}")
+        : Sql.Of($"({Keys(table, "t.")}) OPERATOR(pg_catalog.>) ({Sql.Join(", ", table.KeyColumns.Select(
+            (key, i) => Sql.Of($"({last}::jsonb->>{Sql.Literal(i)})::{table.Found.Columns[key].SqlType}")))})");
+
+    private static SqlText Keys(ResolvedTable table, string row, string order = "") => Sql.Join(
+        ", ", table.KeyColumns.Select(key => Sql.Of($"{Sql.Raw(row)}{Sql.Identifier(key)}{Sql.Raw(order)}")));
+
+    private static bool IsSimple(ResolvedTable table) => table.KeyColumns.Count == 1;
 }

@@ -14,17 +14,17 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         $"""
         SELECT has_table_privilege({table.QuotedName}, 'SELECT'), (
                    SELECT array_agg(a.attname::text) FROM pg_attribute a
-                   WHERE  a.attrelid = {table.QuotedName}::regclass AND a.attname = ANY ({columns}) AND NOT a.attisdropped
+                   WHERE  a.attrelid = to_regclass({table.Target.ToString()}) AND a.attname = ANY ({columns}) AND NOT a.attisdropped
                    AND    NOT has_column_privilege(a.attrelid, a.attnum, 'UPDATE')),
                (SELECT rolname FROM pg_roles WHERE rolname = current_user)::text
         """;
 
     // Triggers before the write run in the order of their names.
-    private static SqlText FindLaterTriggers(ResolvedTable table) =>
+    private static SqlText FindLaterTriggers(string noting, ResolvedTable table) =>
         $"""
         SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_trigger
         WHERE  tgrelid = {table.QuotedName}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19
-        AND    tgname::text COLLATE "C" > {EditTriggerDdl.Name(table)}
+        AND    tgname::text COLLATE "C" > {noting}
         """;
 
     // A policy that lets this role see, or change, every row.
@@ -72,13 +72,14 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     private async Task<IReadOnlyList<string>> LaterTriggers(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>();
-        foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
+        foreach (var table in corpus.Tables.DistinctBy(table => table.Target))
         {
-            if (await database.ScalarAsync<string>(FindLaterTriggers(table), cancellation) is { } later)
+            var noting = table.IsBeside ? CompanionTriggers.EditName(corpus.Corpus, table) : EditTriggerDdl.Name(table);
+            if (await database.ScalarAsync<string>(FindLaterTriggers(noting, table), cancellation) is { } later)
             {
                 findings.Add(
                     $"triggers of {table.Name} ({later}) run after the one that notes edits, so a text that they change is not noticed: "
-                    + $"rename them, so that they come before {EditTriggerDdl.Name(table)}");
+                    + $"rename them, so that they come before {noting}");
             }
         }
 
@@ -100,13 +101,13 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
 
         return (
             [.. findings, .. await Access(corpus, cancellation)],
-            states.All(state => state.Part.Kind != ObjectKind.Column || state.Live is not null));
+            states.All(state => state.Part.Kind is not (ObjectKind.Column or ObjectKind.Table) || state.Live is not null));
     }
 
     private async Task<IReadOnlyList<string>> Access(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>(await Policies(corpus, cancellation));
-        foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
+        foreach (var table in corpus.Tables.DistinctBy(table => table.Target))
         {
             var columns = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray();
             var (mayRead, denied, role) = (await database.QueryAsync(
@@ -115,7 +116,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
                 cancellation)).Single();
             findings.AddRange(mayRead ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
             findings.AddRange(denied is null ? [] :
-                [$"this role may not write {table.Name}: GRANT UPDATE ({string.Join(", ", denied)}) ON {table.Table} TO \"{role}\""]);
+                [$"this role may not write {table.Holder.Name}: GRANT UPDATE ({string.Join(", ", denied)}) ON {table.Target} TO \"{role}\""]);
         }
 
         return findings;

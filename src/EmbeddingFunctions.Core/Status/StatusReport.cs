@@ -102,7 +102,7 @@ internal sealed class StatusReport
             FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.State} AS state,
                           COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, request.content IS NOT NULL AS is_asked
-                   FROM   {table.Table} t {QueueSql.Request(table)}
+                   FROM   {table.Target} t {QueueSql.Request(table)}
                    LEFT   JOIN embedding.claims f
                           ON f.corpus = {corpus.Corpus.Name} AND f.kind = {table.Kind} AND f.item_id = {table.Id}::text
                           AND f.reason IS NOT NULL

@@ -25,6 +25,8 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                          WHERE k.opcintype = t.oid AND k.opcdefault AND k.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')),
                              'pg_catalog'),
                EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid),
+               COALESCE((SELECT ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(l.collname) FROM pg_collation l
+                         JOIN pg_namespace cn ON cn.oid = l.collnamespace WHERE l.oid = a.attcollation AND l.oid <> t.typcollation), ''),
                ARRAY(SELECT (SELECT string_agg(k.attname, chr(1) ORDER BY k.attname) FROM pg_attribute k
                              WHERE k.attrelid = c.oid AND k.attnum = ANY (i.indkey) HAVING bool_and(k.attnotnull))
                      FROM pg_index i
@@ -62,13 +64,14 @@ internal sealed class Catalogue(NpgsqlDataSource database)
                 Table: new CatalogueTable(row.GetString(0), row.GetString(1), row.GetString(2)[0], [])
                 {
                     HasParent = row.GetBoolean(10),
-                    Keys = row.GetFieldValue<string?[]>(11).OfType<string>().Select(key => key.Split('\u0001')).ToList(),
+                    Keys = row.GetFieldValue<string?[]>(12).OfType<string>().Select(key => key.Split('\u0001')).ToList(),
                 },
                 Name: row.GetString(3),
                 Column: new CatalogueColumn(row.GetString(4), row.GetInt32(5), row.GetBoolean(6), row.GetString(7))
                 {
                     SqlType = Sql.Raw(row.GetString(8)),
                     OperatorSchema = row.GetString(9),
+                    Collation = row.GetString(11),
                 }),
             cancellation);
         foreach (var (table, column, type) in columns)
@@ -149,6 +152,12 @@ internal sealed record CatalogueColumn(string Type, int Modifier, bool IsKey, st
 {
     /// <summary>The type with its schema, where that is not Postgres's own.</summary>
     public SqlText SqlType { get; init; } = Sql.Raw(Type);
+
+    /// <summary>A clause for the column's collation, where that is not its type's; else empty.</summary>
+    public string Collation { get; init; } = "";
+
+    /// <summary>The type for a column that takes the same values and compares them alike.</summary>
+    public SqlText Definition => $"{SqlType}{Sql.Raw(Collation)}";
 
     /// <summary>Where the type's operators of comparison are, quoted.</summary>
     public string OperatorSchema { get; init; } = "pg_catalog";

@@ -27,7 +27,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
     {
         var findings = new List<string>();
         // Kinds of one table mostly share a column, and its index.
-        var columns = corpus.Tables.GroupBy(table => (table.Table, table.VectorColumn));
+        var columns = corpus.Tables.GroupBy(table => (table.Target, table.VectorColumn));
         foreach (var column in columns.Where(column => kinds.Count == 0 || column.Any(table => kinds.Contains(table.Kind))))
         {
             var found = new List<(string Model, long Vectors)>();
@@ -40,7 +40,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
             {
                 var models = found.GroupBy(some => some.Model).Select(some => $"{Count(some.Sum(each => each.Vectors))} of '{some.Key}'");
                 findings.Add(
-                    $"{column.First().Name}.{column.Key.VectorColumn} has vectors of another model, {string.Join(", ", models)}, and the "
+                    $"{column.First().Holder.Name}.{column.Key.VectorColumn} has vectors of another model, {string.Join(", ", models)}, and the "
                         + $"model is now '{corpus.Model}': "
                     + "searches would compare the two. Declare the earlier model again, or another column (\"vector\": \"…\"), and "
                         + "migrate; or replace them in place with "
@@ -57,7 +57,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
     {
         var vectors = Sql.Of(
             $"""
-            SELECT {table.Model} AS model FROM {table.Table} t WHERE {table.IsToBeReplaced} {corpus.AndIsActive(table)} LIMIT {CountedUpTo}
+            SELECT {table.Model} AS model FROM {table.Target} t WHERE {table.IsToBeReplaced} {corpus.AndIsActive(table)} LIMIT {CountedUpTo}
             """);
         return database.QueryAsync(
             $"SELECT model, count(*) FROM ({vectors}) vectors GROUP BY model ORDER BY count(*) DESC",

@@ -230,7 +230,7 @@ internal sealed class ResolvedTable(
     public SqlText Pending => field ??= Sql.Of(
         $"""
         ({RuleId} IS DISTINCT FROM {Sql.Literal(Rule.Id)}
-            {Sql.When(ChangedAt is not null, $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt!}")}
+            {Sql.When(ChangedAt is not null && !IsBeside, $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt!}")}
             OR {Hash} IS NULL OR {State} IS NULL OR {State} = {Sql.Literal(ItemState.Rewritten)}
             OR {State} = {Sql.Literal(ItemState.Embedded)} AND {Vector} IS NULL){Filter}
         """);
@@ -287,7 +287,9 @@ internal sealed class ResolvedTable(
     public SqlText Where(string name, string value)
     {
         var column = found.Columns[table.Where[name]];
-        return Sql.Of($"{Column(table.Where[name])} {column.Is} {value}::{column.SqlType}");
+        SqlText Has(string of) => $"{Sql.Raw(of)}{Sql.Identifier(table.Where[name])} {column.Is} {value}::{column.SqlType}";
+        return !IsBeside ? Has(row)
+            : Sql.Of($"EXISTS (SELECT FROM {Table} s WHERE {CompanionTable.SameKey(this, Sql.Of($"s."), Sql.Raw(row))} AND {Has("s.")})");
     }
 
     /// <summary>What a run is confined to as a condition to append, or nothing.</summary>
