@@ -9,7 +9,8 @@ internal static class CompanionDdl
     private const string Policy = "\"embedding_vectors_of_visible_rows\"";
 
     /// <summary>
-    /// There is no foreign key: it would make Postgres refuse a plain TRUNCATE or DROP TABLE of the owner's. A role that may read it sees the
+    /// There is no foreign key: it would make Postgres refuse a plain TRUNCATE or DROP TABLE of the owner's. A role that may read it sees
+    /// the
     /// vectors of the rows that it may see.
     /// </summary>
     public static Part Part(ResolvedTable table)
@@ -19,11 +20,13 @@ internal static class CompanionDdl
         IEnumerable<string> columns =
         [
             .. table.Copied.Select(column =>
-                $"{Sql.Identifier(column)} {table.Found.Columns[column].Definition}{(table.KeyColumns.Contains(column) ? " NOT NULL" : "")}"),
+                $"{Sql.Identifier(column)} "
+                    + $"{table.Found.Columns[column].Definition}{(table.KeyColumns.Contains(column) ? " NOT NULL" : "")}"),
             .. table.KeyColumns.Count > 1 ? [$"{bare.Id} text NOT NULL UNIQUE"] : Array.Empty<string>(),
             $"{Sql.Identifier(OwnColumns.Revision)} bigint NOT NULL DEFAULT 0",
             $"{table.VectorName} {table.VectorColumnType}",
             .. table.Own.Always.Select(column => $"{Sql.Identifier(column.Column)} {column.Type}"),
+            .. table.HasTriggers ? [] : new[] { $"{CompanionTable.SeenName} bytea" },
             $"CHECK ({table.StateName} IN {ItemState.All})",
             $"PRIMARY KEY ({keys})",
         ];
@@ -35,7 +38,8 @@ internal static class CompanionDdl
                 ALTER TABLE {table.Target} ENABLE ROW LEVEL SECURITY;
                 DROP POLICY IF EXISTS {Policy} ON {table.Target};
                 CREATE POLICY {Policy} ON {table.Target}
-                    USING (EXISTS (SELECT FROM {table.Table} s WHERE {CompanionTable.SameKey(table, Sql.Of($"s."), Sql.Of($"{table.Target}."))}))
+                    USING (EXISTS (SELECT FROM {table.Table} s WHERE
+                        {CompanionTable.SameKey(table, Sql.Of($"s."), Sql.Of($"{table.Target}."))}))
                 """,
         };
     }
@@ -44,31 +48,11 @@ internal static class CompanionDdl
     public static string Fill(ResolvedTable table) =>
         $"""
         filled AS (
-            INSERT INTO {table.Target} ({Names(table)})
-            SELECT {Values(table, "t.")}
+            INSERT INTO {table.Target} ({CompanionTable.Names(table)})
+            SELECT {CompanionTable.Values(table, Sql.Of($"t."))}
             FROM   {table.Table} t JOIN page ON {CompanionTable.SameKey(table, Sql.Of($"t."), Sql.Of($"page."))}
             WHERE  (true{table.DeclaredFilter}) IS TRUE
             ON CONFLICT DO NOTHING
         )
         """;
-
-    /// <summary>Removes what is left of rows that are gone or meet the filter no more; nothing for a role that does not see all rows.</summary>
-    public static string RemoveOrphans(ResolvedTable table) =>
-        $"""
-        DELETE FROM {table.Target} c
-        WHERE  NOT pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass)
-        AND    NOT EXISTS (
-            SELECT FROM {table.Table} t
-            WHERE  {CompanionTable.SameKey(table, Sql.Of($"t."), Sql.Of($"c."))} AND (true{table.DeclaredFilter}) IS TRUE)
-        """;
-
-    /// <summary>The columns that a new row of the companion has from its owner's.</summary>
-    public static string Names(ResolvedTable table) => string.Join(
-        ", ", table.Copied.Concat(table.KeyColumns.Count > 1 ? [OwnColumns.Item] : []).Select(Sql.Identifier));
-
-    /// <summary>The same of a row.</summary>
-    public static string Values(ResolvedTable table, string row) => string.Join(
-        ", ",
-        table.Copied.Select(column => Sql.Of($"{Sql.Raw(row)}{Sql.Identifier(column)}"))
-            .Concat(table.KeyColumns.Count > 1 ? [CompanionTable.ItemOf(table, Sql.Raw(row))] : []));
 }

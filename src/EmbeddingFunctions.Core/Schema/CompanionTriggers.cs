@@ -9,11 +9,12 @@ internal static class CompanionTriggers
     private const string EditPurpose = "zzz_embedding_edit";
 
     // What says that the table was altered since; of any other error the writer is told, or an edit would pass unnoticed.
-    private const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation";
+    private const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR "
+        + "invalid_text_representation";
 
     /// <summary>
-    /// Updates are looked at row by row before they are written: most change no text, and cost one comparison. Inserts and deletes are followed
-    /// once a statement; by rows where a statement on another table may write these, and where a subscription applies them.
+    /// Updates are looked at row by row before they are written: most change no text, and cost one comparison. Inserts and deletes are
+    /// followed once a statement; by rows where a statement on another table may write these, and where a subscription applies them.
     /// </summary>
     public static IEnumerable<Part> Parts(Corpus corpus, ResolvedTable table)
     {
@@ -25,8 +26,10 @@ internal static class CompanionTriggers
             Part(table, rows, RowsBody(corpus, table)),
             Trigger(corpus, table, EditPurpose, $"BEFORE UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
             Trigger(corpus, table, "embedding_truncate", $"AFTER TRUNCATE ON {table.Table} FOR EACH STATEMENT", rows, "ALWAYS"),
-            Trigger(corpus, table, "embedding_insert_row", $"AFTER INSERT ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
-            Trigger(corpus, table, "embedding_delete_row", $"AFTER DELETE ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
+            Trigger(
+                corpus, table, "embedding_insert_row", $"AFTER INSERT ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
+            Trigger(
+                corpus, table, "embedding_delete_row", $"AFTER DELETE ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
             .. byRow ? [] : new[]
             {
                 Trigger(
@@ -57,7 +60,8 @@ internal static class CompanionTriggers
                         DELETE FROM {table.Target} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"OLD."))};
                     END IF;
                     IF (true{current.DeclaredFilter}) IS TRUE THEN
-                        INSERT INTO {table.Target} AS c ({CompanionDdl.Names(table)}) VALUES ({CompanionDdl.Values(table, "NEW.")})
+                        INSERT INTO {table.Target} AS c ({CompanionTable.Names(table)}) VALUES
+                            ({CompanionTable.Values(table, Sql.Of($"NEW."))})
                         {Edited(table)};
                         {Tell(corpus)}
                     ELSE
@@ -68,7 +72,8 @@ internal static class CompanionTriggers
             EXCEPTION WHEN {Altered} THEN
                 {Warn}
                 BEGIN
-                    UPDATE {table.Target} c SET {Unsettled(table)} WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"NEW."))};
+                    UPDATE {table.Target} c SET {CompanionTable.Unsettled(table)} WHERE
+                        {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"NEW."))};
                 EXCEPTION WHEN {Altered} THEN
                     RETURN NEW;
                 END;
@@ -81,8 +86,8 @@ internal static class CompanionTriggers
     {
         string Insert(string rows) =>
             $"""
-            INSERT INTO {table.Target} AS c ({CompanionDdl.Names(table)})
-                    SELECT {CompanionDdl.Values(table, "t.")} FROM {rows} t WHERE (true{table.DeclaredFilter}) IS TRUE
+            INSERT INTO {table.Target} AS c ({CompanionTable.Names(table)})
+                    SELECT {CompanionTable.Values(table, Sql.Of($"t."))} FROM {rows} t WHERE (true{table.DeclaredFilter}) IS TRUE
                     {Edited(table)};
             """;
         return
@@ -108,23 +113,23 @@ internal static class CompanionTriggers
             """;
     }
 
-    private const string Warn = "RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, SQLERRM;";
+    private const string Warn = "RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, "
+        + "SQLERRM;";
 
     private static string Tell(Corpus corpus) => corpus.Trigger ? $"{NotifyTriggerDdl.Notify(corpus)};" : "";
 
     private static string Edited(ResolvedTable table) =>
-        $"ON CONFLICT ({string.Join(", ", table.KeyColumns.Select(Sql.Identifier))}) DO UPDATE SET {Unsettled(table)}"
-            + string.Concat(table.Copied.Except(table.KeyColumns).Select(Sql.Identifier).Select(column => $", {column} = EXCLUDED.{column}"));
-
-    private static string Unsettled(ResolvedTable table) =>
-        $"{Sql.Identifier(OwnColumns.Revision)} = c.{Sql.Identifier(OwnColumns.Revision)} + 1, {table.RuleName} = NULL";
+        $"ON CONFLICT ({string.Join(", ", table.KeyColumns.Select(Sql.Identifier))}) DO UPDATE SET {CompanionTable.Unsettled(table)}"
+            + string.Concat(
+                table.Copied.Except(table.KeyColumns).Select(Sql.Identifier).Select(column => $", {column} = EXCLUDED.{column}"));
 
     private static string Function(Corpus corpus, ResolvedTable table, string purpose) =>
         ObjectNames.Function($"{purpose}_{corpus.Name}", table.Holder with { Name = table.Kind });
 
     private static Part Part(ResolvedTable table, string function, string body) =>
         new(ObjectKind.Function, table.Holder.Schema, "", $"{function}()",
-            $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {Sql.SafePath} AS {Sql.Literal(body)}");
+            $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {Sql.SafePath} AS "
+                + $"{Sql.Literal(body)}");
 
     private static Part Trigger(Corpus corpus, ResolvedTable table, string purpose, string on, string function, string enabled)
     {

@@ -25,7 +25,7 @@ internal static class CorpusDdl
     ];
 
     private static IEnumerable<Part> Beside(Corpus corpus, ResolvedTable table) =>
-        [CompanionDdl.Part(table), .. CompanionTriggers.Parts(corpus, table)];
+        [CompanionDdl.Part(table), .. table.HasTriggers ? CompanionTriggers.Parts(corpus, table) : []];
 
     private static IEnumerable<Part> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [

@@ -149,12 +149,13 @@ internal sealed class Migrator
         && table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column));
 
     // Rows were written while a trigger was not there, or never noted.
-    private static bool IsToBeFilled(ResolvedTable table, IReadOnlyList<ObjectState> states) => table.IsBeside && states.Any(state => !state.IsRight
+    private static bool IsToBeFilled(ResolvedTable table, IReadOnlyList<ObjectState> states) =>
+        table is { IsBeside: true, HasTriggers: true } && states.Any(state => !state.IsRight
         && (state.Part.Kind == ObjectKind.Trigger ? (state.Part.Schema, state.Part.Table) == (table.Schema, table.Name)
             : state.Part.Kind == ObjectKind.Table && (state.Part.Schema, state.Part.Name) == (table.Holder.Schema, table.Holder.Name)));
 
     private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>
-        [MigrationStep.Pages(table, CompanionDdl.Fill(table)), MigrationStep.Alone(CompanionDdl.RemoveOrphans(table))];
+        [MigrationStep.Pages(table, CompanionDdl.Fill(table)), MigrationStep.Alone(CompanionTable.RemoveOrphans(table).ToString())];
 
     private static IEnumerable<MigrationStep> QueueSteps(string corpus, ResolvedTable table) => table.Queue == QueuedText.None
         ? [MigrationStep.Transaction($"{QueueDdl.Removal(corpus)} AND kind = {Sql.Literal(table.Kind)}")]

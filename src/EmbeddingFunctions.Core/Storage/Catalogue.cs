@@ -127,6 +127,9 @@ internal sealed record CatalogueTable(string Schema, string Name, char Type, Dic
 {
     public SqlText Quoted => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
 
+    /// <summary>The column whose value a name in a template has: its own, or the one that a path leads into.</summary>
+    public string ColumnOf(string name) => !Columns.ContainsKey(name) && JsonPath.Of(name) is { } path ? path.Column : name;
+
     public bool IsTable => Type is 'r' or 'p';
 
     public bool IsPartitioned => Type == 'p';
@@ -138,7 +141,8 @@ internal sealed record CatalogueTable(string Schema, string Name, char Type, Dic
     public IReadOnlyList<IReadOnlyList<string>> Keys { get; init; } = [];
 
     public bool IsKey(IEnumerable<string> columns) =>
-        columns.Order(StringComparer.Ordinal).ToList() is var asked && Keys.Any(key => key.Order(StringComparer.Ordinal).SequenceEqual(asked));
+        columns.Order(StringComparer.Ordinal).ToList() is var asked
+            && Keys.Any(key => key.Order(StringComparer.Ordinal).SequenceEqual(asked));
 
     /// <summary>In words.</summary>
     public string Sort => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };

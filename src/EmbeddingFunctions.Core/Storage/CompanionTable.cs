@@ -2,7 +2,9 @@ using EmbeddingFunctions.Corpora;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>The table beside an owner's, which has its keys, what its rows are ordered and divided by, and their vectors with their state.</summary>
+/// <summary>
+/// The table beside an owner's, which has its keys, what its rows are ordered and divided by, and their vectors with their state.
+/// </summary>
 internal static class CompanionTable
 {
     private const string DefaultSchema = "embedding";
@@ -18,11 +20,14 @@ internal static class CompanionTable
         return new CatalogueTable(schema, name, 'r', found.Columns);
     }
 
-    /// <summary>The companion's columns with those of the rows that the corpus reads. A row that is hidden from the role has none.</summary>
+    /// <summary>
+    /// The companion's columns with those of the rows that the corpus reads. A row that is hidden from the role has none.
+    /// </summary>
     public static SqlText Items(ResolvedTable resolved, Corpus corpus, CorpusTable table)
     {
         var own = OwnColumns(resolved, table).ToList();
-        var read = TextTemplate.Parse(table.Text).Columns.Concat(table.Where.Values).Concat(corpus.PendingView?.Columns ?? [])
+        var read = TextTemplate.Parse(table.Text).Columns.Select(resolved.Found.ColumnOf).Concat(table.Where.Values)
+            .Concat(corpus.PendingView?.Columns ?? [])
             .Except(own).Distinct();
         var columns = own.Select(column => Sql.Of($"c.{Sql.Identifier(column)}"))
             .Concat(read.Select(column => Sql.Of($"s.{Sql.Identifier(column)}")));
@@ -37,7 +42,49 @@ internal static class CompanionTable
 
     /// <summary>The id of an item whose key has several columns.</summary>
     public static SqlText ItemOf(ResolvedTable table, SqlText row) =>
-        $"pg_catalog.jsonb_build_array({Sql.Join(", ", table.KeyColumns.Select(key => Sql.Of($"{row}{Sql.Identifier(key)}::text")))})::text";
+        $"""
+        pg_catalog.jsonb_build_array(
+            {Sql.Join(", ", table.KeyColumns.Select(key => Sql.Of($"{row}{Sql.Identifier(key)}::text")))})::text
+        """;
+
+    /// <summary>Of a source without triggers: what its row was when it was last looked at.</summary>
+    public static readonly SqlText SeenName = Sql.Identifier("embedding_seen");
+
+    /// <summary>The same of the row <c>t</c> as it is: of when it changed, where that is declared, or of its text.</summary>
+    public static SqlText Seen(ResolvedTable table) =>
+        $"""
+        pg_catalog.sha256(pg_catalog.convert_to(ROW({(table.ChangedAt is { } changed ? changed : Sql.Join(", ", table.TextColumns))})::text,
+            'UTF8'::name))
+        """;
+
+    /// <summary>The columns that a new row of the companion has from its owner's.</summary>
+    public static SqlText Names(ResolvedTable table) => Sql.Join(
+        ", ", table.Copied.Concat(table.KeyColumns.Count > 1 ? [Corpora.OwnColumns.Item] : []).Select(Sql.Identifier));
+
+    /// <summary>The same of a row.</summary>
+    public static SqlText Values(ResolvedTable table, SqlText row) => Sql.Join(
+        ", ",
+        table.Copied.Select(column => Sql.Of($"{row}{Sql.Identifier(column)}"))
+            .Concat(table.KeyColumns.Count > 1 ? [ItemOf(table, row)] : []));
+
+    /// <summary>After SET, of the row <c>c</c>: its text is another.</summary>
+    public static SqlText Unsettled(ResolvedTable table)
+    {
+        var revision = Sql.Identifier(Corpora.OwnColumns.Revision);
+        return $"{revision} = c.{revision} + 1, {table.RuleName} = NULL";
+    }
+
+    /// <summary>
+    /// Removes what is left of rows that are gone or meet the filter no more; nothing for a role that does not see all rows.
+    /// </summary>
+    public static SqlText RemoveOrphans(ResolvedTable table) =>
+        $"""
+        DELETE FROM {table.Target} c
+        WHERE  NOT pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass)
+        AND    NOT EXISTS (
+            SELECT FROM {table.Table} t
+            WHERE  {SameKey(table, Sql.Of($"t."), Sql.Of($"c."))} AND (true{table.DeclaredFilter}) IS TRUE)
+        """;
 
     private static IEnumerable<string> OwnColumns(ResolvedTable resolved, CorpusTable table) =>
     [

@@ -59,34 +59,47 @@ internal static class CorpusResolver
             return [new("table", $"there is no table '{table.Table}'")];
         }
 
-        var columns = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
+        var columns = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)found.ColumnOf(column)))
             .Concat(Filters(table.Filter))
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat(table.KeyColumns.Select(column => (table.Key.Count > 0 ? "key" : "id", (string?)column)))
             .Concat([("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
-        return Missing(found, columns).Concat(CheckKey(table, found)).Concat(CheckTypes(corpus, table, found))
+        return Missing(found, columns).Concat(CheckPaths(table, found)).Concat(CheckKey(corpus, table, found))
+            .Concat(CheckTypes(corpus, table, found))
             .Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found))
             .Concat(corpus.Store == Store.Column ? CheckOldColumns(table, found) : []);
     }
 
-    private static IEnumerable<DeclarationFault> CheckKey(CorpusTable table, CatalogueTable found)
+    private static IEnumerable<DeclarationFault> CheckPaths(CorpusTable table, CatalogueTable found) =>
+        from name in TextTemplate.Parse(table.Text).Columns
+        where !found.Columns.ContainsKey(name)
+        let column = found.ColumnOf(name)
+        where column != name && found.Columns.TryGetValue(column, out var type) && type.Type is not ("json" or "jsonb")
+        select new DeclarationFault(
+            "text", $"{{{name}}} looks into {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes json or jsonb");
+
+    private static IEnumerable<DeclarationFault> CheckKey(Corpus corpus, CorpusTable table, CatalogueTable found)
     {
-        if (!found.IsTable)
+        if (!found.IsTable && corpus.Store == Store.Column)
         {
-            yield return new("table", $"{found.Name} is a {found.Sort}; it takes a table, which can hold vectors");
+            yield return new(
+                "table", $"{found.Name} is a {found.Sort}, which cannot hold vectors; with \"store\": \"table\" they are kept beside it");
         }
-        else if (table.KeyColumns.FirstOrDefault(column => found.Columns.TryGetValue(column, out var type) && !IsKeyType(table, type)) is { } odd)
+        else if (
+            table.KeyColumns.FirstOrDefault(
+                column => found.Columns.TryGetValue(column, out var type) && !IsKeyType(table, type)) is { } odd)
         {
             yield return new(
                 table.Key.Count > 0 ? "key" : "id",
                 $"the key {found.Name}.{odd} is of type {found.Columns[odd].Type}; it takes uuid, bigint, integer or text");
         }
-        else if (table.KeyColumns.All(found.Columns.ContainsKey) && !found.IsKey(table.KeyColumns))
+        else if (found.IsTable && table.KeyColumns.All(found.Columns.ContainsKey) && !found.IsKey(table.KeyColumns))
         {
             yield return new(
                 table.Key.Count > 0 ? "key" : "id",
-                $"the key {string.Join(" and ", table.KeyColumns.Select(column => $"{found.Name}.{column}"))} does not tell rows apart; it takes "
+                $"the key {string.Join(" and ", table.KeyColumns.Select(column => $"{found.Name}.{column}"))} does not tell rows apart; "
+                    + "it takes "
                     + "a primary key, or a unique index and NOT NULL");
         }
     }
@@ -106,7 +119,8 @@ internal static class CorpusResolver
         }
 
         if (
-            corpus.Store == Store.Column && found.Columns.GetValueOrDefault(table.Vector) is { } embedding && VectorType(embedding) is var type
+            corpus.Store == Store.Column && found.Columns.GetValueOrDefault(table.Vector) is { } embedding
+                && VectorType(embedding) is var type
                 && type != ResolvedTable.VectorTypeOf(corpus))
         {
             yield return new("", $"the column {found.Name}.{table.Vector} is {type}, the corpus says {ResolvedTable.VectorTypeOf(corpus)}: "
@@ -117,7 +131,7 @@ internal static class CorpusResolver
     // To the trigger that notes edits such a column is null: each vector's own write would look like an edit.
     private static IEnumerable<DeclarationFault> CheckGenerated(CorpusTable table, CatalogueTable found)
     {
-        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)column))
+        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)found.ColumnOf(column)))
             .Append(("changedAt", table.ChangedAt));
         foreach (var (property, column) in Those(found, noted, column => column.IsGenerated))
         {

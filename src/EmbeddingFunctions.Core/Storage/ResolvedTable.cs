@@ -33,6 +33,9 @@ internal sealed class ResolvedTable(
     /// <summary>Whether vectors are kept in a table beside this one.</summary>
     public bool IsBeside => corpus.Store == Store.Table;
 
+    /// <summary>Whether triggers note its changes; a view's or a foreign table's are looked for.</summary>
+    public bool HasTriggers => found.IsTable;
+
     /// <summary>The table that holds the vectors and their state: this one, or its companion.</summary>
     public CatalogueTable Holder => field ??= IsBeside ? CompanionTable.Of(corpus, table, found) : found;
 
@@ -186,6 +189,8 @@ internal sealed class ResolvedTable(
         ? Sql.Of($"pg_catalog.array_to_string({Column(column)}, ' ')")
         : column == table.Columns.Content && table.Queue == QueuedText.Content && row == DefaultRow
             ? Sql.Of($"COALESCE({Column(column)}, {Rendered})")
+        : !found.Columns.ContainsKey(column) && JsonPath.Of(column) is { } path
+            ? Sql.Of($"pg_catalog.jsonb_extract_path_text({Column(path.Column)}::jsonb, {Sql.Join(", ", path.Steps.Select(Sql.Literal))})")
         : Sql.Of($"{Column(column)}::text");
 
     /// <summary>The row's text as declared, by the database's own function, see <see cref="ObjectNames.TextFunction"/>.</summary>
@@ -196,7 +201,8 @@ internal sealed class ResolvedTable(
         Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
 
     /// <summary>
-    /// Another one after each edit: a hash of what is embedded, made by the database from the row as it stands, or the number that a companion
+    /// Another one after each edit: a hash of what is embedded, made by the database from the row as it stands, or the number that a
+    /// companion
     /// counts.
     /// </summary>
     public SqlText Version => field ??= IsBeside ? Sql.Of($"pg_catalog.int8send({Column(OwnColumns.Revision)})") : Sql.Of(

@@ -8,6 +8,7 @@ public sealed class CompanionTests : IAsyncLifetime
 {
     private const string Vectors = "embedding.vectors_notes_note";
 
+    private static readonly string[] _lineKey = ["id", "day"];
     private static readonly string[] _pageKey = ["tenant", "path"];
 
     private TestDatabase _database = null!;
@@ -143,6 +144,60 @@ public sealed class CompanionTests : IAsyncLifetime
         var outcome = await corpus.Run();
 
         Assert.Equal((1, 3), (outcome.Counts.Changed, outcome.Counts.Embedded));
+    }
+
+    [Theory]
+    [InlineData("CREATE VIEW source AS SELECT id, title FROM notes", "")]
+    [InlineData("CREATE MATERIALIZED VIEW source AS SELECT id, title FROM notes", "REFRESH MATERIALIZED VIEW source")]
+    [InlineData(
+        """
+        CREATE EXTENSION postgres_fdw;
+        DO $$ BEGIN EXECUTE format('CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, port %L, dbname %L)',
+            host(inet_server_addr()), inet_server_port(), current_database()); END $$;
+        CREATE USER MAPPING FOR current_user SERVER self;
+        IMPORT FOREIGN SCHEMA public LIMIT TO (notes) FROM SERVER self INTO embedding_test_source;
+        """, "")]
+    public async Task Sources_without_triggers_are_swept(string source, string refresh)
+    {
+        await using var notes = await Notes();
+        await _database.Execute("CREATE SCHEMA embedding_test_source");
+        await _database.Execute(source);
+        var name = source.Contains("FOREIGN", StringComparison.Ordinal) ? "embedding_test_source.notes" : "source";
+        await using var corpus = new DeclaredCorpus(_database.Source, Declared(new { kind = "note", table = name, text = "{title}" }));
+        Assert.Equal(3, (await corpus.MigrateAndRun()).Counts.Embedded);
+
+        await _database.Execute(
+            "INSERT INTO notes VALUES (4, 'four'); UPDATE notes SET title = 'other' WHERE id = 1; DELETE FROM notes WHERE id = 2; "
+                + $"{refresh}");
+
+        Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
+        Assert.Equal(3, await Count("embedding IS NOT NULL"));
+        Assert.Equal(0, (await corpus.Run()).Counts.Claimed);
+    }
+
+    [Fact]
+    public async Task A_partitioned_table_is_followed_through_its_partitions_too()
+    {
+        await _database.Execute(
+            """
+            CREATE TABLE "Log Lines" ("id" int, day date, "lineText" text, PRIMARY KEY ("id", day)) PARTITION BY RANGE (day);
+            CREATE TABLE lines_old PARTITION OF "Log Lines" FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+            CREATE TABLE lines_new PARTITION OF "Log Lines" FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+            INSERT INTO "Log Lines" VALUES (1, '2026-01-05', 'one'), (2, '2026-02-05', 'two');
+            """);
+        await using var corpus = new DeclaredCorpus(
+            _database.Source, Declared(new { kind = "note", table = "Log Lines", key = _lineKey, text = "{lineText}" }));
+        await corpus.MigrateAndRun();
+
+        await _database.Execute(
+            """
+            INSERT INTO lines_old VALUES (3, '2026-01-06', 'three');
+            UPDATE "Log Lines" SET day = '2026-02-07' WHERE "id" = 1;
+            DELETE FROM lines_new WHERE "id" = 2;
+            """);
+
+        Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
+        Assert.Equal(2, await Count("embedding IS NOT NULL"));
     }
 
     [Fact]
