@@ -22,7 +22,7 @@ internal sealed class BatchEmbedder(
     /// <param name="order">What to embed.</param>
     /// <param name="isUnwanted">Is asked between two batches.</param>
     /// <param name="stopping">No more batches; the one in flight gets five seconds.</param>
-    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> EmbedAll(EmbedBatch order, Func<Task<bool>> isUnwanted, CancellationToken stopping)
     {
@@ -42,7 +42,7 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
     {

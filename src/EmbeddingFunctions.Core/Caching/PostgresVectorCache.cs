@@ -95,7 +95,7 @@ internal sealed class PostgresVectorCache(
     {
         if (!await key.Load(cancellation))
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 "The database does not let this role read embedding.cache_key, so cached vectors cannot be found: GRANT SELECT on it, and "
                     + "say this again.");
         }

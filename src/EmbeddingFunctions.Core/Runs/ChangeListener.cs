@@ -147,7 +147,7 @@ internal sealed class ChangeListener
                 _ => null,
             };
         }
-        catch (CorpusException)
+        catch (DatabaseNotReadyException)
         {
             // The database is not ready for it: the schedule says so, and its migration is yet to make the triggers.
             return null;

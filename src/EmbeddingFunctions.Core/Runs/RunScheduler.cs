@@ -84,7 +84,7 @@ internal sealed class RunScheduler
     /// and has anything pending; a late or doubled tick starts nothing twice.
     /// </summary>
     /// <returns>The corpora whose run was started; none while <c>EMBEDDING_ENABLED</c> is false.</returns>
-    /// <exception cref="CorpusException">The database is not ready for a corpus; the others were started.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
     {
         var started = new List<string>();
@@ -109,7 +109,7 @@ internal sealed class RunScheduler
     /// Starts a run for a corpus if anything is pending in it that waits for nothing and that no open run takes; of many hosts that are
     /// woken one does.
     /// </summary>
-    /// <exception cref="CorpusException">The database is not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for it.</exception>
     internal async Task<TriggerResult> Wake(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
@@ -223,7 +223,7 @@ internal sealed class RunScheduler
         if (failures.Count > 0)
         {
             throw failures.TrueForAll(e => e is CorpusException)
-                ? new CorpusException(string.Join('\n', failures.Select(e => e.Message)))
+                ? new DatabaseNotReadyException(string.Join('\n', failures.Select(e => e.Message)))
                 : failures.First(e => e is not CorpusException);
         }
     }

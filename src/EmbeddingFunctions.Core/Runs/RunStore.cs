@@ -116,8 +116,9 @@ internal sealed class RunStore(
         return time.GetUtcNow() + await TakeSlotOf(run, corpus.Corpus.StartsPerMinute, cancellation);
     }
 
-    /// <exception cref="CorpusException">Vectors of another model are in a column that the run would write, and the request does not allow
-    /// both.</exception>
+    /// <exception cref="DatabaseNotReadyException">
+    /// Vectors of another model are in a column that the run would write, and the request does not allow both.
+    /// </exception>
     public Task EnsureOneModel(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation) =>
         request.YesMix ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
 

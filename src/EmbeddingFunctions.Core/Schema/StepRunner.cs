@@ -24,7 +24,7 @@ internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl)
             }
             catch (PostgresException e) when (step.Explain(e) is { } explained)
             {
-                throw new CorpusException(explained);
+                throw new DatabaseNotReadyException(explained);
             }
         }
     }

@@ -70,7 +70,7 @@ internal sealed class Health
                 return new HealthCheck(
                     name, false, "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more.");
             }
-            catch (CorpusException)
+            catch (DatabaseNotReadyException)
             {
                 return new HealthCheck(name, false, "The database is not ready for it. 'embeddings doctor' says more.");
             }
@@ -86,7 +86,7 @@ internal sealed class Health
         var bound = await _bound.Get(corpus.Name, cancellation);
         if (await _findings.Faults(bound, cancellation) is { Count: > 0 } findings)
         {
-            throw new CorpusException(string.Join("; ", findings));
+            throw new DatabaseNotReadyException(string.Join("; ", findings));
         }
     }
 

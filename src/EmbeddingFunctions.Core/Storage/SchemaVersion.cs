@@ -25,7 +25,7 @@ internal sealed class SchemaVersion(NpgsqlDataSource database)
     {
         if (await Problem(corpus, cancellation) is { } problem)
         {
-            throw new CorpusException(problem);
+            throw new DatabaseNotReadyException(problem) { SuitsAnotherHost = true };
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed class SchemaVersion(NpgsqlDataSource database)
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"This role may not use the schema 'embedding' ({e.MessageText}): run infra/grants.sql for it, or GRANT USAGE ON SCHEMA "
                     + "embedding and rights on its tables.");
         }

@@ -296,9 +296,9 @@ public sealed class RunStoreTests : IAsyncLifetime
     public async Task An_unknown_kind_or_partition_is_refused_before_anything_runs()
     {
         await _workspace.Repository();
-        await Assert.ThrowsAsync<CorpusException>(
+        await Assert.ThrowsAsync<NotFoundException>(
             () => Runs.Start(Input() with { Request = new RunRequest("workspace", ["isue"]) }, default));
-        await Assert.ThrowsAsync<CorpusException>(
+        await Assert.ThrowsAsync<InvalidCorpusException>(
             () => Runs.Start(Input() with { Request = new RunRequest("workspace", [], "no such repository") }, default));
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
     }
@@ -339,7 +339,7 @@ public sealed class RunStoreTests : IAsyncLifetime
     {
         await using var empty = await TestDatabase.Empty();
         await using var engine = new TestEngine(empty, _fake);
-        await Assert.ThrowsAsync<CorpusException>(() => engine.Run());
+        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => engine.Run());
     }
 
     [Fact]

@@ -81,7 +81,7 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     {
         await _database.Execute("DELETE FROM embedding.rules");
 
-        var refused = await Assert.ThrowsAsync<CorpusException>(Tick);
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(Tick);
         Assert.Contains("with one of workspace", refused.Message, StringComparison.Ordinal);
     }
 
