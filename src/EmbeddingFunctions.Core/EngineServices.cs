@@ -27,7 +27,6 @@ internal static class EngineServices
     public static IServiceCollection AddEngine(this IServiceCollection services) => services
         .AddLogging()
         .AddSingleton<Redaction>()
-        .AddSingleton<Crash>()
         .AddStorage()
         .AddProvider()
         .AddCache()
@@ -109,10 +108,11 @@ internal static class EngineServices
         .AddSingleton<BatchWriter>()
         .AddSingleton(s => new TextEmbedder(
             s.GetRequiredService<ProviderPipeline>().Generator, s.GetRequiredService<RequestPacker>(),
-            s.GetRequiredService<IVectorCache>(), s.GetRequiredService<Crash>()))
+            s.GetRequiredService<IVectorCache>()))
         .AddSingleton(s => new CachingTextEmbedder(
             s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
             s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null, s.Time()))
+        .AddTimed<LeaseKeeper>()
         .AddTimed<BatchEmbedder>()
         .AddTimed<QueueIntake>()
         .AddSingleton<QueueRows>()

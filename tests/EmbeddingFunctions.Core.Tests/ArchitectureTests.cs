@@ -66,6 +66,19 @@ public sealed partial class ArchitectureTests
         Assert.Equal(["SqlRunner.cs"], others.Order());
     }
 
+    [Fact]
+    public void No_code_of_the_product_kills_its_own_process()
+    {
+        string[] means = ["FAULT_POINT", "GetCurrentProcess", "FailFast", "DiagnosticListener.AllListeners"];
+        var found =
+            from file in Directory.GetFiles(Directory.GetParent(Core())!.FullName, "*.cs", SearchOption.AllDirectories)
+            let text = File.ReadAllText(file)
+            from word in means
+            where text.Contains(word, StringComparison.Ordinal)
+            select $"{Path.GetFileName(file)}: {word}";
+        Assert.Empty(found);
+    }
+
     private static string Core([CallerFilePath] string here = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "src", "EmbeddingFunctions.Core"));
 

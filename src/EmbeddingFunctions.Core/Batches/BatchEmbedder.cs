@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, Crash crash,
+    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, LeaseKeeper leases,
     TimeProvider time)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
@@ -54,8 +54,8 @@ internal sealed class BatchEmbedder(
             return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation), NoLane: noLane);
         }
 
-        crash.Reach(CrashPoint.AfterClaim);
-        await using var lease = Lease.Keep(claim, claims, crash, time);
+        Checkpoints.Reach(Checkpoint.AfterClaim);
+        await using var lease = leases.Keep(claim);
         var isSettled = false;
         try
         {
@@ -108,7 +108,9 @@ internal sealed class BatchEmbedder(
             Tokens = meter.Tokens
         };
         // What was paid for is written even if the run is being stopped.
+        Checkpoints.Reach(Checkpoint.BeforeCommit);
         counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
+        Checkpoints.Reach(Checkpoint.AfterCommit);
         BatchMetrics.Record(batch.Corpus, counts);
         return fault switch
         {

@@ -1,4 +1,3 @@
-using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 using Polly;
@@ -9,7 +8,7 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>
 /// Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.
 /// </summary>
-internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database, Crash crash)
+internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database)
 {
     // The vectors are paid for: some 25 seconds, as long as the claims surely hold, are spent on storing them.
     private const int Retries = 12;
@@ -82,12 +81,7 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
     {
         try
         {
-            crash.Reach(CrashPoint.BeforeCommit);
-            var writing = vectors.Write(claim, batchId, outcomes, counts, cancellation);
-            crash.Reach(CrashPoint.DuringWrite);
-            var recorded = await writing;
-            crash.Reach(CrashPoint.AfterCommit);
-            return recorded;
+            return await vectors.Write(claim, batchId, outcomes, counts, cancellation);
         }
         catch (PostgresException e) when (WriteFaults.IsLocked(e))
         {

@@ -1,7 +1,12 @@
-using EmbeddingFunctions.Settings;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
+
+/// <summary>Keeps the claims of batches that are at work.</summary>
+internal sealed class LeaseKeeper(ClaimStore claims, TimeProvider time)
+{
+    public Lease Keep(Claim claim) => new(claim, claims, time);
+}
 
 /// <summary>Renews a claim while its batch is at work.</summary>
 internal sealed class Lease : IAsyncDisposable
@@ -10,17 +15,14 @@ internal sealed class Lease : IAsyncDisposable
 
     private readonly Claim _claim;
     private readonly ClaimStore _claims;
-    private readonly Crash _crash;
     private readonly CancellationTokenSource _done = new();
     private readonly Task _beating;
 
-    private Lease(Claim claim, ClaimStore claims, Crash crash, TimeProvider time)
+    public Lease(Claim claim, ClaimStore claims, TimeProvider time)
     {
-        (_claim, _claims, _crash) = (claim, claims, crash);
+        (_claim, _claims) = (claim, claims);
         _beating = Beat(time);
     }
-
-    public static Lease Keep(Claim claim, ClaimStore claims, Crash crash, TimeProvider time) => new(claim, claims, crash, time);
 
     /// <summary>Gives back at once, and without charge, what the batch still holds; if the database is away, the lease runs out.</summary>
     public async Task Release()
@@ -51,7 +53,7 @@ internal sealed class Lease : IAsyncDisposable
             {
                 await timer.WaitForNextTickAsync(_done.Token);
                 await _claims.Renew(_claim, _done.Token);
-                _crash.Reach(CrashPoint.DuringHeartbeat);
+                Checkpoints.Reach(Checkpoint.DuringHeartbeat);
             }
             catch (OperationCanceledException)
             {

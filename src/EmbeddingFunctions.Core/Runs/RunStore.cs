@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Runs as rows of <c>embedding.jobs</c>: begun, opened, closed, each step the same when repeated.</summary>
 internal sealed class RunStore(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunRequests requests, RunJanitor oldRuns,
-    RunHeartbeat pulse, PagePlanner planner, RevertedItems undone, Redaction redaction, Crash crash, TimeProvider time)
+    RunHeartbeat pulse, PagePlanner planner, RevertedItems undone, Redaction redaction, TimeProvider time)
 {
     // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
     // Runs take their slots one after the other.
@@ -161,7 +161,7 @@ internal sealed class RunStore(
                 run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
 
-        crash.Reach(CrashPoint.DuringFinalise);
+        Checkpoints.Reach(Checkpoint.DuringFinalise);
         return (await database.QueryAsync(
             CloseJob(run.RunId, status.ToString().ToLowerInvariant(), error, counts),
             row => new RunOutcome(run.RunId, status, row.GetInt32(0), counts, row.Text(2), row.GetDouble(1)), cancellation))

@@ -1,6 +1,5 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Resilience;
-using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
@@ -23,7 +22,7 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
         await Workspace.Item(Repository, "one");
         var claim = await Take();
         await LetLeasesRunOut();
-        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
+        await using var lease = Keeper(clock).Keep(claim);
 
         clock.Advance(TimeSpan.FromSeconds(9));
         Assert.True(await SecondsLeft() < 0);
@@ -41,7 +40,7 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
         var claim = await Take();
-        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
+        await using var lease = Keeper(clock).Keep(claim);
         await Database.Execute("ALTER TABLE embedding.claims RENAME TO away");
         clock.Advance(TimeSpan.FromSeconds(10));
         await Until(
@@ -61,7 +60,7 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
     {
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
-        var lease = Lease.Keep(await Take(), Claims, Worker.Get<Crash>(), clock);
+        var lease = Keeper(clock).Keep(await Take());
 
         await lease.DisposeAsync();
 
@@ -89,6 +88,8 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.InRange(await SecondsLeft(), 28.5, 30);
     }
+
+    private LeaseKeeper Keeper(TimeProvider clock) => new(Claims, clock);
 
     private Task<double> SecondsLeft() =>
         Database.Ask<double>("SELECT extract(epoch FROM leased_until - now())::float8 FROM embedding.claims");
