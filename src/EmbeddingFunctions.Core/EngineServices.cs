@@ -38,6 +38,7 @@ internal static class EngineServices
 
     private static IServiceCollection AddStorage(this IServiceCollection services) => services
         .AddSingleton<Catalogue>()
+        .AddTimed<DatabaseOutages>()
         .AddSingleton<SchemaVersion>()
         .AddSingleton<IMigrationObstacles, ForeignObjects>()
         .AddSingleton<DatabaseClock>()
@@ -52,7 +53,7 @@ internal static class EngineServices
         .AddSingleton<CorpusRemoval>()
         .AddSingleton(s => new Migrator(
             s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
-            s.GetRequiredService<RowAudit>(), s.GetRequiredService<ModelWindow>().Window));
+            s.GetRequiredService<RowAudit>(), s.GetRequiredService<ModelWindow>().Window, s.GetRequiredService<ILogger<Migrator>>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) => services
         .AddSingleton(s => RateLimits.Of(s.GetRequiredService<EmbeddingSettings>()))
@@ -87,10 +88,13 @@ internal static class EngineServices
 
     private static IServiceCollection AddCache(this IServiceCollection services)
     {
-        services.AddSingleton(s => new CacheKey(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<NpgsqlDataSource>()))
+        services.AddSingleton(s => new CacheKey(
+                s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<NpgsqlDataSource>(),
+                outages: s.GetRequiredService<DatabaseOutages>()))
             .AddSingleton<SingleFlight>()
             .AddSingleton(s => new PostgresVectorCache(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CacheKey>(), s.Time()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CacheKey>(), s.Time(),
+                outages: s.GetRequiredService<DatabaseOutages>()))
             .AddSingleton(s => new RedisCheck(s.GetService<ICacheServer>()));
         services.TryAddSingleton<IVectorCache>(s =>
             s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<PostgresVectorCache>() : new NoVectorCache());

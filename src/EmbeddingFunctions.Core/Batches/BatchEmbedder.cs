@@ -3,13 +3,14 @@ using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
     ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, LeaseKeeper leases,
-    TimeProvider time)
+    TimeProvider time, ILogger<BatchEmbedder> log)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -55,6 +56,11 @@ internal sealed class BatchEmbedder(
         }
 
         Checkpoints.Reach(Checkpoint.AfterClaim);
+        if (claim.Items.Count(item => item.WasLost) is > 0 and var lost)
+        {
+            log.ClaimsAreTakenOver(batch.RunId, lost, batch.Kind);
+        }
+
         await using var lease = leases.Keep(claim);
         var isSettled = false;
         try

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
@@ -21,13 +22,14 @@ internal sealed class RunScheduler
     private readonly TriggeredRuns _woken;
     private readonly EmbeddingSettings _settings;
     private readonly DatabaseClock _clock;
+    private readonly Redaction _redaction;
+    private readonly ILogger _log;
 
     public RunScheduler(
         CorpusSet corpora, ResolvedCorpora bound, RunRequests requests, RunJanitor oldRuns, RunStore runs, TriggeredRuns woken,
-        EmbeddingSettings settings, DatabaseClock clock) =>
-        (
-            _corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings,
-            _clock) = (corpora, bound, requests, oldRuns, runs, woken, settings, clock);
+        EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log) =>
+        (_corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings, _clock, _redaction, _log) =
+        (corpora, bound, requests, oldRuns, runs, woken, settings, clock, redaction, log);
 
     /// <summary>
     /// Records a run and has it begun; the same event again is the same run, and a run that has not started yet takes what it covers.
@@ -175,11 +177,12 @@ internal sealed class RunScheduler
             {
                 if (!await _bound.Fits(silent.Request.Corpus, cancellation))
                 {
-                    // It is a host's that fits the database.
+                    _log.RunSuitsAnotherHost(silent.RunId, silent.Request.Corpus);
                     await _requests.Free(silent.RunId, cancellation);
                 }
                 else if (!await CloseIfEnded(engine, silent, cancellation))
                 {
+                    _log.RunIsAdopted(silent.RunId, silent.Request.Corpus);
                     await Begin(engine, silent, cancellation);
                 }
             });
@@ -205,7 +208,7 @@ internal sealed class RunScheduler
     }
 
     // One that fails keeps no other from its turn.
-    private static async Task Each<T>(IEnumerable<T> items, Func<T, Task> work)
+    private async Task Each<T>(IEnumerable<T> items, Func<T, Task> work)
     {
         var failures = new List<Exception>();
         foreach (var item in items)
@@ -222,9 +225,18 @@ internal sealed class RunScheduler
 
         if (failures.Count > 0)
         {
-            throw failures.TrueForAll(e => e is CorpusException)
-                ? new DatabaseNotReadyException(string.Join('\n', failures.Select(e => e.Message)))
-                : failures.First(e => e is not CorpusException);
+            if (failures.TrueForAll(e => e is CorpusException))
+            {
+                throw new DatabaseNotReadyException(string.Join('\n', failures.Select(e => e.Message)));
+            }
+
+            var thrown = failures.First(e => e is not CorpusException);
+            foreach (var other in failures.Where(other => other != thrown))
+            {
+                _log.ScheduledWorkFails(_redaction.Clean(other.Message));
+            }
+
+            throw thrown;
         }
     }
 

@@ -2,6 +2,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Texts;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Schema;
@@ -19,13 +20,15 @@ internal sealed class Migrator
     private readonly SearchedSchemas _searched;
     private readonly StepRunner _runner;
     private readonly Ddl _ddl;
+    private readonly ILogger _log;
 
-    public Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window)
+    public Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window,
+        ILogger<Migrator> log)
     {
-        (_database, _catalogue, _settings, _audit, _window) = (database, catalogue, settings, audit, window);
+        (_database, _catalogue, _settings, _audit, _window, _log) = (database, catalogue, settings, audit, window, log);
         (_engine, _inventory, _searched, _ddl) = (
             new EngineSchema(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
-        _runner = new StepRunner(database, _ddl);
+        _runner = new StepRunner(database, _ddl, log);
     }
 
     /// <summary>
@@ -42,6 +45,8 @@ internal sealed class Migrator
     public async Task Migrate(Corpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationLock.Take(_database, progress, cancellation);
+        var begun = TimeProvider.System.GetTimestamp();
+        _log.MigrationBegins(corpus.Name);
         try
         {
             if (options.SampleTables is { } sampleTables)
@@ -61,6 +66,7 @@ internal sealed class Migrator
             await ReloadTypes(cancellation);
             await _runner.Run(await Steps(bound, states, options, cancellation), progress, cancellation);
             await Report(bound, states, progress, cancellation);
+            _log.MigrationIsDone(corpus.Name, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
         }
         catch (PostgresException e) when (
             e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))

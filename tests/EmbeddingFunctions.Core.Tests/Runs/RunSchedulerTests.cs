@@ -12,6 +12,7 @@ namespace EmbeddingFunctions.Core.Tests.Runs;
 public sealed class RunSchedulerTests : IAsyncLifetime
 {
     private readonly RecordingEngine _engine = new();
+    private readonly LogLines<RunScheduler> _log = new();
     private FakeOpenAi _fake = null!;
     private TestDatabase _database = null!;
     private TestEngine _product = null!;
@@ -131,6 +132,7 @@ public sealed class RunSchedulerTests : IAsyncLifetime
         var request = Assert.Single(_engine.Begun).Request;
         Assert.Equal(
             ("workspace", "discussion,issue", 7, true), (request.Corpus, string.Join(',', request.Kinds), request.Limit, request.Force));
+        Assert.Contains("of workspace is adopted", Assert.Single(_log.All).Line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -348,7 +350,7 @@ public sealed class RunSchedulerTests : IAsyncLifetime
     private RunScheduler Desk() => new(
         _product.Get<CorpusSet>(), _product.Get<ResolvedCorpora>(), _product.Get<RunRequests>(), _product.Get<RunJanitor>(),
         _product.Get<RunStore>(),
-        _product.Get<TriggeredRuns>(), _product.Get<EmbeddingSettings>(), _product.Get<DatabaseClock>());
+        _product.Get<TriggeredRuns>(), _product.Get<EmbeddingSettings>(), _product.Get<DatabaseClock>(), _product.Get<Redaction>(), _log);
 
     private Task<RequestedRun?> Ask(string? eventId, RunRequest? request = null) =>
         Desk().Ask(_engine, request ?? new RunRequest("workspace", []), eventId, default);

@@ -128,7 +128,8 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     private RunScheduler Desk() => new(
         _product.Get<CorpusSet>(), _product.Get<ResolvedCorpora>(), _product.Get<RunRequests>(), _product.Get<RunJanitor>(),
         _product.Get<RunStore>(),
-        _product.Get<TriggeredRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time));
+        _product.Get<TriggeredRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time),
+        _product.Get<Redaction>(), new LogLines<RunScheduler>());
 
     private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);
 
