@@ -22,7 +22,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON similarity_cache TO :"role";
 GRANT SELECT ON workspaces, workspace_repositories TO :"role";
 
 -- SELECT ... FOR NO KEY UPDATE, by which items are claimed, asks for UPDATE on some column: these are enough for it.
-GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash)
+GRANT SELECT, UPDATE (embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash,
+    embedding_state)
 ON issues, pull_requests, discussions TO :"role";
 
 -- For a corpus with a queue, as 'sessions', in addition to its own tables' columns and embedding_content:

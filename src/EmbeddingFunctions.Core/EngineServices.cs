@@ -39,6 +39,7 @@ internal static class EngineServices
     private static IServiceCollection AddStorage(this IServiceCollection services) => services
         .AddSingleton<Catalogue>()
         .AddTimed<DatabaseOutages>()
+        .AddSingleton(SchemaRange.OfThisProgram)
         .AddSingleton<SchemaVersion>()
         .AddSingleton<IMigrationObstacles, ForeignObjects>()
         .AddSingleton<DatabaseClock>()
@@ -51,9 +52,12 @@ internal static class EngineServices
         .AddSingleton<OtherModels>()
         .AddSingleton<WorkNotices>()
         .AddSingleton<CorpusRemoval>()
+        .AddSingleton(s => new EngineSchema(
+            s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<SchemaRange>(), SqlScript.Versioned))
         .AddSingleton(s => new Migrator(
             s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
-            s.GetRequiredService<RowAudit>(), s.GetRequiredService<ModelWindow>().Window, s.GetRequiredService<ILogger<Migrator>>()));
+            s.GetRequiredService<EngineSchema>(), s.GetRequiredService<SchemaVersion>(), s.GetRequiredService<RowAudit>(),
+            s.GetRequiredService<ModelWindow>().Window, s.GetRequiredService<ILogger<Migrator>>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) => services
         .AddSingleton(s => RateLimits.Of(s.GetRequiredService<EmbeddingSettings>()))
@@ -122,12 +126,12 @@ internal static class EngineServices
         .AddSingleton<QueueRows>()
         .AddTimed<PagePlanner>()
         .AddSingleton<RunScope>()
-        .AddSingleton<RunRequests>()
-        .AddSingleton<StoredTimestamps>()
+        .AddSingleton<RunPages>()
+        .AddSingleton<RunQueries>()
+        .AddSingleton<RunTransitions>()
         .AddSingleton<RunJanitor>()
-        .AddSingleton<RunHeartbeat>()
         .AddSingleton<RevertedItems>()
-        .AddTimed<RunStore>()
+        .AddTimed<RunLifecycle>()
         .AddSingleton<TriggeredRuns>()
         .AddSingleton<RunScheduler>()
         .AddSingleton<ChangeListener>()

@@ -191,7 +191,7 @@ public sealed class FromTheSeedsWorkspaceTests : ProgramTest
     private Task Embed(string table, string kind, int count) => Database.Execute(
         $"""
         UPDATE {table} SET embedding = array_fill(0.1, ARRAY[384])::vector, embedding_generated_at = now(), content_hash = repeat('a', 64),
-               embedding_rule = (SELECT rule FROM embedding.rules WHERE kind = '{kind}')
+               embedding_state = 'embedded', embedding_rule = (SELECT rule FROM embedding.rules WHERE kind = '{kind}')
         WHERE  id IN (SELECT id FROM {table} ORDER BY id LIMIT {count})
         """);
 

@@ -79,11 +79,38 @@ public sealed partial class ArchitectureTests
         Assert.Empty(found);
     }
 
+    [Fact]
+    public void One_class_writes_the_rows_of_runs() =>
+        Assert.Equal(["RunTransitions.Recording.cs", "RunTransitions.cs"], FilesWith(RunWritePattern()));
+
+    [Fact]
+    public void One_class_reads_the_rows_of_runs()
+    {
+        string[] others =
+        [
+            // A statement on items that has a condition on their run, and the view for applications.
+            "ClaimStore.cs", "ResolvedTable.cs", "CorpusDdl.cs",
+            // Statements that write what they read.
+            "RunTransitions.Recording.cs", "RunTransitions.cs",
+        ];
+        Assert.Equal(["RunQueries.cs"], FilesWith(RunReadPattern()).Except(others));
+    }
+
+    private static IEnumerable<string?> FilesWith(Regex pattern) =>
+        Directory.GetFiles(Directory.GetParent(Core())!.FullName, "*.cs", SearchOption.AllDirectories)
+            .Where(file => pattern.IsMatch(File.ReadAllText(file))).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+
     private static string Core([CallerFilePath] string here = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "src", "EmbeddingFunctions.Core"));
 
     [GeneratedRegex("CreateCommand|NpgsqlCommand|NpgsqlBatch")]
     private static partial Regex CommandPattern();
+
+    [GeneratedRegex(@"(INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(ONLY\s+)?embedding\.jobs\b", RegexOptions.IgnoreCase)]
+    private static partial Regex RunWritePattern();
+
+    [GeneratedRegex(@"\b(FROM|JOIN|USING)\s+embedding\.jobs\b", RegexOptions.IgnoreCase)]
+    private static partial Regex RunReadPattern();
 
     [GeneratedRegex(@"using EmbeddingFunctions\.([A-Za-z]+)")]
     private static partial Regex UsePattern();

@@ -24,8 +24,10 @@ public sealed class TestEngine : IAsyncDisposable
     /// <param name="fake">The provider.</param>
     /// <param name="settings">Changes to the settings.</param>
     /// <param name="time">This machine's clock, if it is to be wrong.</param>
+    /// <param name="services">Replaces services.</param>
     internal TestEngine(
-        NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null, TimeProvider? time = null)
+        NpgsqlDataSource database, FakeOpenAi fake, Func<EmbeddingSettings, EmbeddingSettings>? settings = null, TimeProvider? time = null,
+        Action<IServiceCollection>? services = null)
     {
         var standard = new EmbeddingSettings
         {
@@ -38,8 +40,9 @@ public sealed class TestEngine : IAsyncDisposable
             Concurrency = 4,
         };
         Settings = settings?.Invoke(standard) ?? standard;
-        _services = new ServiceCollection().AddEmbeddings(Settings, database).AddSingleton(time ?? TimeProvider.System)
-            .BuildServiceProvider();
+        var all = new ServiceCollection().AddEmbeddings(Settings, database).AddSingleton(time ?? TimeProvider.System);
+        services?.Invoke(all);
+        _services = all.BuildServiceProvider();
     }
 
     internal EmbeddingSettings Settings { get; }

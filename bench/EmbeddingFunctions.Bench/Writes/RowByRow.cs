@@ -14,7 +14,7 @@ internal sealed class RowByRow(BenchDatabase database, bool isText, bool isOneTr
         $"""
         UPDATE documents
         SET    embedding = $1::{(isText ? "text" : "real[]")}::vector(384), embedding_generated_at = clock_timestamp(),
-               embedding_model = $2, embedding_rule = $3, content_hash = $4
+               embedding_model = $2, embedding_rule = $3, content_hash = $4, embedding_state = 'embedded'
         WHERE  id = $5
         """;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli.Commands;
 

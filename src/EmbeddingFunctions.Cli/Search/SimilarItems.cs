@@ -90,7 +90,8 @@ internal sealed class SimilarItems
     // A vector made under another rule, or of a text that was edited since, can be compared with nothing.
     private static SqlText Current(ResolvedTable table) =>
         $"""
-        {table.Vector} IS NOT NULL AND {table.RuleMark} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL{table.Filter}
+        {table.Vector} IS NOT NULL AND {table.RuleId} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL
+        AND {table.State} = {Sql.Literal(ItemState.Embedded)}{table.Filter}
         """;
 
     /// <param name="Vector">As the column has it: a <see cref="Pgvector.Vector"/> or a <see cref="Pgvector.HalfVector"/>.</param>

@@ -86,13 +86,13 @@ internal sealed class BatchTriage
         var hash = text.Hash;
         if (text.Parts.Count == 0)
         {
-            _settled.Add(new ItemOutcome(item, Outcome.Empty, ResolvedTable.EmptyMark));
+            _settled.Add(new ItemOutcome(item, Outcome.Empty, hash));
         }
-        else if (item.Hash == ResolvedTable.IgnoredMark(hash))
+        else if (item.State == ItemState.Ignored && item.Hash == hash)
         {
-            _settled.Add(new ItemOutcome(item, Outcome.Unchanged, item.Hash));
+            _settled.Add(new ItemOutcome(item, Outcome.Unchanged, hash));
         }
-        else if (!forced && item.HasVector && item.Hash == hash)
+        else if (!forced && item.IsEmbedded && item.Hash == hash)
         {
             _settled.Add(new ItemOutcome(item, Outcome.Unchanged, hash, LeftOut: text.LeftOut));
         }

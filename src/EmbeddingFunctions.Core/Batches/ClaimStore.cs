@@ -176,7 +176,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
             $"""
             WITH found AS (
                 SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, {table.Hash} AS content_hash,
-                       {table.Vector} IS NOT NULL AS has_vector,
+                       {table.State} AS state, {table.Vector} IS NOT NULL AS has_vector,
                        {Sql.Join(", ", table.TextColumns.Zip(texts, (column, text) => Sql.Of($"{column} AS {text}")))},
                        {(isForced ? table.GeneratedAt : table.Moved ?? Sql.Of($"NULL::timestamptz"))} AS position
                 FROM   {table.Table} t
@@ -219,7 +219,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
                 AND    (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
-            SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
+            SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
                    {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
             FROM   chosen ch
             JOIN   claimed cl USING (item_id)
@@ -242,9 +242,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {
-        const int FirstText = 8;
+        const int FirstText = 9;
         return new(
-            row.GetString(0), (byte[])row.GetValue(1), row.Texts(FirstText, texts), row.Text(2), row.GetBoolean(3), row.GetInt32(4),
-            row.Text(5), row.GetBoolean(6), row.GetBoolean(7));
+            row.GetString(0), (byte[])row.GetValue(1), row.Texts(FirstText, texts), row.Text(2), row.Text(3), row.GetBoolean(4),
+            row.GetInt32(5), row.Text(6), row.GetBoolean(7), row.GetBoolean(8));
     }
 }

@@ -4,15 +4,20 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>An item this batch alone may embed, with its text as the database held it when it was claimed.</summary>
 /// <param name="Version">The database's hash of the text's columns: the write is refused if it is another by then.</param>
-/// <param name="Hash">The fingerprint stored with the row: of its vector's text, or a mark.</param>
+/// <param name="Hash">The fingerprint stored with the row.</param>
+/// <param name="State">The decision on the text with that fingerprint, see <see cref="ItemState"/>.</param>
 /// <param name="HasVector">Whether the row has a vector, of whatever age.</param>
 /// <param name="Attempts">How often it was claimed without success, this time included.</param>
 /// <param name="FailedHash">The fingerprint of the text that failed before, if any did.</param>
 /// <param name="IsDead">Whether that text failed for good.</param>
 /// <param name="WasLost">Whether the worker that held it last let its lease run out.</param>
 internal sealed record ClaimedItem(
-    string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, bool HasVector, int Attempts, string? FailedHash, bool IsDead,
-    bool WasLost = false);
+    string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, string? State, bool HasVector, int Attempts, string? FailedHash,
+    bool IsDead, bool WasLost = false)
+{
+    /// <summary>Whether the row's vector is known to be of the text with <see cref="Hash"/>, whatever the row's text is now.</summary>
+    public bool IsEmbedded => HasVector && State is ItemState.Embedded or ItemState.Rewritten;
+}
 
 /// <summary>What a batch holds: a claim on each item under one token, which every later write must show.</summary>
 /// <param name="IsForced">Whether its items are embedded again though their vectors are current.</param>

@@ -126,12 +126,12 @@ internal sealed class FailedItems
             $"SELECT c.item_id FROM embedding.claims c WHERE {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}",
             row => row.GetString(0), cancellation);
 
-    private static SqlText IsIgnored(ResolvedTable table) => $"{table.Hash} LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}";
+    private static SqlText IsIgnored(ResolvedTable table) => $"{table.State} = {Sql.Literal(ItemState.Ignored)}";
 
     internal static SqlText Revive(ResolvedTable table, string[] ids) =>
         $"""
         WITH revived AS (
-            UPDATE {table.Table} t SET {table.RuleName} = NULL, {table.HashName} = NULL
+            UPDATE {table.Table} t SET {table.Undecided}
             WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.OwnWrite}
             RETURNING 1
         )
@@ -148,7 +148,7 @@ internal sealed class FailedItems
         ),
         revived AS (
             UPDATE {table.Table} t SET {table.RuleName} = NULL FROM chosen c
-            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.Hash} = {Sql.Literal(ResolvedTable.DeadMark)}
+            WHERE  {table.Id} {Sql.Is} c.item_id::{table.IdType} AND {table.State} = {Sql.Literal(ItemState.Failed)}
         ),
         forgotten AS (
             DELETE FROM embedding.claims c USING chosen
@@ -185,8 +185,8 @@ internal sealed class FailedItems
             SELECT *
             FROM   unnest(
                        {items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[],
-                       {items.Select(item => ResolvedTable.IgnoredMark(item.Fingerprint)).ToArray()}::text[])
-                   AS i (item_id, version, mark)
+                       {items.Select(item => item.Fingerprint).ToArray()}::text[])
+                   AS i (item_id, version, hash)
             WHERE  {VectorStore.OwnWrite}
         ),
         forgotten AS (
@@ -204,7 +204,7 @@ internal sealed class FailedItems
         {ChunkWrite.Forget(table, $"forgotten")}
         ignored AS (
             UPDATE {table.Table} t
-            SET    {table.Unembedded}, {table.HashName} = i.mark
+            SET    {table.Unembedded(Sql.Literal(ItemState.Ignored), $"i.hash")}
             FROM   input i JOIN forgotten USING (item_id)
             WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Version} = i.version
             RETURNING 1

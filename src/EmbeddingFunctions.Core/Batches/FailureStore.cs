@@ -116,7 +116,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
     private static SqlText Mark(ResolvedTable table) =>
         $"""
         UPDATE {table.Table} t
-        SET    {table.Unembedded}, {table.HashName} = {Sql.Literal(ResolvedTable.DeadMark)}
+        SET    {table.Unembedded(Sql.Literal(ItemState.Failed), $"j.hash")}
         FROM   judged j
         WHERE  j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
         RETURNING j.item_id
@@ -127,7 +127,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
         $"""
         made_pending AS (
             UPDATE {table.Table} t
-            SET    {table.RuleName} = NULL, {table.HashName} = NULL
+            SET    {table.Undecided}
             FROM   judged j
             WHERE  NOT j.is_dead AND {table.Id} {Sql.Is} j.item_id::{table.IdType} AND {table.Version} = j.version
         ),

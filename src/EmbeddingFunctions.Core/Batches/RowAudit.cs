@@ -3,20 +3,20 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Reads a table's texts and holds their fingerprints against those of the vectors.</summary>
+/// <summary>Reads a table's texts and holds their fingerprints against those that were decided on.</summary>
 internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
 {
     private const int AtATime = 500;
 
     public Task<AuditedRows> Repair(ResolvedTable table, CancellationToken cancellation) => Look(table, isRepaired: true, cancellation);
 
-    /// <summary>Finds rows that pass for embedded, and are not as they are.</summary>
+    /// <summary>Finds rows whose text is not the one that was decided on, though nothing says so.</summary>
     public async Task<AuditedRows> Look(ResolvedTable table, bool isRepaired, CancellationToken cancellation)
     {
         var (found, refused, last) = (0L, 0L, (string?)null);
         while (await Page(table, last, cancellation) is { Count: > 0 } page)
         {
-            var wrong = page.Where(row => !IsOf(row, table)).ToList();
+            var wrong = page.Where(row => row.Hash != ItemText.Of(row.Values, table).Hash).ToList();
             var (written, denied) = isRepaired
                 ? await RowByRow.Write(wrong, some => MakePending(table, some, cancellation))
                 : (wrong.Count, 0);
@@ -26,21 +26,14 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
         return new AuditedRows(found, refused);
     }
 
-    private static bool IsOf(AuditedRow row, ResolvedTable table)
-    {
-        var text = ItemText.Of(row.Values, table);
-        return text.Parts.Count == 0 ? row.Hash == ResolvedTable.EmptyMark : row.Hash == text.Hash;
-    }
-
-    // Marks of failed and ignored items are of no vector.
     private Task<List<AuditedRow>> Page(ResolvedTable table, string? last, CancellationToken cancellation) =>
         database.QueryAsync(
             $"""
             SELECT {table.Id}::text, {table.Hash}, {Sql.Join(", ", table.TextColumns)}
             FROM   {table.Table} t
             WHERE  ({last} IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType})
-            AND    {table.RuleMark} = {Sql.Literal(table.Rule.Id)}
-            AND    (pg_catalog.length({table.Hash}) = 64 OR {table.Hash} = {Sql.Literal(ResolvedTable.EmptyMark)}){table.Filter}
+            AND    {table.RuleId} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL
+            AND    {table.State} <> {Sql.Literal(ItemState.Rewritten)}{table.Filter}
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
             """,

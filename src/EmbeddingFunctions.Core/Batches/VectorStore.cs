@@ -93,9 +93,9 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 FROM   unnest(
                            {outcomes.Select(o => o.Item.Id).ToArray()}::text[], {outcomes.Select(o => o.Item.Version).ToArray()}::bytea[],
                            {outcomes.Select(o => o.Outcome.ToString()).ToArray()}::text[], {outcomes.Select(o => o.Hash).ToArray()}::text[],
-                           {slots}::int[], {outcomes.Select(o => o.LeftOut).ToArray()}::int[],
-                           {outcomes.Select(o => o.Chunks.Count).ToArray()}::int[])
-                       AS i (item_id, version, outcome, hash, slot, left_out, chunks)
+                           {outcomes.Select(o => o.State).ToArray()}::text[], {slots}::int[],
+                           {outcomes.Select(o => o.LeftOut).ToArray()}::int[], {outcomes.Select(o => o.Chunks.Count).ToArray()}::int[])
+                       AS i (item_id, version, outcome, hash, state, slot, left_out, chunks)
                 WHERE  {OwnWrite}
             ),
             {(skipLocked ? Free(table) : Sql.Of($"free AS (SELECT * FROM input),"))}
@@ -113,7 +113,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                        {Sql.Identifier(table.Own.Model)} = {Sql.Literal(table.Rule.Model)},
                        {table.RuleName} = {Sql.Literal(table.Rule.Id)},
                        {Sql.Identifier(table.Own.Truncated)} = NULLIF(i.left_out, 0),
-                       {table.HashName} = i.hash
+                       {table.HashName} = i.hash, {table.StateName} = i.state
                 FROM   input i
                 JOIN   held h USING (item_id)
                 WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType}

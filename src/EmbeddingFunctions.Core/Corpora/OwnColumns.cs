@@ -9,14 +9,17 @@ public sealed record OwnColumns
     /// <summary>The model of the vector.</summary>
     public string Model { get; init; } = "embedding_model";
 
-    /// <summary>The rule that the vector was made under.</summary>
+    /// <summary>The rule under which the row was decided on.</summary>
     public string Rule { get; init; } = "embedding_rule";
 
     /// <summary>How many characters were left out of the vector.</summary>
     public string Truncated { get; init; } = "embedding_truncated";
 
-    /// <summary>The fingerprint of the embedded text.</summary>
+    /// <summary>The fingerprint of the text that was decided on.</summary>
     public string ContentHash { get; init; } = "content_hash";
+
+    /// <summary>The decision: embedded, empty, failed, ignored or rewritten; null if there was none.</summary>
+    public string State { get; init; } = "embedding_state";
 
     /// <summary>
     /// The text of an item that was asked for through the queue; only where <see cref="QueuedText.Content"/> is declared.
@@ -27,7 +30,7 @@ public sealed record OwnColumns
     internal IEnumerable<(string Property, string Column, string Type)> Always =>
     [
         ("generatedAt", GeneratedAt, "timestamp with time zone"), ("model", Model, "text"), ("rule", Rule, "text"),
-        ("truncated", Truncated, "integer"), ("contentHash", ContentHash, "text"),
+        ("truncated", Truncated, "integer"), ("contentHash", ContentHash, "text"), ("state", State, "text"),
     ];
 
     internal IEnumerable<(string Property, string Column, string Type)> Of(QueuedText queue) =>

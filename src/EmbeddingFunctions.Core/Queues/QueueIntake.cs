@@ -23,7 +23,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, 
     private readonly ConcurrentDictionary<string, long> _settled = new();
 
     /// <summary>
-    /// Some at a time, as a page is planned; rows that are held or locked at this moment are left for the next: nothing here waits for
+    /// Some at a time, before a page is planned; rows that are held or locked at this moment are left for the next: nothing here waits for
     /// a lock.
     /// </summary>
     /// <returns>Whether there may be more that can be taken at once.</returns>
@@ -80,24 +80,6 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, 
             WHERE  {QueueSql.IsOf(table)} AND q.record_id::text = {record} AND q.status = 'pending' AND q.taken_at IS NULL
             """,
             cancellation);
-    }
-
-    /// <returns>How many items are asked for, not taken yet, and not pending by themselves.</returns>
-    public async Task<long> Left(ResolvedCorpus corpus, CancellationToken cancellation)
-    {
-        var left = 0L;
-        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
-        {
-            left += await database.ScalarAsync<long>(
-                $"""
-                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueSql.Key(table)}
-                WHERE  {QueueSql.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
-                AND    ({table.Pending}) IS NOT TRUE{table.Filter}{QueueSql.InItsOwnersName(table)}
-                """,
-                cancellation, Sql.TimeoutOfCounts);
-        }
-
-        return left;
     }
 
     /// <summary>
@@ -171,7 +153,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, 
             ),
             opened AS (
                 UPDATE {table.Table} t
-                SET    {table.RuleName} = NULL, {table.HashName} = NULL{Sql.When(
+                SET    {table.Undecided}{Sql.When(
                     table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = taken.content")}
                 FROM   taken
                 WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}

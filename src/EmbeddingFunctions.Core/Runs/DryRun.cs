@@ -15,14 +15,15 @@ internal sealed class DryRun
     private readonly ResolvedCorpora _corpora;
     private readonly NpgsqlDataSource _database;
     private readonly RunScope _scope;
+    private readonly RunQueries _runs;
     private readonly OtherModels _models;
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
     public DryRun(
-        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, OtherModels models, IVectorCache cache,
+        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, IVectorCache cache,
         EmbeddingSettings settings) =>
-        (_corpora, _database, _scope, _models, _cache, _settings) = (corpora, database, scope, models, cache, settings);
+        (_corpora, _database, _scope, _runs, _models, _cache, _settings) = (corpora, database, scope, runs, models, cache, settings);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
@@ -30,7 +31,7 @@ internal sealed class DryRun
     {
         var corpus = await _corpora.Get(request.Corpus, cancellation);
         await _scope.Check(corpus, request, cancellation);
-        var forceBefore = await _scope.ForceBefore(request, cancellation);
+        var forceBefore = await _runs.ForceBefore(request, cancellation);
         var limits = new RateLimits(_settings.RequestsPerMinute, _settings.TokensPerMinute);
         var packer = new RequestPacker(limits.EvenRequest, _settings.InputsPerRequest);
         var paid = new HashSet<string>();
@@ -93,7 +94,7 @@ internal sealed class DryRun
             """);
         var rows = _database.StreamAsync(
             $"""
-            SELECT {table.Id}::text, {table.Partition}::text, CASE WHEN request.content IS NULL THEN {table.Hash} END,
+            SELECT {table.Id}::text, {table.Partition}::text, {table.Hash}, CASE WHEN request.content IS NULL THEN {table.State} END,
                    {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
             FROM   {table.Table} t {QueueSql.Request(table)}
             WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
@@ -131,8 +132,9 @@ internal sealed class DryRun
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {
-        const int FirstText = 4;
-        return new ClaimedItem(row.GetString(0), [], row.Texts(FirstText, texts), row.Text(2), row.GetBoolean(3), 1, null, false);
+        const int FirstText = 5;
+        return new ClaimedItem(
+            row.GetString(0), [], row.Texts(FirstText, texts), row.Text(2), row.Text(3), row.GetBoolean(4), 1, null, false);
     }
 
     private readonly record struct AskedText(string Fingerprint, int Tokens, int RequestTokens);

@@ -22,14 +22,14 @@ internal sealed class InProcessEngine
     private static readonly TimeSpan _longestSilence = TimeSpan.FromSeconds(45);
 
     private readonly RunActivities _activities;
-    private readonly RunHeartbeat _pulse;
+    private readonly RunTransitions _transitions;
     private readonly TimeProvider _time;
     private readonly DatabaseOutages _outages;
     private readonly ResiliencePipeline _retry;
 
-    public InProcessEngine(RunActivities activities, RunHeartbeat pulse, TimeProvider time, DatabaseOutages outages)
+    public InProcessEngine(RunActivities activities, RunTransitions transitions, TimeProvider time, DatabaseOutages outages)
     {
-        (_activities, _pulse, _time, _outages) = (activities, pulse, time, outages);
+        (_activities, _transitions, _time, _outages) = (activities, transitions, time, outages);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
             ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
@@ -98,7 +98,7 @@ internal sealed class InProcessEngine
             {
                 await timer.WaitForNextTickAsync(done);
                 var isLost = run.IsRecorded && _time.GetElapsedTime(heard) > _longestSilence;
-                if (isLost || await _pulse.Heartbeat(run.RunId, done))
+                if (isLost || await _transitions.Heartbeat(run.RunId, done))
                 {
                     await unwanted.CancelAsync();
                 }

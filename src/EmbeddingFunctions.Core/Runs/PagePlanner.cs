@@ -1,5 +1,5 @@
 using EmbeddingFunctions.Batches;
-using EmbeddingFunctions.Queues;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.
 /// </summary>
-internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, NpgsqlDataSource database, TimeProvider time)
+internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
@@ -27,38 +27,26 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, Np
         LIMIT  1
         """;
 
+    /// <summary>Plans a page; it only reads.</summary>
     public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(order.Run.Request.Corpus, cancellation);
-        List<PlannedBatch> page;
-        DateTimeOffset? heldUntil;
-        bool hasMore;
-        // An empty page says that all is done: requests that came to nothing must hide none behind them. While partitions are busy it is
-        // planned again anyway.
-        do
-        {
-            hasMore = await queue.Take(corpus, cancellation);
-            // Asked before the page is planned: what is let go between the two is then seen by one of them.
-            heldUntil = await HeldUntil(corpus, order, cancellation);
-            page = await Page(corpus, order, cancellation);
-        }
-        while (page.Count == 0 && hasMore && order.Busy.Count == 0);
-
+        // Asked before the page is planned: what is let go between the two is then seen by one of them.
+        var heldUntil = await HeldUntil(corpus, order, cancellation);
+        var page = await Page(corpus, order, cancellation);
         return page.Count > 0
-            ? new PlannedPage(page, page.Select(batch => batch.Partition).Last())
+            ? new PlannedPage(page, page[^1].Partition)
             // And after it: what was taken between the two.
             : new PlannedPage([], order.Cursor, heldUntil ?? await HeldUntil(corpus, order, cancellation));
     }
 
-    /// <summary>Counts the pending items of a run's scope, at most to its limit.</summary>
+    /// <summary>Counts the pending items of a run's scope, at most to its limit; it only reads.</summary>
     public async Task<int> Count(RunInput run, DateTimeOffset? forceBefore, CancellationToken cancellation)
     {
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
-        await queue.Take(corpus, cancellation);
-        await queue.Settle(corpus, cancellation);
         var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null
-            ? await queue.Left(corpus, cancellation)
+            ? await Requested(corpus, cancellation)
             : 0;
         foreach (var table in InScope(corpus, request))
         {
@@ -75,6 +63,24 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, QueueIntake queue, Np
         }
 
         return (int)Math.Min(total, request.Limit ?? int.MaxValue);
+    }
+
+    // Items that the queue asks for, which no run has taken and which are not pending by themselves.
+    private async Task<long> Requested(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        var requested = 0L;
+        foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
+        {
+            requested += await database.ScalarAsync<long>(
+                $"""
+                SELECT count(*) FROM embedding_queue q JOIN {table.Table} t ON {table.Id} {Sql.Is} {QueueSql.Key(table)}
+                WHERE  {QueueSql.IsOf(table)} AND q.status = 'pending' AND q.taken_at IS NULL
+                AND    ({table.Pending}) IS NOT TRUE{table.Filter}{QueueSql.InItsOwnersName(table)}
+                """,
+                cancellation, Sql.TimeoutOfCounts);
+        }
+
+        return requested;
     }
 
     internal static IEnumerable<ResolvedTable> InScope(ResolvedCorpus corpus, RunRequest request) =>

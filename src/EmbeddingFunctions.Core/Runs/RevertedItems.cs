@@ -31,7 +31,7 @@ internal sealed class RevertedItems(NpgsqlDataSource database)
     {
         // Later changes are the application's.
         var isTouched = Sql.When(table.ChangedAt is not null, $" OR {table.ChangedAt!} <= {table.GeneratedAt} + interval '5 seconds'");
-        var isRewritten = Sql.Of($"{table.RuleMark} = {Sql.Literal(ResolvedTable.RewrittenMark)}");
+        var isRewritten = Sql.Of($"{table.State} = {Sql.Literal(ItemState.Rewritten)}");
         var (rewritten, touched, triggers) = (await database.QueryAsync(
             $"""
             SELECT count(*) FILTER (WHERE is_rewritten), count(*) FILTER (WHERE NOT is_rewritten), COALESCE((

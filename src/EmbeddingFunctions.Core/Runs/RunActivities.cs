@@ -10,31 +10,32 @@ namespace EmbeddingFunctions.Runs;
 internal sealed class RunActivities
 {
     public static readonly RunActivity<RunInput, DateTimeOffset> StartRun =
-        new(nameof(StartRun), (a, i, c) => a._runs.Start(i, c), output => output != default, Opens: true);
+        new(nameof(StartRun), (a, i, c) => a._lifecycle.Start(i, c), output => output != default, Opens: true);
 
     public static readonly RunActivity<RunInput, OpenedRun> OpenRun =
-        new(nameof(OpenRun), (a, i, c) => a._runs.Open(i, c), output => output is { LanesPerPartition: > 0 });
+        new(nameof(OpenRun), (a, i, c) => a._lifecycle.Open(i, c), output => output is { LanesPerPartition: > 0 });
 
     public static readonly RunActivity<PlanPage, PlannedPage> PlanPage =
         new(nameof(PlanPage), (a, i, c) => a.Plan(i, c), output => output is { Batches: not null, Cursor: not null });
 
     public static readonly RunActivity<EmbedBatch, EmbeddedBatch> EmbedBatch =
-        new(nameof(EmbedBatch), (a, i, c) => a._batches.EmbedAll(i, () => a._pulse.Beat(i.RunId, c), c),
+        new(nameof(EmbedBatch), (a, i, c) => a._batches.EmbedAll(i, () => a._transitions.Beat(i.RunId, c), c),
             output => output is { Counts: not null });
 
     public static readonly RunActivity<CloseRun, RunOutcome> CloseRun =
-        new(nameof(CloseRun), (a, i, c) => a._runs.Close(i, c), output => output is { Counts: not null }, Closes: true);
+        new(nameof(CloseRun), (a, i, c) => a._lifecycle.Close(i, c), output => output is { Counts: not null }, Closes: true);
 
-    private readonly RunStore _runs;
-    private readonly RunHeartbeat _pulse;
-    private readonly PagePlanner _planner;
+    private readonly RunLifecycle _lifecycle;
+    private readonly RunTransitions _transitions;
+    private readonly RunPages _pages;
     private readonly BatchEmbedder _batches;
     private readonly ResolvedCorpora _corpora;
     private readonly Redaction _redaction;
 
     public RunActivities(
-        RunStore runs, RunHeartbeat pulse, PagePlanner planner, BatchEmbedder batches, ResolvedCorpora corpora, Redaction redaction) =>
-        (_runs, _pulse, _planner, _batches, _corpora, _redaction) = (runs, pulse, planner, batches, corpora, redaction);
+        RunLifecycle lifecycle, RunTransitions transitions, RunPages pages, BatchEmbedder batches, ResolvedCorpora corpora,
+        Redaction redaction) =>
+        (_lifecycle, _transitions, _pages, _batches, _corpora, _redaction) = (lifecycle, transitions, pages, batches, corpora, redaction);
 
     /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
     /// <exception cref="ActivityFailedException">It will never work.</exception>
@@ -62,15 +63,15 @@ internal sealed class RunActivities
 
     private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {
-        if (await _pulse.Beat(order.Run.RunId, cancellation))
+        if (await _transitions.Beat(order.Run.RunId, cancellation))
         {
             return new PlannedPage([], order.Cursor, Cancelled: true);
         }
 
         // The run may have begun before a migration for another model.
         var request = order.Run.Request;
-        await _runs.EnsureOneModel(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
-        return await _planner.Plan(order, cancellation);
+        await _lifecycle.EnsureOneModel(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
+        return await _pages.Next(order, cancellation);
     }
 }
 

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -5,44 +6,33 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Ends orphaned runs, and deletes those that ended long ago.</summary>
-internal sealed class RunJanitor(NpgsqlDataSource database, StoredTimestamps moments)
+internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions transitions)
 {
-
-    // What hosts take up from each other is over if none did; their timers may come once a day.
-    private static readonly TimeSpan _abandoned = TimeSpan.FromDays(7);
+    // Millions of rows are deleted some thousands at a time, so that no statement takes long.
+    private const int Portion = 2_000;
+    private const int MostPortions = 20;
 
     /// <summary>How long a run is remembered after its end.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromDays(90);
 
-    private static SqlText EndSilentRuns(string corpus) =>
-        $"""
-        UPDATE embedding.jobs
-        SET    status = CASE WHEN cancel_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END,
-               error_message = 'The process that ran it ended.', completed_at = now(), updated_at = now()
-        WHERE  corpus = {corpus} AND status IN ('pending', 'processing')
-        AND    leased_until < now() - CASE host WHEN 'command' THEN interval '0' ELSE {_abandoned} END
-        """;
-
-    // Millions of them are forgotten some thousands at a time, so that no statement takes long.
-    private const int Portion = 2_000;
-    private const int MostPortions = 20;
-
-    private static SqlText DropOldRuns(string corpus) =>
-        $"""
-        DELETE FROM embedding.jobs
-        WHERE  id IN (
-            SELECT id FROM embedding.jobs j
-            WHERE  corpus = {corpus} AND completed_at < now() - {Kept}
-            AND    (due_at IS NULL OR EXISTS (SELECT FROM embedding.jobs later WHERE later.corpus = {corpus} AND later.due_at > j.due_at))
-            LIMIT  {Portion}
-            FOR    UPDATE SKIP LOCKED)
-        """;
+    // As runs': leases and waits of a clock that was wrong or was set back.
+    private static SqlText ShortenClaims(string corpus)
+    {
+        var (leased, retried) = (Sql.Of($"now() + {ClaimStore.LeaseTime}"), Sql.Of($"now() + {FailureStore.LongestWait}"));
+        return
+            $"""
+            UPDATE embedding.claims
+            SET    leased_until = LEAST(leased_until, {leased}), retry_at = LEAST(retry_at, {retried})
+            WHERE  corpus = {corpus}
+            AND    (leased_until > {leased} + {RunQueries.Tolerance} OR retry_at > {retried} + {RunQueries.Tolerance})
+            """;
+    }
 
     public async Task Tidy(string corpus, CancellationToken cancellation)
     {
-        await moments.MendOf(corpus, cancellation);
-        await Execute(EndSilentRuns(corpus), cancellation);
-        for (var i = 0; i < MostPortions && await Execute(DropOldRuns(corpus), cancellation) == Portion; i++)
+        await Execute(ShortenClaims(corpus), cancellation);
+        await transitions.EndAbandoned(corpus, cancellation);
+        for (var i = 0; i < MostPortions && await transitions.Delete(corpus, Kept, Portion, cancellation) == Portion; i++)
         {
         }
     }

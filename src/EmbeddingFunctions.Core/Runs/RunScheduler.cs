@@ -9,27 +9,12 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Where runs are asked for: each becomes a row first and is then given to an engine, so that none is lost and none begun twice.
 /// </summary>
-internal sealed class RunScheduler
+internal sealed class RunScheduler(
+    CorpusSet corpora, ResolvedCorpora bound, RunTransitions transitions, RunQueries runs, RunJanitor oldRuns, RunLifecycle lifecycle,
+    TriggeredRuns triggered, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log)
 {
     // A timer may come a little before its time by the database's clock.
     private static readonly TimeSpan _early = TimeSpan.FromSeconds(5);
-
-    private readonly CorpusSet _corpora;
-    private readonly ResolvedCorpora _bound;
-    private readonly RunRequests _requests;
-    private readonly RunJanitor _oldRuns;
-    private readonly RunStore _runs;
-    private readonly TriggeredRuns _woken;
-    private readonly EmbeddingSettings _settings;
-    private readonly DatabaseClock _clock;
-    private readonly Redaction _redaction;
-    private readonly ILogger _log;
-
-    public RunScheduler(
-        CorpusSet corpora, ResolvedCorpora bound, RunRequests requests, RunJanitor oldRuns, RunStore runs, TriggeredRuns woken,
-        EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log) =>
-        (_corpora, _bound, _requests, _oldRuns, _runs, _woken, _settings, _clock, _redaction, _log) =
-        (corpora, bound, requests, oldRuns, runs, woken, settings, clock, redaction, log);
 
     /// <summary>
     /// Records a run and has it begun; the same event again is the same run, and a run that has not started yet takes what it covers.
@@ -43,9 +28,9 @@ internal sealed class RunScheduler
     /// <exception cref="TooManyRunsException">Too many runs of the corpus wait for their start.</exception>
     public async Task<RequestedRun?> Ask(IRunEngine engine, RunRequest request, string? eventId, CancellationToken cancellation)
     {
-        _settings.EnsureEnabled();
+        settings.EnsureEnabled();
         var asked = Input(Guid.CreateVersion7(), request);
-        var (recorded, run) = await _requests.RecordEvent(asked.Request, asked.RunId, engine.Host, eventId, cancellation);
+        var (recorded, run) = await transitions.RecordEvent(asked.Request, asked.RunId, engine.Host, eventId, cancellation);
         switch (recorded)
         {
             case RecordedEvent.Recorded:
@@ -55,10 +40,10 @@ internal sealed class RunScheduler
                 await AdoptOrphanedRuns(engine, run, cancellation);
                 return new RequestedRun(run, IsNew: false);
             case RecordedEvent.Refused:
-                throw new TooManyRunsException(request.Corpus, TimeSpan.FromMinutes(1) / _corpora.Get(request.Corpus).StartsPerMinute);
+                throw new TooManyRunsException(request.Corpus, TimeSpan.FromMinutes(1) / corpora.Get(request.Corpus).StartsPerMinute);
         }
 
-        var (id, isOpen, isSame) = await _requests.OfEvent(eventId!, asked.Request, cancellation)
+        var (id, isOpen, isSame) = await runs.OfEvent(eventId!, asked.Request, cancellation)
             ?? throw new TimeoutException("The event is just being recorded by another host; send it again.");
         if (isSame && isOpen)
         {
@@ -82,20 +67,19 @@ internal sealed class RunScheduler
 
     /// <summary>
     /// Starts a run for every migrated corpus whose scheduled moment has come and was not served, and for every other that declares a
-    /// trigger
-    /// and has anything pending; a late or doubled tick starts nothing twice.
+    /// trigger and has anything pending; a late or doubled tick starts nothing twice.
     /// </summary>
     /// <returns>The corpora whose run was started; none while <c>EMBEDDING_ENABLED</c> is false.</returns>
     /// <exception cref="DatabaseNotReadyException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
     {
         var started = new List<string>();
-        if (!_settings.IsEnabled)
+        if (!settings.IsEnabled)
         {
             return started;
         }
 
-        await Each(await _bound.Migrated(cancellation), async corpus =>
+        await Each(await bound.Migrated(cancellation), async corpus =>
         {
             if (
                 await StartIfDue(engine, corpus, cancellation)
@@ -115,7 +99,7 @@ internal sealed class RunScheduler
     internal async Task<TriggerResult> Wake(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
-        var woken = await _woken.Record(corpus, run, engine.Host, cancellation);
+        var woken = await triggered.Record(corpus, run, engine.Host, cancellation);
         if (woken == TriggerResult.Recorded)
         {
             await Begin(engine, run, cancellation);
@@ -133,7 +117,7 @@ internal sealed class RunScheduler
     /// <returns>Whether it was still open.</returns>
     public async Task<bool> Cancel(IRunEngine engine, Guid runId, CancellationToken cancellation)
     {
-        var wasOpen = await _requests.Cancel(runId, cancellation);
+        var wasOpen = await transitions.Cancel(runId, cancellation);
         if (wasOpen)
         {
             await engine.Cancel(runId, cancellation);
@@ -144,17 +128,17 @@ internal sealed class RunScheduler
 
     /// <summary>What a run waits for, as its engine has it; a run that the engine has ended is closed or begun again first.</summary>
     public async Task<string?> Note(IRunEngine engine, Guid runId, CancellationToken cancellation) =>
-        await _requests.Open(runId, cancellation) is { } run && !await CloseIfEnded(engine, run, cancellation)
+        await runs.Open(runId, cancellation) is { } run && !await CloseIfEnded(engine, run, cancellation)
             ? (await engine.Look(runId, cancellation))?.Note
             : null;
 
     private async Task<bool> StartIfDue(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
-        await _bound.Get(corpus.Name, cancellation);
-        await _oldRuns.Tidy(corpus.Name, cancellation);
-        var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(await _clock.Now(cancellation) + _early);
+        await bound.Get(corpus.Name, cancellation);
+        await oldRuns.Tidy(corpus.Name, cancellation);
+        var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(await clock.Now(cancellation) + _early);
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
-        var isDue = await _requests.Record(run.Request, run.RunId, engine.Host, eventId: null, dueAt, cancellation);
+        var isDue = await transitions.Record(run.Request, run.RunId, engine.Host, dueAt, cancellation);
         if (isDue)
         {
             await Begin(engine, run, cancellation);
@@ -165,24 +149,24 @@ internal sealed class RunScheduler
 
     private async Task AdoptOrphanedRuns(IRunEngine engine, Guid? run, CancellationToken cancellation)
     {
-        if (!_settings.IsEnabled)
+        if (!settings.IsEnabled)
         {
             return;
         }
 
         try
         {
-            var corpora = _corpora.All.Select(corpus => corpus.Name).ToArray();
-            await Each(await _requests.TakeOrphanedRuns(engine.Host, corpora, run, cancellation), async silent =>
+            var names = corpora.All.Select(corpus => corpus.Name).ToArray();
+            await Each(await transitions.Adopt(engine.Host, names, run, cancellation), async silent =>
             {
-                if (!await _bound.Fits(silent.Request.Corpus, cancellation))
+                if (!await bound.Fits(silent.Request.Corpus, cancellation))
                 {
-                    _log.RunSuitsAnotherHost(silent.RunId, silent.Request.Corpus);
-                    await _requests.Free(silent.RunId, cancellation);
+                    log.RunSuitsAnotherHost(silent.RunId, silent.Request.Corpus);
+                    await transitions.Free(silent.RunId, cancellation);
                 }
                 else if (!await CloseIfEnded(engine, silent, cancellation))
                 {
-                    _log.RunIsAdopted(silent.RunId, silent.Request.Corpus);
+                    log.RunIsAdopted(silent.RunId, silent.Request.Corpus);
                     await Begin(engine, silent, cancellation);
                 }
             });
@@ -202,7 +186,7 @@ internal sealed class RunScheduler
         }
         catch
         {
-            await _requests.Free(run.RunId, CancellationToken.None);
+            await transitions.Free(run.RunId, CancellationToken.None);
             throw;
         }
     }
@@ -233,7 +217,7 @@ internal sealed class RunScheduler
             var thrown = failures.First(e => e is not CorpusException);
             foreach (var other in failures.Where(other => other != thrown))
             {
-                _log.ScheduledWorkFails(_redaction.Clean(other.Message));
+                log.ScheduledWorkFails(redaction.Clean(other.Message));
             }
 
             throw thrown;
@@ -247,34 +231,22 @@ internal sealed class RunScheduler
             return false;
         }
 
-        if (carried.MayBeginAgain && _settings.IsEnabled)
+        if (carried.MayBeginAgain && settings.IsEnabled)
         {
             await Begin(engine, run, cancellation);
             return false;
         }
 
         // It may have closed its job between the two looks.
-        if (await _requests.Open(run.RunId, cancellation) is null)
+        if (await runs.Open(run.RunId, cancellation) is null)
         {
             return true;
         }
 
-        await _runs.Close(new CloseRun(run, reason, carried.Cancelled), cancellation);
+        await lifecycle.Close(new CloseRun(run, reason, carried.Cancelled), cancellation);
         return true;
     }
 
     private RunInput Input(Guid id, RunRequest request) =>
-        new(id, request with { Concurrency = _settings.BatchesInFlight }) { IsRecorded = true };
-}
-
-/// <param name="IsNew">False: an earlier event had asked for it, and it does what this one asks for too.</param>
-internal sealed record RequestedRun(Guid Id, bool IsNew);
-
-/// <summary>Too many runs of a corpus wait for their start to accept another event now.</summary>
-internal sealed class TooManyRunsException(string corpus, TimeSpan retryAfter)
-    : Exception(
-        $"{RunRequests.MostWaiting} runs of '{corpus}' wait for their start: send the event again later, or one event for all of them.")
-{
-    /// <summary>By when one of them will have started.</summary>
-    public TimeSpan RetryAfter => retryAfter;
+        new(id, request with { Concurrency = settings.BatchesInFlight }) { IsRecorded = true };
 }

@@ -6,26 +6,9 @@ using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>What a request is over, checked and resolved alike for a run and for its prediction.</summary>
+/// <summary>The scope of a request, checked in the same way for a run and for its prediction.</summary>
 internal sealed class RunScope(NpgsqlDataSource database)
 {
-    /// <summary>
-    /// The moment of a forced run over the same scope that is not done with it, whatever became of its process: what it embedded is not
-    /// embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
-    /// </summary>
-    public static SqlText LentMoment(RunRequest request) =>
-        $"""
-        SELECT j.force_before FROM embedding.jobs j
-        WHERE  {IsOver($"j", request)} AND j.force_before > now() - interval '1 day'
-        AND    j.host = 'command' AND j.cancel_requested_at IS NULL
-        AND    NOT EXISTS (SELECT FROM embedding.jobs done
-                           WHERE {IsOver($"done", request)}
-                           AND   done.force_before = j.force_before
-                           AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
-        ORDER  BY j.created_at DESC
-        LIMIT  1
-        """;
-
     /// <exception cref="NotFoundException">A kind is not the corpus's.</exception>
     /// <exception cref="InvalidCorpusException">The partition or what the run is confined to is not the corpus's.</exception>
     public async Task Check(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation)
@@ -107,20 +90,10 @@ internal sealed class RunScope(NpgsqlDataSource database)
         }
     }
 
-    /// <returns>Forced: the moment before which an item must have been embedded to be in scope; else null.</returns>
-    public async Task<DateTimeOffset?> ForceBefore(RunRequest request, CancellationToken cancellation) => !request.Force ? null
-        : await database.ScalarAsync<DateTimeOffset>($"SELECT COALESCE(({LentMoment(request)}), now())", cancellation);
-
     public static SqlValue Selection(RunRequest request) =>
         Sql.Value(request.Selection is { } selection ? JsonSerializer.Serialize(selection) : null, NpgsqlDbType.Jsonb);
 
     public static Selection? Selection(string? recorded) => recorded is null ? null : JsonSerializer.Deserialize<Selection>(recorded);
 
     public static string[] Kinds(RunRequest request) => request.Kinds.Order().ToArray();
-
-    private static SqlText IsOver(SqlText run, RunRequest request) =>
-        $"""
-        {run}.corpus = {request.Corpus} AND {run}.partition IS NOT DISTINCT FROM {request.Partition}
-        AND {run}.kinds = {Kinds(request)} AND {run}.selection IS NOT DISTINCT FROM {Selection(request)}
-        """;
 }

@@ -46,10 +46,10 @@ internal static class ChunkTableDdl
     public static string Forget(ResolvedTable table) =>
         $"""
         forgotten AS (
-            UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleMark}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
+            UPDATE {table.Table} t SET {table.RuleName} = NULLIF({table.RuleId}, {Sql.Literal(table.Rule.Id)}), {table.HashName} = NULL
             FROM   page
             WHERE  {table.Id} {Sql.Is} page.key
-            AND    {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleMark} =
+            AND    {table.Vector} IS NOT NULL AND ({table.Hash} IS NOT NULL OR {table.RuleId} =
                 {Sql.Literal(table.Rule.Id)}){table.Filter}
         )
         """;

@@ -21,6 +21,7 @@ internal static class CorpusDdl
     private static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
         .. Columns(kinds[0]),
+        StateCheckDdl.Part(kinds[0]),
         .. TextSearchDdl.Part(kinds) is { } search ? [search] : Array.Empty<Part>(),
         .. EditTriggerDdl.Parts(corpus, kinds),
         .. kinds[0].Queue != QueuedText.None ? QueueDdl.Parts(corpus, kinds[0]) : [],

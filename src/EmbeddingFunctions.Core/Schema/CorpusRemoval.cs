@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -7,20 +8,13 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>Takes away what migrations recorded as made for a corpus, and nothing else.</summary>
 internal sealed class CorpusRemoval
 {
-    private static SqlText FindOpenRun(string corpus) =>
-        $"""
-        SELECT id FROM embedding.jobs
-        WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND leased_until > now()
-        LIMIT  1
-        """;
-
     private static SqlText RemoveRows(string corpus) =>
         $"""
         WITH rules AS (DELETE FROM embedding.rules WHERE corpus = {corpus}),
              claims AS (DELETE FROM embedding.claims WHERE corpus = {corpus}),
              slots AS (DELETE FROM embedding.start_slots WHERE corpus = {corpus}),
              shapes AS (DELETE FROM embedding.declarations WHERE corpus = {corpus})
-        DELETE FROM embedding.jobs WHERE corpus = {corpus}
+        {RunTransitions.DeleteAllOf(corpus)}
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -197,7 +191,7 @@ internal sealed class CorpusRemoval
 
     private async Task EnsureNoRun(string name, CancellationToken cancellation)
     {
-        if (await _database.ScalarAsync<Guid?>(FindOpenRun(name), cancellation) is { } run)
+        if (await _database.ScalarAsync<Guid?>(RunQueries.FindCarried(name), cancellation) is { } run)
         {
             throw new DatabaseNotReadyException(
                 $"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");

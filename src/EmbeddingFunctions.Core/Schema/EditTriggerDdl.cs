@@ -40,8 +40,11 @@ internal static class EditTriggerDdl
                     {TextChange.Assign("is_edited", table, kinds.SelectMany(kind => kind.Template.Columns))}
                 END IF;
                 IF is_edited THEN
-                    {current.RuleMark} := CASE WHEN TG_OP = 'UPDATE' AND current_setting('{Sql.KeepsText}', true) = 'on' THEN
-                        '{ResolvedTable.RewrittenMark}' END;
+                    IF TG_OP = 'UPDATE' AND current_setting('{Sql.KeepsText}', true) = 'on' THEN
+                        {current.State} := '{ItemState.Rewritten}';
+                    ELSE
+                        {current.RuleId} := NULL;
+                    END IF;
                     IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
                         NEW.{table.VectorName} := NULL;
                     END IF;
@@ -55,7 +58,7 @@ internal static class EditTriggerDdl
                 BEGIN
                     -- The engine has compared the text itself.
                     IF TG_OP = 'INSERT' OR NEW.{generatedAt} IS NOT DISTINCT FROM OLD.{generatedAt} THEN
-                        {current.RuleMark} := NULL;
+                        {current.RuleId} := NULL;
                         {(corpus.Trigger ? $"{NotifyTriggerDdl.Notify(corpus)};" : "")}
                     END IF;
                 EXCEPTION WHEN OTHERS THEN

@@ -5,7 +5,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Schema;
 
 /// <summary>The extension, and the schema <c>embedding</c> with the tables, views and functions that all corpora share.</summary>
-internal sealed class EngineSchema(NpgsqlDataSource database)
+internal sealed class EngineSchema(NpgsqlDataSource database, SchemaRange program, IReadOnlyList<SqlScript> versioned)
 {
     public const string Name = "embedding";
 
@@ -59,9 +59,9 @@ internal sealed class EngineSchema(NpgsqlDataSource database)
         VALUES ('Schema', 'embedding', '', 'embedding', '', true, '')
         """;
 
-    private static readonly string _recordVersion =
+    private string RecordVersion =>
         $"""
-        INSERT INTO embedding.installation (version, compatible_with) VALUES ({SchemaVersion.Current}, {SchemaVersion.CompatibleWith})
+        INSERT INTO embedding.installation (version, compatible_with) VALUES ({program.Current}, {program.CompatibleWith})
         ON CONFLICT (is_only) DO UPDATE SET version = EXCLUDED.version, compatible_with = EXCLUDED.compatible_with
         """;
 
@@ -72,7 +72,7 @@ internal sealed class EngineSchema(NpgsqlDataSource database)
         var hasSchema = await database.ScalarAsync<bool>($"SELECT pg_catalog.to_regnamespace('embedding') IS NOT NULL", cancellation);
         var applied = await Applied(cancellation);
         if (
-            SqlScript.Versioned.FirstOrDefault(
+            versioned.FirstOrDefault(
                 script => applied.TryGetValue(script.Name, out var sum) && sum != script.Checksum) is { } edited)
         {
             throw new DatabaseNotReadyException(
@@ -80,7 +80,7 @@ internal sealed class EngineSchema(NpgsqlDataSource database)
                     + "was released.");
         }
 
-        var scripts = SqlScript.Versioned.Concat(SqlScript.Repeatable)
+        var scripts = versioned.Concat(SqlScript.Repeatable)
             .Where(script => applied.GetValueOrDefault(script.Name) != script.Checksum).ToList();
         return [
             .. await HasExtension(cancellation) ? Array.Empty<MigrationStep>() : [Extension],
@@ -98,10 +98,10 @@ internal sealed class EngineSchema(NpgsqlDataSource database)
     };
 
     // CREATE SCHEMA IF NOT EXISTS would ask for the right to create schemas where there is nothing to create.
-    private static MigrationStep Scripts(IEnumerable<SqlScript> scripts, bool hasSchema) => MigrationStep.Transaction([
+    private MigrationStep Scripts(IEnumerable<SqlScript> scripts, bool hasSchema) => MigrationStep.Transaction([
         .. hasSchema ? Array.Empty<string>() : ["CREATE SCHEMA embedding"], CreateJournal,
         .. scripts.SelectMany(script => (IEnumerable<string>)[script.Text, Journal(script)]),
-        WithholdMade, _recordVersion, .. hasSchema ? Array.Empty<string>() : [RecordSchema], RecordMade]) with
+        WithholdMade, RecordVersion, .. hasSchema ? Array.Empty<string>() : [RecordSchema], RecordMade]) with
     {
         Explain = e => e.SqlState switch
         {
@@ -124,7 +124,7 @@ internal sealed class EngineSchema(NpgsqlDataSource database)
         $"SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vector')", cancellation);
 
     private Task<bool> IsCurrent(CancellationToken cancellation) => database.ScalarAsync<bool>(
-        $"SELECT EXISTS (SELECT FROM embedding.installation WHERE version = {SchemaVersion.Current})", cancellation);
+        $"SELECT EXISTS (SELECT FROM embedding.installation WHERE version = {program.Current})", cancellation);
 
     private async Task<Dictionary<string, string>> Applied(CancellationToken cancellation)
     {

@@ -17,6 +17,10 @@ internal sealed class Inventory(NpgsqlDataSource database)
             FROM   pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
             LEFT   JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
             WHERE  n.nspname = w.schema_name AND c.relname = w.table_name AND a.attname = w.object_name AND NOT a.attisdropped)
+        WHEN 'Constraint' THEN (
+            SELECT pg_get_constraintdef(k.oid)
+            FROM   pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE  n.nspname = w.schema_name AND c.relname = w.table_name AND k.conname = w.object_name)
         WHEN 'Trigger' THEN (
             SELECT g.tgenabled::text || ' ' || pg_get_triggerdef(g.oid)
             FROM   pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -16,18 +16,20 @@ internal sealed class Migrator
     private readonly IRowAudit _audit;
     private readonly ITextWindow? _window;
     private readonly EngineSchema _engine;
+    private readonly SchemaVersion _version;
     private readonly Inventory _inventory;
     private readonly SearchedSchemas _searched;
     private readonly StepRunner _runner;
     private readonly Ddl _ddl;
     private readonly ILogger _log;
 
-    public Migrator(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, IRowAudit audit, ITextWindow? window,
-        ILogger<Migrator> log)
+    public Migrator(
+        NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, EngineSchema engine, SchemaVersion version,
+        IRowAudit audit, ITextWindow? window, ILogger<Migrator> log)
     {
         (_database, _catalogue, _settings, _audit, _window, _log) = (database, catalogue, settings, audit, window, log);
-        (_engine, _inventory, _searched, _ddl) = (
-            new EngineSchema(database), new Inventory(database), new SearchedSchemas(database), new Ddl(database));
+        (_engine, _version, _inventory, _searched, _ddl) = (
+            engine, version, new Inventory(database), new SearchedSchemas(database), new Ddl(database));
         _runner = new StepRunner(database, _ddl, log);
     }
 
@@ -101,7 +103,7 @@ internal sealed class Migrator
     private async Task Ensure(ResolvedCorpus corpus, MigrationOptions options, CancellationToken cancellation)
     {
         await _searched.Ensure(corpus, cancellation);
-        if (await new SchemaVersion(_database).IsNewer(cancellation))
+        if (await _version.IsNewer(cancellation))
         {
             throw new DatabaseNotReadyException(
                 "A newer version of this program migrated the database: migrate with that one. Until then this one runs on it as it is.");

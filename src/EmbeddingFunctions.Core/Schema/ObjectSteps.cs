@@ -16,7 +16,8 @@ internal static class ObjectSteps
         return [
             .. wrong.Where(IsSharedTable).SelectMany(state => Make(corpus, state)),
             .. MakeColumns(corpus, wrong.Where(state => state.Part.Kind == ObjectKind.Column)),
-            .. wrong.Where(state => state.Part.Kind != ObjectKind.Column && !IsSharedTable(state)).SelectMany(state => Make(corpus, state)),
+            .. wrong.Where(state => state.Part.Kind != ObjectKind.Column && !IsSharedTable(state)).SelectMany(
+                state => state.Part.Kind == ObjectKind.Constraint ? MakeCheck(corpus, state, states) : Make(corpus, state)),
         ];
     }
 
@@ -49,6 +50,14 @@ internal static class ObjectSteps
         }
 
         return [MigrationStep.Transaction([.. Statements(state), .. records]) with { Explain = Dependents }];
+    }
+
+    private static IEnumerable<MigrationStep> MakeCheck(ResolvedCorpus corpus, ObjectState state, IReadOnlyList<ObjectState> states)
+    {
+        var table = corpus.Tables.First(table => (table.Schema, table.Name) == (state.Part.Schema, state.Part.Table));
+        var column = new ObjectKey(ObjectKind.Column, table.Schema, table.Name, table.Own.State);
+        return StateCheckDdl.Steps(
+            table, Records(corpus, state).ToList(), wasThere: states.Any(other => other.Part.Key == column && other.Live is not null));
     }
 
     // Postgres builds the indexes of a partitioned table's parts only all at once. An interrupted build leaves an index that is of no use.

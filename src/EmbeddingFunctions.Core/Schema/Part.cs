@@ -9,6 +9,7 @@ internal enum ObjectKind
     Schema,
     Table,
     Column,
+    Constraint,
     Function,
     Trigger,
     View,
@@ -19,7 +20,8 @@ internal enum ObjectKind
 /// <param name="Schema">The schema of the table or, without one, of the object.</param>
 /// <param name="Table">The table that the object belongs to; empty for functions, tables and views.</param>
 /// <param name="Name">The object's name; of a function its signature as SQL writes it.</param>
-/// <param name="Statement">Makes the object, or puts it in place of an earlier one; of a column the part of an ALTER TABLE.</param>
+/// <param name="Statement">Makes the object, or puts it in place of an earlier one; of a column or constraint the part of an
+/// ALTER TABLE.</param>
 internal sealed record Part(ObjectKind Kind, string Schema, string Table, string Name, string Statement)
 {
     /// <summary>Whether corpora share it: it is recorded for none, and stays while one is left.</summary>
@@ -49,7 +51,7 @@ internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, s
     {
         ObjectKind.Column => $"the column {Table}.{Name}",
         ObjectKind.Function => $"the function {Name.Replace("\"", "", StringComparison.Ordinal)}",
-        ObjectKind.Trigger => $"the trigger {Name} of {Table}",
+        ObjectKind.Constraint or ObjectKind.Trigger => $"the {Kind.ToString().ToLowerInvariant()} {Name} of {Table}",
         _ => $"the {Kind.ToString().ToLowerInvariant()} {(Schema == EngineSchema.Name ? $"{Schema}." : "")}{Name}",
     };
 
@@ -57,6 +59,7 @@ internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, s
     public string Removal => Kind switch
     {
         ObjectKind.Column => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP COLUMN IF EXISTS {Sql.Identifier(Name)}",
+        ObjectKind.Constraint => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP CONSTRAINT IF EXISTS {Sql.Identifier(Name)}",
         ObjectKind.Function => $"DROP FUNCTION IF EXISTS {Name}",
         ObjectKind.Trigger => $"DROP TRIGGER IF EXISTS {Sql.Identifier(Name)} ON {Relation(Table)}",
         ObjectKind.View => $"DROP VIEW IF EXISTS {Relation(Name)}",

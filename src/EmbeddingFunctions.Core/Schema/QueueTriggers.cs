@@ -44,19 +44,17 @@ internal static class QueueTriggers
                         FROM  (SELECT k.is_item, k.attempts,
                                       CASE WHEN k.is_leased THEN 'processing' WHEN k.is_item IS NOT TRUE THEN 'failed' WHEN k.is_pending
                                           THEN 'pending'
-                                           WHEN k.mark = '{ResolvedTable.DeadMark}' OR k.mark LIKE '{ResolvedTable.IgnoredMarks}' THEN
-                                               'failed'
+                                           WHEN k.state IN ('{ItemState.Failed}', '{ItemState.Ignored}') THEN 'failed'
                                            ELSE 'completed' END AS status,
                                       CASE WHEN k.is_leased THEN NULL WHEN k.is_item IS NULL THEN 'the row was deleted'
                                            WHEN NOT k.is_item THEN 'the declaration leaves this row out'
-                                           WHEN k.is_pending OR k.mark = '{ResolvedTable.DeadMark}' THEN k.reason
-                                           WHEN k.mark LIKE '{ResolvedTable.IgnoredMarks}' THEN 'it is ignored until its text changes'
-                                           WHEN k.mark = '{ResolvedTable.EmptyMark}' THEN 'the text is blank: there is nothing to embed' END
-                                               AS
-                                               reason
+                                           WHEN k.is_pending OR k.state = '{ItemState.Failed}' THEN k.reason
+                                           WHEN k.state = '{ItemState.Ignored}' THEN 'it is ignored until its text changes'
+                                           WHEN k.state = '{ItemState.Empty}' THEN 'the text is blank: there is nothing to embed' END
+                                               AS reason
                                FROM  (SELECT c.leased_until > clock_timestamp() AS is_leased, c.attempts, c.reason,
                                              CASE WHEN {table.Id} IS NOT NULL THEN (true{table.Filter}) IS TRUE END AS is_item,
-                                             COALESCE({table.Pending}, false) AS is_pending, {table.Hash} AS mark
+                                             COALESCE({table.Pending}, false) AS is_pending, {table.State} AS state
                                       FROM  (SELECT) one
                                       LEFT   JOIN embedding.claims c ON {IsClaimOf(corpus, table, "item")}
                                       LEFT   JOIN {table.Table} t ON {table.Id} {Sql.Is} item::{table.IdType}) k) s
@@ -195,7 +193,7 @@ internal static class QueueTriggers
                     WHERE  EXISTS (SELECT FROM embedding.claims c WHERE {IsClaimOf(corpus, table, "w.key")} OFFSET 0)
                     OR     event <> 'DELETE' AND NOT EXISTS (
                         SELECT FROM {table.Table} t
-                        WHERE  {table.Id} {Sql.Is} w.key::{table.IdType} AND {table.RuleMark} IS NULL AND (true{table.Filter}) IS TRUE
+                        WHERE  {table.Id} {Sql.Is} w.key::{table.IdType} AND {table.RuleId} IS NULL AND (true{table.Filter}) IS TRUE
                             OFFSET 0));
                 PERFORM {Function("settle", table.Found)}(items);
             END
@@ -220,7 +218,7 @@ internal static class QueueTriggers
                     SELECT pg_catalog.array_agg({current.Id}::text ORDER BY {current.Id}) INTO items
                     FROM   {news} n LEFT JOIN {olds} o ON {old.Id} {Sql.Is} {current.Id}
                     WHERE  {old.Id} IS NULL OR {IsItem(current)} <> {IsItem(old)}
-                    OR     ({current.RuleMark} IS NULL AND ROW({Texts(current)}) IS DISTINCT FROM ROW({Texts(old)}));
+                    OR     ({current.RuleId} IS NULL AND ROW({Texts(current)}) IS DISTINCT FROM ROW({Texts(old)}));
                 END IF;
                 IF items IS NOT NULL THEN
                     PERFORM {Function("take", table.Found)}(items, TG_OP);

@@ -10,43 +10,18 @@ namespace EmbeddingFunctions.Status;
 /// <summary>Runs as the database has them: those that go on by what their batches have committed so far.</summary>
 internal sealed class RunHistory
 {
-    private static SqlText Columns =>
-        $"""
-        SELECT j.id, j.corpus, j.partition, j.kinds, j.item_limit, j.force_before IS NOT NULL, j.host, j.status,
-               GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed), COALESCE(s.failed,
-                   j.items_failed),
-               j.error_message, j.cancel_requested_at IS NOT NULL, j.created_at, j.due_at, j.starts_at, j.started_at, j.completed_at
-        FROM   embedding.jobs j
-        LEFT   JOIN LATERAL (
-            SELECT COALESCE(sum(embedded + unchanged + empty), 0)::int AS processed, COALESCE(sum(failed), 0)::int AS failed
-            FROM   embedding.batches
-            WHERE  run_id = j.id AND j.completed_at IS NULL
-        ) s ON j.completed_at IS NULL
-        """;
-
-    private static SqlText FindRun(Guid id) => $"{Columns}\nWHERE j.id = {id}";
-
-    private static SqlText FindRuns(string? corpus, string? status, int limit) =>
-        $"""
-        {Columns}
-        WHERE  ({corpus}::text IS NULL OR j.corpus = {corpus})
-        AND    ({status}::text IS NULL OR j.status = {status})
-        ORDER  BY j.created_at DESC, j.id DESC
-        LIMIT  {limit}
-        """;
-
     private readonly NpgsqlDataSource _database;
-    private readonly RunStore _runs;
+    private readonly RunQueries _runs;
     private readonly CorpusSet _corpora;
     private readonly EmbeddingSettings _settings;
 
-    public RunHistory(NpgsqlDataSource database, RunStore runs, CorpusSet corpora, EmbeddingSettings settings) =>
+    public RunHistory(NpgsqlDataSource database, RunQueries runs, CorpusSet corpora, EmbeddingSettings settings) =>
         (_database, _runs, _corpora, _settings) = (database, runs, corpora, settings);
 
     /// <returns>The run and what its batches did, or null.</returns>
     public async Task<RunDetail?> Find(Guid id, CancellationToken cancellation)
     {
-        if ((await _database.QueryAsync(FindRun(id), Read, cancellation)).SingleOrDefault() is not { } run)
+        if ((await _database.QueryAsync(RunQueries.FindInHistory(id), Read, cancellation)).SingleOrDefault() is not { } run)
         {
             return null;
         }
@@ -63,10 +38,8 @@ internal sealed class RunHistory
     /// <param name="status">Only those that stand so.</param>
     /// <param name="limit">The largest number of runs.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    public async Task<IReadOnlyList<RecordedRun>> List(string? corpus, string? status, int limit, CancellationToken cancellation)
-    {
-        return await _database.QueryAsync(FindRuns(corpus, status, limit), Read, cancellation);
-    }
+    public async Task<IReadOnlyList<RecordedRun>> List(string? corpus, string? status, int limit, CancellationToken cancellation) =>
+        await _database.QueryAsync(RunQueries.FindHistory(corpus, status, limit), Read, cancellation);
 
     private static RecordedRun Read(NpgsqlDataReader row)
     {

@@ -18,23 +18,6 @@ internal sealed class StatusReport
         LIMIT  20
         """;
 
-    // Of the batches rather than the rows: a row that was looked at and found unchanged bears a new time too. Each run's batches are
-    // looked up by index, as there may be millions of older ones.
-    private static SqlText SumRecent(string corpus) =>
-        $"""
-        WITH runs AS (
-            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND completed_at > now() - {_recent}
-            UNION ALL
-            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND status IN ('pending', 'processing')
-        )
-        SELECT b.kind, sum(b.cached), sum(b.embedded - b.cached), sum(b.saved_tokens)::bigint,
-               COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0),
-               max(b.finished_at) FILTER (WHERE b.embedded > 0)
-        FROM   runs r
-        CROSS  JOIN LATERAL (SELECT * FROM embedding.batches WHERE run_id = r.id OFFSET 0) b
-        GROUP  BY b.kind
-        """;
-
     private const int RecentRuns = 5;
 
     private static readonly TimeSpan _recent = TimeSpan.FromDays(7);
@@ -89,7 +72,7 @@ internal sealed class StatusReport
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
         var runs = await _history.List(name, status: null, RecentRuns, cancellation);
         var provider = await _provider.Status(corpus.Corpus, cancellation);
-        var recent = await Read(SumRecent(name), r => (
+        var recent = await Read(RunQueries.SumByKind(name, _recent), r => (
             Hits: r.GetInt64(1), Misses: r.GetInt64(2), SavedTokens: r.GetInt64(3),
             Vectors: Time(r, 5) is { } latest ? new RecentVectors(r.GetString(0), r.GetInt64(4), latest) : null), cancellation);
         var cache = new CacheUse(
@@ -105,22 +88,18 @@ internal sealed class StatusReport
 
     private async Task<KindCoverage> Coverage(ResolvedCorpus corpus, ResolvedTable table, CancellationToken cancellation)
     {
-        // Each item counts once: one that failed is not also pending, though a later run will take it again, and a mark in place of a
-        // fingerprint says more than a vector beside it.
+        // Each item counts once: one that failed is not also pending, though a later run will take it again.
         var sql = Sql.Of(
             $"""
             SELECT count(*),
-                   count(*) FILTER (WHERE NOT pending AND has_vector
-                       AND content_hash NOT IN ({Sql.Literal(ResolvedTable.EmptyMark)}, {Sql.Literal(ResolvedTable.DeadMark)})
-                       AND content_hash NOT LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}),
-                   count(*) FILTER (WHERE NOT pending AND content_hash = {Sql.Literal(ResolvedTable.EmptyMark)}),
+                   count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Embedded)}),
+                   count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Empty)}),
                    count(*) FILTER (WHERE pending AND NOT waits),
-                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND content_hash = {Sql.Literal(ResolvedTable.DeadMark)}),
+                   count(*) FILTER (WHERE pending AND waits OR NOT pending AND state = {Sql.Literal(ItemState.Failed)}),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
-                   count(*) FILTER (WHERE NOT pending AND content_hash LIKE {Sql.Literal(ResolvedTable.IgnoredMarks)}),
+                   count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Ignored)}),
                    count(*) FILTER (WHERE NOT pending AND is_asked)
-            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.Vector} IS NOT NULL AS has_vector,
-                          {table.Hash} AS content_hash,
+            FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.State} AS state,
                           COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
                           COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, request.content IS NOT NULL AS is_asked
                    FROM   {table.Table} t {QueueSql.Request(table)}

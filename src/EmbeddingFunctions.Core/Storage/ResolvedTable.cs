@@ -12,26 +12,6 @@ internal sealed class ResolvedTable(
 {
     private const string DefaultRow = "t.";
 
-    /// <summary>In place of a fingerprint: there was nothing to embed.</summary>
-    public const string EmptyMark = "";
-
-    /// <summary>In place of a fingerprint: the item failed for good, see <c>embedding.failures</c>.</summary>
-    public const string DeadMark = "dead";
-
-    /// <summary>In place of a rule: as the row was written, a trigger of its owner's changed the text.</summary>
-    public const string RewrittenMark = "rewritten";
-
-    private const string IgnoredPrefix = "ignored:";
-
-    // Shorter than a fingerprint, as is the whole: only those have 64 digits.
-    private const int IgnoredDigits = 48;
-
-    /// <summary>In place of a fingerprint: a person wants no vector of the text with this one.</summary>
-    public static string IgnoredMark(string fingerprint) => $"{IgnoredPrefix}{fingerprint[..IgnoredDigits]}";
-
-    /// <summary>A LIKE pattern for <see cref="IgnoredMark"/>.</summary>
-    public const string IgnoredMarks = $"{IgnoredPrefix}%";
-
     /// <summary>The same table, its row under another name: <c>"NEW."</c> in a trigger, nothing in an index.</summary>
     public ResolvedTable WithRow(string name) => new(corpus, table, found, model, schemas, window, name);
 
@@ -134,10 +114,14 @@ internal sealed class ResolvedTable(
     /// <summary>The columns that a migration adds, by name.</summary>
     public OwnColumns Own => table.Columns;
 
-    /// <summary>The rule that the row's vector was made under, and the fingerprint of its text.</summary>
-    public SqlText RuleMark => Column(table.Columns.Rule);
+    /// <summary>The rule under which the row was decided on; null since an edit.</summary>
+    public SqlText RuleId => Column(table.Columns.Rule);
 
+    /// <summary>The fingerprint of the text that was decided on.</summary>
     public SqlText Hash => Column(table.Columns.ContentHash);
+
+    /// <summary>The decision, see <see cref="ItemState"/>; null if there was none.</summary>
+    public SqlText State => Column(table.Columns.State);
 
     /// <summary>The name of the model that the row's vector is of.</summary>
     public SqlText Model => Column(table.Columns.Model);
@@ -153,14 +137,19 @@ internal sealed class ResolvedTable(
     /// <summary>The same columns where SQL assigns to them.</summary>
     public SqlText RuleName => Sql.Identifier(table.Columns.Rule);
 
-    /// <summary>After SET: takes the vector away, to be followed by what stands in place of the fingerprint.</summary>
-    public SqlText Unembedded =>
+    public SqlText HashName => Sql.Identifier(table.Columns.ContentHash);
+
+    public SqlText StateName => Sql.Identifier(table.Columns.State);
+
+    /// <summary>After SET: takes the vector away, and decides that the text with this fingerprint has none.</summary>
+    public SqlText Unembedded(SqlText state, SqlText hash) =>
         $"""
         {VectorName} = NULL, {Sql.Identifier(Own.GeneratedAt)} = clock_timestamp(), {Sql.Identifier(Own.Model)} = NULL,
-               {Sql.Identifier(Own.Truncated)} = NULL, {RuleName} = {Sql.Literal(Rule.Id)}
+               {Sql.Identifier(Own.Truncated)} = NULL, {RuleName} = {Sql.Literal(Rule.Id)}, {HashName} = {hash}, {StateName} = {state}
         """;
 
-    public SqlText HashName => Sql.Identifier(table.Columns.ContentHash);
+    /// <summary>After SET: takes the decision back, so that the item is embedded whatever its text is.</summary>
+    public SqlText Undecided => $"{RuleName} = NULL, {HashName} = NULL, {StateName} = NULL";
 
     public bool HasDefaultIndex => corpus.Index == new VectorIndex() && table.Vector == CorpusTable.DefaultVector;
 
@@ -212,14 +201,15 @@ internal sealed class ResolvedTable(
     public SqlText Newest => Moved is null ? Id : Sql.Of($"{Moved} DESC, {Id}");
 
     /// <summary>
-    /// The vector is missing, was made under another rule or of an older text, or the row was touched since.
+    /// No decision is known, or it was made under another rule or on an older text, or the row was touched since, or the vector is gone.
     /// The same words make the partial index, so that planning never looks at a row that is fresh.
     /// </summary>
     public SqlText Pending => field ??= Sql.Of(
         $"""
-        ({RuleMark} IS DISTINCT FROM {Sql.Literal(Rule.Id)}
+        ({RuleId} IS DISTINCT FROM {Sql.Literal(Rule.Id)}
             {Sql.When(ChangedAt is not null, $"OR {Column(table.Columns.GeneratedAt)} < {ChangedAt!}")}
-            OR {Hash} IS NULL OR ({Vector} IS NULL AND pg_catalog.length({Hash}) = 64)){Filter}
+            OR {Hash} IS NULL OR {State} IS NULL OR {State} = {Sql.Literal(ItemState.Rewritten)}
+            OR {State} = {Sql.Literal(ItemState.Embedded)} AND {Vector} IS NULL){Filter}
         """);
 
     /// <summary>
@@ -255,7 +245,7 @@ internal sealed class ResolvedTable(
     /// <summary>Whether a run has settled the row, and its text is the same since, or was changed by a trigger at that.</summary>
     public SqlText SettledBy(Guid run) =>
         $"""
-        {RuleMark} IN ({Sql.Literal(Rule.Id)}, {Sql.Literal(RewrittenMark)})
+        {RuleId} = {Sql.Literal(Rule.Id)}
             AND {GeneratedAt} >= (SELECT created_at FROM embedding.jobs WHERE id = {run})
         """;
 

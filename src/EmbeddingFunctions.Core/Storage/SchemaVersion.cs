@@ -7,20 +7,9 @@ namespace EmbeddingFunctions.Storage;
 /// The versions of the engine's schema on which this program runs. A host of an older version goes on while a newer program migrates, and a
 /// newer program runs before the migration, as long as the ranges allow it.
 /// </summary>
-internal sealed class SchemaVersion(NpgsqlDataSource database)
+internal sealed class SchemaVersion(NpgsqlDataSource database, SchemaRange program)
 {
-    /// <summary>The lowest version that this program runs on.</summary>
-    public const int OldestSupported = 1;
-
-    /// <summary>
-    /// The lowest version that a program must know to run on <see cref="Current"/>: raised by a script that breaks older ones.
-    /// </summary>
-    public const int CompatibleWith = 1;
-
-    /// <summary>The version that a migration by this program makes.</summary>
-    public const int Current = 1;
-
-    /// <exception cref="CorpusException">The database is too old or too new for this program, or not for this role.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is too old or too new for this program, or not for this role.</exception>
     public async Task Ensure(string corpus, CancellationToken cancellation)
     {
         if (await Problem(corpus, cancellation) is { } problem)
@@ -30,17 +19,18 @@ internal sealed class SchemaVersion(NpgsqlDataSource database)
     }
 
     /// <returns>Whether a newer program migrated the database.</returns>
-    public async Task<bool> IsNewer(CancellationToken cancellation) => await Read(cancellation) is { } found && found.Version > Current;
+    public async Task<bool> IsNewer(CancellationToken cancellation) =>
+        await Read(cancellation) is { } found && found.Version > program.Current;
 
     private async Task<string?> Problem(string corpus, CancellationToken cancellation) => await Read(cancellation) switch
     {
         null => null,
-        { Version: < OldestSupported } found =>
-            $"The database has version {found.Version} of the schema, and this program needs {OldestSupported} or later: run 'embeddings "
-                + $"migrate {corpus}'.",
-        { } found when found.CompatibleWith > Current =>
-            $"The database was migrated by a newer version of this program (schema {found.Version}; this one knows {Current}): update "
-                + "this one.",
+        { } found when found.Version < program.OldestSupported =>
+            $"The database has version {found.Version} of the schema, and this program needs {program.OldestSupported} or later: run "
+                + $"'embeddings migrate {corpus}'.",
+        { } found when found.CompatibleWith > program.Current =>
+            $"The database was migrated by a newer version of this program (schema {found.Version}; this one knows {program.Current}): "
+                + "update this one.",
         _ => null,
     };
 
@@ -63,4 +53,15 @@ internal sealed class SchemaVersion(NpgsqlDataSource database)
                     + "embedding and rights on its tables.");
         }
     }
+}
+
+/// <summary>The versions of the engine's schema that a program knows.</summary>
+/// <param name="OldestSupported">The lowest version that the program runs on.</param>
+/// <param name="CompatibleWith">
+/// The lowest version that another program must know to run on <paramref name="Current"/>: raised by a script that breaks older ones.
+/// </param>
+/// <param name="Current">The version that a migration by the program makes.</param>
+internal sealed record SchemaRange(int OldestSupported, int CompatibleWith, int Current)
+{
+    public static SchemaRange OfThisProgram { get; } = new(OldestSupported: 1, CompatibleWith: 1, Current: 1);
 }

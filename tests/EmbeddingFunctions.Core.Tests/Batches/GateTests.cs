@@ -22,7 +22,7 @@ public sealed class GateTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.Equal((1, 0, 0), (batch.Counts.Empty, batch.Counts.Requests, Fake.RequestCount));
         Assert.Equal((0, 0), (await Workspace.Pending(), await Workspace.Embedded()));
-        Assert.Equal("", await Database.Ask<string>("SELECT content_hash FROM issues"));
+        Assert.Equal(["empty", 64], (await Database.Rows("SELECT embedding_state, length(content_hash) FROM issues"))[0]);
         await AssertNoneCharged();
     }
 
@@ -159,10 +159,11 @@ public sealed class GateTests(BatchDatabase shared) : BatchTest(shared)
 
         var row = Assert.Single(await Database.Rows(
             """
-            SELECT i.embedding_model, length(i.content_hash), i.embedding_generated_at >= i.updated_at, i.embedding_rule = r.rule,
+            SELECT i.embedding_model, length(i.content_hash), i.embedding_state, i.embedding_generated_at >= i.updated_at,
+                   i.embedding_rule = r.rule,
                    c.embedding = i.embedding AND c.content_hash = i.content_hash
             FROM   issues i, embedding.rules r, similarity_cache c WHERE r.kind = 'issue' AND c.item_type = 'issue' AND c.item_id = i.id
             """));
-        Assert.Equal(["text-embedding-3-small", 64, true, true, true], row);
+        Assert.Equal(["text-embedding-3-small", 64, "embedded", true, true, true], row);
     }
 }

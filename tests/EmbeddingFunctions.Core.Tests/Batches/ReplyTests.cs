@@ -136,7 +136,7 @@ public sealed class ReplyTests(BatchDatabase shared) : BatchTest(shared)
             await LetFailuresRetry();
         }
 
-        Assert.Equal(40, await Workspace.Embedded() + await Count("issues WHERE content_hash = 'dead'"));
+        Assert.Equal(40, await Workspace.Embedded() + await Count("issues WHERE embedding_state = 'failed'"));
         await AssertNothingStale();
     }
 }

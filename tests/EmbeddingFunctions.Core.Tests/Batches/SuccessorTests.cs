@@ -35,7 +35,7 @@ public sealed class SuccessorTests(BatchDatabase shared) : BatchTest(shared)
         await Database.Execute(
             """
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                'BEGIN IF NEW.content_hash = ''dead'' THEN RAISE EXCEPTION ''closed''; END IF; RETURN NEW; END';
+                'BEGIN IF NEW.embedding_state = ''failed'' THEN RAISE EXCEPTION ''closed''; END IF; RETURN NEW; END';
             CREATE TRIGGER refuse BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION refuse();
             """);
         try

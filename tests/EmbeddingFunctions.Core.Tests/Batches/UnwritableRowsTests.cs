@@ -53,16 +53,16 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     [Fact]
     public async Task D13_one_row_that_a_trigger_refuses_keeps_no_other_from_being_ignored()
     {
-        await using var corpus = await Failed("content_hash");
+        await using var corpus = await Failed("embedded");
 
         Assert.Equal(new IgnoredItems(4, 0, 1), await corpus.Get<FailedItems>().Ignore("notes", new FailureChoice([]), default));
-        Assert.Equal(4, await Count("content_hash LIKE 'ignored:%'"));
+        Assert.Equal(4, await Count("embedding_state = 'ignored'"));
     }
 
     [Fact]
     public async Task D13_one_row_that_a_trigger_refuses_keeps_no_other_from_being_tried_again()
     {
-        await using var corpus = await Failed("'dead'");
+        await using var corpus = await Failed("failed");
 
         Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", new FailureChoice([]), default));
         Assert.Equal(4, await Count("embedding_rule IS NULL"));
@@ -72,18 +72,18 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     [Fact]
     public async Task D13_one_ignored_row_that_a_trigger_refuses_keeps_no_other_that_is_named_from_being_tried_again()
     {
-        await using var corpus = await Failed("'ignored:1'");
+        await using var corpus = await Failed("ignored");
         await _database.Execute("DELETE FROM embedding.claims");
         var named = new FailureChoice([.. Enumerable.Range(1, 5).Select(id => ("note", $"{id}"))]);
 
         Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", named, default));
-        Assert.Equal(4, await Count("embedding_rule IS NULL AND content_hash IS NULL"));
+        Assert.Equal(4, await Count("embedding_rule IS NULL AND embedding_state IS NULL"));
     }
 
     [Fact]
     public async Task D13_a_row_that_another_keeps_locked_keeps_no_other_from_being_tried_again()
     {
-        await using var corpus = await Failed("'dead'");
+        await using var corpus = await Failed("failed");
         await _database.Execute("DROP TRIGGER refuse ON notes");
         await using var connection = await _database.Source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
@@ -180,7 +180,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     private Task<long> Count(string condition) => _database.Ask<long>($"SELECT count(*) FROM notes WHERE {condition}");
 
     // Five notes that failed, of which the third cannot be written.
-    private async Task<DeclaredCorpus> Failed(string hash)
+    private async Task<DeclaredCorpus> Failed(string state)
     {
         var corpus = await Declarations.CreateNotes(_database, 5);
         await corpus.MigrateAndRun();
@@ -188,7 +188,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
             $"""
             INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, reason, failed_at, retry_at, content_hash)
             SELECT 'notes', 'note', id::text, '', 3, 'bad', now(), now() + interval '1 hour', content_hash FROM notes;
-            UPDATE notes SET embedding_rule = {(hash == "content_hash" ? "NULL" : "embedding_rule")}, content_hash = {hash};
+            UPDATE notes SET embedding_rule = {(state == "embedded" ? "NULL" : "embedding_rule")}, embedding_state = '{state}';
             {Refuse}
             """);
         return corpus;

@@ -38,7 +38,7 @@ public sealed class LongQueueTests : QueueTest
         await Requeue(id);
 
         var run = new RunInput(Guid.NewGuid(), new RunRequest("sessions", []));
-        Assert.Single((await Engine.Get<PagePlanner>().Plan(new PlanPage(run, "", [], 1), default)).Batches);
+        Assert.Single((await Engine.Get<RunPages>().Next(new PlanPage(run, "", [], 1), default)).Batches);
     }
 
     [Fact]

@@ -1,39 +1,18 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
-public sealed class PagePlannerTests : IAsyncLifetime
+public sealed class PagePlannerTests : RunTest
 {
-    private FakeOpenAi _fake = null!;
-    private TestDatabase _database = null!;
-    private TestEngine _engine = null!;
-    private TestWorkspace _workspace = null!;
-
-    public async Task InitializeAsync()
-    {
-        _fake = await FakeOpenAi.StartAsync();
-        _database = await TestDatabase.Migrated();
-        _engine = new TestEngine(_database, _fake);
-        _workspace = new TestWorkspace(_database);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _engine.DisposeAsync();
-        await _database.DisposeAsync();
-        await _fake.DisposeAsync();
-    }
-
     [Fact]
     public async Task Issues_go_before_pull_requests_and_discussions()
     {
-        var repository = await _workspace.Repository();
-        await _workspace.Items(repository, 30, "discussions");
-        await _workspace.Items(repository, 30, "pull_requests");
-        await _workspace.Items(repository, 50);
+        var repository = await Workspace.Repository();
+        await Workspace.Items(repository, 30, "discussions");
+        await Workspace.Items(repository, 30, "pull_requests");
+        await Workspace.Items(repository, 50);
 
         var page = await Plan(items: 100);
 
@@ -45,11 +24,11 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [Fact]
     public async Task A_page_is_dealt_to_the_repositories_in_turn_and_the_next_begins_behind_the_last_served()
     {
-        var large = await _workspace.Repository("acme/large");
-        await _workspace.Items(large, 5_000);
+        var large = await Workspace.Repository("acme/large");
+        await Workspace.Items(large, 5_000);
         for (var i = 0; i < 14; i++)
         {
-            await _workspace.Items(await _workspace.Repository($"acme/small-{i}"), 25);
+            await Workspace.Items(await Workspace.Repository($"acme/small-{i}"), 25);
         }
 
         var first = await Plan();
@@ -62,9 +41,9 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [Fact]
     public async Task B2_One_repositorys_items_are_found_although_thousands_of_others_items_come_first()
     {
-        await _workspace.Items(await _workspace.Repository("acme/large"), 3_000);
-        var small = await _workspace.Repository("acme/small");
-        await _workspace.Items(small, 3, "pull_requests");
+        await Workspace.Items(await Workspace.Repository("acme/large"), 3_000);
+        var small = await Workspace.Repository("acme/small");
+        await Workspace.Items(small, 3, "pull_requests");
 
         var page = await Plan(request: new RunRequest("workspace", [], small.ToString()));
 
@@ -74,9 +53,9 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [Fact]
     public async Task B2_Items_that_wait_after_a_failure_do_not_block_those_behind_them()
     {
-        var repository = await _workspace.Repository();
-        await _workspace.Items(repository, 300);
-        await _database.Execute(
+        var repository = await Workspace.Repository();
+        await Workspace.Items(repository, 300);
+        await Database.Execute(
             """
             INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, retry_at, reason)
             SELECT 'workspace', 'issue', id::text, repository_id::text, 1, now() + interval '1 hour', 'refused'
@@ -84,18 +63,18 @@ public sealed class PagePlannerTests : IAsyncLifetime
             """);
 
         Assert.Equal(10, (await Plan()).Batches.Sum(batch => batch.Count));
-        await _engine.Run();
-        Assert.Equal(10, await _workspace.Embedded());
+        await Engine.Run();
+        Assert.Equal(10, await Workspace.Embedded());
     }
 
     [Fact]
     public async Task The_newest_change_is_claimed_first()
     {
-        var repository = await _workspace.Repository();
-        await _workspace.Items(repository, 40);
-        var corpus = await _engine.Get<ResolvedCorpora>().Get("workspace", default);
+        var repository = await Workspace.Repository();
+        await Workspace.Items(repository, 40);
+        var corpus = await Engine.Get<ResolvedCorpora>().Get("workspace", default);
 
-        var claim = await _engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
+        var claim = await Engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
 
         Assert.Equal(["item 40", "item 39", "item 38", "item 37", "item 36"], claim.Items.Select(item => item.Values[0]));
     }
@@ -103,45 +82,45 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [Fact]
     public async Task Nothing_outside_an_active_workspace_is_planned_claimed_or_embedded()
     {
-        var outside = await _database.Ask<Guid>("INSERT INTO repositories (full_name) VALUES ('acme/outside') RETURNING id");
-        var inactive = await _workspace.Repository("acme/inactive", isActive: false);
-        await _workspace.Items(outside, 10);
-        await _workspace.Items(inactive, 10);
-        var corpus = await _engine.Get<ResolvedCorpora>().Get("workspace", default);
+        var outside = await Database.Ask<Guid>("INSERT INTO repositories (full_name) VALUES ('acme/outside') RETURNING id");
+        var inactive = await Workspace.Repository("acme/inactive", isActive: false);
+        await Workspace.Items(outside, 10);
+        await Workspace.Items(inactive, 10);
+        var corpus = await Engine.Get<ResolvedCorpora>().Get("workspace", default);
 
         Assert.Empty((await Plan()).Batches);
-        Assert.Empty((await _engine.Get<ClaimStore>().Take(corpus, Order(inactive, 5), default)).Items);
-        await _engine.Run(new RunRequest("workspace", [], Force: true));
-        Assert.Equal((0L, 0, 0L), (await _workspace.Embedded(), _fake.RequestCount, await _workspace.Pending()));
+        Assert.Empty((await Engine.Get<ClaimStore>().Take(corpus, Order(inactive, 5), default)).Items);
+        await Engine.Run(new RunRequest("workspace", [], Force: true));
+        Assert.Equal((0L, 0, 0L), (await Workspace.Embedded(), Fake.RequestCount, await Workspace.Pending()));
     }
 
     [Fact]
     public async Task With_nothing_left_to_plan_it_says_until_when_others_hold_items()
     {
-        var repository = await _workspace.Repository();
-        await _workspace.Items(repository, 5);
+        var repository = await Workspace.Repository();
+        await Workspace.Items(repository, 5);
         Assert.Null((await Plan(items: 0)).HeldUntil);
 
-        var corpus = await _engine.Get<ResolvedCorpora>().Get("workspace", default);
-        var claim = await _engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
+        var corpus = await Engine.Get<ResolvedCorpora>().Get("workspace", default);
+        var claim = await Engine.Get<ClaimStore>().Take(corpus, Order(repository, 5), default);
         var held = await Plan();
         Assert.Empty(held.Batches);
         Assert.NotNull(held.HeldUntil);
 
-        await _engine.Get<ClaimStore>().Release(claim, default);
+        await Engine.Get<ClaimStore>().Release(claim, default);
         Assert.Equal(5, (await Plan()).Batches.Sum(batch => batch.Count));
     }
 
     [Fact]
     public async Task What_others_take_while_a_page_is_planned_is_held()
     {
-        await _workspace.Items(await _workspace.Repository(), 5);
+        await Workspace.Items(await Workspace.Repository(), 5);
         await Plan();
-        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var connection = await Database.Source.OpenConnectionAsync();
         await using var other = await connection.BeginTransactionAsync();
         await Execute("LOCK TABLE issues IN ACCESS EXCLUSIVE MODE");
         var planned = Plan();
-        while (!await _database.Ask<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'issues'::regclass AND NOT granted)"))
+        while (!await Database.Ask<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'issues'::regclass AND NOT granted)"))
         {
             Assert.False(planned.IsCompleted);
             await Task.Delay(10);
@@ -181,7 +160,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
     [InlineData(2_000, new[] { 100, 100, 100, 100, 100, 100, 100, 100, 100, 100 })]
     public async Task Of_several_batches_an_activity_enough_are_planned_that_no_lane_stays_empty(int items, int[] orders)
     {
-        await _workspace.Items(await _workspace.Repository(), items);
+        await Workspace.Items(await Workspace.Repository(), items);
 
         var page = await Plan(request: new RunRequest("workspace", []) { BatchesPerActivity = 5 });
 
@@ -194,7 +173,7 @@ public sealed class PagePlannerTests : IAsyncLifetime
 
     private Task<PlannedPage> Plan(
         string cursor = "", IEnumerable<string>? busy = null, int items = int.MaxValue, RunRequest? request = null) =>
-        _engine.Get<PagePlanner>().Plan(
+        Engine.Get<PagePlanner>().Plan(
             new PlanPage(new RunInput(Guid.NewGuid(), request ?? new RunRequest("workspace", [])), cursor, busy?.ToList() ?? [], items),
             default);
 }

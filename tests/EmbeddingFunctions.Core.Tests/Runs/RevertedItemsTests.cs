@@ -1,33 +1,18 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Testing;
+using EmbeddingFunctions.Status;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
 /// <summary>Triggers of the owner's that make every written row look changed.</summary>
-public sealed class RevertedItemsTests : IAsyncLifetime
+public sealed class RevertedItemsTests : RunTest
 {
-    private FakeOpenAi _fake = null!;
-    private TestDatabase _database = null!;
-    private TestEngine _engine = null!;
-    private TestWorkspace _workspace = null!;
-
-    public async Task InitializeAsync()
+    public override async Task InitializeAsync()
     {
-        _fake = await FakeOpenAi.StartAsync();
-        _database = await TestDatabase.Migrated();
-        _engine = new TestEngine(_database, _fake);
-        _workspace = new TestWorkspace(_database);
-        await _workspace.Items(await _workspace.Repository(), 20);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _engine.DisposeAsync();
-        await _database.DisposeAsync();
-        await _fake.DisposeAsync();
+        await base.InitializeAsync();
+        await Workspace.Items(await Workspace.Repository(), 20);
     }
 
     [Theory]
@@ -40,13 +25,13 @@ public sealed class RevertedItemsTests : IAsyncLifetime
         await Create("zzzz_touch", when, body);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
-        var outcome = await _engine.Run(stopping: patience.Token);
+        var outcome = await Engine.Run(stopping: patience.Token);
 
-        Assert.Equal((RunStatus.Completed, 20, 20), (outcome.Status, outcome.Counts.Processed, _fake.PaidInputCount));
+        Assert.Equal((RunStatus.Completed, 20, 20), (outcome.Status, outcome.Counts.Processed, Fake.PaidInputCount));
         Assert.Contains("20 issue items were settled and are pending again", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("(zzzz_touch)", outcome.Error, StringComparison.Ordinal);
-        Assert.Equal(outcome.Error, await _database.Ask<string>("SELECT error_message FROM embedding.jobs"));
-        Assert.Equal((20, 20), ((await _engine.Run(stopping: patience.Token)).Counts.Unchanged, _fake.PaidInputCount));
+        Assert.Equal(outcome.Error, await Database.Ask<string>("SELECT error_message FROM embedding.jobs"));
+        Assert.Equal((20, 20), ((await Engine.Run(stopping: patience.Token)).Counts.Unchanged, Fake.PaidInputCount));
     }
 
     [Theory]
@@ -60,17 +45,20 @@ public sealed class RevertedItemsTests : IAsyncLifetime
         await Create("stamp", when, body);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
-        var outcome = await _engine.Run(stopping: patience.Token);
+        var outcome = await Engine.Run(stopping: patience.Token);
 
-        Assert.Equal((RunStatus.Completed, 20, 20), (outcome.Status, outcome.Counts.Embedded, _fake.PaidInputCount));
+        Assert.Equal((RunStatus.Completed, 20, 20), (outcome.Status, outcome.Counts.Embedded, Fake.PaidInputCount));
         Assert.Contains("20 issue items were settled and are pending again", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("(stamp) changes their text whenever they are written", outcome.Error, StringComparison.Ordinal);
-        Assert.Equal(20, await _workspace.Pending());
-        Assert.Equal(20, (await _engine.Run(stopping: patience.Token)).Counts.Embedded);
+        Assert.Equal((20, 20L), (await Workspace.Pending(), await InState("rewritten")));
+        // They say so themselves.
+        Assert.Equal(0, (await Engine.Get<Audit>().Of("workspace", isRepaired: false, default)).Found.Values.Sum());
+        Assert.Equal(20, (await Engine.Run(stopping: patience.Token)).Counts.Embedded);
 
-        await _database.Execute("DROP TRIGGER stamp ON issues");
-        Assert.Null((await _engine.Run(stopping: patience.Token)).Error);
-        Assert.Equal((0L, 0), (await _workspace.Pending(), (await _workspace.Stale()).Count));
+        await Database.Execute("DROP TRIGGER stamp ON issues");
+        Assert.Null((await Engine.Run(stopping: patience.Token)).Error);
+        Assert.Equal((0L, 0), (await Workspace.Pending(), (await Workspace.Stale()).Count));
+        Assert.Equal(20, await InState("embedded"));
     }
 
     [Fact]
@@ -78,9 +66,9 @@ public sealed class RevertedItemsTests : IAsyncLifetime
     {
         await Create("stamp", "BEFORE UPDATE", "NEW.body := clock_timestamp()::text;");
         var log = new LogLines<BackgroundEngine>();
-        using var background = new BackgroundEngine(_engine.Get<InProcessEngine>(), _engine.Get<Redaction>(), TimeProvider.System, log);
+        using var background = new BackgroundEngine(Engine.Get<InProcessEngine>(), Engine.Get<Redaction>(), TimeProvider.System, log);
 
-        await _engine.Get<RunScheduler>().StartDue(background, default);
+        await Engine.Get<RunScheduler>().StartDue(background, default);
         await log.Wait(2);
 
         Assert.Equal([LogLevel.Information, LogLevel.Warning], log.Levels);
@@ -91,12 +79,12 @@ public sealed class RevertedItemsTests : IAsyncLifetime
     public async Task M2_what_a_trigger_makes_pending_again_wakes_no_server_at_once()
     {
         await Create("stamp", "BEFORE UPDATE", "NEW.body := clock_timestamp()::text;");
-        var (desk, engine) = (_engine.Get<RunScheduler>(), new RecordingEngine());
-        await _engine.Run();
+        var (desk, engine) = (Engine.Get<RunScheduler>(), new RecordingEngine());
+        await Engine.Run();
 
-        Assert.Equal(TriggerResult.Busy, await desk.Wake(engine, _engine.Get<CorpusSet>().Get("workspace"), default));
-        await _database.Execute("UPDATE embedding.jobs SET completed_at = now() - interval '16 minutes'");
-        Assert.Equal(TriggerResult.Recorded, await desk.Wake(engine, _engine.Get<CorpusSet>().Get("workspace"), default));
+        Assert.Equal(TriggerResult.Busy, await desk.Wake(engine, Engine.Get<CorpusSet>().Get("workspace"), default));
+        await Database.Execute("UPDATE embedding.jobs SET completed_at = now() - interval '16 minutes'");
+        Assert.Equal(TriggerResult.Recorded, await desk.Wake(engine, Engine.Get<CorpusSet>().Get("workspace"), default));
     }
 
     // By another transaction than the run's own, as an application does it.
@@ -105,20 +93,22 @@ public sealed class RevertedItemsTests : IAsyncLifetime
     {
         var isEdited = false;
 
-        var outcome = await _engine.Run(progress: progress =>
+        var outcome = await Engine.Run(progress: progress =>
         {
             if (progress.Counts.Embedded > 0 && !isEdited)
             {
                 isEdited = true;
-                _database.Execute("UPDATE issues SET title = 'edited' WHERE title = 'item 20'").GetAwaiter().GetResult();
+                Database.Execute("UPDATE issues SET title = 'edited' WHERE title = 'item 20'").GetAwaiter().GetResult();
             }
         });
 
         Assert.Equal((21, null), (outcome.Counts.Embedded, outcome.Error));
-        Assert.Equal(0, await _workspace.Pending());
+        Assert.Equal(0, await Workspace.Pending());
     }
 
-    private Task Create(string trigger, string when, string body) => _database.Execute(
+    private Task<long> InState(string state) => Database.Ask<long>("SELECT count(*) FROM issues WHERE embedding_state = $1", state);
+
+    private Task Create(string trigger, string when, string body) => Database.Execute(
         $"""
         CREATE FUNCTION {trigger}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;
         CREATE TRIGGER {trigger} {when} ON issues FOR EACH ROW EXECUTE FUNCTION {trigger}();

@@ -8,31 +8,12 @@ using EmbeddingFunctions.Testing;
 namespace EmbeddingFunctions.Core.Tests.Runs;
 
 /// <summary>Runs that are due.</summary>
-public sealed class ScheduledRunTests : IAsyncLifetime
+public sealed class ScheduledRunTests : SchedulerTest
 {
     // The last moment of the schedule before the clock begins, at 03:04:05.
     private static readonly DateTimeOffset _hour = new(2026, 1, 2, 3, 0, 0, TimeSpan.Zero);
 
-    private readonly RecordingEngine _engine = new();
     private readonly ManualClock _time = new();
-    private FakeOpenAi _fake = null!;
-    private TestDatabase _database = null!;
-    private TestEngine _product = null!;
-
-    public async Task InitializeAsync()
-    {
-        _fake = await FakeOpenAi.StartAsync();
-        _database = await TestDatabase.Migrated();
-        _product = new TestEngine(_database, _fake);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _product.DisposeAsync();
-        await _database.DisposeAsync();
-        await _fake.DisposeAsync();
-    }
-
     [Fact]
     public async Task A_late_and_a_doubled_tick_start_nothing_twice()
     {
@@ -52,7 +33,7 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     {
         var started = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(Tick)));
 
-        Assert.Equal((1, 1), (started.Sum(corpora => corpora.Count), _engine.Begun.Count));
+        Assert.Equal((1, 1), (started.Sum(corpora => corpora.Count), Carrier.Begun.Count));
     }
 
     [Fact]
@@ -79,7 +60,7 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     [Fact]
     public async Task A_corpus_that_the_database_is_not_ready_for_is_reported_and_holds_up_no_other()
     {
-        await _database.Execute("DELETE FROM embedding.rules");
+        await Database.Execute("DELETE FROM embedding.rules");
 
         var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(Tick);
         Assert.Contains("with one of workspace", refused.Message, StringComparison.Ordinal);
@@ -89,13 +70,13 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     public async Task A_run_that_no_host_has_taken_up_for_an_hour_holds_up_the_schedule_no_longer_and_after_a_week_it_is_over()
     {
         await Tick();
-        await _database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '61 minutes', host = 'functions'");
+        await Database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '61 minutes', host = 'functions'");
         _time.Advance(TimeSpan.FromMinutes(15));
 
         Assert.Single(await Tick());
-        await _database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '8 days' WHERE host = 'functions'");
+        await Database.Execute("UPDATE embedding.jobs SET leased_until = now() - interval '8 days' WHERE host = 'functions'");
         await Tick();
-        Assert.Equal("failed", await _database.Ask<string>("SELECT status FROM embedding.jobs ORDER BY due_at LIMIT 1"));
+        Assert.Equal("failed", await Database.Ask<string>("SELECT status FROM embedding.jobs ORDER BY due_at LIMIT 1"));
     }
 
     [Fact]
@@ -103,38 +84,35 @@ public sealed class ScheduledRunTests : IAsyncLifetime
     {
         var ahead = new ManualClock();
         ahead.Advance(DateTimeOffset.UtcNow.AddYears(1) - ahead.GetUtcNow());
-        await using var product = new TestEngine(_database.Source, _fake, time: ahead);
+        await using var product = new TestEngine(Database.Source, Fake, time: ahead);
 
-        await product.Get<RunScheduler>().StartDue(_engine, default);
+        await product.Get<RunScheduler>().StartDue(Carrier, default);
 
-        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE due_at <= now() + interval '5 seconds'"));
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE due_at <= now() + interval '5 seconds'"));
     }
 
     [Fact]
     public async Task A_moment_that_lies_a_year_ahead_ends_no_schedule_and_is_forgotten()
     {
-        await _database.Execute(
+        await Database.Execute(
             """
             INSERT INTO embedding.jobs (id, corpus, kinds, status, completed_at, due_at, host)
             VALUES (gen_random_uuid(), 'workspace', '{}', 'completed', now(), now() + interval '1 year', 'server')
             """);
 
-        await _product.Get<RunScheduler>().StartDue(_engine, default);
+        await Engine.Get<RunScheduler>().StartDue(Carrier, default);
 
-        Assert.Single(_engine.Begun);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE due_at > now() + interval '1 minute'"));
+        Assert.Single(Carrier.Begun);
+        Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs WHERE due_at > now() + interval '1 minute'"));
     }
 
     private RunScheduler Desk() => new(
-        _product.Get<CorpusSet>(), _product.Get<ResolvedCorpora>(), _product.Get<RunRequests>(), _product.Get<RunJanitor>(),
-        _product.Get<RunStore>(),
-        _product.Get<TriggeredRuns>(), _product.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time),
-        _product.Get<Redaction>(), new LogLines<RunScheduler>());
+        Engine.Get<CorpusSet>(), Engine.Get<ResolvedCorpora>(), Engine.Get<RunTransitions>(), Engine.Get<RunQueries>(),
+        Engine.Get<RunJanitor>(), Lifecycle, Engine.Get<TriggeredRuns>(), Engine.Get<EmbeddingSettings>(),
+        new ManualDatabaseClock(_time), Engine.Get<Redaction>(), new LogLines<RunScheduler>());
 
-    private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(_engine, default);
-
-    private Task End() => _database.Execute("UPDATE embedding.jobs SET status = 'completed', completed_at = now()");
+    private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(Carrier, default);
 
     private async Task<IEnumerable<DateTimeOffset>> Due() =>
-        (await _database.Rows("SELECT due_at FROM embedding.jobs ORDER BY due_at")).Select(row => new DateTimeOffset((DateTime)row[0]!));
+        (await Database.Rows("SELECT due_at FROM embedding.jobs ORDER BY due_at")).Select(row => new DateTimeOffset((DateTime)row[0]!));
 }

@@ -1,6 +1,6 @@
 WITH found AS (
     SELECT t."id" AS id, t."id"::text AS item_id, pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) AS version, t."content_hash" AS content_hash,
-           t."embedding" IS NOT NULL AS has_vector,
+           t."embedding_state" AS state, t."embedding" IS NOT NULL AS has_vector,
            t."title"::text AS text_0, t."body"::text AS text_1,
            COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) AS position
     FROM   "public"."articles" t
@@ -53,7 +53,7 @@ claimed AS (
     AND    (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)
     RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
 )
-SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
+SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
        ch.text_0, ch.text_1
 FROM   chosen ch
 JOIN   claimed cl USING (item_id)

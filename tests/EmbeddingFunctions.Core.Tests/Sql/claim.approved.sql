@@ -1,6 +1,6 @@
 WITH found AS (
     SELECT t."id" AS id, t."id"::text AS item_id, pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) AS version, t."content_hash" AS content_hash,
-           t."embedding" IS NOT NULL AS has_vector,
+           t."embedding_state" AS state, t."embedding" IS NOT NULL AS has_vector,
            t."title"::text AS text_0, t."body"::text AS text_1,
            t."updated_at" AS position
     FROM   "public"."articles" t
@@ -9,8 +9,9 @@ WITH found AS (
             WHERE p."state" OPERATOR(pg_catalog.=) 'active'::text AND o."closed_at" IS NULL AND p."id" IS NOT NULL)
     AND    (t."embedding_rule" IS DISTINCT FROM '55ae087d6c4c'
         OR t."embedding_generated_at" < t."updated_at"
-        OR t."content_hash" IS NULL OR (t."embedding" IS NULL AND pg_catalog.length(t."content_hash") = 64))
-                AND t."state" OPERATOR(pg_catalog.=) 'published'::text AND (t."embedding_rule" IN ('55ae087d6c4c', 'rewritten')
+        OR t."content_hash" IS NULL OR t."embedding_state" IS NULL OR t."embedding_state" = 'rewritten'
+        OR t."embedding_state" = 'embedded' AND t."embedding" IS NULL) AND t."state" OPERATOR(pg_catalog.=) 'published'::text
+                AND (t."embedding_rule" = '55ae087d6c4c'
             AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
                     WHERE id = $2)) IS NOT TRUE
     AND    NOT EXISTS (
@@ -57,7 +58,7 @@ claimed AS (
     AND    (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)
     RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
 )
-SELECT ch.item_id, ch.version, ch.content_hash, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
+SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
        ch.text_0, ch.text_1
 FROM   chosen ch
 JOIN   claimed cl USING (item_id)

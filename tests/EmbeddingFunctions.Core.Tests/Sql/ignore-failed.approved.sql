@@ -3,7 +3,7 @@ WITH input AS (
     FROM   unnest(
                $1::text[], $2::bytea[],
                $3::text[])
-           AS i (item_id, version, mark)
+           AS i (item_id, version, hash)
     WHERE  set_config('lock_timeout', '500ms', true) || set_config('embeddings.keeps_text', 'on', true) IS NOT NULL
     AND    pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
 ),
@@ -21,7 +21,7 @@ unchunked AS (
 ignored AS (
     UPDATE "public"."articles" t
     SET    "embedding" = NULL, "embedding_generated_at" = clock_timestamp(), "embedding_model" = NULL,
-           "embedding_truncated" = NULL, "embedding_rule" = '55ae087d6c4c', "content_hash" = i.mark
+           "embedding_truncated" = NULL, "embedding_rule" = '55ae087d6c4c', "content_hash" = i.hash, "embedding_state" = 'ignored'
     FROM   input i JOIN forgotten USING (item_id)
     WHERE  t."id" OPERATOR(pg_catalog.=) i.item_id::bigint
             AND pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) = i.version

@@ -6,8 +6,8 @@ SELECT 'article'::text AS item_type, t."id"::text AS id, t."title" AS "title",
 FROM   "public"."articles" t
 WHERE  (t."embedding_rule" IS DISTINCT FROM '55ae087d6c4c'
     OR t."embedding_generated_at" < t."updated_at"
-    OR t."content_hash" IS NULL OR (t."embedding" IS NULL AND pg_catalog.length(t."content_hash") = 64))
-            AND t."state" OPERATOR(pg_catalog.=) 'published'::text
+    OR t."content_hash" IS NULL OR t."embedding_state" IS NULL OR t."embedding_state" = 'rewritten'
+    OR t."embedding_state" = 'embedded' AND t."embedding" IS NULL) AND t."state" OPERATOR(pg_catalog.=) 'published'::text
             AND t."tenant" OPERATOR(pg_catalog.=) ANY (SELECT DISTINCT p."id" AS key FROM "public"."tenants" p
             JOIN "public"."accounts" o ON o."id" OPERATOR(pg_catalog.=) p."account"
             WHERE p."state" OPERATOR(pg_catalog.=) 'active'::text AND o."closed_at" IS NULL AND p."id" IS NOT NULL)
@@ -17,7 +17,8 @@ SELECT 'note'::text AS item_type, t."id"::text AS id, t."title" AS "title",
            priority_score
 FROM   "public"."notes" t
 WHERE  (t."embedding_rule" IS DISTINCT FROM '2bf9cffb374f'
-    OR t."content_hash" IS NULL OR (t."embedding" IS NULL AND pg_catalog.length(t."content_hash") = 64))
+    OR t."content_hash" IS NULL OR t."embedding_state" IS NULL OR t."embedding_state" = 'rewritten'
+    OR t."embedding_state" = 'embedded' AND t."embedding" IS NULL)
             AND t."tenant" OPERATOR(pg_catalog.=) ANY (SELECT DISTINCT p."id" AS key FROM "public"."tenants" p
             JOIN "public"."accounts" o ON o."id" OPERATOR(pg_catalog.=) p."account"
             WHERE p."state" OPERATOR(pg_catalog.=) 'active'::text AND o."closed_at" IS NULL AND p."id" IS NOT NULL)

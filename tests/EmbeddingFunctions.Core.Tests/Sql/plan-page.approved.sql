@@ -16,10 +16,11 @@ CROSS JOIN LATERAL (
         WHERE  t."tenant" OPERATOR(pg_catalog.=) a.key
         AND    (t."embedding_rule" IS DISTINCT FROM '55ae087d6c4c'
             OR t."embedding_generated_at" < t."updated_at"
-            OR t."content_hash" IS NULL OR (t."embedding" IS NULL AND pg_catalog.length(t."content_hash") = 64))
-                    AND t."state" OPERATOR(pg_catalog.=) 'published'::text AND (t."embedding_generated_at" IS NULL
+            OR t."content_hash" IS NULL OR t."embedding_state" IS NULL OR t."embedding_state" = 'rewritten'
+            OR t."embedding_state" = 'embedded' AND t."embedding" IS NULL) AND t."state" OPERATOR(pg_catalog.=) 'published'::text
+                    AND (t."embedding_generated_at" IS NULL
                     AND (t."created_at" AT TIME ZONE 'UTC') < now() - interval '30 days') IS NOT TRUE
-                    AND (t."embedding_rule" IN ('55ae087d6c4c', 'rewritten')
+                    AND (t."embedding_rule" = '55ae087d6c4c'
                 AND COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) >= (SELECT created_at FROM embedding.jobs
                         WHERE id = $5)) IS NOT TRUE
         AND    NOT EXISTS (

@@ -21,7 +21,7 @@ judged AS (
 marked AS (
     UPDATE "public"."articles" t
     SET    "embedding" = NULL, "embedding_generated_at" = clock_timestamp(), "embedding_model" = NULL,
-           "embedding_truncated" = NULL, "embedding_rule" = '55ae087d6c4c', "content_hash" = 'dead'
+           "embedding_truncated" = NULL, "embedding_rule" = '55ae087d6c4c', "content_hash" = j.hash, "embedding_state" = 'failed'
     FROM   judged j
     WHERE  j.is_dead AND t."id" OPERATOR(pg_catalog.=) j.item_id::bigint
             AND pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) = j.version
@@ -29,7 +29,7 @@ marked AS (
 ),
 made_pending AS (
     UPDATE "public"."articles" t
-    SET    "embedding_rule" = NULL, "content_hash" = NULL
+    SET    "embedding_rule" = NULL, "content_hash" = NULL, "embedding_state" = NULL
     FROM   judged j
     WHERE  NOT j.is_dead AND t."id" OPERATOR(pg_catalog.=) j.item_id::bigint
             AND pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) = j.version

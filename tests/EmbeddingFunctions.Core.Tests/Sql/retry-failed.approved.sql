@@ -8,7 +8,7 @@ WITH chosen AS (
 ),
 revived AS (
     UPDATE "public"."articles" t SET "embedding_rule" = NULL FROM chosen c
-    WHERE  t."id" OPERATOR(pg_catalog.=) c.item_id::bigint AND t."content_hash" = 'dead'
+    WHERE  t."id" OPERATOR(pg_catalog.=) c.item_id::bigint AND t."embedding_state" = 'failed'
 ),
 forgotten AS (
     DELETE FROM embedding.claims c USING chosen

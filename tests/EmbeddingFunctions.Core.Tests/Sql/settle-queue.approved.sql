@@ -13,21 +13,19 @@ BEGIN
                 FROM  (SELECT k.is_item, k.attempts,
                               CASE WHEN k.is_leased THEN ''processing'' WHEN k.is_item IS NOT TRUE THEN ''failed'' WHEN k.is_pending
                                   THEN ''pending''
-                                   WHEN k.mark = ''dead'' OR k.mark LIKE ''ignored:%'' THEN
-                                       ''failed''
+                                   WHEN k.state IN (''failed'', ''ignored'') THEN ''failed''
                                    ELSE ''completed'' END AS status,
                               CASE WHEN k.is_leased THEN NULL WHEN k.is_item IS NULL THEN ''the row was deleted''
                                    WHEN NOT k.is_item THEN ''the declaration leaves this row out''
-                                   WHEN k.is_pending OR k.mark = ''dead'' THEN k.reason
-                                   WHEN k.mark LIKE ''ignored:%'' THEN ''it is ignored until its text changes''
-                                   WHEN k.mark = '''' THEN ''the text is blank: there is nothing to embed'' END
-                                       AS
-                                       reason
+                                   WHEN k.is_pending OR k.state = ''failed'' THEN k.reason
+                                   WHEN k.state = ''ignored'' THEN ''it is ignored until its text changes''
+                                   WHEN k.state = ''empty'' THEN ''the text is blank: there is nothing to embed'' END
+                                       AS reason
                        FROM  (SELECT c.leased_until > clock_timestamp() AS is_leased, c.attempts, c.reason,
                                      CASE WHEN t."id" IS NOT NULL THEN (true) IS TRUE END AS is_item,
                                      COALESCE((t."embedding_rule" IS DISTINCT FROM ''2bf9cffb374f''
-    OR t."content_hash" IS NULL OR (t."embedding" IS NULL
-            AND pg_catalog.length(t."content_hash") = 64)), false) AS is_pending, t."content_hash" AS mark
+    OR t."content_hash" IS NULL OR t."embedding_state" IS NULL OR t."embedding_state" = ''rewritten''
+    OR t."embedding_state" = ''embedded'' AND t."embedding" IS NULL), false) AS is_pending, t."embedding_state" AS state
                               FROM  (SELECT) one
                               LEFT   JOIN embedding.claims c ON c.corpus = ''library'' AND c.kind = ''note'' AND c.item_id = item
                               LEFT   JOIN "public"."notes" t ON t."id" OPERATOR(pg_catalog.=) item::uuid) k) s

@@ -26,7 +26,7 @@ taken AS (
 ),
 opened AS (
     UPDATE "public"."notes" t
-    SET    "embedding_rule" = NULL, "content_hash" = NULL, "embedding_content" = taken.content
+    SET    "embedding_rule" = NULL, "content_hash" = NULL, "embedding_state" = NULL, "embedding_content" = taken.content
     FROM   taken
     WHERE  t."id" OPERATOR(pg_catalog.=) taken.key AND pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
 ),

@@ -3,9 +3,9 @@ WITH input AS (
     FROM   unnest(
                $1::text[], $2::bytea[],
                $3::text[], $4::text[],
-               $5::int[], $6::int[],
-               $7::int[])
-           AS i (item_id, version, outcome, hash, slot, left_out, chunks)
+               $5::text[], $6::int[],
+               $7::int[], $8::int[])
+           AS i (item_id, version, outcome, hash, state, slot, left_out, chunks)
     WHERE  set_config('lock_timeout', '500ms', true) || set_config('embeddings.keeps_text', 'on', true) IS NOT NULL
     AND    pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
 ),
@@ -13,22 +13,22 @@ free AS (SELECT * FROM input),
 held AS (
     DELETE FROM embedding.claims c
     USING  free i
-    WHERE  c.token = $8 AND c.item_id = i.item_id
+    WHERE  c.token = $9 AND c.item_id = i.item_id
     RETURNING c.item_id
 ),
 written AS (
     UPDATE "public"."articles" t
-    SET    "embedding" = CASE i.outcome WHEN 'Embedded' THEN ($9::real[])[(i.slot - 1) * 512 + 1 : i.slot * 512]::"public".vector(512)
+    SET    "embedding" = CASE i.outcome WHEN 'Embedded' THEN ($10::real[])[(i.slot - 1) * 512 + 1 : i.slot * 512]::"public".vector(512)
                                       WHEN 'Unchanged' THEN t."embedding" END,
            "embedding_generated_at" = clock_timestamp(),
            "embedding_model" = 'text-embedding-3-small',
            "embedding_rule" = '55ae087d6c4c',
            "embedding_truncated" = NULLIF(i.left_out, 0),
-           "content_hash" = i.hash
+           "content_hash" = i.hash, "embedding_state" = i.state
     FROM   input i
     JOIN   held h USING (item_id)
     WHERE  t."id" OPERATOR(pg_catalog.=) i.item_id::bigint
-    AND    t."tenant" OPERATOR(pg_catalog.=) $10::uuid AND $10::uuid OPERATOR(pg_catalog.=) ANY (SELECT DISTINCT p."id" AS key
+    AND    t."tenant" OPERATOR(pg_catalog.=) $11::uuid AND $11::uuid OPERATOR(pg_catalog.=) ANY (SELECT DISTINCT p."id" AS key
             FROM "public"."tenants" p JOIN "public"."accounts" o ON o."id" OPERATOR(pg_catalog.=) p."account"
             WHERE p."state" OPERATOR(pg_catalog.=) 'active'::text AND o."closed_at" IS NULL AND p."id" IS NOT NULL)
     AND    pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) = i.version
@@ -36,7 +36,7 @@ written AS (
 ),
 cached AS (
     INSERT INTO similarity_cache (repository_id, item_type, item_id, embedding, content_hash)
-    SELECT $10::uuid, $11, item_id, embedding, hash
+    SELECT $11::uuid, $12, item_id, embedding, hash
     FROM   written
     WHERE  outcome = 'Embedded'
     ON CONFLICT (repository_id, item_type, item_id) DO UPDATE
@@ -47,18 +47,18 @@ uncached AS (
     DELETE FROM similarity_cache s
     USING  written w
     WHERE  w.outcome = 'Empty'
-    AND    s.repository_id = $10::uuid AND s.item_type = $12 AND s.item_id = w.item_id
+    AND    s.repository_id = $11::uuid AND s.item_type = $13 AND s.item_id = w.item_id
 ),
 chunked AS (
     INSERT INTO "public"."article_chunks" AS k (document_id, chunk_index, content, start_char, end_char, token_count, embedding)
-    SELECT item_id::bigint, chunk_index, content, start_char, end_char, token_count, ($9::real[])[(c.slot - 1) * 512 + 1 : c.slot * 512]::"public".vector(512)
+    SELECT item_id::bigint, chunk_index, content, start_char, end_char, token_count, ($10::real[])[(c.slot - 1) * 512 + 1 : c.slot * 512]::"public".vector(512)
     FROM   unnest(
-               $13::text[], $14::int[],
-               $15::text[],
-               $16::int[],
+               $14::text[], $15::int[],
+               $16::text[],
                $17::int[],
                $18::int[],
-               $19::int[])
+               $19::int[],
+               $20::int[])
            AS c (item_id, chunk_index, content, start_char, end_char, token_count, slot)
     JOIN   written USING (item_id)
     ON CONFLICT (document_id, chunk_index) DO UPDATE
@@ -83,8 +83,8 @@ counted AS (
 )
 INSERT INTO embedding.batches AS b
        (id, run_id, kind, partition, claimed, embedded, unchanged, empty, changed, cached, requests, tokens, saved_tokens)
-SELECT $20, $21, $22, $23, $24, embedded, unchanged, empty, changed,
-       $25, $26, $27, $28
+SELECT $21, $22, $23, $24, $25, embedded, unchanged, empty, changed,
+       $26, $27, $28, $29
 FROM   counted
 ON CONFLICT (id) DO UPDATE
 SET    embedded = b.embedded + EXCLUDED.embedded, unchanged = b.unchanged + EXCLUDED.unchanged, empty = b.empty + EXCLUDED.empty,

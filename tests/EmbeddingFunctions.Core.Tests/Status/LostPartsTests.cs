@@ -26,6 +26,11 @@ public sealed class LostPartsTests : IAsyncLifetime
         InlineData(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_hnsw_notes'::regclass",
             "the index embedding_hnsw_notes is invalid")]
+    [InlineData("ALTER TABLE notes DROP CONSTRAINT embedding_state_notes", "the constraint embedding_state_notes of notes is gone")]
+    [
+        InlineData(
+            "ALTER TABLE notes DROP CONSTRAINT embedding_state_notes, ADD CONSTRAINT embedding_state_notes CHECK (true)",
+            "the constraint embedding_state_notes of notes is not as it was made")]
     [InlineData("ALTER TABLE notes DROP COLUMN embedding", "the column notes.embedding is gone")]
     [
         InlineData(

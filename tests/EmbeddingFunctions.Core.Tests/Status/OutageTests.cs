@@ -142,7 +142,7 @@ public sealed class OutageTests : IAsyncLifetime
         await _database.Execute("INSERT INTO embedding.start_slots (corpus, arrival) VALUES ('workspace', now() + interval '5 minutes')");
         using var background = new BackgroundEngine(engine.Get<InProcessEngine>(), engine.Get<Redaction>(), TimeProvider.System, log);
         var (run, request) = (Guid.CreateVersion7(), new RunRequest("workspace", []));
-        await engine.Get<RunRequests>().Record(request, run, RunHost.Server, eventId: null, dueAt: null, default);
+        await engine.Get<RunTransitions>().Record(request, run, RunHost.Server, dueAt: null, default);
 
         await background.Begin(new RunInput(run, request) { IsRecorded = true }, default);
         await Until(

@@ -19,7 +19,7 @@ public sealed partial class ApprovedSqlTests
     private static readonly string _folder = Path.Combine(Repository.Root, "tests", "EmbeddingFunctions.Core.Tests", "Sql");
 
     private static readonly ClaimedItem _item = new(
-        "1", [1], ["A title", "A body"], Hash: null, HasVector: false, Attempts: 1, FailedHash: null, IsDead: false);
+        "1", [1], ["A title", "A body"], Hash: null, State: null, HasVector: false, Attempts: 1, FailedHash: null, IsDead: false);
 
     private static readonly DateTimeOffset _moment = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 

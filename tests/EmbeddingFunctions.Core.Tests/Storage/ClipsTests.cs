@@ -93,7 +93,7 @@ public sealed class ClipsTests : ClipsTest
 
         Assert.Equal(
             "clips: the columns embedding, embedding_generated_at, embedding_model, embedding_rule, embedding_truncated, content_hash, "
-                + "their indexes and triggers, with 3 vectors",
+                + "embedding_state, their indexes and triggers, with 3 vectors",
             (await removal.Plan("clips", default))[0]);
         await removal.Remove("clips", null, default);
 

@@ -37,7 +37,7 @@ public sealed class CopiedRowsTests : IAsyncLifetime
         InlineData(
             "MERGE INTO notes n USING copy c ON n.id = c.id WHEN NOT MATCHED THEN INSERT OVERRIDING SYSTEM VALUE VALUES (c.id, c.title, "
                 + "c.body, c.edited_at, c.embedding, c.embedding_generated_at, c.embedding_model, c.embedding_rule, "
-                + "c.embedding_truncated, c.content_hash)")]
+                + "c.embedding_truncated, c.content_hash, c.embedding_state)")]
     [
         InlineData(
             "SET session_replication_role = replica; INSERT INTO notes OVERRIDING SYSTEM VALUE SELECT * FROM copy; RESET "

@@ -53,7 +53,8 @@ public sealed class MigratedShapeTests : IAsyncLifetime
         Assert.Equal(
             [
                 ("content_hash", "text"), ("embedding", "vector(384)"), ("embedding_generated_at", "timestamp with time zone"),
-                ("embedding_model", "text"), ("embedding_rule", "text"), ("embedding_truncated", "integer"),
+                ("embedding_model", "text"), ("embedding_rule", "text"), ("embedding_state", "text"),
+                ("embedding_truncated", "integer"),
             ],
             columns.Where(column => column.Name.StartsWith("embedding", StringComparison.Ordinal) || column.Name == "content_hash")
                 .Order());

@@ -33,6 +33,7 @@ public sealed class OwnersDataTests : IAsyncLifetime
     [InlineData("content_hash text NOT NULL DEFAULT 'mine'", "\"contentHash\"")]
     [InlineData("embedding_model text DEFAULT 'mine'", "\"model\"")]
     [InlineData("content_hash bytea", "\"contentHash\"")]
+    [InlineData("embedding_state text", "\"state\"")]
     public async Task A_column_of_the_owners_is_refused_with_a_declared_alternative_and_never_dropped(string column, string told)
     {
         await using var corpus = await Declarations.CreateNotes(_database, 2);
@@ -173,15 +174,21 @@ public sealed class OwnersDataTests : IAsyncLifetime
         Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
     }
 
-    [Fact]
-    public async Task L1_a_vector_without_a_fingerprint_is_made_again()
+    [Theory]
+    [InlineData("content_hash")]
+    [InlineData("embedding_rule")]
+    [InlineData("embedding_state")]
+    public async Task L1_a_vector_without_a_fingerprint_or_rule_or_state_is_looked_at(string column)
     {
         await using var corpus = await Declarations.CreateNotes(_database, 3);
         await corpus.MigrateAndRun();
-        await _database.Execute("UPDATE notes SET content_hash = NULL WHERE id = 1");
+        await _database.Execute($"UPDATE notes SET {column} = NULL WHERE id = 1");
 
-        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM notes WHERE content_hash IS NULL"));
+        var counts = (await corpus.Run()).Counts;
+
+        // What is known of the text without a rule tells that its vector is of it.
+        Assert.Equal(column == "embedding_rule" ? (0, 1) : (1, 0), (counts.Embedded, counts.Unchanged));
+        Assert.Equal(0, await _database.Ask<long>($"SELECT count(*) FROM notes WHERE {column} IS NULL"));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class OwnersTriggerTests : IAsyncLifetime
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Notes(
             new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "updated_at", longText = "fail", queue }));
         await corpus.MigrateAndRun();
-        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM notes WHERE content_hash = 'dead'"));
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM notes WHERE embedding_state = 'failed'"));
         await corpus.Run(force: true);
         await corpus.Get<EmbeddingFunctions.Batches.FailedItems>().Retry("notes", new([]), default);
         await _database.Execute(

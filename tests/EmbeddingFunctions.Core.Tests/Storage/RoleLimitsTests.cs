@@ -27,7 +27,8 @@ public sealed class RoleLimitsTests : IAsyncLifetime
             DELETE FROM notes WHERE id > 3980;
             CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END';
             CREATE TRIGGER be_slow BEFORE UPDATE ON notes FOR EACH ROW WHEN (NEW.id <= 20) EXECUTE FUNCTION be_slow();
-            UPDATE notes SET embedding_rule = (SELECT rule FROM embedding.rules), content_hash = 'dead' WHERE id > 20;
+            UPDATE notes SET embedding_rule = (SELECT rule FROM embedding.rules), content_hash = 'x', embedding_state = 'failed'
+            WHERE  id > 20;
             ALTER DATABASE "{_database.Name}" SET statement_timeout = '100ms';
             DO $$ BEGIN IF current_setting('server_version_num')::int >= 170000 THEN EXECUTE
                 'ALTER DATABASE "{_database.Name}" SET transaction_timeout = ''300ms'''; END IF; END $$;

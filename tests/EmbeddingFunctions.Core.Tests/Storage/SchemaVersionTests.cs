@@ -8,6 +8,7 @@ namespace EmbeddingFunctions.Core.Tests.Storage;
 /// <summary>Programs of one version on databases of another, and the journal of scripts.</summary>
 public sealed class SchemaVersionTests : IAsyncLifetime
 {
+    private readonly SchemaRange _program = SchemaRange.OfThisProgram;
     private TestDatabase _database = null!;
     private DeclaredCorpus _corpus = null!;
 
@@ -28,20 +29,20 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     public async Task An_older_program_runs_on_a_newer_schema_that_is_compatible_with_it_and_does_not_migrate_it()
     {
         await _database.Execute(
-            $"UPDATE embedding.installation SET version = {SchemaVersion.Current + 1}, compatible_with = {SchemaVersion.Current}");
+            $"UPDATE embedding.installation SET version = {_program.Current + 1}, compatible_with = {_program.Current}");
 
         Assert.Equal(3, (await _corpus.Run()).Counts.Embedded);
         var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Migrate());
 
         Assert.Contains("A newer version of this program migrated the database", refusal.Message, StringComparison.Ordinal);
-        Assert.Equal(SchemaVersion.Current + 1, await _database.Ask<int>("SELECT version FROM embedding.installation"));
+        Assert.Equal(_program.Current + 1, await _database.Ask<int>("SELECT version FROM embedding.installation"));
     }
 
     [Fact]
     public async Task An_older_program_does_not_run_on_a_schema_that_broke_with_it()
     {
         await _database.Execute(
-            $"UPDATE embedding.installation SET version = {SchemaVersion.Current + 1}, compatible_with = {SchemaVersion.Current + 1}");
+            $"UPDATE embedding.installation SET version = {_program.Current + 1}, compatible_with = {_program.Current + 1}");
 
         var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Get<ResolvedCorpora>().Get("notes", default));
 
@@ -91,7 +92,7 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     {
         var versions = SqlScript.Versioned.Select(script => script.Version).ToList();
 
-        Assert.Equal(Enumerable.Range(1, SchemaVersion.Current), versions);
-        Assert.InRange(SchemaVersion.CompatibleWith, SchemaVersion.OldestSupported, SchemaVersion.Current);
+        Assert.Equal(Enumerable.Range(1, _program.Current), versions);
+        Assert.InRange(_program.CompatibleWith, _program.OldestSupported, _program.Current);
     }
 }

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Faults;
 public sealed class OracleTests : FaultTest
 {
     [Theory]
-    [InlineData("UPDATE issues SET embedding = NULL, content_hash = 'dead' WHERE title LIKE '% 1'", "I1 an item has no vector")]
+    [InlineData("UPDATE issues SET embedding = NULL, embedding_state = 'failed' WHERE title LIKE '% 1'", "I1 an item has no vector")]
     [
         InlineData(
             "UPDATE issues a SET embedding = b.embedding FROM issues b WHERE a.title LIKE '% 1' AND b.title LIKE '% 2'",

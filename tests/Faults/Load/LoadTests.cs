@@ -44,8 +44,8 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
         await Workspace.Items(repository, 20_000, words: "dead");
         await Database.Execute(
             """
-            UPDATE issues SET embedding_rule = (SELECT rule FROM embedding.rules WHERE kind = 'issue'), content_hash = 'dead',
-                embedding_generated_at = now() WHERE title LIKE 'dead%';
+            UPDATE issues SET embedding_rule = (SELECT rule FROM embedding.rules WHERE kind = 'issue'),
+                content_hash = 'x', embedding_state = 'failed', embedding_generated_at = now() WHERE title LIKE 'dead%';
             INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, is_dead, reason, failed_at)
             SELECT 'workspace', 'issue', id, repository_id::text, 3, true, 'dead', now() FROM issues WHERE title LIKE 'dead%';
             """);

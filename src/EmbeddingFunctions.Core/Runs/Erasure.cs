@@ -1,17 +1,16 @@
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Batches;
+namespace EmbeddingFunctions.Runs;
 
 /// <summary>
 /// Clears all that the product keeps of one item. The item's row is its owner's: while it is there, it is ignored until its text changes.
 /// </summary>
 internal sealed class Erasure
 {
-    private const int FingerprintLength = 64;
-
     private static SqlText FindClaim(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"""
         SELECT reason, content_hash, COALESCE(leased_until > now(), false)
@@ -28,12 +27,6 @@ internal sealed class Erasure
 
     private static SqlText IsClaimOf(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"corpus = {corpus.Corpus.Name} AND kind = {table.Kind} AND item_id = {id}";
-
-    private static SqlText ClearRuns(ResolvedCorpus corpus, string reason) =>
-        $"""
-        UPDATE embedding.jobs SET error_message = replace(error_message, {reason}, '[forgotten]')
-        WHERE  corpus = {corpus.Corpus.Name} AND strpos(error_message, {reason}) > 0
-        """;
 
     private readonly NpgsqlDataSource _database;
     private readonly ResolvedCorpora _corpora;
@@ -74,7 +67,7 @@ internal sealed class Erasure
         var content = Sql.When(table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = {table.Rendered}");
         await connection.ExecuteAsync(
             $"""
-            UPDATE {table.Table} t SET {table.Unembedded}, {table.HashName} = {found.Mark}{content}
+            UPDATE {table.Table} t SET {table.Unembedded($"{found.State}", $"{found.Hash}")}{content}
             WHERE  {table.Id} {Sql.Is} {id}::{table.IdType}
             """, cancellation);
         if (await connection.ScalarAsync<bool>(RemoveClaim(corpus, table, id), cancellation))
@@ -99,7 +92,7 @@ internal sealed class Erasure
 
         if (found.Reason is { } reason)
         {
-            await connection.ExecuteAsync(ClearRuns(corpus, reason), cancellation);
+            await connection.ExecuteAsync(RunTransitions.EraseFromErrors(corpus.Corpus.Name, reason), cancellation);
         }
     }
 
@@ -141,13 +134,14 @@ internal sealed class Erasure
         var others = table.Queue == QueuedText.Content ? queued.Concat(rows.Select(row => row.Declared)) : [];
         var texts = rows.Select(row => ItemText.Of(row.Values, table)).Concat(others.Select(text => ItemText.Of([text], table))).ToList();
         var hashes = rows.Select(row => row.Hash).Concat(claims.Select(claim => claim.Hash)).Concat(similar).OfType<string>();
-        var fingerprints = hashes.Where(hash => hash.Length == FingerprintLength)
+        var fingerprints = hashes
             .Concat(texts.SelectMany(text => text.Parts).Select(part => table.Rule.Fingerprint(part.Text)))
             .Concat(chunks.Select(table.Rule.Fingerprint));
-        var mark = texts.LastOrDefault() is { Parts.Count: > 0 } last ? ResolvedTable.IgnoredMark(last.Hash) : ResolvedTable.EmptyMark;
+        var last = texts.LastOrDefault();
+        var state = last is { Parts.Count: > 0 } ? ItemState.Ignored : ItemState.Empty;
         var kept = new KeptOfItem(
             rows.Count > 0, rows.Exists(row => row.HasVector), chunks.Count, queued.Count, similar.Count, claims.Count);
-        return new Found(kept, fingerprints.Distinct().ToList(), mark, claims.FirstOrDefault().Reason);
+        return new Found(kept, fingerprints.Distinct().ToList(), state, last?.Hash, claims.FirstOrDefault().Reason);
     }
 
     // With the text as declared: what the queue's row says in its place goes.
@@ -176,8 +170,9 @@ internal sealed class Erasure
         }
     }
 
-    /// <param name="Mark">What stands in place of the fingerprint afterwards.</param>
-    private sealed record Found(KeptOfItem Kept, IReadOnlyList<string> Fingerprints, string Mark, string? Reason);
+    /// <param name="State">The row's, afterwards.</param>
+    /// <param name="Hash">The fingerprint of the row's text, or null without a row.</param>
+    private sealed record Found(KeptOfItem Kept, IReadOnlyList<string> Fingerprints, string State, string? Hash, string? Reason);
 }
 
 /// <summary>What there is of an item.</summary>

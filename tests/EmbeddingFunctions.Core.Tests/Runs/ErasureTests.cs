@@ -1,5 +1,4 @@
 using System.Text.Json;
-using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
@@ -7,9 +6,9 @@ using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 
-namespace EmbeddingFunctions.Core.Tests.Batches;
+namespace EmbeddingFunctions.Core.Tests.Runs;
 
-/// <summary>Of a forgotten item nothing is left but the row, which is its owner's.</summary>
+/// <summary>Of an erased item nothing is left but the row, which is its owner's.</summary>
 public sealed class ErasureTests : IAsyncLifetime
 {
     private readonly string _file = Path.GetTempFileName();

@@ -1,0 +1,99 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Queues;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>Starts, opens and closes a run: each step is the same when repeated.</summary>
+internal sealed class RunLifecycle(
+    NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
+    RunJanitor oldRuns, QueueIntake queue, PagePlanner planner, RevertedItems undone, Redaction redaction, TimeProvider time)
+{
+    private static SqlText FindReason(string corpus) =>
+        $"""
+        SELECT reason
+        FROM   embedding.failures
+        WHERE  corpus = {corpus}
+        ORDER  BY failed_at DESC
+        LIMIT  1
+        """;
+
+    /// <summary>Takes the run's start slot; a command's run is recorded here, once it is known to be possible.</summary>
+    /// <returns>When it may begin, by this machine's clock.</returns>
+    public async Task<DateTimeOffset> Start(RunInput run, CancellationToken cancellation)
+    {
+        var request = run.Request;
+        var corpus = await corpora.Get(request.Corpus, cancellation);
+        await scope.Check(corpus, request, cancellation);
+        await EnsureOneModel(corpus, request, cancellation);
+        await oldRuns.Tidy(request.Corpus, cancellation);
+        await oldRuns.Tidy(corpus, cancellation);
+        if (!run.IsRecorded)
+        {
+            await transitions.Record(request, run.RunId, RunHost.Command, dueAt: null, cancellation);
+        }
+
+        return time.GetUtcNow() + await transitions.TakeStartSlot(run.RunId, corpus.Corpus, cancellation);
+    }
+
+    /// <exception cref="DatabaseNotReadyException">
+    /// Vectors of another model are in a column that the run would write, and the request does not allow both.
+    /// </exception>
+    public Task EnsureOneModel(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation) =>
+        request.YesMix ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
+
+    /// <summary>Takes requests of the queue, counts what is pending and marks the run as at work.</summary>
+    public async Task<OpenedRun> Open(RunInput run, CancellationToken cancellation)
+    {
+        var corpus = await corpora.Get(run.Request.Corpus, cancellation);
+        var (forceBefore, goesOn) = await transitions.Open(run.RunId, cancellation);
+        var done = await runs.Sum(run.RunId, cancellation);
+        await queue.Take(corpus, cancellation);
+        await queue.Settle(corpus, cancellation);
+        var pending = await planner.Count(run, forceBefore, cancellation);
+        var total = await transitions.SetItems(run.RunId, pending, done.Processed + done.Failed, cancellation) ?? pending;
+        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
+    }
+
+    /// <summary>Ends the run with what its committed batches say, never with what a process remembers.</summary>
+    public async Task<RunOutcome> Close(CloseRun order, CancellationToken cancellation)
+    {
+        var run = order.Run;
+        var counts = await runs.Sum(run.RunId, cancellation);
+        var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
+        var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
+        var error = stopReason is not null ? redaction.Clean(stopReason) : order.Cancelled ? "It was interrupted."
+            : counts.Processed > 0 ? await undone.Explain(await corpora.Get(run.Request.Corpus, cancellation), run, cancellation) : null;
+        var isOthers = order.Cancelled || (order.StopReason is not null && !await corpora.Fits(run.Request.Corpus, cancellation));
+        if (isOthers && await transitions.LeaveToOthers(run.RunId, cancellation))
+        {
+            return new RunOutcome(
+                run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
+        }
+
+        Checkpoints.Reach(Checkpoint.DuringFinalise);
+        return await transitions.Close(run.RunId, status, error, counts, cancellation)
+            ?? new RunOutcome(run.RunId, status, 0, counts, error, 0);
+    }
+
+    // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
+    private async Task<string?> Fruitless(CloseRun order, BatchCounts counts, CancellationToken cancellation)
+    {
+        if (counts.Processed > 0 || order.Run.Opened is not { } opened || (opened.ItemsTotal == 0 && counts.Failed == 0))
+        {
+            return null;
+        }
+
+        if (counts.Failed > 0)
+        {
+            var reason = await database.ScalarAsync<string>(FindReason(order.Run.Request.Corpus), cancellation);
+            return $"Nothing was embedded; {counts.Failed} items failed, the last because {reason}";
+        }
+
+        var left = await planner.Count(order.Run, opened.ForceBefore, cancellation);
+        return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
+    }
+}

@@ -1,0 +1,155 @@
+using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
+using Npgsql;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>All reading of <c>embedding.jobs</c>, except conditions on items; <see cref="RunTransitions"/> writes.</summary>
+internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings settings)
+{
+    /// <summary>How far clocks may differ.</summary>
+    public static SqlText Tolerance => $"interval '1 minute'";
+
+    /// <summary>What <see cref="ReadInput"/> reads.</summary>
+    public static SqlText InputColumns =>
+        $"id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text";
+
+    private static SqlText HistoryColumns =>
+        $"""
+        SELECT j.id, j.corpus, j.partition, j.kinds, j.item_limit, j.force_before IS NOT NULL, j.host, j.status,
+               GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed),
+               COALESCE(s.failed, j.items_failed), j.error_message, j.cancel_requested_at IS NOT NULL, j.created_at, j.due_at,
+               j.starts_at, j.started_at, j.completed_at
+        FROM   embedding.jobs j
+        LEFT   JOIN LATERAL (
+            SELECT COALESCE(sum(embedded + unchanged + empty), 0)::int AS processed, COALESCE(sum(failed), 0)::int AS failed
+            FROM   embedding.batches
+            WHERE  run_id = j.id AND j.completed_at IS NULL
+        ) s ON j.completed_at IS NULL
+        """;
+
+    /// <summary>A run with what its batches have committed so far, as <see cref="FindHistory"/> has it.</summary>
+    public static SqlText FindInHistory(Guid run) => $"{HistoryColumns}\nWHERE j.id = {run}";
+
+    /// <summary>The newest runs, of a corpus and a status or of all.</summary>
+    public static SqlText FindHistory(string? corpus, string? status, int limit) =>
+        $"""
+        {HistoryColumns}
+        WHERE  ({corpus}::text IS NULL OR j.corpus = {corpus})
+        AND    ({status}::text IS NULL OR j.status = {status})
+        ORDER  BY j.created_at DESC, j.id DESC
+        LIMIT  {limit}
+        """;
+
+    /// <summary>An open run that a host carries at this moment.</summary>
+    public static SqlText FindCarried(string corpus) =>
+        $"""
+        SELECT id FROM embedding.jobs
+        WHERE  corpus = {corpus} AND status IN ('pending', 'processing') AND leased_until > now()
+        LIMIT  1
+        """;
+
+    /// <summary>
+    /// What batches did by kind, of open runs and of those that ended within a time. Rows would not tell: one that was found unchanged
+    /// has a new time too. Each run's batches are looked up by index, as there may be millions of older ones.
+    /// </summary>
+    public static SqlText SumByKind(string corpus, TimeSpan within) =>
+        $"""
+        WITH runs AS (
+            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND completed_at > now() - {within}
+            UNION ALL
+            SELECT id FROM embedding.jobs WHERE corpus = {corpus} AND status IN ('pending', 'processing')
+        )
+        SELECT b.kind, sum(b.cached), sum(b.embedded - b.cached), sum(b.saved_tokens)::bigint,
+               COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0),
+               max(b.finished_at) FILTER (WHERE b.embedded > 0)
+        FROM   runs r
+        CROSS  JOIN LATERAL (SELECT * FROM embedding.batches WHERE run_id = r.id OFFSET 0) b
+        GROUP  BY b.kind
+        """;
+
+    /// <summary>
+    /// The moment of a forced run over the same scope that is not done with it, whatever became of its process: what it embedded is not
+    /// embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
+    /// </summary>
+    public static SqlText UnfinishedForce(RunRequest request) =>
+        $"""
+        SELECT j.force_before FROM embedding.jobs j
+        WHERE  {IsOver($"j", request)} AND j.force_before > now() - interval '1 day'
+        AND    j.host = 'command' AND j.cancel_requested_at IS NULL
+        AND    NOT EXISTS (SELECT FROM embedding.jobs done
+                           WHERE {IsOver($"done", request)}
+                           AND   done.force_before = j.force_before
+                           AND   done.status = 'completed' AND (done.item_limit IS NULL OR done.items_total < done.item_limit))
+        ORDER  BY j.created_at DESC
+        LIMIT  1
+        """;
+
+    /// <summary>How many items a run has settled.</summary>
+    public static SqlText Processed(Guid run) =>
+        $"(SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding.batches WHERE run_id = {run})";
+
+    private static SqlText IsOver(SqlText run, RunRequest request) =>
+        $"""
+        {run}.corpus = {request.Corpus} AND {run}.partition IS NOT DISTINCT FROM {request.Partition}
+        AND {run}.kinds = {RunScope.Kinds(request)} AND {run}.selection IS NOT DISTINCT FROM {RunScope.Selection(request)}
+        """;
+
+    private static SqlText FindEvent(string eventId, RunRequest request) =>
+        $"""
+        SELECT j.id, j.status IN ('pending', 'processing'),
+               (asked.corpus, asked.partition, asked.kinds, asked.item_limit, asked.is_forced) IS NOT DISTINCT FROM
+                   ({request.Corpus}, {request.Partition}, {RunScope.Kinds(request)}, {request.Limit}, {request.Force})
+        FROM  (SELECT id, corpus, partition, kinds, item_limit, force_before IS NOT NULL AS is_forced
+               FROM   embedding.jobs WHERE event_id = {eventId}
+               UNION ALL
+               SELECT run_id, corpus, partition, kinds, item_limit, is_forced FROM embedding.run_events WHERE event_id = {eventId}) asked
+        JOIN   embedding.jobs j USING (id)
+        """;
+
+    private static SqlText FindOpen(Guid run) =>
+        $"SELECT {InputColumns} FROM embedding.jobs WHERE id = {run} AND status IN ('pending', 'processing')";
+
+    // In the order of a batch's own columns.
+    private static SqlText SumBatches(Guid run) =>
+        $"""
+        SELECT COALESCE(sum(claimed), 0)::int, COALESCE(sum(embedded), 0)::int, COALESCE(sum(unchanged), 0)::int,
+               COALESCE(sum(empty), 0)::int, COALESCE(sum(changed), 0)::int, COALESCE(sum(failed), 0)::int,
+               COALESCE(sum(cached), 0)::int, COALESCE(sum(requests), 0)::int,
+               COALESCE(sum(tokens), 0)::bigint, COALESCE(sum(saved_tokens), 0)::bigint
+        FROM   embedding.batches
+        WHERE  run_id = {run}
+        """;
+
+    /// <returns>The run that an event asked for, whether it is open, and whether it asked for just this; or null.</returns>
+    public async Task<(Guid Id, bool IsOpen, bool IsSame)?> OfEvent(string eventId, RunRequest request, CancellationToken cancellation) =>
+        await database.QueryAsync(
+            FindEvent(eventId, request), row => (row.GetGuid(0), row.GetBoolean(1), row.GetBoolean(2)), cancellation)
+            is [var found, ..] ? found : null;
+
+    /// <returns>The run if it is open.</returns>
+    public async Task<RunInput?> Open(Guid run, CancellationToken cancellation) =>
+        (await database.QueryAsync(FindOpen(run), ReadInput, cancellation)).SingleOrDefault();
+
+    /// <returns>What a run's committed batches did.</returns>
+    public async Task<BatchCounts> Sum(Guid run, CancellationToken cancellation) =>
+        (await database.QueryAsync(SumBatches(run), BatchRow.Read, cancellation)).Single();
+
+    /// <returns>Forced: the moment before which an item must have been embedded to be in scope; else null.</returns>
+    public async Task<DateTimeOffset?> ForceBefore(RunRequest request, CancellationToken cancellation) => !request.Force ? null
+        : await database.ScalarAsync<DateTimeOffset>($"SELECT COALESCE(({UnfinishedForce(request)}), now())", cancellation);
+
+    /// <summary>Reads <see cref="InputColumns"/>.</summary>
+    public RunInput ReadInput(NpgsqlDataReader row)
+    {
+        var request = new RunRequest(
+            row.GetString(1), row.GetFieldValue<string[]>(3), row.Text(2), row.GetFieldValue<int?>(4), row.GetBoolean(5),
+            settings.BatchesInFlight)
+        {
+            IsScheduled = row.GetBoolean(6),
+            Selection = RunScope.Selection(row.Text(7)),
+        };
+        return new RunInput(row.GetGuid(0), request) { IsRecorded = true };
+    }
+}

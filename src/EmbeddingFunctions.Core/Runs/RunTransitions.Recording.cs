@@ -1,0 +1,206 @@
+using System.Collections.Concurrent;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
+
+namespace EmbeddingFunctions.Runs;
+
+/// <summary>How a run gets its row, once for each command, event, scheduled moment and trigger, and its start slot.</summary>
+internal sealed partial class RunTransitions
+{
+    /// <summary>How many runs of a corpus may wait for their start; more events are refused until some have begun.</summary>
+    public const int MostWaiting = 60;
+
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
+
+    // A forced command goes on where an earlier one stopped; what hosts carry goes on by itself, and each event means itself.
+    // Scheduled: only if no later moment was served, and no run of an earlier one goes on, which takes all that is pending anyway.
+    private static SqlText Insert(RunRequest request, Guid id, RunHost host, DateTimeOffset? dueAt) =>
+        $"""
+        INSERT INTO embedding.jobs (corpus, partition, kinds, selection, item_limit, force_before, host, due_at, id)
+        SELECT {request.Corpus}, {request.Partition}, {RunScope.Kinds(request)}, {RunScope.Selection(request)}, {request.Limit},
+               CASE WHEN {request.Force}
+                    THEN COALESCE(CASE WHEN {Name(host)} = 'command' THEN ({RunQueries.UnfinishedForce(request)}) END, now()) END,
+               {Name(host)}, {dueAt}, {id}
+        WHERE  {dueAt} IS NULL OR NOT EXISTS (
+            SELECT FROM embedding.jobs
+            WHERE  corpus = {request.Corpus} AND due_at IS NOT NULL
+            AND    (due_at >= {dueAt} AND due_at <= now() + {RunQueries.Tolerance}
+                    OR status IN ('pending', 'processing') AND leased_until > now() - interval '1 hour'))
+        ON CONFLICT DO NOTHING
+        """;
+
+    // Runs of a corpus are recorded one after the other, so that each sees those before.
+    private static SqlText TakeTurn(string what, string corpus) =>
+        $"SELECT pg_advisory_xact_lock(hashtextextended('embedding ' || {what} || ' of ' || {corpus}, 0))";
+
+    // A run that has not started plans after this statement, so it takes all that is pending now: a second one for the same would find
+    // nothing.
+    private static SqlText InsertEvent(RunRequest request, Guid id, RunHost host, string? eventId)
+    {
+        var (corpus, partition, kinds) = (Sql.Value(request.Corpus), Sql.Value(request.Partition), Sql.Value(RunScope.Kinds(request)));
+        var (limit, isForced, byHost, asked) = (
+            Sql.Value(request.Limit), Sql.Value(request.Force), Sql.Value(Name(host)), Sql.Value(eventId));
+        return
+            $$"""
+            WITH known AS (
+                SELECT FROM embedding.jobs WHERE event_id = {{asked}}
+                UNION ALL
+                SELECT FROM embedding.run_events WHERE event_id = {{asked}}
+            ),
+            waiting AS (
+                SELECT * FROM embedding.jobs
+                WHERE  corpus = {{corpus}} AND status = 'pending' AND host = {{byHost}} AND cancel_requested_at IS NULL
+            ),
+            covering AS (
+                SELECT id FROM waiting
+                WHERE  NOT {{isForced}} AND force_before IS NULL AND due_at IS NULL AND selection IS NULL
+                AND    leased_until > now() - interval '1 hour'
+                AND    (partition IS NULL OR partition = {{partition}}) AND (kinds = '{}' OR {{kinds}} <> '{}' AND kinds @> {{kinds}})
+                AND    (item_limit IS NULL
+                        OR item_limit >= {{limit}} AND partition IS NOT DISTINCT FROM {{partition}} AND kinds = {{kinds}})
+                AND    NOT EXISTS (SELECT FROM known)
+                ORDER  BY created_at
+                LIMIT  1
+            ),
+            covered AS (
+                INSERT INTO embedding.run_events (event_id, run_id, corpus, partition, kinds, item_limit, is_forced)
+                SELECT {{asked}}, id, {{corpus}}, {{partition}}, {{kinds}}, {{limit}}, {{isForced}}
+                FROM   covering WHERE {{asked}} IS NOT NULL
+            ),
+            inserted AS (
+                INSERT INTO embedding.jobs (corpus, partition, kinds, item_limit, force_before, host, event_id, id)
+                SELECT {{corpus}}, {{partition}}, {{kinds}}, {{limit}}, CASE WHEN {{isForced}} THEN now() END, {{byHost}}, {{asked}}, {{id}}
+                WHERE  NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM covering)
+                AND    (SELECT count(*) FROM waiting) < {{MostWaiting}}
+                ON CONFLICT DO NOTHING
+                RETURNING id
+            )
+            SELECT CASE WHEN EXISTS (SELECT FROM inserted) THEN 'Recorded' WHEN EXISTS (SELECT FROM covering) THEN 'Covered'
+                        WHEN (SELECT count(*) FROM waiting) >= {{MostWaiting}} AND NOT EXISTS (SELECT FROM known) THEN 'Refused'
+                        ELSE 'Known' END,
+                   COALESCE((SELECT id FROM covering), {{id}})
+            """;
+    }
+
+    // Not while a run is open that takes all that is pending (what a scheduled run leaves to a backfill, it does not take), nor if one has
+    // ended since that was looked for, which may have taken it; nor soon after one that failed at no item of its own, or was cancelled, or
+    // whose items a trigger made pending again: the next would end the same way.
+    private static SqlText InsertTriggered(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt) =>
+        $$"""
+        INSERT INTO embedding.jobs (corpus, id, host, kinds)
+        SELECT {{corpus.Name}}, {{run}}, {{Name(host)}}, '{}'
+        WHERE  NOT EXISTS (
+            SELECT FROM embedding.jobs
+            WHERE  corpus = {{corpus.Name}} AND status IN ('pending', 'processing') AND leased_until > now()
+            AND    partition IS NULL AND kinds = '{}' AND selection IS NULL AND item_limit IS NULL AND force_before IS NULL
+            AND    (due_at IS NULL OR {{corpus.Scheduled?.NewerThan is null}}))
+        AND    NOT EXISTS (
+            SELECT FROM embedding.jobs
+            WHERE  corpus = {{corpus.Name}} AND completed_at > now() - interval '1 hour'
+            AND    completed_at <= now() + {{RunQueries.Tolerance}}
+            AND    (completed_at >= {{lookedAt}}
+                    OR completed_at > now() - interval '15 minutes' AND status = 'completed' AND error_message IS NOT NULL
+                    OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
+        """;
+
+    // Generic cell rate algorithm: as many starts at once as a minute allows, then one each time the bucket has room. Later ones queue.
+    // Runs take their slots one after the other.
+    private static SqlText LockSlots(string corpus) =>
+        $"""
+        INSERT INTO embedding.start_slots AS s (corpus, arrival) VALUES ({corpus}, now())
+        ON CONFLICT (corpus) DO UPDATE SET arrival = s.arrival
+        """;
+
+    // The next arrival is a minute after the last start at most: so a run that is cancelled before its start gives its slot back, and
+    // nothing waits for a moment of a clock that was wrong. A person's command starts at once, however many events wait.
+    private static SqlText TakeSlot(Guid run, string corpus, int startsPerMinute, TimeSpan longestWait) =>
+        $"""
+        WITH run AS (
+            SELECT id, host = 'command' AS is_command FROM embedding.jobs WHERE id = {run} AND starts_at IS NULL FOR UPDATE
+        ),
+        waiting AS (
+            SELECT max(starts_at) AS last FROM embedding.jobs
+            WHERE  corpus = {corpus} AND status = 'pending' AND host <> 'command' AND cancel_requested_at IS NULL
+            AND    starts_at > now() AND starts_at <= now() + {longestWait}
+        ),
+        slot AS (
+            UPDATE embedding.start_slots s
+            SET    arrival = GREATEST(LEAST(s.arrival, GREATEST(waiting.last, now()) + interval '1 minute'), now())
+                             + interval '1 minute' / {startsPerMinute}
+            FROM   run, waiting
+            WHERE  s.corpus = {corpus} AND NOT run.is_command
+            RETURNING GREATEST(s.arrival - interval '1 minute', now()) AS starts_at
+        ),
+        taken AS (
+            UPDATE embedding.jobs j SET starts_at = COALESCE((SELECT starts_at FROM slot), now())
+            FROM   run WHERE j.id = run.id RETURNING j.starts_at
+        )
+        SELECT starts_at - now() FROM taken
+        UNION ALL
+        SELECT LEAST(starts_at - now(), {longestWait}) FROM embedding.jobs WHERE id = {run} AND starts_at IS NOT NULL
+        LIMIT 1
+        """;
+
+    /// <summary>Records the run of a command, or of a scheduled moment.</summary>
+    /// <returns>
+    /// Whether it was recorded now; false: the run or its moment was recorded before, or an earlier scheduled run goes on.
+    /// </returns>
+    public async Task<bool> Record(RunRequest request, Guid id, RunHost host, DateTimeOffset? dueAt, CancellationToken cancellation) =>
+        await database.ExecuteAsync(Insert(request, id, host, dueAt?.ToUniversalTime()), cancellation) == 1;
+
+    /// <summary>Records the run that an event asks for, unless there is one that takes it, or too many wait.</summary>
+    /// <returns>What became of it, and the run that takes it.</returns>
+    public async Task<(RecordedEvent Event, Guid Run)> RecordEvent(
+        RunRequest request, Guid id, RunHost host, string? eventId, CancellationToken cancellation)
+    {
+        // One of this process at a time waits on a connection.
+        var turn = _turns.GetOrAdd(request.Corpus, _ => new SemaphoreSlim(1, 1));
+        await turn.WaitAsync(cancellation);
+        try
+        {
+            var recorded = (RecordedEvent.Known, id);
+            await database.ReadAsync(
+                [TakeTurn("events", request.Corpus), InsertEvent(request, id, host, eventId)], cancellation, _ => { },
+                row => recorded = (Enum.Parse<RecordedEvent>(row.GetString(0)), row.GetGuid(1)));
+            return recorded;
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>Records a run for what was found pending at a moment, unless another run takes it.</summary>
+    /// <returns>Whether it was recorded; of many hosts that are woken by the same edit, one records it.</returns>
+    public async Task<bool> RecordTriggered(
+        Corpus corpus, Guid id, RunHost host, DateTimeOffset lookedAt, CancellationToken cancellation) =>
+        await database.ExecuteAsync([TakeTurn("wake", corpus.Name), InsertTriggered(corpus, id, host, lookedAt)], cancellation) == 1;
+
+    /// <summary>Gives the run its start slot; asked again, the same one.</summary>
+    /// <returns>How long from now it starts.</returns>
+    public async Task<TimeSpan> TakeStartSlot(Guid run, Corpus corpus, CancellationToken cancellation)
+    {
+        var longestWait = TimeSpan.FromMinutes(1) / corpus.StartsPerMinute * MostWaiting;
+        var wait = TimeSpan.Zero;
+        await database.ReadAsync(
+            [LockSlots(corpus.Name), TakeSlot(run, corpus.Name, corpus.StartsPerMinute, longestWait)], cancellation,
+            row => wait = row.GetTimeSpan(0));
+        return wait;
+    }
+}
+
+/// <summary>What became of an event.</summary>
+internal enum RecordedEvent
+{
+    /// <summary>It has a run of its own.</summary>
+    Recorded,
+
+    /// <summary>A run that has not started takes it.</summary>
+    Covered,
+
+    /// <summary>An event of that id was recorded before.</summary>
+    Known,
+
+    /// <summary>Too many runs wait.</summary>
+    Refused,
+}
