@@ -62,7 +62,8 @@ internal sealed class EmbeddingsApi : IDisposable
             var asked = ComputeEvent.Read(
                 json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await DefaultCorpus(cancellation));
             return asked.Errors.Count > 0 ? Replies.Invalid(asked.Errors)
-                : await FindFault(asked, cancellation) ?? await Accept(request, asked, engine, cancellation);
+                : await PartitionFault(asked, cancellation) is { } fault ? Replies.Invalid(asked.PartitionField, fault)
+                : await Accept(request, asked, engine, cancellation);
         }
     }, cancellation);
 
@@ -94,26 +95,18 @@ internal sealed class EmbeddingsApi : IDisposable
     public Task<IResult> GetRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
         Guard(request, async () =>
     {
-        if (!Guid.TryParse(runId, out var id))
-        {
-            return NoRun(runId);
-        }
-
+        var id = Id(runId);
         var note = await _desk.Note(engine, id, cancellation);
-        return await _history.Find(id, cancellation) is { } run ? Replies.Json(run with { Note = note }) : NoRun(runId);
+        return await _history.Find(id, cancellation) is { } run ? Replies.Json(run with { Note = note }) : throw NoRun(runId);
     }, cancellation);
 
     /// <summary>POST <see cref="Routes.CancelRun"/>: 202, and the run begins no more batches; 409 if it has ended.</summary>
     public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
         Guard(request, async () =>
     {
-        if (!Guid.TryParse(runId, out var id))
-        {
-            return NoRun(runId);
-        }
-
+        var id = Id(runId);
         var wasOpen = await _desk.Cancel(engine, id, cancellation);
-        return await _history.Find(id, cancellation) is not { } found ? NoRun(runId)
+        return await _history.Find(id, cancellation) is not { } found ? throw NoRun(runId)
             : wasOpen ? Replies.Json(found, StatusCodes.Status202Accepted)
             : Replies.Problem(StatusCodes.Status409Conflict, "The run has ended.", $"Run {id} is {found.Run.Status}.");
     }, cancellation);
@@ -152,35 +145,16 @@ internal sealed class EmbeddingsApi : IDisposable
         return _corpora.All.FirstOrDefault(corpus => migrated.Contains(corpus.Name)) ?? _corpora.All[0];
     }
 
-    // A database that is not ready is our fault; a partition that is not listed is the sender's.
-    private async Task<IResult?> FindFault(ComputeEvent asked, CancellationToken cancellation)
+    private async Task<string?> PartitionFault(ComputeEvent asked, CancellationToken cancellation)
     {
         var corpus = await _bound.Get(asked.Request!.Corpus, cancellation);
-        try
-        {
-            await _scope.Check(corpus, asked.Request, cancellation);
-            return null;
-        }
-        catch (CorpusException e)
-        {
-            return Replies.Invalid(asked.PartitionField, $"{asked.PartitionField}: {e.Message}");
-        }
+        return await _scope.PartitionFault(corpus, asked.Request.Partition, cancellation) is { } fault
+            ? $"{asked.PartitionField}: {fault}" : null;
     }
 
     private async Task<IResult> Accept(HttpRequest request, ComputeEvent asked, IRunEngine engine, CancellationToken cancellation)
     {
-        RequestedRun? run;
-        try
-        {
-            run = await _desk.Ask(engine, asked.Request!, asked.Id, cancellation);
-        }
-        catch (TooManyRunsException e)
-        {
-            request.HttpContext.Response.Headers.RetryAfter = $"{Math.Ceiling(e.RetryAfter.TotalSeconds):0}";
-            return Replies.Problem(StatusCodes.Status429TooManyRequests, "Too many runs wait.", e.Message);
-        }
-
-        if (run is null)
+        if (await _desk.Ask(engine, asked.Request!, asked.Id, cancellation) is not { } run)
         {
             return Replies.Problem(StatusCodes.Status409Conflict, "The event's id is taken.",
                 $"An earlier event with the id '{asked.Id}' asked for another run: give each event an id of its own.");
@@ -197,8 +171,9 @@ internal sealed class EmbeddingsApi : IDisposable
         return path.EndsWith(Routes.Compute, StringComparison.OrdinalIgnoreCase) ? path[..^Routes.Compute.Length] : $"/{Routes.Host}/";
     }
 
-    private static IResult NoRun(string runId) =>
-        Replies.Problem(StatusCodes.Status404NotFound, "There is no such run.", $"There is no run '{runId}'; runs are kept for 90 days.");
+    private static Guid Id(string runId) => Guid.TryParse(runId, out var id) ? id : throw NoRun(runId);
+
+    private static NotFoundException NoRun(string runId) => new($"There is no run '{runId}'; runs are kept for 90 days.");
 
     private async Task<IResult> Guard(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
     {
@@ -217,30 +192,39 @@ internal sealed class EmbeddingsApi : IDisposable
     {
         try
         {
-            return await serve();
-        }
-        catch (SettingsException)
-        {
-            return Replies.Problem(StatusCodes.Status409Conflict, "Embedding is switched off.", EmbeddingSettings.Disabled);
-        }
-        catch (CorpusException e)
-        {
-            return Replies.Problem(StatusCodes.Status503ServiceUnavailable, "The database is not ready.", _redaction.Clean(e.Message));
-        }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
-        {
-            return Replies.Problem(
-                StatusCodes.Status503ServiceUnavailable, "The database is not ready.",
-                $"Run 'embeddings migrate {_corpora.All[0].Name}' first.");
+            return await _bound.Fitting(serve, cancellation);
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
-            _log.RequestFails(request.Method, request.Path, e.GetType().Name, _redaction.Clean(e.Message));
-            return e is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(e)
-                ? Replies.Problem(
-                    StatusCodes.Status503ServiceUnavailable, "The database cannot be reached.",
-                    "Try again; the host's log has the reason. An event that carries an id may be sent again safely.")
-                : Replies.Problem(StatusCodes.Status500InternalServerError, "A fault of this program.", "The host's log has the reason.");
+            return Answer(request, e);
         }
     }
+
+    // The exception's type says whose fault it is: of these the host's log is told only what it must look after.
+    private IResult Answer(HttpRequest request, Exception fault)
+    {
+        switch (fault)
+        {
+            case InvalidCorpusException:
+                return Problem(StatusCodes.Status400BadRequest, Replies.Unusable, fault);
+            case NotFoundException:
+                return Problem(StatusCodes.Status404NotFound, "Not found.", fault);
+            case DatabaseNotReadyException:
+                return Problem(StatusCodes.Status503ServiceUnavailable, "The database is not ready.", fault);
+            case SettingsException:
+                return Replies.Problem(StatusCodes.Status409Conflict, "Embedding is switched off.", EmbeddingSettings.Disabled);
+            case TooManyRunsException busy:
+                request.HttpContext.Response.Headers.RetryAfter = $"{Math.Ceiling(busy.RetryAfter.TotalSeconds):0}";
+                return Problem(StatusCodes.Status429TooManyRequests, "Too many runs wait.", fault);
+        }
+
+        _log.RequestFails(request.Method, request.Path, fault.GetType().Name, _redaction.Clean(fault.Message));
+        return fault is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(fault)
+            ? Replies.Problem(
+                StatusCodes.Status503ServiceUnavailable, "The database cannot be reached.",
+                "Try again; the host's log has the reason. An event that carries an id may be sent again safely.")
+            : Replies.Problem(StatusCodes.Status500InternalServerError, "A fault of this program.", "The host's log has the reason.");
+    }
+
+    private IResult Problem(int status, string title, Exception fault) => Replies.Problem(status, title, _redaction.Clean(fault.Message));
 }

@@ -14,6 +14,9 @@ internal static class Replies
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>The title of a 400.</summary>
+    public const string Unusable = "The request cannot be used.";
+
     public static IResult Json(object value, int status = StatusCodes.Status200OK) => TypedResults.Json(value, _json, statusCode: status);
 
     public static IResult Problem(int status, string title, string detail) =>
@@ -22,7 +25,7 @@ internal static class Replies
     public static IResult Invalid(IReadOnlyDictionary<string, string[]> errors) =>
         TypedResults.ValidationProblem(
             errors.ToDictionary(), detail: string.Join(' ', errors.Values.SelectMany(reasons => reasons)),
-            title: "The request cannot be used.");
+            title: Unusable);
 
     public static IResult Invalid(string field, string reason) => Invalid(new Dictionary<string, string[]> { [field] = [reason] });
 }

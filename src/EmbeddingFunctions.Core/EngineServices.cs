@@ -27,7 +27,6 @@ internal static class EngineServices
     public static IServiceCollection AddEngine(this IServiceCollection services) => services
         .AddLogging()
         .AddSingleton<Redaction>()
-        .AddSingleton<Crash>()
         .AddStorage()
         .AddProvider()
         .AddCache()
@@ -39,6 +38,7 @@ internal static class EngineServices
 
     private static IServiceCollection AddStorage(this IServiceCollection services) => services
         .AddSingleton<Catalogue>()
+        .AddTimed<DatabaseOutages>()
         .AddSingleton(SchemaRange.OfThisProgram)
         .AddSingleton<SchemaVersion>()
         .AddSingleton<IMigrationObstacles, ForeignObjects>()
@@ -57,7 +57,7 @@ internal static class EngineServices
         .AddSingleton(s => new Migrator(
             s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(), s.GetRequiredService<EmbeddingSettings>(),
             s.GetRequiredService<EngineSchema>(), s.GetRequiredService<SchemaVersion>(), s.GetRequiredService<RowAudit>(),
-            s.GetRequiredService<ModelWindow>().Window));
+            s.GetRequiredService<ModelWindow>().Window, s.GetRequiredService<ILogger<Migrator>>()));
 
     private static IServiceCollection AddProvider(this IServiceCollection services) => services
         .AddSingleton(s => RateLimits.Of(s.GetRequiredService<EmbeddingSettings>()))
@@ -92,10 +92,13 @@ internal static class EngineServices
 
     private static IServiceCollection AddCache(this IServiceCollection services)
     {
-        services.AddSingleton(s => new CacheKey(s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<NpgsqlDataSource>()))
+        services.AddSingleton(s => new CacheKey(
+                s.GetRequiredService<EmbeddingSettings>(), s.GetRequiredService<NpgsqlDataSource>(),
+                outages: s.GetRequiredService<DatabaseOutages>()))
             .AddSingleton<SingleFlight>()
             .AddSingleton(s => new PostgresVectorCache(
-                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CacheKey>(), s.Time()))
+                s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<CacheKey>(), s.Time(),
+                outages: s.GetRequiredService<DatabaseOutages>()))
             .AddSingleton(s => new RedisCheck(s.GetService<ICacheServer>()));
         services.TryAddSingleton<IVectorCache>(s =>
             s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<PostgresVectorCache>() : new NoVectorCache());
@@ -113,10 +116,11 @@ internal static class EngineServices
         .AddSingleton<BatchWriter>()
         .AddSingleton(s => new TextEmbedder(
             s.GetRequiredService<ProviderPipeline>().Generator, s.GetRequiredService<RequestPacker>(),
-            s.GetRequiredService<IVectorCache>(), s.GetRequiredService<Crash>()))
+            s.GetRequiredService<IVectorCache>()))
         .AddSingleton(s => new CachingTextEmbedder(
             s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
             s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null, s.Time()))
+        .AddTimed<LeaseKeeper>()
         .AddTimed<BatchEmbedder>()
         .AddTimed<QueueIntake>()
         .AddSingleton<QueueRows>()

@@ -13,11 +13,11 @@ internal sealed class OptionsRules(IServiceProvider services) : IValidateOptions
 {
     private static readonly TimeSpan _longestCall = TimeSpan.FromMinutes(10);
 
-    /// <exception cref="CorpusException">All that is wrong with the declarations.</exception>
+    /// <exception cref="InvalidCorpusException">All that is wrong with the declarations.</exception>
     public static CorpusSet Corpora(EmbeddingsOptions options)
     {
         var (corpora, faults) = Examine(options);
-        return faults.Count == 0 ? new CorpusSet(corpora) : throw new CorpusException(string.Join('\n', faults));
+        return faults.Count == 0 ? new CorpusSet(corpora) : throw new InvalidCorpusException(string.Join('\n', faults));
     }
 
     public ValidateOptionsResult Validate(string? name, EmbeddingsOptions options)
@@ -52,7 +52,7 @@ internal sealed class OptionsRules(IServiceProvider services) : IValidateOptions
             {
                 corpora.AddRange(CorpusFile.Load(file).All);
             }
-            catch (CorpusException e)
+            catch (InvalidCorpusException e)
             {
                 unreadable.Add(e.Message);
             }

@@ -60,7 +60,6 @@ internal static class SettingsReader
             Schedule = Times(configuration, errors),
             ServerKey = ServerKey(configuration, errors),
             CorporaFile = Text(configuration, "CORPORA_FILE"),
-            FaultPoint = Fault(configuration, errors),
         };
         return errors.Count == 0 ? settings : throw new SettingsException(errors);
     }
@@ -103,20 +102,6 @@ internal static class SettingsReader
         }
 
         return times;
-    }
-
-    private static FaultPoint? Fault(IConfiguration configuration, List<string> errors)
-    {
-        var value = Text(configuration, "FAULT_POINT");
-        var fault = value is null ? null : FaultPoint.TryParse(value);
-        if (value is not null && fault is null)
-        {
-            errors.Add(
-                $"FAULT_POINT is '{value}'; it is for tests, and takes {string.Join(", ", FaultPoint.Names)}, with ':2' behind it for the "
-                    + "second passing.");
-        }
-
-        return fault;
     }
 
     private static string? Redis(IConfiguration configuration, List<string> errors)

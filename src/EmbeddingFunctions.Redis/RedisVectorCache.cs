@@ -72,7 +72,7 @@ internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVec
         var keys = fingerprints.Select(Key).ToArray();
         if (problem is not null || await redis.Ask(async database => (long?)await database.KeyDeleteAsync(keys), cancellation) is null)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"Redis keeps vectors of it and cannot be asked ({problem ?? "it did not answer in time"}): run the command again when it "
                     + "is back.");
         }

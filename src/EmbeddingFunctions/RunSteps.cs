@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace EmbeddingFunctions.App;
 
 /// <summary>Core's activities, each under its own name.</summary>
-internal sealed partial class RunSteps(RunActivities activities, ILogger<RunSteps> log)
+internal sealed class RunSteps(RunActivities activities, ILogger<RunSteps> log)
 {
     [Function(nameof(RunActivities.StartRun))]
     public Task<DateTimeOffset> StartRun([ActivityTrigger] RunInput run, CancellationToken cancellation) =>
@@ -31,12 +31,9 @@ internal sealed partial class RunSteps(RunActivities activities, ILogger<RunStep
         if (outcome.Error is { } reason)
         {
             var level = outcome.Status == RunStatus.Failed ? LogLevel.Error : LogLevel.Warning;
-            RunHasProblem(log, level, outcome.RunId, order.Run.Request.Corpus, outcome.Status, reason);
+            log.RunHasProblem(level, outcome.RunId, order.Run.Request.Corpus, outcome.Status, reason);
         }
 
         return outcome;
     }
-
-    [LoggerMessage("Run {RunId} of {Corpus}: {Status}: {Reason}")]
-    private static partial void RunHasProblem(ILogger logger, LogLevel level, Guid runId, string corpus, RunStatus status, string reason);
 }

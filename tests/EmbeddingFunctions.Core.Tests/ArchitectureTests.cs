@@ -67,6 +67,19 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void No_code_of_the_product_kills_its_own_process()
+    {
+        string[] means = ["FAULT_POINT", "GetCurrentProcess", "FailFast", "DiagnosticListener.AllListeners"];
+        var found =
+            from file in Directory.GetFiles(Directory.GetParent(Core())!.FullName, "*.cs", SearchOption.AllDirectories)
+            let text = File.ReadAllText(file)
+            from word in means
+            where text.Contains(word, StringComparison.Ordinal)
+            select $"{Path.GetFileName(file)}: {word}";
+        Assert.Empty(found);
+    }
+
+    [Fact]
     public void One_class_writes_the_rows_of_runs() =>
         Assert.Equal(["RunTransitions.Recording.cs", "RunTransitions.cs"], FilesWith(RunWritePattern()));
 

@@ -51,6 +51,46 @@ public sealed class EndpointTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/admin/embeddings/health")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("GET", "status")]
+    [InlineData("GET", "runs")]
+    [InlineData("GET", "runs/00000000-0000-7000-8000-000000000001")]
+    [InlineData("POST", "runs/00000000-0000-7000-8000-000000000001/cancel")]
+    [InlineData("POST", "compute")]
+    public async Task A_database_that_was_never_migrated_is_not_ready_and_the_answer_says_what_to_do(string method, string route)
+    {
+        await using var app = await Start(migrated: false);
+
+        var (status, problem) = await Ask(app, method, route);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Equal("The database is not ready.", (string)problem["title"]!);
+        Assert.Contains("embeddings migrate", (string)problem["detail"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_status_code_says_whose_fault_it_is()
+    {
+        await using var app = await Start();
+
+        var (unknown, noRun) = await Ask(app, "GET", "runs/00000000-0000-7000-8000-000000000001");
+        var (unusable, noPartition) = await Ask(app, "POST", "compute", new { repositoryId = "7" });
+        // Altered under the app's feet: a fault of neither the caller nor the program.
+        await using (var command = _blog.Source.CreateCommand("ALTER TABLE embedding.jobs DROP COLUMN kinds CASCADE"))
+        {
+            await command.ExecuteNonQueryAsync();
+        }
+
+        var (broken, misfit) = await Ask(app, "POST", "compute", new { });
+
+        Assert.Equal(HttpStatusCode.NotFound, unknown);
+        Assert.Contains("There is no run", (string)noRun["detail"]!, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, unusable);
+        Assert.Contains("has no partitions", (string)noPartition["errors"]!["repositoryId"]![0]!, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, broken);
+        Assert.Contains("embeddings doctor", (string)misfit["detail"]!, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Without_AddEmbeddings_it_says_what_is_missing()
     {
@@ -60,7 +100,18 @@ public sealed class EndpointTests : IAsyncLifetime
             "AddEmbeddings", Assert.Throws<InvalidOperationException>(() => app.MapEmbeddings("/x")).Message, StringComparison.Ordinal);
     }
 
-    private async Task<WebApplication> Start()
+    private static async Task<(HttpStatusCode Status, JsonNode Answer)> Ask(
+        WebApplication app, string method, string route, object? body = null)
+    {
+        using var client = app.GetTestClient();
+        using var request = new HttpRequestMessage(new HttpMethod(method), $"/admin/embeddings/{route}");
+        request.Headers.Add("x-operator", "yes");
+        request.Content = method == "POST" ? JsonContent.Create(body ?? new { }) : null;
+        using var response = await client.SendAsync(request);
+        return (response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>())!);
+    }
+
+    private async Task<WebApplication> Start(bool migrated = true)
     {
         var builder = App.Builder(_blog.Source, _generator);
         builder.Services.AddAuthentication("app").AddBearerToken("app");
@@ -70,7 +121,11 @@ public sealed class EndpointTests : IAsyncLifetime
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapEmbeddings("/admin/embeddings").RequireAuthorization("operators");
-        await app.Embeddings().MigrateAsync("articles");
+        if (migrated)
+        {
+            await app.Embeddings().MigrateAsync("articles");
+        }
+
         await app.StartAsync();
         return app;
     }

@@ -67,7 +67,7 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
     {
         await using var product = Notes(longText: "chunk", chunks: new { table = "note_chunks", maxTokens = 800, overlapTokens = 80 });
 
-        var refusal = await Assert.ThrowsAsync<CorpusException>(() => product.Migrate());
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => product.Migrate());
 
         Assert.Contains("declare 200 or fewer", refusal.Message, StringComparison.Ordinal);
     }
@@ -92,7 +92,7 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
     {
         await using var product = Notes(dimensions: 256);
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => product.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => product.Migrate());
         var findings = await product.Get<Doctor>().Examine([product.Corpus], default);
         var finding = Assert.Single(findings, finding => finding.Subject == "corpus notes");
         var file = CorpusFile.Examine(product.Get<EmbeddingSettings>().CorporaFile);
@@ -113,9 +113,9 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
         await lexical.MigrateAndRun();
         await using var local = Notes();
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => local.Run());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => local.Run());
         await local.Migrate();
-        var refused = await Assert.ThrowsAsync<CorpusException>(() => local.Run());
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => local.Run());
         await local.Run(yesMix: true);
 
         Assert.Contains("the model is now 'all-MiniLM-L6-v2'", error.Message, StringComparison.Ordinal);

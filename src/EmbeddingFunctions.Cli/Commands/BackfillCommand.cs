@@ -3,6 +3,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -72,6 +73,7 @@ internal static class BackfillCommand
         catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException)
         {
             // The run's result is reported without their names rather than not at all.
+            session.Get<DatabaseOutages>().Failed("the list of failed items", e);
             return [];
         }
     }
@@ -85,7 +87,7 @@ internal static class BackfillCommand
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or CorpusException)
         {
-            // As above.
+            session.Get<DatabaseOutages>().Failed("the count of waiting items", e);
             return default;
         }
     }

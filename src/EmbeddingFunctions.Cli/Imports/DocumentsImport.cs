@@ -27,7 +27,7 @@ internal sealed class DocumentsImport(NpgsqlDataSource database)
         """;
 
     /// <param name="file">JSON lines with archive, member, title and content, plain or gzipped.</param>
-    /// <exception cref="CorpusException">The sample table is not there.</exception>
+    /// <exception cref="DatabaseNotReadyException">The sample table is not there.</exception>
     public Task<ImportedItems> ImportLines(Stream file, CancellationToken cancellation) =>
         ImportedBatches.Write(
             JsonLines.Read(file, Document, cancellation), document => document.Content.Length, batch => Write(batch, cancellation),
@@ -48,7 +48,7 @@ internal sealed class DocumentsImport(NpgsqlDataSource database)
         catch (PostgresException e) when (e.SqlState is
             PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidColumnReference)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"The sample table is missing, or another has its name ({e.MessageText}): run 'embeddings migrate documents "
                     + "--with-sample-tables' on a database without it.");
         }

@@ -30,7 +30,7 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
         """;
 
     /// <returns>How many items were new or had changed.</returns>
-    /// <exception cref="CorpusException">The sample tables are not there.</exception>
+    /// <exception cref="DatabaseNotReadyException">The sample tables are not there.</exception>
     public async Task<int> Write(IReadOnlyList<WorkspaceItem> batch, string? workspace, CancellationToken cancellation)
     {
         try
@@ -49,7 +49,7 @@ internal sealed class WorkspaceTables(NpgsqlDataSource database)
         catch (PostgresException e) when (
             e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"The sample tables are missing, or others have their names ({e.MessageText}): run 'embeddings migrate workspace "
                     + "--with-sample-tables' on a database without them.");
         }

@@ -34,7 +34,7 @@ internal sealed class DeclaredCorpora
     /// <param name="file">What was declared; nothing is wrong with it by itself.</param>
     /// <param name="name">Only this corpus.</param>
     /// <param name="cancellation">Ends the looking.</param>
-    /// <exception cref="CorpusException">There is no corpus of that name.</exception>
+    /// <exception cref="NotFoundException">There is no corpus of that name.</exception>
     public async Task<CorporaCheck> Check(ExaminedFile file, string? name, CancellationToken cancellation)
     {
         var asked = name is null ? _declared.All : [_declared.Get(name)];
@@ -60,7 +60,7 @@ internal sealed class DeclaredCorpora
     }
 
     /// <summary>A sentence for each table of which row security may hide rows, so that no count and no run is of all.</summary>
-    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for it.</exception>
     public async Task<IReadOnlyList<string>> RowSecurity(string name, CancellationToken cancellation) =>
         await _findings.Policies(await _corpora.Get(name, cancellation), cancellation);
 

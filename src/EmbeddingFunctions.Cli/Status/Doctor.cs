@@ -131,7 +131,7 @@ internal sealed class Doctor
         var name = await _database.ScalarAsync<string>($"SELECT current_setting('server_version')", cancellation);
         return version >= OldestServer
             ? $"Postgres {name}, {Database.Describe(_database)}"
-            : throw new CorpusException($"it is Postgres {name}; 15 or later is needed");
+            : throw new DatabaseNotReadyException($"it is Postgres {name}; 15 or later is needed");
     }
 
     private async Task<string> CheckExtension(CancellationToken cancellation)
@@ -142,9 +142,9 @@ internal sealed class Doctor
                             (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'))
             """,
             cancellation);
-        return version is null ? throw new CorpusException("the server does not have pgvector")
+        return version is null ? throw new DatabaseNotReadyException("the server does not have pgvector")
             : Version.TryParse(version, out var found) && found < _oldestVector
-                ? throw new CorpusException($"pgvector is {version}; 0.8 or later is needed")
+                ? throw new DatabaseNotReadyException($"pgvector is {version}; 0.8 or later is needed")
             : $"pgvector {version}";
     }
 
@@ -157,7 +157,7 @@ internal sealed class Doctor
         // Before the rules: a table that was recreated lacks what was made, and its rule is the same.
         if (await _findings.Of(bound, cancellation) is { Count: > 0 } findings)
         {
-            throw new CorpusException(string.Join("; ", findings));
+            throw new DatabaseNotReadyException(string.Join("; ", findings));
         }
 
         await _corpora.Get(corpus.Name, cancellation);

@@ -70,7 +70,7 @@ internal sealed record TableProposal(string Declaration, IReadOnlyList<string> U
         }
 
         return keys.FirstOrDefault()
-            ?? throw new CorpusException(
+            ?? throw new InvalidCorpusException(
                 $"The table {table.Name} has no single column that tells its rows apart: it takes a primary key, or a unique index and "
                     + "NOT NULL, of uuid, bigint, integer or text.");
     }
@@ -88,7 +88,7 @@ internal sealed record TableProposal(string Declaration, IReadOnlyList<string> U
         var chosen = telling.Count > 0 ? telling : written;
         if (chosen.Count == 0)
         {
-            throw new CorpusException($"The table {table.Name} has no column with text to embed.");
+            throw new InvalidCorpusException($"The table {table.Name} has no column with text to embed.");
         }
 
         var others = all.Except(chosen).Select(column => table.Columns[column].IsGenerated ? $"{column} (generated)" : column);

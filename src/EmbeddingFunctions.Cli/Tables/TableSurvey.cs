@@ -35,7 +35,8 @@ internal sealed class TableSurvey
     public TableSurvey(NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings) =>
         (_database, _catalogue, _isLocal) = (database, catalogue, settings.Provider == ProviderChoice.Local);
 
-    /// <exception cref="CorpusException">There is no such table, or it has no key or no text.</exception>
+    /// <exception cref="NotFoundException">There is no such table.</exception>
+    /// <exception cref="InvalidCorpusException">It is no table, or has no key or no text.</exception>
     public async Task<TableProposal> Propose(string name, CancellationToken cancellation)
     {
         if (!(await _catalogue.Find([name], cancellation)).TryGetValue(name, out var table))
@@ -43,12 +44,12 @@ internal sealed class TableSurvey
             var tables = await _database.QueryAsync(FindTables, reader => reader.GetString(0), cancellation);
             var hint = NearestName.Hint(name, tables);
             var advice = hint.Length > 0 ? hint : " in this database; a table of another schema is written schema.table.";
-            throw new CorpusException($"There is no table '{name}'{advice}");
+            throw new NotFoundException($"There is no table '{name}'{advice}");
         }
 
         if (!table.IsTable)
         {
-            throw new CorpusException($"'{name}' is a {table.Sort}; it takes a table, which can hold vectors.");
+            throw new InvalidCorpusException($"'{name}' is a {table.Sort}; it takes a table, which can hold vectors.");
         }
 
         var references = await _database.QueryAsync(

@@ -3,13 +3,14 @@ using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, Crash crash,
-    TimeProvider time)
+    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, LeaseKeeper leases,
+    TimeProvider time, ILogger<BatchEmbedder> log)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -22,7 +23,7 @@ internal sealed class BatchEmbedder(
     /// <param name="order">What to embed.</param>
     /// <param name="isUnwanted">Is asked between two batches.</param>
     /// <param name="stopping">No more batches; the one in flight gets five seconds.</param>
-    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> EmbedAll(EmbedBatch order, Func<Task<bool>> isUnwanted, CancellationToken stopping)
     {
@@ -42,7 +43,7 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
     {
@@ -54,8 +55,13 @@ internal sealed class BatchEmbedder(
             return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation), NoLane: noLane);
         }
 
-        crash.Reach(CrashPoint.AfterClaim);
-        await using var lease = Lease.Keep(claim, claims, crash, time);
+        Checkpoints.Reach(Checkpoint.AfterClaim);
+        if (claim.Items.Count(item => item.WasLost) is > 0 and var lost)
+        {
+            log.ClaimsAreTakenOver(batch.RunId, lost, batch.Kind);
+        }
+
+        await using var lease = leases.Keep(claim);
         var isSettled = false;
         try
         {
@@ -108,7 +114,9 @@ internal sealed class BatchEmbedder(
             Tokens = meter.Tokens
         };
         // What was paid for is written even if the run is being stopped.
+        Checkpoints.Reach(Checkpoint.BeforeCommit);
         counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
+        Checkpoints.Reach(Checkpoint.AfterCommit);
         BatchMetrics.Record(batch.Corpus, counts);
         return fault switch
         {

@@ -1,4 +1,3 @@
-using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 using Polly;
@@ -9,13 +8,15 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>
 /// Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.
 /// </summary>
-internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database, Crash crash)
+internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database, DatabaseOutages outages)
 {
     // The vectors are paid for: some 25 seconds, as long as the claims surely hold, are spent on storing them.
     private const int Retries = 12;
     private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(3);
 
-    private static readonly ResiliencePipeline _again = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
+    private const string Writing = "the writing of a batch";
+
+    private readonly ResiliencePipeline _again = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
     {
         ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
         MaxRetryAttempts = Retries,
@@ -23,6 +24,11 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
         Delay = TimeSpan.FromMilliseconds(100),
         MaxDelay = _longestWait,
         UseJitter = true,
+        OnRetry = arguments =>
+        {
+            outages.Failed(Writing, arguments.Outcome.Exception!);
+            return default;
+        },
     }).Build();
 
     /// <summary>What was committed for a batch before, by an order that is now repeated; zeros if nothing was.</summary>
@@ -37,6 +43,11 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
         try
         {
             var recorded = outcomes.Count == 0 ? null : await WriteOrSplit(claim, batchId, outcomes, counts, refused, cancellation);
+            if (outcomes.Count > 0)
+            {
+                outages.Answered(Writing);
+            }
+
             // What was sent is on record though nothing came of it.
             return refused.Count > 0 || (recorded is null && counts.Requests > 0)
                 ? await _again.ExecuteAsync(async token => await failures.Record(claim, batchId, refused, counts, token), cancellation)
@@ -82,12 +93,7 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
     {
         try
         {
-            crash.Reach(CrashPoint.BeforeCommit);
-            var writing = vectors.Write(claim, batchId, outcomes, counts, cancellation);
-            crash.Reach(CrashPoint.DuringWrite);
-            var recorded = await writing;
-            crash.Reach(CrashPoint.AfterCommit);
-            return recorded;
+            return await vectors.Write(claim, batchId, outcomes, counts, cancellation);
         }
         catch (PostgresException e) when (WriteFaults.IsLocked(e))
         {

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Claims: the leased right to embed an item, by the database's clock, one statement each.</summary>
-internal sealed class ClaimStore(NpgsqlDataSource database)
+internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> log)
 {
     public const int MaxAttempts = 3;
 
@@ -97,7 +98,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
     public static int MaxCharactersOf(ResolvedTable table) => table.Chunks is not { } chunks ? MaxCharacters
         : (int)Math.Min(MaxCharacters, (long)MaxChunks * CharactersPerToken * (chunks.MaxTokens - chunks.OverlapTokens));
 
-    public Task Renew(Claim claim, CancellationToken cancellation) => database.ExecuteAsync(RenewClaims(claim), cancellation);
+    /// <returns>How many items the claim still holds.</returns>
+    public Task<int> Renew(Claim claim, CancellationToken cancellation) => database.ExecuteAsync(RenewClaims(claim), cancellation);
 
     /// <summary>
     /// Has items fail that a policy lets this role see and not change: no statement can lock them, and no run would ever be done with them.
@@ -111,7 +113,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database)
         }
         catch (PostgresException e) when (WriteFaults.IsLocked(e))
         {
-            // Another has one of them: it is asked again with the next batch.
+            log.RowsAreLocked(batch.Kind, corpus.Corpus.Name);
         }
     }
 

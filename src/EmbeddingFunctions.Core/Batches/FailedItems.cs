@@ -57,7 +57,7 @@ internal sealed class FailedItems
     /// <summary>
     /// Gives items their three attempts again, the ignored too if they are named; those that a run holds at this moment are left to it.
     /// </summary>
-    /// <exception cref="CorpusException">An item that was named has not failed.</exception>
+    /// <exception cref="NotFoundException">An item that was named has not failed.</exception>
     public async Task<RetriedItems> Retry(string name, FailureChoice choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
@@ -90,7 +90,7 @@ internal sealed class FailedItems
     /// Takes items out of the pending and the failed until their text changes; those that a run holds at this moment are left to it.
     /// </summary>
     /// <returns>How many, and how many were not because they were edited since they failed.</returns>
-    /// <exception cref="CorpusException">An item that was named has not failed.</exception>
+    /// <exception cref="NotFoundException">An item that was named has not failed.</exception>
     public async Task<IgnoredItems> Ignore(string name, FailureChoice choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
@@ -217,7 +217,7 @@ internal sealed class FailedItems
         var unknown = await _database.QueryAsync(FindUnknown(corpus, choice), row => row.GetString(0), cancellation);
         if (unknown.Count > 0)
         {
-            throw new CorpusException(
+            throw new NotFoundException(
                 $"Among the failed items of '{corpus}' there is no {string.Join(", ", unknown)}: 'embeddings failures list {corpus}' has "
                     + "them.");
         }

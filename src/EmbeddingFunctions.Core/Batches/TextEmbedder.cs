@@ -1,7 +1,6 @@
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
-using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
 
@@ -11,7 +10,7 @@ namespace EmbeddingFunctions.Batches;
 /// Embeds texts in as few requests as the provider accepts, keeps what is paid for in the cache, and finds the texts it will never accept.
 /// </summary>
 internal sealed class TextEmbedder(
-    IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache, Crash crash)
+    IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache)
 {
     // A provider that is well has a vector for this.
     private const string Harmless = "ok";
@@ -50,7 +49,7 @@ internal sealed class TextEmbedder(
         var part = Enumerable.Range(first, end - first).Select(texts.Sent).ToList();
         try
         {
-            crash.Reach(CrashPoint.BeforeCall);
+            Checkpoints.Reach(Checkpoint.BeforeCall);
             var options = job.Options(part.Sum(input => input.ExpectedTokens));
             var reply = await generator.GenerateAsync(part.Select(input => input.Text).ToList(), options, job.Cancellation);
             texts.IsProviderWell = true;
@@ -59,10 +58,10 @@ internal sealed class TextEmbedder(
                 texts.Vectors[first + i] = reply[i].Vector;
             }
 
-            crash.Reach(CrashPoint.AfterResponseBeforeCache);
+            Checkpoints.Reach(Checkpoint.AfterResponseBeforeCache);
             // Before any row is written: what is paid for now outlives this process and the rows' own troubles.
             await cache.Store(part.Select((_, i) => KeyValuePair.Create(texts.SentFingerprint(first + i), reply[i].Vector)).ToList());
-            crash.Reach(CrashPoint.AfterCacheBeforeWrite);
+            Checkpoints.Reach(Checkpoint.AfterCacheBeforeWrite);
             return part.Count;
         }
         catch (ProviderException e) when (part.Count > 1 && e.Fault == ProviderFault.TooManyTokens)

@@ -10,8 +10,11 @@ namespace EmbeddingFunctions.Caching;
 /// Names the entries of one provider and one database, and signs them with a secret of that database. A model's name may mean another model
 /// at another provider, and others may write to a Redis: they can neither work out an entry's name nor sign one.
 /// </summary>
-internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource database, byte[]? secret = null)
+internal sealed class CacheKey(
+    EmbeddingSettings settings, NpgsqlDataSource database, byte[]? secret = null, DatabaseOutages? outages = null)
 {
+    private const string Reading = "the secret of cached vectors";
+
     private readonly byte[] _provider = Encoding.UTF8.GetBytes($"{settings.Provider} {settings.BaseUrl?.Authority}\u001f");
 
     private byte[]? _secret = secret;
@@ -29,11 +32,13 @@ internal sealed class CacheKey(EmbeddingSettings settings, NpgsqlDataSource data
         try
         {
             _secret = await database.ScalarAsync<byte[]>($"SELECT key FROM embedding.cache_key", cancellation);
+            outages?.Answered(Reading);
         }
         catch (Exception e) when (
             e is TimeoutException || (e is NpgsqlException { SqlState: not PostgresErrorCodes.InsufficientPrivilege }))
         {
-            // If the database is away, the caller's own statements say so.
+            // No cache.
+            outages?.Failed(Reading, e);
         }
 
         return _secret is not null;

@@ -19,6 +19,6 @@ internal interface IVectorCache
     Task Store(IReadOnlyList<KeyValuePair<string, ReadOnlyMemory<float>>> vectors);
 
     /// <summary>Takes vectors out, for good.</summary>
-    /// <exception cref="Corpora.CorpusException">What keeps them cannot be reached.</exception>
+    /// <exception cref="Corpora.DatabaseNotReadyException">What keeps them cannot be reached.</exception>
     Task Forget(IReadOnlyList<string> fingerprints, CancellationToken cancellation);
 }

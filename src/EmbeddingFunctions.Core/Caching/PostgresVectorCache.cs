@@ -6,8 +6,12 @@ namespace EmbeddingFunctions.Caching;
 
 /// <summary>The cache where there is no Redis: a table of bounded size, which a crash of the server may empty.</summary>
 internal sealed class PostgresVectorCache(
-    NpgsqlDataSource database, CacheKey key, TimeProvider time, int maxEntries = 100_000) : IVectorCache
+    NpgsqlDataSource database, CacheKey key, TimeProvider time, int maxEntries = 100_000, DatabaseOutages? outages = null)
+    : IVectorCache
 {
+    private const string Finding = "the search for cached vectors";
+    private const string Storing = "the caching of vectors";
+
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
     // One of this number of stores also deletes entries that are too old or too many.
@@ -52,6 +56,7 @@ internal sealed class PostgresVectorCache(
             var entries = await database.QueryAsync(
                 FindEntries(fingerprints.Select(key.Of).ToArray()),
                 row => (Fingerprint: fingerprints[(int)row.GetInt64(0) - 1], Entry: row.GetFieldValue<byte[]>(1)), cancellation);
+            outages?.Answered(Finding);
             foreach (var (fingerprint, entry) in entries)
             {
                 if (CacheEntry.Read(key, fingerprint, entry, dimensions, since) is { } vector)
@@ -62,7 +67,8 @@ internal sealed class PostgresVectorCache(
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
-            // A miss: if the database is away, the caller's own statements say so.
+            // A miss.
+            outages?.Failed(Finding, e);
         }
 
         return found;
@@ -84,10 +90,13 @@ internal sealed class PostgresVectorCache(
             {
                 await database.ExecuteAsync(Clear(maxEntries), CancellationToken.None);
             }
+
+            outages?.Answered(Storing);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             // Not kept: the rows themselves are written next, and tried harder.
+            outages?.Failed(Storing, e);
         }
     }
 
@@ -95,7 +104,7 @@ internal sealed class PostgresVectorCache(
     {
         if (!await key.Load(cancellation))
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 "The database does not let this role read embedding.cache_key, so cached vectors cannot be found: GRANT SELECT on it, and "
                     + "say this again.");
         }

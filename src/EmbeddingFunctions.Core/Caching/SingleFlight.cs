@@ -7,8 +7,10 @@ namespace EmbeddingFunctions.Caching;
 /// Lets one batch at a time pay for a text, of whatever process: a batch marks what it is about to ask for, and its marks stand for as long
 /// as its claims.
 /// </summary>
-internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
+internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, DatabaseOutages? outages = null)
 {
+    private const string Marking = "the marks of texts in flight";
+
     // One of this number of calls also deletes the marks of batches that are over.
     private const int ClearEvery = 200;
 
@@ -68,12 +70,14 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
             await database.ReadAsync(
                 [Mark(marks, token), Lock(marks), TakeFree(marks, token)], cancellation, _ => { },
                 row => own.Add(keys[Convert.ToHexString(row.GetFieldValue<byte[]>(0))]));
+            outages?.Answered(Marking);
             await ClearNowAndThen(cancellation);
             return own;
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             // Paying twice is better than not at all.
+            outages?.Failed(Marking, e);
             return keys.Values.ToHashSet();
         }
     }
@@ -92,6 +96,7 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key)
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             // The next one will.
+            outages?.Failed(Marking, e);
         }
     }
 }

@@ -62,7 +62,7 @@ public sealed record Corpus
 
     internal CorpusTable TableOf(string kind) =>
         Tables.FirstOrDefault(table => table.Kind == kind)
-        ?? throw new CorpusException(
+        ?? throw new NotFoundException(
             $"Corpus '{Name}' has no kind '{kind}'{Hint(kind)} It has: {string.Join(", ", Tables.Select(t => t.Kind))}.");
 
     private string Hint(string kind) =>

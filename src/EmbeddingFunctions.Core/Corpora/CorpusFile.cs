@@ -18,11 +18,11 @@ internal static class CorpusFile
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 
-    /// <exception cref="CorpusException">The file is missing, not JSON, or declares something impossible.</exception>
+    /// <exception cref="InvalidCorpusException">The file is missing, not JSON, or declares something impossible.</exception>
     public static CorpusSet Load(string? path) => Examine(path).Ensure();
 
     /// <summary>Reads it and says all that is wrong with it.</summary>
-    /// <exception cref="CorpusException">The file is missing.</exception>
+    /// <exception cref="InvalidCorpusException">The file is missing.</exception>
     public static ExaminedFile Examine(string? path) => Examine(path is null ? Shipped() : ReadAll(path), path ?? ShippedName);
 
     internal static CorpusSet Parse(string json, string source) => Examine(json, source).Ensure();
@@ -68,7 +68,7 @@ internal static class CorpusFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CorpusException($"The corpora file '{path}' (CORPORA_FILE) cannot be read: {e.Message}");
+            throw new InvalidCorpusException($"The corpora file '{path}' (CORPORA_FILE) cannot be read: {e.Message}");
         }
     }
 

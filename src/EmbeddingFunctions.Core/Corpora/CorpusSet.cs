@@ -5,8 +5,8 @@ internal sealed class CorpusSet(IReadOnlyList<Corpus> corpora)
 {
     public IReadOnlyList<Corpus> All { get; } = corpora;
 
-    /// <exception cref="CorpusException">No corpus has that name.</exception>
+    /// <exception cref="NotFoundException">No corpus has that name.</exception>
     public Corpus Get(string name) =>
         All.FirstOrDefault(corpus => corpus.Name == name)
-        ?? throw new CorpusException($"There is no corpus '{name}'. Declared are: {string.Join(", ", All.Select(c => c.Name))}.");
+        ?? throw new NotFoundException($"There is no corpus '{name}'. Declared are: {string.Join(", ", All.Select(c => c.Name))}.");
 }

@@ -16,10 +16,10 @@ internal sealed class ExaminedFile
 
     public IReadOnlyList<DeclarationFault> Faults { get; }
 
-    /// <exception cref="CorpusException">All that is wrong, with the lines.</exception>
+    /// <exception cref="InvalidCorpusException">All that is wrong, with the lines.</exception>
     public CorpusSet Ensure() => Faults.Count == 0
         ? new CorpusSet(_corpora!)
-        : throw new CorpusException(_corpora is null
+        : throw new InvalidCorpusException(_corpora is null
             ? $"{Source} cannot be read: {string.Join("\n  - ", Faults.Select(Describe))}"
             : $"{Source} declares what cannot be:{string.Concat(Faults.Select(fault => $"\n  - {Describe(fault)}"))}");
 

@@ -33,7 +33,8 @@ internal sealed partial class TextTemplate
     public IReadOnlyList<Part> All => _parts;
 
     public static TextTemplate Parse(string template) =>
-        Problem(template) is { } problem ? throw new CorpusException($"The text '{template}' {problem}.") : new TextTemplate(template);
+        Problem(template) is { } problem ? throw new InvalidCorpusException($"The text '{template}' {problem}.")
+        : new TextTemplate(template);
 
     /// <returns>What is wrong with a template, or null.</returns>
     public static string? Problem(string template)

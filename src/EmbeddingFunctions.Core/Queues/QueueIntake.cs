@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -9,7 +10,7 @@ namespace EmbeddingFunctions.Queues;
 /// <summary>
 /// Takes what <c>embedding_queue</c> asks for: the items become pending, whatever they were, with all their attempts.
 /// </summary>
-internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
+internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, ILogger<QueueIntake> log)
 {
     private const int AtATime = 200;
 
@@ -31,11 +32,23 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
         var hasMore = false;
         foreach (var table in corpus.Tables.Where(table => table.Queue != QueuedText.None))
         {
+            var closed = 0;
             var (asked, last) = await Asked(corpus.Corpus.Name, table, cancellation);
             var (settled, refused) = await RowByRow.Write(
-                asked, some => database.ScalarAsync<int>(Statement(corpus.Corpus.Name, table, [.. some], last), cancellation),
+                asked, async some =>
+                {
+                    var taken = (await database.QueryAsync(
+                        Statement(corpus.Corpus.Name, table, [.. some], last), row => (Marked: row.GetInt32(0), Closed: row.GetInt32(1)),
+                        cancellation)).Single();
+                    closed += taken.Closed;
+                    return taken.Marked + taken.Closed;
+                },
                 (record, e) => WriteFaults.IsLocked(e) ? Task.CompletedTask : Refuse(table, record, e, cancellation));
             hasMore |= asked.Count == AtATime && settled + refused > 0;
+            if (closed + refused > 0)
+            {
+                log.QueueRequestsAreRefused(closed + refused, table.Kind, corpus.Corpus.Name);
+            }
         }
 
         return hasMore;
@@ -171,7 +184,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time)
                 WHERE  {QueueSql.IsOf(table)} AND q.record_id = refused.record_id
                 RETURNING q.record_id
             )
-            SELECT ((SELECT count(*) FROM marked) + (SELECT count(*) FROM closed))::int
+            SELECT (SELECT count(*) FROM marked)::int, (SELECT count(*) FROM closed)::int
             """;
     }
 

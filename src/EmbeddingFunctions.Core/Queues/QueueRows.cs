@@ -43,7 +43,7 @@ internal sealed class QueueRows
     /// <summary>How many rows there are by what they ask for and how they stand, those included that no corpus grants.</summary>
     /// <param name="corpus">Only this corpus's, or null.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    /// <exception cref="CorpusException">No corpus with a queue was migrated.</exception>
+    /// <exception cref="DatabaseNotReadyException">No corpus with a queue was migrated.</exception>
     public async Task<IReadOnlyList<QueueCount>> Counts(string? corpus, CancellationToken cancellation)
     {
         await EnsureQueue(corpus, cancellation);
@@ -66,7 +66,7 @@ internal sealed class QueueRows
     /// <param name="items">Kinds and ids; none: all.</param>
     /// <param name="reason">Only those whose error has these words in it, or null.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    /// <exception cref="CorpusException">An item that was named has not failed.</exception>
+    /// <exception cref="NotFoundException">An item that was named has not failed.</exception>
     public Task<AskedRows> Retry(
         string name, IReadOnlyList<(string Kind, string Id)> items, string? reason, CancellationToken cancellation) =>
         OfEach(name, items, new(FindFailed, RetrySome, "has not failed"), reason, cancellation);
@@ -75,7 +75,7 @@ internal sealed class QueueRows
     /// <param name="name">The corpus.</param>
     /// <param name="items">Kinds and ids; none: all.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    /// <exception cref="CorpusException">An item that was named is not there.</exception>
+    /// <exception cref="NotFoundException">An item that was named is not there.</exception>
     public Task<AskedRows> Requeue(string name, IReadOnlyList<(string Kind, string Id)> items, CancellationToken cancellation) =>
         OfEach(
             name, items, new(FindItems, RequeueSome, "is not there, has no text, or is excluded by the declaration"), null, cancellation);
@@ -192,7 +192,7 @@ internal sealed class QueueRows
 
         if (items.Where(item => !changed.Contains(item)).ToList() is { Count: > 0 } unknown)
         {
-            throw new CorpusException(
+            throw new NotFoundException(
                 $"Of the queue of '{name}', {string.Join(", ", unknown.Select(item => $"{item.Kind}:{item.Id}"))} {asking.Problem}: "
                     + $"nothing was changed. 'embeddings queue list {name}' has its rows.");
         }
@@ -207,7 +207,7 @@ internal sealed class QueueRows
         {
             var corpus = await _corpora.Get(name, cancellation);
             return corpus.Tables.Any(table => table.Queue != QueuedText.None) ? corpus
-                : throw new CorpusException(
+                : throw new InvalidCorpusException(
                     $"The corpus '{name}' has no queue: its declaration would say \"queue\": \"content\" or \"row\". 'embeddings "
                         + "failures' has what failed.");
         }
@@ -215,7 +215,7 @@ internal sealed class QueueRows
         var migrated = await _corpora.MigratedNames(cancellation);
         return _declared.All.Any(corpus => migrated.Contains(corpus.Name) && corpus.Tables.Any(table => table.Queue != QueuedText.None))
             ? null
-            : throw new CorpusException(
+            : throw new DatabaseNotReadyException(
                 "The database was migrated for no corpus with a queue: run 'embeddings migrate sessions' or 'embeddings migrate "
                     + "summaries', or declare a \"queue\" first.");
     }

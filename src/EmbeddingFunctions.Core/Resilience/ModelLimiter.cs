@@ -33,6 +33,9 @@ internal sealed class ModelLimiter(
     private readonly Lock _lock = new();
     private double _debt;
 
+    /// <summary>The model's name.</summary>
+    public string Name => model;
+
     /// <summary>Calls the provider as soon as that is allowed.</summary>
     /// <param name="tokens">As counted or estimated.</param>
     /// <param name="isInteractive">Whether a person waits for the answer: such a call does not queue behind batches.</param>

@@ -40,8 +40,12 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
                 && (arguments.AttemptNumber < RetriesOfAnUnknownAddress || !await IsUnknown(e, ModelOf(arguments.Context))),
             MaxRetryAttempts = Retries,
             DelayGenerator = arguments => new(Wait((ProviderException)arguments.Outcome.Exception!, arguments.AttemptNumber)),
-            OnRetry = arguments => new(
-                ModelOf(arguments.Context).Pause(arguments.RetryDelay, (ProviderException)arguments.Outcome.Exception!)),
+            OnRetry = arguments =>
+            {
+                var (retried, fault) = (ModelOf(arguments.Context), (ProviderException)arguments.Outcome.Exception!);
+                outages?.Retried(retried.Name, arguments.RetryDelay, fault);
+                return new(retried.Pause(arguments.RetryDelay, fault));
+            },
         }).Build();
 
         static ModelLimiter ModelOf(ResilienceContext context) => context.Properties.GetValue(_model, null!);

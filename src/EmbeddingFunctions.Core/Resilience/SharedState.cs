@@ -123,14 +123,15 @@ internal sealed class SharedState(string name, ILimiterStore store, TimeProvider
         : new Snapshot(stored.State, Parse(stored.State), stored.Now, time.GetTimestamp());
 
     // An unreadable state is replaced: a probe finds out about the provider again.
-    private static LimiterState Parse(string? state)
+    private LimiterState Parse(string? state)
     {
         try
         {
             return state is null ? new LimiterState() : JsonSerializer.Deserialize<LimiterState>(state, _json) ?? new LimiterState();
         }
-        catch (JsonException)
+        catch (JsonException e)
         {
+            log.LimiterStateIsUnreadable(name, e.Message);
             return new LimiterState();
         }
     }

@@ -3,6 +3,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -29,13 +30,16 @@ internal sealed class ChangeListener
     private readonly WorkNotices _notices;
     private readonly RunScheduler _desk;
     private readonly Redaction _redaction;
+    private readonly DatabaseOutages _outages;
+    private readonly ILogger _log;
     private string _names = "";
     private string _told = "";
 
     public ChangeListener(
-        CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler desk, EmbeddingSettings settings, Redaction redaction)
+        CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler desk, EmbeddingSettings settings, Redaction redaction,
+        DatabaseOutages outages, ILogger<ChangeListener> log)
     {
-        (_bound, _notices, _desk, _redaction) = (bound, notices, desk, redaction);
+        (_bound, _notices, _desk, _redaction, _outages, _log) = (bound, notices, desk, redaction, outages, log);
         _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
         // One ring that is not answered yet is as good as many.
         _signals = _corpora.ToDictionary(
@@ -147,14 +151,20 @@ internal sealed class ChangeListener
                 _ => null,
             };
         }
-        catch (CorpusException)
+        catch (DatabaseNotReadyException e)
         {
-            // The database is not ready for it: the schedule says so, and its migration is yet to make the triggers.
+            // The schedule warns of it, and the migration is yet to make the triggers.
+            _log.EditBeginsNoRun(LogLevel.Debug, corpus.Name, _redaction.Clean(e.Message));
             return null;
         }
-        catch (Exception) when (!stopping.IsCancellationRequested)
+        catch (Exception e) when (e is NpgsqlException or TimeoutException && !stopping.IsCancellationRequested)
         {
-            // The database is away, or an engine: the schedule says so too.
+            _outages.Failed("the start of a run after an edit", e);
+            return _lookEvery;
+        }
+        catch (Exception e) when (!stopping.IsCancellationRequested)
+        {
+            _log.EditBeginsNoRun(LogLevel.Warning, corpus.Name, _redaction.Clean(e.Message));
             return _lookEvery;
         }
     }

@@ -35,14 +35,15 @@ internal sealed class Erasure
     public Erasure(NpgsqlDataSource database, ResolvedCorpora corpora, IVectorCache cache) =>
         (_database, _corpora, _cache) = (database, corpora, cache);
 
-    /// <exception cref="CorpusException">There is no such kind, or the id is of another type.</exception>
+    /// <exception cref="NotFoundException">There is no such kind.</exception>
+    /// <exception cref="InvalidCorpusException">The id is of another type.</exception>
     public async Task<KeptOfItem> Find(string corpus, string kind, string id, CancellationToken cancellation) =>
         (await Look(await Table(corpus, kind, cancellation), id, cancellation)).Kept;
 
     /// <returns>What was kept.</returns>
-    /// <exception cref="CorpusException">
-    /// There is no such kind, the id is of another type, a run holds the item, or a cache cannot be reached.
-    /// </exception>
+    /// <exception cref="NotFoundException">There is no such kind.</exception>
+    /// <exception cref="InvalidCorpusException">The id is of another type.</exception>
+    /// <exception cref="DatabaseNotReadyException">A run holds the item, or a cache cannot be reached.</exception>
     public async Task<KeptOfItem> Forget(string corpus, string kind, string id, CancellationToken cancellation)
     {
         var bound = await Table(corpus, kind, cancellation);
@@ -101,14 +102,14 @@ internal sealed class Erasure
     private static SqlText Copies(ResolvedTable table, string id) =>
         $"FROM {table.Schemas.InApplication(DatabaseSchemas.SimilarityCache)} WHERE item_type = {table.Kind} AND item_id = {id}";
 
-    private static CorpusException Held(ResolvedTable table, string id) =>
+    private static DatabaseNotReadyException Held(ResolvedTable table, string id) =>
         new($"A run holds {table.Kind}:{id} at this moment: say this again when it is done with it.");
 
     private async Task<(ResolvedCorpus Corpus, ResolvedTable Table)> Table(string name, string kind, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
         return (corpus, corpus.Tables.FirstOrDefault(table => table.Kind == kind)
-            ?? throw new CorpusException(
+            ?? throw new NotFoundException(
                 $"The corpus '{name}' has no kind '{kind}': it has {string.Join(", ", corpus.Tables.Select(table => table.Kind))}."));
     }
 
@@ -165,7 +166,7 @@ internal sealed class Erasure
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
         {
-            throw new CorpusException($"'{id}' is no id of a {bound.Table.Kind}: those are of the type {bound.Table.IdType}.");
+            throw new InvalidCorpusException($"'{id}' is no id of a {bound.Table.Kind}: those are of the type {bound.Table.IdType}.");
         }
     }
 

@@ -10,6 +10,8 @@ namespace EmbeddingFunctions.Runs;
 /// </summary>
 internal sealed class InProcessEngine
 {
+    private const string Beating = "the heartbeat of a run";
+
     // Half a minute in all: a database that restarts or fails over is waited for.
     private const int Retries = 8;
     private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(5);
@@ -22,11 +24,12 @@ internal sealed class InProcessEngine
     private readonly RunActivities _activities;
     private readonly RunTransitions _transitions;
     private readonly TimeProvider _time;
+    private readonly DatabaseOutages _outages;
     private readonly ResiliencePipeline _retry;
 
-    public InProcessEngine(RunActivities activities, RunTransitions transitions, TimeProvider time)
+    public InProcessEngine(RunActivities activities, RunTransitions transitions, TimeProvider time, DatabaseOutages outages)
     {
-        (_activities, _transitions, _time) = (activities, transitions, time);
+        (_activities, _transitions, _time, _outages) = (activities, transitions, time, outages);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
             ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
@@ -35,6 +38,11 @@ internal sealed class InProcessEngine
             Delay = TimeSpan.FromMilliseconds(500),
             MaxDelay = _longestWait,
             UseJitter = true,
+            OnRetry = arguments =>
+            {
+                outages.Failed("a step of a run", arguments.Outcome.Exception!);
+                return default;
+            },
         }).Build();
     }
 
@@ -96,14 +104,16 @@ internal sealed class InProcessEngine
                 }
 
                 heard = _time.GetTimestamp();
+                _outages.Answered(Beating);
             }
             catch (OperationCanceledException) when (done.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception)
+            catch (Exception e)
             {
-                // The next beat may get through; whatever is wrong, the run's own steps will tell.
+                // The next beat may get through.
+                _outages.Failed(Beating, e);
             }
         }
     }

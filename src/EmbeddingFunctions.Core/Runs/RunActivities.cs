@@ -3,7 +3,6 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -51,25 +50,16 @@ internal sealed class RunActivities
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
             var reason = _redaction.Clean(e.Message);
-            throw e is CorpusMisfitException ? new MisfitHostException(reason)
+            throw e is DatabaseNotReadyException { SuitsAnotherHost: true } ? new MisfitHostException(reason)
                 : WriteFaults.IsPassing(e) ? new PassingFailureException(reason)
                 : new ActivityFailedException(reason);
         }
     }
 
     /// <summary>Does an activity. Where a table was altered meanwhile, it says what no longer fits, not which statement failed.</summary>
-    /// <exception cref="CorpusException">The corpus does not fit the database.</exception>
-    internal async Task<TOutput> Try<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation)
-    {
-        try
-        {
-            return await activity.Do(this, input, cancellation);
-        }
-        catch (PostgresException e) when (DatabaseFaults.IsMisfit(e))
-        {
-            throw await _corpora.Misfit(e, cancellation);
-        }
-    }
+    /// <exception cref="DatabaseNotReadyException">The corpus does not fit the database.</exception>
+    internal Task<TOutput> Try<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation) =>
+        _corpora.Fitting(() => activity.Do(this, input, cancellation), cancellation);
 
     private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
     {

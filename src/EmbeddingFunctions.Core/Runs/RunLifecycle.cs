@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Starts, opens and closes a run: each step is the same when repeated.</summary>
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
-    RunJanitor oldRuns, QueueIntake queue, PagePlanner planner, RevertedItems undone, Redaction redaction, Crash crash, TimeProvider time)
+    RunJanitor oldRuns, QueueIntake queue, PagePlanner planner, RevertedItems undone, Redaction redaction, TimeProvider time)
 {
     private static SqlText FindReason(string corpus) =>
         $"""
@@ -39,8 +39,9 @@ internal sealed class RunLifecycle(
         return time.GetUtcNow() + await transitions.TakeStartSlot(run.RunId, corpus.Corpus, cancellation);
     }
 
-    /// <exception cref="CorpusException">Vectors of another model are in a column that the run would write, and the request does not allow
-    /// both.</exception>
+    /// <exception cref="DatabaseNotReadyException">
+    /// Vectors of another model are in a column that the run would write, and the request does not allow both.
+    /// </exception>
     public Task EnsureOneModel(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation) =>
         request.YesMix ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
 
@@ -73,7 +74,7 @@ internal sealed class RunLifecycle(
                 run.RunId, RunStatus.Cancelled, run.Opened?.ItemsTotal ?? 0, counts, "It waits for the next server.", 0, IsLeft: true);
         }
 
-        crash.Reach(CrashPoint.DuringFinalise);
+        Checkpoints.Reach(Checkpoint.DuringFinalise);
         return await transitions.Close(run.RunId, status, error, counts, cancellation)
             ?? new RunOutcome(run.RunId, status, 0, counts, error, 0);
     }

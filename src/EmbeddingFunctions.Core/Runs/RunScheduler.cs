@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
@@ -10,7 +11,7 @@ namespace EmbeddingFunctions.Runs;
 /// </summary>
 internal sealed class RunScheduler(
     CorpusSet corpora, ResolvedCorpora bound, RunTransitions transitions, RunQueries runs, RunJanitor oldRuns, RunLifecycle lifecycle,
-    TriggeredRuns triggered, EmbeddingSettings settings, DatabaseClock clock)
+    TriggeredRuns triggered, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log)
 {
     // A timer may come a little before its time by the database's clock.
     private static readonly TimeSpan _early = TimeSpan.FromSeconds(5);
@@ -69,7 +70,7 @@ internal sealed class RunScheduler(
     /// trigger and has anything pending; a late or doubled tick starts nothing twice.
     /// </summary>
     /// <returns>The corpora whose run was started; none while <c>EMBEDDING_ENABLED</c> is false.</returns>
-    /// <exception cref="CorpusException">The database is not ready for a corpus; the others were started.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for a corpus; the others were started.</exception>
     public async Task<IReadOnlyList<string>> StartDue(IRunEngine engine, CancellationToken cancellation)
     {
         var started = new List<string>();
@@ -94,7 +95,7 @@ internal sealed class RunScheduler(
     /// Starts a run for a corpus if anything is pending in it that waits for nothing and that no open run takes; of many hosts that are
     /// woken one does.
     /// </summary>
-    /// <exception cref="CorpusException">The database is not ready for it.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is not ready for it.</exception>
     internal async Task<TriggerResult> Wake(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
@@ -160,11 +161,12 @@ internal sealed class RunScheduler(
             {
                 if (!await bound.Fits(silent.Request.Corpus, cancellation))
                 {
-                    // It is a host's that fits the database.
+                    log.RunSuitsAnotherHost(silent.RunId, silent.Request.Corpus);
                     await transitions.Free(silent.RunId, cancellation);
                 }
                 else if (!await CloseIfEnded(engine, silent, cancellation))
                 {
+                    log.RunIsAdopted(silent.RunId, silent.Request.Corpus);
                     await Begin(engine, silent, cancellation);
                 }
             });
@@ -190,7 +192,7 @@ internal sealed class RunScheduler(
     }
 
     // One that fails keeps no other from its turn.
-    private static async Task Each<T>(IEnumerable<T> items, Func<T, Task> work)
+    private async Task Each<T>(IEnumerable<T> items, Func<T, Task> work)
     {
         var failures = new List<Exception>();
         foreach (var item in items)
@@ -207,9 +209,18 @@ internal sealed class RunScheduler(
 
         if (failures.Count > 0)
         {
-            throw failures.TrueForAll(e => e is CorpusException)
-                ? new CorpusException(string.Join('\n', failures.Select(e => e.Message)))
-                : failures.First(e => e is not CorpusException);
+            if (failures.TrueForAll(e => e is CorpusException))
+            {
+                throw new DatabaseNotReadyException(string.Join('\n', failures.Select(e => e.Message)));
+            }
+
+            var thrown = failures.First(e => e is not CorpusException);
+            foreach (var other in failures.Where(other => other != thrown))
+            {
+                log.ScheduledWorkFails(redaction.Clean(other.Message));
+            }
+
+            throw thrown;
         }
     }
 

@@ -9,7 +9,8 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>The scope of a request, checked in the same way for a run and for its prediction.</summary>
 internal sealed class RunScope(NpgsqlDataSource database)
 {
-    /// <exception cref="CorpusException">A kind, the partition or what the run is confined to is not the corpus's.</exception>
+    /// <exception cref="NotFoundException">A kind is not the corpus's.</exception>
+    /// <exception cref="InvalidCorpusException">The partition or what the run is confined to is not the corpus's.</exception>
     public async Task Check(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation)
     {
         foreach (var kind in request.Kinds)
@@ -22,24 +23,30 @@ internal sealed class RunScope(NpgsqlDataSource database)
             await Check(corpus.Corpus.Name, PagePlanner.InScope(corpus, request).ToList(), selection, cancellation);
         }
 
-        if (request.Partition is not { } partition)
+        if (await PartitionFault(corpus, request.Partition, cancellation) is { } fault)
         {
-            return;
+            throw new InvalidCorpusException(fault);
+        }
+    }
+
+    /// <returns>Why the corpus cannot be confined to the partition, or null.</returns>
+    public async Task<string?> PartitionFault(ResolvedCorpus corpus, string? partition, CancellationToken cancellation)
+    {
+        if (partition is null)
+        {
+            return null;
         }
 
         if (corpus.ActivePartitions is null)
         {
-            throw new CorpusException($"Corpus '{corpus.Corpus.Name}' has no partitions: leave '{partition}' out.");
+            return $"Corpus '{corpus.Corpus.Name}' has no partitions: leave '{partition}' out.";
         }
 
         var isActive = Sql.Of($"SELECT EXISTS (SELECT FROM ({corpus.ActivePartitions}) active WHERE key::text = {partition})");
-        if (!await database.ScalarAsync<bool>(isActive, cancellation))
-        {
-            var listed = corpus.Corpus.Partitions!;
-            throw new CorpusException(
-                $"'{partition}' is no active partition of '{corpus.Corpus.Name}': name one of the values of "
-                    + $"{listed.Table}.{listed.Column}; only those listed there may embed.");
-        }
+        var listed = corpus.Corpus.Partitions!;
+        return await database.ScalarAsync<bool>(isActive, cancellation) ? null
+            : $"'{partition}' is no active partition of '{corpus.Corpus.Name}': name one of the values of "
+                + $"{listed.Table}.{listed.Column}; only those listed there may embed.";
     }
 
     private async Task Check(string corpus, List<ResolvedTable> tables, Selection selection, CancellationToken cancellation)
@@ -48,14 +55,14 @@ internal sealed class RunScope(NpgsqlDataSource database)
         {
             if (selection.Names.FirstOrDefault(name => !table.WhereNames.Contains(name)) is { } unknown)
             {
-                throw new CorpusException(
+                throw new InvalidCorpusException(
                     $"'{corpus}' cannot choose items of the kind {table.Kind} by '{unknown}'{NearestName.Hint(unknown, table.WhereNames)}; "
                     + $"the declaration's 'where' has {(table.WhereNames.Any() ? string.Join(", ", table.WhereNames) : "nothing")}.");
             }
 
             if (selection.FromId is not null && table.IdTypeName is not ("bigint" or "integer"))
             {
-                throw new CorpusException(
+                throw new InvalidCorpusException(
                     $"The id of a {table.Kind} in '{corpus}' is of type {table.IdType}: only numbers can be resumed from.");
             }
         }
@@ -74,12 +81,12 @@ internal sealed class RunScope(NpgsqlDataSource database)
         {
             if (!await database.ScalarAsync<bool>($"SELECT {Sql.Join(" OR ", rows)}", cancellation))
             {
-                throw new CorpusException($"No {string.Join(" or ", tables.Select(table => table.Kind))} has the {name} '{value}'.");
+                throw new InvalidCorpusException($"No {string.Join(" or ", tables.Select(table => table.Kind))} has the {name} '{value}'.");
             }
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
         {
-            throw new CorpusException($"The {name} '{value}' cannot be: {e.MessageText}.");
+            throw new InvalidCorpusException($"The {name} '{value}' cannot be: {e.MessageText}.");
         }
     }
 

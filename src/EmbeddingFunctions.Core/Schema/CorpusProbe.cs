@@ -72,7 +72,7 @@ internal static class CorpusProbe
             await ask();
             return null;
         }
-        catch (CorpusException e)
+        catch (DatabaseNotReadyException e)
         {
             return new(property, e.Message);
         }

@@ -39,7 +39,7 @@ internal sealed class CorpusRemoval
     }
 
     /// <returns>What would be taken away, a line each; nothing if the corpus was not migrated.</returns>
-    /// <exception cref="CorpusException">It was not, and is not declared either.</exception>
+    /// <exception cref="NotFoundException">It was not, and is not declared either.</exception>
     public async Task<IReadOnlyList<string>> Plan(string name, CancellationToken cancellation)
     {
         var found = (await Made(name, cancellation)).Where(made => made.Live is not null).ToList();
@@ -82,7 +82,7 @@ internal sealed class CorpusRemoval
     }
 
     /// <summary>Stopped half-way, it goes on when run again.</summary>
-    /// <exception cref="CorpusException">A run is open, or something of others depends on what goes.</exception>
+    /// <exception cref="DatabaseNotReadyException">A run is open, or something of others depends on what goes.</exception>
     public async Task Remove(string name, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationLock.Take(_database, progress, cancellation);
@@ -97,7 +97,7 @@ internal sealed class CorpusRemoval
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {
-            throw new CorpusException($"{Sql.Reason(e)}: drop that first, then run this again.");
+            throw new DatabaseNotReadyException($"{Sql.Reason(e)}: drop that first, then run this again.");
         }
     }
 
@@ -110,12 +110,12 @@ internal sealed class CorpusRemoval
     /// <summary>
     /// Takes away what corpora share too: the engine's own tables with runs, cache and failures, and a queue that a migration made.
     /// </summary>
-    /// <exception cref="CorpusException">A corpus is left.</exception>
+    /// <exception cref="DatabaseNotReadyException">A corpus is left.</exception>
     public async Task RemoveShared(Action<string>? progress, CancellationToken cancellation)
     {
         if (await Recorded(cancellation) is { Count: > 0 } left)
         {
-            throw new CorpusException($"Take down {string.Join(", ", left)} first.");
+            throw new DatabaseNotReadyException($"Take down {string.Join(", ", left)} first.");
         }
 
         await using var turn = await MigrationLock.Take(_database, progress, cancellation);
@@ -193,7 +193,7 @@ internal sealed class CorpusRemoval
     {
         if (await _database.ScalarAsync<Guid?>(RunQueries.FindCarried(name), cancellation) is { } run)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
         }
     }

@@ -33,7 +33,7 @@ internal sealed class Ddl(NpgsqlDataSource database)
         Run(connection => connection.ExecuteAsync(Sql.Raw(sql), cancellation, Sql.NoTimeout), progress, cancellation);
 
     /// <summary>All in one transaction, again from the beginning when a lock could not be had.</summary>
-    /// <exception cref="CorpusException">Another transaction held a lock for minutes.</exception>
+    /// <exception cref="DatabaseNotReadyException">Another transaction held a lock for minutes.</exception>
     public async Task<T> Run<T>(Func<NpgsqlConnection, Task<T>> work, Action<string>? progress, CancellationToken cancellation)
     {
         var begun = TimeProvider.System.GetTimestamp();
@@ -47,7 +47,7 @@ internal sealed class Ddl(NpgsqlDataSource database)
             {
                 if (TimeProvider.System.GetElapsedTime(begun) > _atMost)
                 {
-                    throw new CorpusException(
+                    throw new DatabaseNotReadyException(
                         "Another transaction keeps a lock that the migration needs. Find it with 'SELECT pid, state, xact_start, query "
                             + "FROM pg_stat_activity "
                         + "ORDER BY xact_start', end it, and run this again: what is done already stays done.");

@@ -66,7 +66,7 @@ internal sealed class EngineSchema(NpgsqlDataSource database, SchemaRange progra
         """;
 
     /// <summary>Nothing where all scripts were applied as they are.</summary>
-    /// <exception cref="CorpusException">A released script was edited.</exception>
+    /// <exception cref="DatabaseNotReadyException">A released script was edited.</exception>
     public async Task<IReadOnlyList<MigrationStep>> Plan(CancellationToken cancellation)
     {
         var hasSchema = await database.ScalarAsync<bool>($"SELECT pg_catalog.to_regnamespace('embedding') IS NOT NULL", cancellation);
@@ -75,7 +75,7 @@ internal sealed class EngineSchema(NpgsqlDataSource database, SchemaRange progra
             versioned.FirstOrDefault(
                 script => applied.TryGetValue(script.Name, out var sum) && sum != script.Checksum) is { } edited)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"The script {edited.Name} is not the one that this database ran: it was edited after its release. Use the program that "
                     + "was released.");
         }

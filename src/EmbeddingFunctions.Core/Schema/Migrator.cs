@@ -2,6 +2,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Texts;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Schema;
@@ -20,15 +21,16 @@ internal sealed class Migrator
     private readonly SearchedSchemas _searched;
     private readonly StepRunner _runner;
     private readonly Ddl _ddl;
+    private readonly ILogger _log;
 
     public Migrator(
         NpgsqlDataSource database, Catalogue catalogue, EmbeddingSettings settings, EngineSchema engine, SchemaVersion version,
-        IRowAudit audit, ITextWindow? window)
+        IRowAudit audit, ITextWindow? window, ILogger<Migrator> log)
     {
-        (_database, _catalogue, _settings, _audit, _window) = (database, catalogue, settings, audit, window);
+        (_database, _catalogue, _settings, _audit, _window, _log) = (database, catalogue, settings, audit, window, log);
         (_engine, _version, _inventory, _searched, _ddl) = (
             engine, version, new Inventory(database), new SearchedSchemas(database), new Ddl(database));
-        _runner = new StepRunner(database, _ddl);
+        _runner = new StepRunner(database, _ddl, log);
     }
 
     /// <summary>
@@ -39,11 +41,14 @@ internal sealed class Migrator
     /// <param name="corpus">The declaration.</param>
     /// <param name="options">What it may do.</param>
     /// <param name="progress">Receives a line about each step that takes time, and each finding.</param>
-    /// <exception cref="CorpusException">The declaration does not fit the database, or something of others is in its way: then nothing was
-    /// changed.</exception>
+    /// <exception cref="DatabaseNotReadyException">
+    /// The database does not fit the declaration, or something of others is in its way: then nothing was changed.
+    /// </exception>
     public async Task Migrate(Corpus corpus, MigrationOptions options, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationLock.Take(_database, progress, cancellation);
+        var begun = TimeProvider.System.GetTimestamp();
+        _log.MigrationBegins(corpus.Name);
         try
         {
             if (options.SampleTables is { } sampleTables)
@@ -63,11 +68,12 @@ internal sealed class Migrator
             await ReloadTypes(cancellation);
             await _runner.Run(await Steps(bound, states, options, cancellation), progress, cancellation);
             await Report(bound, states, progress, cancellation);
+            _log.MigrationIsDone(corpus.Name, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
         }
         catch (PostgresException e) when (
             e.SqlState.StartsWith("22", StringComparison.Ordinal) || e.SqlState.StartsWith("42", StringComparison.Ordinal))
         {
-            throw new CorpusException($"The corpus '{corpus.Name}' does not fit the database: {e.MessageText} ({e.SqlState}).");
+            throw new DatabaseNotReadyException($"The corpus '{corpus.Name}' does not fit the database: {e.MessageText} ({e.SqlState}).");
         }
     }
 
@@ -76,7 +82,7 @@ internal sealed class Migrator
     /// for
     /// psql; empty where there is nothing to do. Rows that were edited while a trigger was missing are looked for by a migration only.
     /// </summary>
-    /// <exception cref="CorpusException">As of a migration.</exception>
+    /// <exception cref="DatabaseNotReadyException">As of a migration.</exception>
     public async Task<string> Plan(Corpus corpus, MigrationOptions options, CancellationToken cancellation)
     {
         var bound = await Bind(corpus, cancellation);
@@ -99,13 +105,14 @@ internal sealed class Migrator
         await _searched.Ensure(corpus, cancellation);
         if (await _version.IsNewer(cancellation))
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 "A newer version of this program migrated the database: migrate with that one. Until then this one runs on it as it is.");
         }
 
         if (!options.DropUndeclared && await new DeclarationHistory(_database).Older(corpus, cancellation) is { } older)
         {
-            throw new CorpusException($"{older} To go back to it all the same, say 'embeddings migrate {corpus.Corpus.Name} --yes'.");
+            throw new DatabaseNotReadyException(
+                $"{older} To go back to it all the same, say 'embeddings migrate {corpus.Corpus.Name} --yes'.");
         }
 
         var faults = (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation)).ToList();
@@ -113,7 +120,7 @@ internal sealed class Migrator
             faults.Count > 0 ? [] : await new ForeignObjects(_database).Faults(corpus, options.TakeOver, cancellation));
         if (faults.Count > 0)
         {
-            throw new CorpusException(DeclarationFault.Describe(corpus.Corpus, faults));
+            throw new DatabaseNotReadyException(DeclarationFault.Describe(corpus.Corpus, faults));
         }
     }
 

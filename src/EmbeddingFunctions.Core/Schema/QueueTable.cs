@@ -97,7 +97,7 @@ internal static class QueueTable
         ];
     }
 
-    /// <exception cref="CorpusException">A table of the name is there that cannot serve.</exception>
+    /// <exception cref="DatabaseNotReadyException">A table of the name is there that cannot serve.</exception>
     public static async Task Ensure(ResolvedTable table, CatalogueTable? found, NpgsqlDataSource database, CancellationToken cancellation)
     {
         if (found is null)
@@ -107,32 +107,32 @@ internal static class QueueTable
 
         if (_columns.Where(column => !found.Columns.ContainsKey(column)).ToList() is { Count: > 0 } missing)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"The table {Name} has no {string.Join(", ", missing)}: add the columns, or rename the table, and migrate again.");
         }
 
         var type = found.Columns["record_id"].Type;
         if (type is not ("text" or "character varying") && type != table.IdTypeName)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"The column {Name}.record_id is of type {type}, the {table.Kind}'s id of type {table.IdType}: alter the column to text, "
                     + "and migrate again.");
         }
 
         if (await database.ScalarAsync<string>(FindUnfit(table), cancellation) is { } unfit)
         {
-            throw new CorpusException(unfit);
+            throw new DatabaseNotReadyException(unfit);
         }
 
         if (await database.ScalarAsync<string>(FindRequired(table), cancellation) is { } required)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"The table {Name} needs a value in {required}: give it a default, or let it be null, and migrate again.");
         }
 
         if (await database.ScalarAsync<string>(FindTwice, cancellation) is { } twice)
         {
-            throw new CorpusException($"The table {Name} has a row twice ({twice}): leave one of each, and migrate again.");
+            throw new DatabaseNotReadyException($"The table {Name} has a row twice ({twice}): leave one of each, and migrate again.");
         }
     }
 

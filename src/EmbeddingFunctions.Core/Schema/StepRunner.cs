@@ -1,11 +1,12 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Schema;
 
 /// <summary>Runs the steps of a migration; what is done stays done when a later one fails.</summary>
-internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl)
+internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl, ILogger log)
 {
     private const int Tries = 5;
 
@@ -18,13 +19,18 @@ internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl)
                 progress?.Invoke(title);
             }
 
+            var (level, name, begun) = (
+                step.Title is null ? LogLevel.Debug : LogLevel.Information, step.Title ?? $"{step.Kind}",
+                TimeProvider.System.GetTimestamp());
+            log.MigrationStepBegins(level, name);
             try
             {
                 await Run(step, progress, cancellation);
+                log.MigrationStepIsDone(level, name, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
             }
             catch (PostgresException e) when (step.Explain(e) is { } explained)
             {
-                throw new CorpusException(explained);
+                throw new DatabaseNotReadyException(explained);
             }
         }
     }
@@ -89,7 +95,7 @@ internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl)
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected && attempt < Tries)
             {
-                // Another changed the table at that moment.
+                log.MigrationStepIsRepeated(e.SqlState);
             }
         }
     }

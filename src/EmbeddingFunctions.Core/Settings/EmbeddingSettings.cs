@@ -79,9 +79,6 @@ internal sealed record EmbeddingSettings
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }
 
-    /// <summary>Where a test has the process die; null everywhere else.</summary>
-    public FaultPoint? FaultPoint { get; init; }
-
     /// <summary>Which model embeds a corpus: vectors of different models stand in one column only while a person allows it.</summary>
     public string ModelFor(Corpus corpus) => OwnModel ?? corpus.Model ?? Model;
 

@@ -1,7 +1,10 @@
+using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Status;
@@ -19,9 +22,15 @@ internal sealed class Health
     private readonly CorpusFindings _findings;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
+    private readonly Redaction _redaction;
+    private readonly ILogger _log;
 
-    public Health(NpgsqlDataSource database, ResolvedCorpora bound, CorpusFindings findings, ProviderCheck provider, RedisCheck redis) =>
-        (_database, _bound, _findings, _provider, _redis) = (database, bound, findings, provider, redis);
+    // By check: what the log was told last.
+    private readonly ConcurrentDictionary<string, string> _failing = new();
+
+    public Health(NpgsqlDataSource database, ResolvedCorpora bound, CorpusFindings findings, ProviderCheck provider, RedisCheck redis,
+        Redaction redaction, ILogger<Health> log) =>
+        (_database, _bound, _findings, _provider, _redis, _redaction, _log) = (database, bound, findings, provider, redis, redaction, log);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -59,34 +68,43 @@ internal sealed class Health
             try
             {
                 await check(patience.Token);
+                if (_failing.TryRemove(name, out _))
+                {
+                    _log.HealthCheckPasses(name);
+                }
+
                 return new HealthCheck(name, true, null);
             }
-            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            catch (Exception e) when (Problem(e) is not null && !cancellation.IsCancellationRequested)
             {
-                return new HealthCheck(name, false, $"No answer within {_patience.TotalSeconds:0} seconds.");
-            }
-            catch (ProviderException)
-            {
-                return new HealthCheck(
-                    name, false, "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more.");
-            }
-            catch (CorpusException)
-            {
-                return new HealthCheck(name, false, "The database is not ready for it. 'embeddings doctor' says more.");
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(e))
-            {
-                return new HealthCheck(name, false, "It cannot be reached.");
+                // All may read the answer, and it does not say why; the log does, once.
+                var reason = _redaction.Clean(e.Message);
+                if (!_failing.TryGetValue(name, out var told) || told != reason)
+                {
+                    _failing[name] = reason;
+                    _log.HealthCheckFails(name, reason);
+                }
+
+                return new HealthCheck(name, false, Problem(e));
             }
         }
     }
+
+    private static string? Problem(Exception e) => e switch
+    {
+        OperationCanceledException => $"No answer within {_patience.TotalSeconds:0} seconds.",
+        ProviderException => "It refuses all calls: key, quota, model or address are at fault. 'embeddings doctor' says more.",
+        DatabaseNotReadyException => "The database is not ready for it. 'embeddings doctor' says more.",
+        NpgsqlException or TimeoutException => "It cannot be reached.",
+        _ => DatabaseFaults.LacksToken(e) ? "It cannot be reached." : null,
+    };
 
     private async Task EnsureCorpus(Corpus corpus, CancellationToken cancellation)
     {
         var bound = await _bound.Get(corpus.Name, cancellation);
         if (await _findings.Faults(bound, cancellation) is { Count: > 0 } findings)
         {
-            throw new CorpusException(string.Join("; ", findings));
+            throw new DatabaseNotReadyException(string.Join("; ", findings));
         }
     }
 

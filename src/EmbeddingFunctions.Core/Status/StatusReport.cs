@@ -37,7 +37,7 @@ internal sealed class StatusReport
         (database, declared, corpora, history, provider, redis, findings);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
-    /// <exception cref="CorpusException">It was migrated for none, or is not ready for one.</exception>
+    /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
     public async Task<CorporaStatus> OfAll(CancellationToken cancellation)
     {
         var migrated = await _corpora.Migrated(cancellation);
@@ -65,7 +65,7 @@ internal sealed class StatusReport
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedColumn && findings.Count > 0)
         {
-            throw new CorpusException(string.Join("; ", findings));
+            throw new DatabaseNotReadyException(string.Join("; ", findings));
         }
 
         var failures = await Read(FindFailures(name), r => new FailureReason(

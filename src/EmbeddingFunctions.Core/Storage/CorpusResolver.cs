@@ -13,7 +13,7 @@ internal static class CorpusResolver
     /// <param name="schemas">Where the engine's own objects are.</param>
     /// <param name="settings">They choose the model, which is part of the rule.</param>
     /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
-    /// <exception cref="CorpusException">All that is missing or of a wrong type.</exception>
+    /// <exception cref="DatabaseNotReadyException">All that is missing or of a wrong type.</exception>
     public static ResolvedCorpus Bind(
         Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings,
         ITextWindow? window = null)
@@ -23,7 +23,7 @@ internal static class CorpusResolver
         {
             var hint = tables.Count == 0 && ShippedCorpora.Contains(corpus)
                 ? $"\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them." : "";
-            throw new CorpusException(DeclarationFault.Describe(corpus, faults) + hint);
+            throw new DatabaseNotReadyException(DeclarationFault.Describe(corpus, faults) + hint);
         }
 
         var model = settings.ModelFor(corpus);

@@ -10,7 +10,7 @@ internal static class DatabaseFaults
 
     /// <summary>Whether a statement names what is not there, or is of another type than it was.</summary>
     public static bool IsMisfit(PostgresException e) =>
-        e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable
+        e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName
         or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch;
 
     /// <summary>Whether no token could be had that is the password: known by its namespace, as this library does without Azure's.</summary>

@@ -11,12 +11,12 @@ internal sealed class OtherModels(NpgsqlDataSource database)
     /// <param name="corpus">The declaration, bound.</param>
     /// <param name="kinds">Only the columns of these kinds; none: of all.</param>
     /// <param name="cancellation">Ends the asking.</param>
-    /// <exception cref="CorpusException">There are some.</exception>
+    /// <exception cref="DatabaseNotReadyException">There are some.</exception>
     public async Task EnsureNone(ResolvedCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
     {
         if (await Findings(corpus, kinds, cancellation) is { Count: > 0 } findings)
         {
-            throw new CorpusException(string.Join('\n', findings));
+            throw new DatabaseNotReadyException(string.Join('\n', findings));
         }
     }
 

@@ -28,8 +28,9 @@ internal sealed class ResolvedCorpora(
 
     private readonly ConcurrentDictionary<string, (ResolvedCorpus Corpus, long CheckedAt)> _bound = new();
 
-    /// <exception cref="CorpusException">
-    /// It is not declared, does not fit the database, needs a migration, or others may create what this role calls.
+    /// <exception cref="NotFoundException">It is not declared.</exception>
+    /// <exception cref="DatabaseNotReadyException">
+    /// The database does not fit it, needs a migration, or others may create what this role calls.
     /// </exception>
     public async Task<ResolvedCorpus> Get(string name, CancellationToken cancellation)
     {
@@ -55,23 +56,21 @@ internal sealed class ResolvedCorpora(
                 _bound.TryGetValue(name, out var known) ? known.Corpus : await Bind(corpora.Get(name), cancellation), cancellation);
             return true;
         }
-        catch (CorpusException e)
+        catch (DatabaseNotReadyException e)
         {
-            return e is not CorpusMisfitException;
+            return !e.SuitsAnotherHost;
         }
     }
 
     /// <summary>Those that this database was migrated for: several are declared, of which a user may want one.</summary>
-    /// <exception cref="CorpusException">It was migrated for none.</exception>
+    /// <exception cref="DatabaseNotReadyException">It was migrated for none.</exception>
     public async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
     {
         var found = await MigratedNames(cancellation);
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
             : corpora.All is [var only] ? [(await Get(only.Name, cancellation)).Corpus]
-            : throw new CorpusException(
-                "The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of "
-                    + $"{string.Join(", ", corpora.All.Select(corpus => corpus.Name))}.");
+            : throw NeverMigrated();
     }
 
     public Task<List<string>> MigratedNames(CancellationToken cancellation) =>
@@ -84,10 +83,21 @@ internal sealed class ResolvedCorpora(
         return CorpusResolver.Bind(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
     }
 
-    /// <summary>
-    /// What to tell instead of a statement that met tables which were altered since they were bound; they are bound again then.
-    /// </summary>
-    public async Task<CorpusException> Misfit(PostgresException cause, CancellationToken cancellation)
+    /// <summary>Does work; if a statement meets tables that were altered since they were bound, they are bound again next time.</summary>
+    /// <exception cref="DatabaseNotReadyException">What of the database no longer fits, instead of the statement that failed.</exception>
+    public async Task<T> Fitting<T>(Func<Task<T>> work, CancellationToken cancellation)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (PostgresException e) when (DatabaseFaults.IsMisfit(e))
+        {
+            throw await Misfit(e, cancellation);
+        }
+    }
+
+    private async Task<DatabaseNotReadyException> Misfit(PostgresException cause, CancellationToken cancellation)
     {
         var names = _bound.Keys.ToList();
         _bound.Clear();
@@ -99,16 +109,20 @@ internal sealed class ResolvedCorpora(
             {
                 await Bind(corpora.Get(name), cancellation);
             }
-            catch (CorpusException e)
+            catch (DatabaseNotReadyException e)
             {
                 return e;
             }
         }
 
-        return new CorpusException(
+        return (await MigratedNames(cancellation)).Count == 0 ? NeverMigrated() : new DatabaseNotReadyException(
             $"The database is not as it was migrated: {cause.MessageText}. 'embeddings doctor' says what is missing, 'embeddings migrate "
                 + "CORPUS' makes it.");
     }
+
+    private DatabaseNotReadyException NeverMigrated() => new(
+        "The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of "
+            + $"{string.Join(", ", corpora.All.Select(corpus => corpus.Name))}.");
 
     // Only a change that alters vectors is refused: a host of another declaration would undo it, and pay for that.
     private async Task EnsureMigrated(ResolvedCorpus corpus, CancellationToken cancellation)
@@ -121,7 +135,7 @@ internal sealed class ResolvedCorpora(
             // Objects for which a migration would be refused come first.
             var faults = rules.Count > 0 ? []
                 : await obstacles.Faults(corpus, takeOver: false, cancellation);
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 faults.Count > 0 ? DeclarationFault.Describe(corpus.Corpus, faults)
                 : rules.Count == 0
                     ? $"The database is not ready for the corpus '{name}': run 'embeddings migrate {name}' first."
@@ -134,12 +148,15 @@ internal sealed class ResolvedCorpora(
             return;
         }
 
-        throw new CorpusMisfitException(
+        throw new DatabaseNotReadyException(
             await new DeclarationHistory(database).Older(corpus, cancellation)
             ?? $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, "
                 + "model, dimensions or what becomes of long texts changed; "
                 + $"the model is now '{corpus.Model}'): every vector must be looked at, and made again where it would be another. Run "
-                + $"'embeddings migrate {name}' if that is what you want.");
+                + $"'embeddings migrate {name}' if that is what you want.")
+        {
+            SuitsAnotherHost = true,
+        };
     }
 
     private async Task<Dictionary<string, string>> Rules(string corpus, CancellationToken cancellation) =>

@@ -9,12 +9,12 @@ namespace EmbeddingFunctions.Storage;
 /// </summary>
 internal sealed class SchemaVersion(NpgsqlDataSource database, SchemaRange program)
 {
-    /// <exception cref="CorpusException">The database is too old or too new for this program, or not for this role.</exception>
+    /// <exception cref="DatabaseNotReadyException">The database is too old or too new for this program, or not for this role.</exception>
     public async Task Ensure(string corpus, CancellationToken cancellation)
     {
         if (await Problem(corpus, cancellation) is { } problem)
         {
-            throw new CorpusException(problem);
+            throw new DatabaseNotReadyException(problem) { SuitsAnotherHost = true };
         }
     }
 
@@ -48,7 +48,7 @@ internal sealed class SchemaVersion(NpgsqlDataSource database, SchemaRange progr
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 $"This role may not use the schema 'embedding' ({e.MessageText}): run infra/grants.sql for it, or GRANT USAGE ON SCHEMA "
                     + "embedding and rights on its tables.");
         }

@@ -50,12 +50,12 @@ internal sealed class SearchedSchemas(NpgsqlDataSource database)
         await database.QueryAsync(
             FindStrangers(corpus.Tables.Select(table => table.QuotedName).Distinct().ToArray()), row => row.GetString(0), cancellation);
 
-    /// <exception cref="CorpusException">A stranger may.</exception>
+    /// <exception cref="DatabaseNotReadyException">A stranger may.</exception>
     public async Task Ensure(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         if (await Strangers(corpus, cancellation) is { Count: > 0 } strangers)
         {
-            throw new CorpusException(
+            throw new DatabaseNotReadyException(
                 "Others could have this role run code of theirs, through a schema that it searches:"
                 + string.Concat(strangers.Select(stranger => $"\n  - {stranger}"))
                 + "\nOr leave the schema out of this role's search_path.");

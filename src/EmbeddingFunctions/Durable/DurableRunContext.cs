@@ -42,9 +42,10 @@ internal sealed class DurableRunContext : IRunContext
             {
                 throw new ActivityFailedException(e.FailureDetails.ErrorMessage);
             }
-            catch (TaskFailedException)
+            catch (TaskFailedException e)
             {
                 // A host that another migration left behind: while a deployment goes on, there are others.
+                _context.CreateReplaySafeLogger<DurableRunContext>().WaitsForAnotherHost(activity.Name, e.FailureDetails.ErrorMessage);
             }
             catch (JsonException)
             {

@@ -89,7 +89,7 @@ public sealed class RollingDeployTests : IAsyncLifetime
     {
         await using var tooNew = Next(new(OldestSupported: _old.Current + 1, CompatibleWith: _old.Current + 1, _old.Current + 1));
 
-        var refusal = await Assert.ThrowsAsync<CorpusException>(() => tooNew.Run(new RunRequest("notes", [])));
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => tooNew.Run(new RunRequest("notes", [])));
         await Migrate(tooNew);
         var old = await _program.Run("backfill", "notes");
 

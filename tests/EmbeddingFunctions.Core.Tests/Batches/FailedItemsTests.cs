@@ -89,9 +89,9 @@ public sealed class FailedItemsTests : IAsyncLifetime
     {
         var id = await Poisoned("poison");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(
+        var error = await Assert.ThrowsAsync<NotFoundException>(
             () => Items.Retry("workspace", new([("issue", id), ("issue", "nobody")]), default));
-        await Assert.ThrowsAsync<CorpusException>(() => Items.Ignore("workspace", new([("discussion", id)]), default));
+        await Assert.ThrowsAsync<NotFoundException>(() => Items.Ignore("workspace", new([("discussion", id)]), default));
 
         Assert.Contains("there is no issue:nobody", error.Message, StringComparison.Ordinal);
         Assert.Equal((0L, 1L), await PendingAndFailed());
@@ -137,7 +137,7 @@ public sealed class FailedItemsTests : IAsyncLifetime
         await Items.Ignore("workspace", new([("issue", id)]), default);
 
         Assert.Equal(new RetriedItems(0), await Items.Retry("workspace", new([]), default));
-        await Assert.ThrowsAsync<CorpusException>(() => Items.Retry("workspace", new([("issue", id), ("issue", "42")]), default));
+        await Assert.ThrowsAsync<NotFoundException>(() => Items.Retry("workspace", new([("issue", id), ("issue", "42")]), default));
         Assert.Equal((0L, 0L, 1L), await PendingFailedIgnored());
         Assert.Equal(new RetriedItems(1), await Items.Retry("workspace", new([("issue", id)]), default));
 

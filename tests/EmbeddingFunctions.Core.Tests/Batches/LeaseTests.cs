@@ -1,12 +1,16 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Resilience;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
 /// <summary>How long a claim holds, and how its batch renews it.</summary>
 public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
 {
+    private readonly LogLines<LeaseKeeper> _log = new();
+    private readonly LogLines<DatabaseOutages> _outages = new();
+
     [Fact]
     public async Task A_lease_is_for_thirty_seconds_of_the_databases_time()
     {
@@ -23,7 +27,7 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
         await Workspace.Item(Repository, "one");
         var claim = await Take();
         await LetLeasesRunOut();
-        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
+        await using var lease = Keeper(clock).Keep(claim);
 
         clock.Advance(TimeSpan.FromSeconds(9));
         Assert.True(await SecondsLeft() < 0);
@@ -41,7 +45,7 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
         var claim = await Take();
-        await using var lease = Lease.Keep(claim, Claims, Worker.Get<Crash>(), clock);
+        await using var lease = Keeper(clock).Keep(claim);
         await Database.Execute("ALTER TABLE embedding.claims RENAME TO away");
         clock.Advance(TimeSpan.FromSeconds(10));
         await Until(
@@ -54,6 +58,34 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
         clock.Advance(TimeSpan.FromSeconds(10));
 
         await Until(async () => await SecondsLeft() > 20);
+        await _outages.Wait(2);
+        Assert.Equal(
+            [
+                "The database refuses the renewal of leases, and embedding goes on without: "
+                    + "relation \"embedding.claims\" does not exist (42P01)",
+                "The database accepts the renewal of leases again after 10 s",
+            ],
+            _outages.All.Select(line => line.Line));
+    }
+
+    [Fact]
+    public async Task Lost_claims_are_logged_once()
+    {
+        var clock = new ManualClock();
+        await Workspace.Item(Repository, "one");
+        await using var lease = Keeper(clock).Keep(await Take());
+        await Database.Execute("UPDATE embedding.claims SET token = gen_random_uuid()");
+
+        clock.Advance(TimeSpan.FromSeconds(10));
+        for (var i = 0; _log.All.Count == 0 && i < 1_000; i++)
+        {
+            await Task.Delay(10);
+            clock.Advance(TimeSpan.FromMilliseconds(20));
+        }
+
+        clock.Advance(TimeSpan.FromSeconds(30));
+
+        Assert.Contains("has lost the claims of a batch of 1 items of issue", Assert.Single(_log.All).Line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,7 +93,7 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
     {
         var clock = new ManualClock();
         await Workspace.Item(Repository, "one");
-        var lease = Lease.Keep(await Take(), Claims, Worker.Get<Crash>(), clock);
+        var lease = Keeper(clock).Keep(await Take());
 
         await lease.DisposeAsync();
 
@@ -89,6 +121,10 @@ public sealed class LeaseTests(BatchDatabase shared) : BatchTest(shared)
 
         Assert.InRange(await SecondsLeft(), 28.5, 30);
     }
+
+    private LeaseKeeper Keeper(TimeProvider clock) => new(Claims, Outages(clock), clock, _log);
+
+    private DatabaseOutages Outages(TimeProvider clock) => new(Worker.Get<Redaction>(), clock, _outages);
 
     private Task<double> SecondsLeft() =>
         Database.Ask<double>("SELECT extract(epoch FROM leased_until - now())::float8 FROM embedding.claims");

@@ -380,7 +380,7 @@ public sealed class LongTextTests : IAsyncLifetime
 
         await _database.Execute("CREATE TABLE note_chunks (id int)");
         Assert.Contains(
-            "drop it and migrate again", (await Assert.ThrowsAsync<CorpusException>(() => Engine("chunk", _chunks))).Message,
+            "drop it and migrate again", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => Engine("chunk", _chunks))).Message,
             StringComparison.Ordinal);
         Assert.Equal(0, await Count("pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding'"));
     }

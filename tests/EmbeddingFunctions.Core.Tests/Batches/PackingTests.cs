@@ -134,7 +134,7 @@ public sealed class PackingTests : IAsyncLifetime
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
         var texts = new TextWork([.. inputs.Select(input => new InputText(input, Cl100kTokens.Counter))], inputs);
-        await new TextEmbedder(generator, _packer, new NoVectorCache(), new Crash(settings))
+        await new TextEmbedder(generator, _packer, new NoVectorCache())
             .Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
         for (var i = 0; i < inputs.Length; i++)
         {

@@ -69,7 +69,7 @@ public sealed class CorpusFileTests
             { "corpora": [{ "name": "notes", "dimensions": 16,
               "page_size": 100, "tables": [{{Notes}}] }] }
             """;
-        var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse(json, "mine.json"));
+        var error = Assert.Throws<InvalidCorpusException>(() => CorpusFile.Parse(json, "mine.json"));
         Assert.Equal("mine.json cannot be read: line 2: unknown property 'page_size': do you mean 'pageSize'?", error.Message);
     }
 
@@ -140,7 +140,7 @@ public sealed class CorpusFileTests
     [Fact]
     public void What_cannot_be_is_reported_with_its_line()
     {
-        var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse("""
+        var error = Assert.Throws<InvalidCorpusException>(() => CorpusFile.Parse("""
             { "corpora": [
               { "name": "notes", "dimensions": 0, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] },
               { "name": "notes", "dimensions": 8, "tables": [{ "kind": "note", "table": "others",
@@ -202,7 +202,7 @@ public sealed class CorpusFileTests
     [InlineData("""{ "name": "notes", "dimensions": 16,""", "cannot be read")]
     public void A_declaration_that_cannot_be_read_says_where(string corpus, string told)
     {
-        var error = Assert.Throws<CorpusException>(() => Parse(corpus));
+        var error = Assert.Throws<InvalidCorpusException>(() => Parse(corpus));
 
         Assert.StartsWith("my.json cannot be read: ", error.Message, StringComparison.Ordinal);
         Assert.Contains(told, error.Message, StringComparison.Ordinal);
@@ -217,7 +217,7 @@ public sealed class CorpusFileTests
     [InlineData("<xml/>")]
     public void A_file_that_is_something_else_is_a_clear_error(string json)
     {
-        var error = Assert.Throws<CorpusException>(() => CorpusFile.Parse(json, "my.json"));
+        var error = Assert.Throws<InvalidCorpusException>(() => CorpusFile.Parse(json, "my.json"));
 
         Assert.StartsWith("my.json cannot be read: ", error.Message, StringComparison.Ordinal);
     }
@@ -227,7 +227,7 @@ public sealed class CorpusFileTests
     [InlineData("/")]
     public void A_file_that_is_not_there_is_a_clear_error(string path)
     {
-        var error = Assert.Throws<CorpusException>(() => CorpusFile.Load(path));
+        var error = Assert.Throws<InvalidCorpusException>(() => CorpusFile.Load(path));
 
         Assert.StartsWith($"The corpora file '{path}' (CORPORA_FILE) cannot be read: ", error.Message, StringComparison.Ordinal);
     }
@@ -255,10 +255,10 @@ public sealed class CorpusFileTests
 
         Assert.Contains(
             "Declared are: workspace, sessions, summaries, clips, documents.",
-            Assert.Throws<CorpusException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
+            Assert.Throws<NotFoundException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
         Assert.Contains(
             "It has: issue, pull_request, discussion.",
-            Assert.Throws<CorpusException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
+            Assert.Throws<NotFoundException>(() => corpora.Get("workspace").TableOf("commit")).Message, StringComparison.Ordinal);
     }
 
     private static CorpusSet Parse(string corpus) => CorpusFile.Parse($$"""{ "corpora": [{{corpus}}] }""", "my.json");

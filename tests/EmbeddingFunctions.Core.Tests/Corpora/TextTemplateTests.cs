@@ -58,6 +58,7 @@ public sealed class TextTemplateTests
     public void Braces_that_do_not_fit_are_reported(string template, string problem)
     {
         Assert.Equal(problem, TextTemplate.Problem(template));
-        Assert.Contains(problem, Assert.Throws<CorpusException>(() => TextTemplate.Parse(template)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            problem, Assert.Throws<InvalidCorpusException>(() => TextTemplate.Parse(template)).Message, StringComparison.Ordinal);
     }
 }

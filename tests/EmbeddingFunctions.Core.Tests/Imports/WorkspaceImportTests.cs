@@ -130,7 +130,7 @@ public sealed class WorkspaceImportTests : IAsyncLifetime
     {
         await using var empty = await TestDatabase.Empty();
 
-        var error = await Assert.ThrowsAsync<CorpusException>(
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(
             () => new WorkspaceImport(empty.Source).ImportLines(Bytes(Line("issue", "1", "I")), null, default));
 
         Assert.Contains("embeddings migrate workspace --with-sample-tables", error.Message, StringComparison.Ordinal);

@@ -107,7 +107,7 @@ public sealed class ForeignQueueTests : IAsyncLifetime
             "CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid); CREATE TYPE state AS ENUM ('pending'); CREATE TABLE "
                 + $"embedding_queue (id uuid, {columns})");
 
-        var refused = await Assert.ThrowsAsync<CorpusException>(Notes);
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(Notes);
 
         Assert.Contains(words, refused.Message, StringComparison.Ordinal);
         await _database.Execute("INSERT INTO notes VALUES (1, 'as before')");
@@ -166,7 +166,8 @@ public sealed class ForeignQueueTests : IAsyncLifetime
             """);
 
         Assert.Contains(
-            "has a row twice (notes 1 embedding)", (await Assert.ThrowsAsync<CorpusException>(Notes)).Message, StringComparison.Ordinal);
+            "has a row twice (notes 1 embedding)", (await Assert.ThrowsAsync<DatabaseNotReadyException>(Notes)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,8 @@ using Azure.Identity;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Runs;
@@ -70,12 +72,16 @@ public sealed class AdoptedRunTests : SchedulerTest
         await Assert.ThrowsAsync<TimeoutException>(
             () => Ask("e-1", new RunRequest("workspace", ["issue", "discussion"], Limit: 7, Force: true)));
         Carrier.IsAway = false;
-        await Scheduler.AdoptOrphanedRuns(Carrier, default);
-        await Scheduler.AdoptOrphanedRuns(Carrier, default);
+        var log = new LogLines<RunScheduler>();
+        await using var host = new TestEngine(
+            Database.Source, Fake, services: services => services.AddSingleton<ILogger<RunScheduler>>(log));
+        await host.Get<RunScheduler>().AdoptOrphanedRuns(Carrier, default);
+        await host.Get<RunScheduler>().AdoptOrphanedRuns(Carrier, default);
 
         var request = Assert.Single(Carrier.Begun).Request;
         Assert.Equal(
             ("workspace", "discussion,issue", 7, true), (request.Corpus, string.Join(',', request.Kinds), request.Limit, request.Force));
+        Assert.Contains("of workspace is adopted", Assert.Single(log.All).Line, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -90,9 +90,9 @@ public sealed class RunLifecycleTests : RunTest
     public async Task An_unknown_kind_or_partition_is_refused_before_anything_runs()
     {
         await Workspace.Repository();
-        await Assert.ThrowsAsync<CorpusException>(
+        await Assert.ThrowsAsync<NotFoundException>(
             () => Lifecycle.Start(Input(new RunRequest("workspace", ["isue"])), default));
-        await Assert.ThrowsAsync<CorpusException>(
+        await Assert.ThrowsAsync<InvalidCorpusException>(
             () => Lifecycle.Start(Input(new RunRequest("workspace", [], "no such repository")), default));
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
     }
@@ -133,7 +133,7 @@ public sealed class RunLifecycleTests : RunTest
     {
         await using var empty = await TestDatabase.Empty();
         await using var engine = new TestEngine(empty, Fake);
-        await Assert.ThrowsAsync<CorpusException>(() => engine.Run());
+        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => engine.Run());
     }
 
     [Fact]

@@ -62,7 +62,7 @@ public sealed class ScheduledRunTests : SchedulerTest
     {
         await Database.Execute("DELETE FROM embedding.rules");
 
-        var refused = await Assert.ThrowsAsync<CorpusException>(Tick);
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(Tick);
         Assert.Contains("with one of workspace", refused.Message, StringComparison.Ordinal);
     }
 
@@ -109,7 +109,7 @@ public sealed class ScheduledRunTests : SchedulerTest
     private RunScheduler Desk() => new(
         Engine.Get<CorpusSet>(), Engine.Get<ResolvedCorpora>(), Engine.Get<RunTransitions>(), Engine.Get<RunQueries>(),
         Engine.Get<RunJanitor>(), Lifecycle, Engine.Get<TriggeredRuns>(), Engine.Get<EmbeddingSettings>(),
-        new ManualDatabaseClock(_time));
+        new ManualDatabaseClock(_time), Engine.Get<Redaction>(), new LogLines<RunScheduler>());
 
     private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(Carrier, default);
 

@@ -170,8 +170,8 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await using var other = new TestEngine(_database, _fake, settings => settings with { Model = "text-embedding-3-large" });
         await _workspace.Item(_repository, "new");
 
-        await Assert.ThrowsAsync<CorpusMisfitException>(() => other.Run());
-        await Assert.ThrowsAsync<CorpusMisfitException>(() => other.Get<SimilarItems>().ToTitle("workspace", "mine", 7, default));
+        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => other.Run());
+        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => other.Get<SimilarItems>().ToTitle("workspace", "mine", 7, default));
 
         Assert.All(_fake.Requests, request => Assert.Equal("text-embedding-3-small", request.Model));
         Assert.Single(await _engine.Get<SimilarItems>().ToTitle("workspace", "mine", 7, default));
@@ -187,7 +187,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await using var database = await OldDatabase(width);
         await using var engine = new TestEngine(database, _fake);
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => Migrate(engine));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => Migrate(engine));
 
         Assert.Contains($"vector({width})", error.Message, StringComparison.Ordinal);
         Assert.Contains("vector(384)", error.Message, StringComparison.Ordinal);
@@ -200,7 +200,7 @@ public sealed class WorkspaceBugTests : IAsyncLifetime
         await using var engine = new TestEngine(database, _fake);
 
         Assert.Contains(
-            "--take-over", (await Assert.ThrowsAsync<CorpusException>(() => Migrate(engine))).Message, StringComparison.Ordinal);
+            "--take-over", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => Migrate(engine))).Message, StringComparison.Ordinal);
         await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get("workspace"), new MigrationOptions(TakeOver: true), null, default);
     }
 

@@ -181,27 +181,6 @@ public sealed class SettingsReaderTests
         Assert.Equal(inputs, (value is null ? Read() : Read(("EMBEDDING_INPUTS_PER_REQUEST", value))).InputsPerRequest);
 
     [Theory]
-    [InlineData("after-claim", nameof(CrashPoint.AfterClaim), 1)]
-    [InlineData("during-finalise:2", nameof(CrashPoint.DuringFinalise), 2)]
-    [InlineData("after-response-before-cache:1", nameof(CrashPoint.AfterResponseBeforeCache), 1)]
-    public void A_fault_point_is_a_name_and_an_occurrence(string value, string point, int occurrence) =>
-        Assert.Equal(new FaultPoint(Enum.Parse<CrashPoint>(point), occurrence), Read(("FAULT_POINT", value)).FaultPoint);
-
-    [Theory]
-    [InlineData("AfterClaim")]
-    [InlineData("after-lunch")]
-    [InlineData("after-claim:")]
-    [InlineData("after-claim:0")]
-    [InlineData("after-claim:1:2")]
-    public void Any_other_fault_point_is_refused_with_those_there_are(string value)
-    {
-        var error = Assert.Single(Assert.Throws<SettingsException>(() => Read(("FAULT_POINT", value))).Errors);
-
-        Assert.StartsWith($"FAULT_POINT is '{value}'", error, StringComparison.Ordinal);
-        Assert.All(FaultPoint.Names, name => Assert.Contains(name, error, StringComparison.Ordinal));
-    }
-
-    [Theory]
     [InlineData("sk-two words-s3cr")]
     [InlineData("sk-line\nbreak-s3cr")]
     [InlineData("sk-kéy-s3cr")]

@@ -56,4 +56,4 @@ closed AS (
     WHERE  table_name::text = 'notes' AND embedding_column::text = 'embedding' AND q.record_id = refused.record_id
     RETURNING q.record_id
 )
-SELECT ((SELECT count(*) FROM marked) + (SELECT count(*) FROM closed))::int
+SELECT (SELECT count(*) FROM marked)::int, (SELECT count(*) FROM closed)::int

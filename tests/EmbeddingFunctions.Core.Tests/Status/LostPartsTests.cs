@@ -136,7 +136,7 @@ public sealed class LostPartsTests : IAsyncLifetime
         {
             return string.Join("; ", (await corpus.Get<StatusReport>().Of("notes", default)).Findings);
         }
-        catch (CorpusException e)
+        catch (DatabaseNotReadyException e)
         {
             return e.Message;
         }

@@ -159,7 +159,7 @@ public sealed class StatusReportTests : IAsyncLifetime
     public async Task An_unknown_corpus_is_a_clear_error() =>
         Assert.Contains(
             "There is no corpus 'docs'",
-            (await Assert.ThrowsAsync<CorpusException>(() => _engine.Get<StatusReport>().Of("docs", default))).Message,
+            (await Assert.ThrowsAsync<NotFoundException>(() => _engine.Get<StatusReport>().Of("docs", default))).Message,
             StringComparison.Ordinal);
 
     private IDisposable Poison() =>

@@ -125,7 +125,7 @@ public sealed class ClipsTests : ClipsTest
         var removal = Engine.Get<CorpusRemoval>();
 
         Assert.Contains(
-            "is open", (await Assert.ThrowsAsync<CorpusException>(() => removal.Remove("clips", null, default))).Message,
+            "is open", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => removal.Remove("clips", null, default))).Message,
             StringComparison.Ordinal);
         Assert.NotEmpty(await removal.Plan("clips", default));
 

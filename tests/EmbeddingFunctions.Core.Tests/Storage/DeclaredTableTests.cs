@@ -221,7 +221,7 @@ public sealed class DeclaredTableTests : IAsyncLifetime
         await using var corpus = Notes();
 
         Assert.Contains(
-            "there is no table 'notes'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message,
+            "there is no table 'notes'", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message,
             StringComparison.Ordinal);
     }
 

@@ -97,9 +97,9 @@ public sealed class HostileNameTests : IAsyncLifetime
                 }));
 
         Assert.Contains(
-            $"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => noTable.Migrate())).Message,
+            $"there is no table '{name}'", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => noTable.Migrate())).Message,
             StringComparison.Ordinal);
-        var error = await Assert.ThrowsAsync<CorpusException>(() => noColumn.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => noColumn.Migrate());
         Assert.All(
             [name, name + "!", name + "?"],
             column => Assert.Contains($"the table notes has no column '{column}'", error.Message, StringComparison.Ordinal));
@@ -122,7 +122,7 @@ public sealed class HostileNameTests : IAsyncLifetime
             _database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
 
         Assert.Contains(
-            $"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message,
+            $"there is no table '{name}'", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message,
             StringComparison.Ordinal);
     }
 
@@ -135,7 +135,7 @@ public sealed class HostileNameTests : IAsyncLifetime
             _database.Source, Declarations.Notes(new { kind = "note", table = name, text = "{title}" }));
 
         Assert.Contains(
-            $"there is no table '{name}'", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message,
+            $"there is no table '{name}'", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message,
             StringComparison.Ordinal);
     }
 
@@ -177,7 +177,7 @@ public sealed class HostileNameTests : IAsyncLifetime
         await using var corpus = await Declarations.CreateNotes(_database, 1);
         await _database.Execute("CREATE INDEX embedding_hnsw_notes ON y (precious)");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains("the index embedding_hnsw_notes is there, and no migration made it", error.Message, StringComparison.Ordinal);
         Assert.Equal("y", await _database.Ask<string>("SELECT tablename::text FROM pg_indexes WHERE indexname = 'embedding_hnsw_notes'"));

@@ -95,7 +95,7 @@ public sealed class MigratorTests : IAsyncLifetime
     {
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.All(
             ["issues", "pull_requests", "discussions", "workspace_repositories", "workspaces"],
@@ -111,7 +111,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var corpus = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "edited_at" }));
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains("note: the table notes has no column 'title'", error.Message, StringComparison.Ordinal);
         Assert.Contains("note: the table notes has no column 'edited_at'", error.Message, StringComparison.Ordinal);
@@ -128,7 +128,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var corpus = await Notes(rows: 1);
         await _database.Execute($"CREATE EXTENSION vector; ALTER TABLE notes ADD COLUMN embedding {type}");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains($"the column notes.embedding is {told}, the corpus says vector(16)", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname = 'embedding.rules'"));
@@ -142,7 +142,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var corpus = await Notes(rows: 1);
         await _database.Execute($"ALTER TABLE notes ADD COLUMN {column}");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains($"the column notes.{told}, which is not ours: declare another name", error.Message, StringComparison.Ordinal);
     }
@@ -160,7 +160,8 @@ public sealed class MigratorTests : IAsyncLifetime
             """);
 
         Assert.Contains(
-            "2 vectors are there", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+            "2 vectors are there", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message,
+            StringComparison.Ordinal);
         await corpus.Migrate(takeOver: true);
 
         Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
@@ -180,7 +181,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var changed = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
         Assert.Contains("embeddings migrate notes", error.Message, StringComparison.Ordinal);
         Assert.Contains(
             "every vector must be looked at, and made again where it would be another", error.Message, StringComparison.Ordinal);
@@ -200,7 +201,7 @@ public sealed class MigratorTests : IAsyncLifetime
 
         await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "text-embedding-3-large");
 
-        var error = await Assert.ThrowsAsync<CorpusMisfitException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
         Assert.Contains("the model is now 'text-embedding-3-large'", error.Message, StringComparison.Ordinal);
     }
 
@@ -231,7 +232,7 @@ public sealed class MigratorTests : IAsyncLifetime
     {
         await using var corpus = await Notes(rows: 1);
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Get<ResolvedCorpora>().Get("notes", default));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Get<ResolvedCorpora>().Get("notes", default));
 
         Assert.Contains("run 'embeddings migrate notes' first", error.Message, StringComparison.Ordinal);
     }
@@ -252,7 +253,7 @@ public sealed class MigratorTests : IAsyncLifetime
 
         Assert.Same(bound, await old.Get("notes", default));
         time.Advance(seconds: 11);
-        await Assert.ThrowsAsync<CorpusMisfitException>(() => old.Get("notes", default));
+        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => old.Get("notes", default));
     }
 
     [Fact]
@@ -261,7 +262,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var corpus = await Notes(rows: 1);
         await _database.Execute("CREATE SCHEMA embedding CREATE TABLE jobs (id uuid PRIMARY KEY)");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains(
             "\"jobs\" already exists in the schema 'embedding', and no migration made it", error.Message, StringComparison.Ordinal);
@@ -273,7 +274,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
         await _database.Execute("CREATE TABLE repositories (id bigint PRIMARY KEY)");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate(withSampleTables: true));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate(withSampleTables: true));
 
         Assert.Contains("cannot be implemented (42804)", error.Message, StringComparison.Ordinal);
     }
@@ -284,7 +285,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
         await _database.Execute("CREATE EXTENSION vector; CREATE TABLE similarity_cache (embedding vector(768))");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate(withSampleTables: true));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate(withSampleTables: true));
 
         Assert.Contains("similarity_cache.embedding is vector(768), the corpus says vector(384)", error.Message, StringComparison.Ordinal);
     }
@@ -306,7 +307,7 @@ public sealed class MigratorTests : IAsyncLifetime
                 new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Username = role, Pooling = false }.ConnectionString);
             await using var reader = new DeclaredCorpus(source, Declarations.Notes());
 
-            var error = await Assert.ThrowsAsync<CorpusException>(() => reader.Migrate());
+            var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => reader.Migrate());
 
             Assert.Contains("(42501)", error.Message, StringComparison.Ordinal);
         }

@@ -36,7 +36,7 @@ public sealed class MisfitTests : IAsyncLifetime
         await _database.Execute(table);
         await using var corpus = Notes();
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains($"note: {told}", error.Message, StringComparison.Ordinal);
     }
@@ -65,7 +65,7 @@ public sealed class MisfitTests : IAsyncLifetime
             pendingView = Declarations.View("pending", "made"),
         });
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Equal(
             [
@@ -89,7 +89,7 @@ public sealed class MisfitTests : IAsyncLifetime
         await using var corpus = Notes(
             new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column, equalTo } } });
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains(told.Replace("jsonb", "json", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname LIKE 'embedding%'"));
@@ -114,7 +114,8 @@ public sealed class MisfitTests : IAsyncLifetime
         await using var corpus = Notes(new { kind = "note", table = "notes", text, changedAt });
 
         Assert.EndsWith(
-            $"note: {told}", (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+            $"note: {told}", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message,
+            StringComparison.Ordinal);
     }
 
     // Postgres has them from 18.
@@ -155,7 +156,7 @@ public sealed class MisfitTests : IAsyncLifetime
         await using var corpus = Notes(
             new { kind = "note", table = "notes", text = "{title}" }, new { kind = "memo", table = "public.notes", text = "MEMO {title}" });
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.EndsWith("- notes and public.notes are the same table: call it by one name", error.Message, StringComparison.Ordinal);
     }
@@ -175,7 +176,7 @@ public sealed class MisfitTests : IAsyncLifetime
 
         Assert.Contains(
             "operator does not exist: integer pg_catalog.= uuid",
-            (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+            (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     private DeclaredCorpus Notes(params object[] tables) => new(_database.Source, Declarations.Notes(tables));

@@ -186,7 +186,8 @@ public sealed class NotifyTriggerDdlTests : IAsyncLifetime
         Assert.Empty(await Heard(() => _database.Execute("UPDATE notes SET title = 'edited'")));
         Assert.Equal(3, (await quiet.Run()).Counts.Embedded);
         Assert.Contains(
-            "is the older one", (await Assert.ThrowsAsync<CorpusException>(() => _corpus.Migrate())).Message, StringComparison.Ordinal);
+            "is the older one", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Migrate())).Message,
+            StringComparison.Ordinal);
         await _corpus.Migrate(yes: true);
         Assert.Equal(1, await Triggers());
     }

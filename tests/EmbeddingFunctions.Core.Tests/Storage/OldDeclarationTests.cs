@@ -26,10 +26,11 @@ public sealed class OldDeclarationTests : IAsyncLifetime
 
         Assert.Contains(
             "is the older one",
-            (await Assert.ThrowsAsync<CorpusMisfitException>(() => older.Get<ResolvedCorpora>().Get("notes", default))).Message,
+            (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => older.Get<ResolvedCorpora>().Get("notes", default))).Message,
             StringComparison.Ordinal);
         Assert.Contains(
-            "is the older one", (await Assert.ThrowsAsync<CorpusException>(() => older.Migrate())).Message, StringComparison.Ordinal);
+            "is the older one", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => older.Migrate())).Message,
+            StringComparison.Ordinal);
         Assert.Equal(2, (await newer.Run()).Counts.Embedded);
 
         await older.Migrate(yes: true);
@@ -44,7 +45,7 @@ public sealed class OldDeclarationTests : IAsyncLifetime
         await using var later = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "another-model");
         await later.Migrate();
 
-        var refusal = await Assert.ThrowsAsync<CorpusMisfitException>(() => earlier.Get<ResolvedCorpora>().Get("notes", default));
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => earlier.Get<ResolvedCorpora>().Get("notes", default));
 
         Assert.Contains("for the model another-model of 'notes', and this program is set to ", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("'embeddings migrate notes --yes'", refusal.Message, StringComparison.Ordinal);

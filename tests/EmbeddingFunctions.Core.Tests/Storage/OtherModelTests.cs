@@ -51,7 +51,7 @@ public sealed class OtherModelTests : IAsyncLifetime
         await Migrate();
         await _workspace.Item(_repository, "new");
 
-        var refused = await Assert.ThrowsAsync<CorpusException>(
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(
             () => _engine.Run(new RunRequest("workspace", [], Limit: limit, Force: force)));
 
         Assert.Contains(
@@ -69,7 +69,7 @@ public sealed class OtherModelTests : IAsyncLifetime
 
         await _engine.Run(new RunRequest("workspace", [], Limit: 2) { YesMix = true });
         Assert.Equal((3L, 2L), await Vectors());
-        await Assert.ThrowsAsync<CorpusException>(() => _engine.Run());
+        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _engine.Run());
 
         await _engine.Run(new RunRequest("workspace", []) { YesMix = true });
         Assert.Equal((0L, 5L), await Vectors());

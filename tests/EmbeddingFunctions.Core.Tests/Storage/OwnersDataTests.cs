@@ -39,7 +39,7 @@ public sealed class OwnersDataTests : IAsyncLifetime
         await using var corpus = await Declarations.CreateNotes(_database, 2);
         await _database.Execute($"ALTER TABLE notes ADD COLUMN {column}");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains(told, error.Message, StringComparison.Ordinal);
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname LIKE 'embedding\\_%'"));
@@ -53,7 +53,7 @@ public sealed class OwnersDataTests : IAsyncLifetime
             "CREATE EXTENSION vector; ALTER TABLE notes ADD COLUMN embedding vector(16); UPDATE notes SET embedding = array_fill(0.5, "
                 + "ARRAY[16])::vector");
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
 
         Assert.Contains("50 vectors are there in notes.embedding, made by another program", error.Message, StringComparison.Ordinal);
         Assert.Equal(50, await _database.Ask<long>("SELECT count(*) FROM notes WHERE embedding = array_fill(0.5, ARRAY[16])::vector"));
@@ -68,7 +68,7 @@ public sealed class OwnersDataTests : IAsyncLifetime
             _database.Source,
             new { name = "memos", dimensions = 16, tables = new[] { new { kind = "memo", table = "notes", text = "MEMO {title}" } } });
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => second.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => second.Migrate());
 
         Assert.Contains("the table notes is embedded by the corpus 'notes' already", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, (await first.Run()).ItemsTotal);
@@ -80,7 +80,7 @@ public sealed class OwnersDataTests : IAsyncLifetime
         await _database.Execute("CREATE FUNCTION cleanup_expired_cache() RETURNS integer LANGUAGE sql AS 'SELECT 42'");
         await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate(withSampleTables: true));
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate(withSampleTables: true));
 
         Assert.Contains("cleanup_expired_cache()", error.Message, StringComparison.Ordinal);
         Assert.Equal(42, await _database.Ask<int>("SELECT cleanup_expired_cache()"));
@@ -154,7 +154,7 @@ public sealed class OwnersDataTests : IAsyncLifetime
             {
                 error = (await corpus.Get<InProcessEngine>().Run(new RunRequest("notes", []), null, default)).Error;
             }
-            catch (CorpusException e)
+            catch (DatabaseNotReadyException e)
             {
                 error = e.Message;
             }

@@ -61,7 +61,7 @@ public sealed class PendingViewTests : IAsyncLifetime
 
         // Other columns, which a view cannot change under those that depend on it.
         await using var third = WithView("NOTE {title}", "body");
-        var error = await Assert.ThrowsAsync<CorpusException>(() => third.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => third.Migrate());
         Assert.Contains("cannot drop view pending because other objects depend on it", error.Message, StringComparison.Ordinal);
 
         await _database.Execute("DROP VIEW dashboard");
@@ -79,7 +79,7 @@ public sealed class PendingViewTests : IAsyncLifetime
 
             Assert.Contains(
                 "\"pending\" is not a view: drop that first, or declare another name",
-                (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+                (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
         }
 
         Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pending"));

@@ -32,7 +32,7 @@ public sealed class SchemaVersionTests : IAsyncLifetime
             $"UPDATE embedding.installation SET version = {_program.Current + 1}, compatible_with = {_program.Current}");
 
         Assert.Equal(3, (await _corpus.Run()).Counts.Embedded);
-        var refusal = await Assert.ThrowsAsync<CorpusException>(() => _corpus.Migrate());
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Migrate());
 
         Assert.Contains("A newer version of this program migrated the database", refusal.Message, StringComparison.Ordinal);
         Assert.Equal(_program.Current + 1, await _database.Ask<int>("SELECT version FROM embedding.installation"));
@@ -44,7 +44,7 @@ public sealed class SchemaVersionTests : IAsyncLifetime
         await _database.Execute(
             $"UPDATE embedding.installation SET version = {_program.Current + 1}, compatible_with = {_program.Current + 1}");
 
-        var refusal = await Assert.ThrowsAsync<CorpusException>(() => _corpus.Get<ResolvedCorpora>().Get("notes", default));
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Get<ResolvedCorpora>().Get("notes", default));
 
         Assert.Contains("update this one", refusal.Message, StringComparison.Ordinal);
     }
@@ -54,7 +54,7 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     {
         await _database.Execute("UPDATE embedding.installation SET version = 0, compatible_with = 0");
 
-        var refusal = await Assert.ThrowsAsync<CorpusException>(() => _corpus.Get<ResolvedCorpora>().Get("notes", default));
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Get<ResolvedCorpora>().Get("notes", default));
         await _corpus.Migrate();
 
         Assert.Contains("run 'embeddings migrate notes'", refusal.Message, StringComparison.Ordinal);
@@ -66,7 +66,7 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     {
         await _database.Execute("UPDATE embedding.migrations SET checksum = 'another' WHERE name = 'versioned/001_create_engine.sql'");
 
-        var refusal = await Assert.ThrowsAsync<CorpusException>(() => _corpus.Migrate());
+        var refusal = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _corpus.Migrate());
 
         Assert.Contains("versioned/001_create_engine.sql is not the one that this database ran", refusal.Message, StringComparison.Ordinal);
     }

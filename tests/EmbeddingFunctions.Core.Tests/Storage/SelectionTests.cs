@@ -45,8 +45,9 @@ public sealed class SelectionTests : DocumentsTest
         await Documents(1);
         var request = Request() with { Selection = new Selection(new Dictionary<string, string> { [name] = value }) };
 
-        Assert.Equal(message, (await Assert.ThrowsAsync<CorpusException>(() => Backfill(request))).Message);
-        Assert.Equal(message, (await Assert.ThrowsAsync<CorpusException>(() => Engine.Get<DryRun>().Predict(request, default))).Message);
+        Assert.Equal(message, (await Assert.ThrowsAsync<InvalidCorpusException>(() => Backfill(request))).Message);
+        Assert.Equal(
+            message, (await Assert.ThrowsAsync<InvalidCorpusException>(() => Engine.Get<DryRun>().Predict(request, default))).Message);
         Assert.Equal(0, Fake.RequestCount);
     }
 
@@ -90,7 +91,7 @@ public sealed class SelectionTests : DocumentsTest
 
         Assert.Contains(
             "the table notes has no column 'titel': do you mean 'title'?",
-            (await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
+            (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -121,6 +122,6 @@ public sealed class SelectionTests : DocumentsTest
     }
 
     private static async Task<string> Refusal(DeclaredCorpus corpus, Selection selection) =>
-        (await Assert.ThrowsAsync<CorpusException>(
+        (await Assert.ThrowsAsync<InvalidCorpusException>(
             () => corpus.Get<InProcessEngine>().Run(new RunRequest("notes", []) { Selection = selection }, null, default))).Message;
 }

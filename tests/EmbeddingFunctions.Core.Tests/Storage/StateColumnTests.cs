@@ -133,7 +133,7 @@ public sealed class StateColumnTests : IAsyncLifetime
     {
         await using var corpus = await Notes("one", "two");
         await _database.Execute("ALTER TABLE notes ADD COLUMN embedding_state text; UPDATE notes SET embedding_state = 'open'");
-        var refused = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
         Assert.Contains("notes.embedding_state is not ours, and has 2 values", refused.Message, StringComparison.Ordinal);
 
         await corpus.Migrate(takeOver: true);

@@ -97,9 +97,9 @@ public sealed class StrangersTests : IAsyncLifetime
         await corpus.Migrate();
         await _database.Execute(string.Format(null, grant, _mallory));
 
-        var error = await Assert.ThrowsAsync<CorpusException>(() => corpus.Migrate());
+        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
         var finding = (await corpus.Get<Doctor>().Examine([corpus.Corpus], default)).First(finding => finding.Subject == "corpus tickets");
-        var refused = await Assert.ThrowsAsync<CorpusException>(() => corpus.Run());
+        var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Run());
 
         Assert.Contains(string.Format(null, told, _mallory), error.Message, StringComparison.Ordinal);
         Assert.Contains(string.Format(null, told, _mallory), refused.Message, StringComparison.Ordinal);

@@ -97,7 +97,8 @@ public sealed class TextSearchTests : DocumentsTest
             0,
             await Database.Ask<long>(
                 "SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'embedding_text_search'"));
-        Assert.Contains("klingon", (await Assert.ThrowsAsync<CorpusException>(() => Migrate("klingon"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "klingon", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => Migrate("klingon"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Faults.Crashes;
@@ -69,7 +68,11 @@ public sealed class CrashPointRuns
             ? ["--iterations", "3", "--page-size", $"{Batch}", "--delay", "0s"]
             : [];
         await using var worker = Worker.Start(
-            "worker-1", database, fake, new Dictionary<string, string> { ["FAULT_POINT"] = fault.ToString() },
+            "worker-1", database, fake, new Dictionary<string, string>
+            {
+                ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location,
+                [FaultPoint.Variable] = fault.ToString(),
+            },
             ["--batch-size", $"{Batch}", .. iterations]);
         return (await worker.Ended()).ExitCode;
     }

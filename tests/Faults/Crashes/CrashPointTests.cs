@@ -1,4 +1,3 @@
-using EmbeddingFunctions.Settings;
 using Xunit.Abstractions;
 
 namespace EmbeddingFunctions.Faults.Crashes;
@@ -19,7 +18,7 @@ public sealed class CrashPointTests(CrashPointRuns runs, ITestOutputHelper outpu
 
         Assert.Equal(Killed, recovery.ExitCode);
         Assert.Empty(recovery.Violations);
-        var (least, most) = PaidTwice(FaultPoint.TryParse(fault)!);
+        var (least, most) = PaidTwice(FaultPoint.Parse(fault));
         Assert.InRange(recovery.PaidTwice, least, most);
         Assert.True(recovery.Took < TimeSpan.FromSeconds(45), $"It took {recovery.Took}.");
     }

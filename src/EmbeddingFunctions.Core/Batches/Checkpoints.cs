@@ -1,0 +1,30 @@
+using System.Diagnostics;
+
+namespace EmbeddingFunctions.Batches;
+
+/// <summary>A border between what is kept and what is not, should the process end there.</summary>
+internal enum Checkpoint
+{
+    AfterClaim,
+    BeforeCall,
+    AfterResponseBeforeCache,
+    AfterCacheBeforeWrite,
+    BeforeCommit,
+    AfterCommit,
+    DuringHeartbeat,
+    DuringFinalise,
+}
+
+/// <summary>Announces the checkpoints that a process passes on a <see cref="DiagnosticListener"/>, which nothing here listens to.</summary>
+internal static class Checkpoints
+{
+    private static readonly DiagnosticListener _listener = new("EmbeddingFunctions.Checkpoints");
+
+    public static void Reach(Checkpoint checkpoint)
+    {
+        if (_listener.IsEnabled())
+        {
+            _listener.Write(checkpoint.ToString(), null);
+        }
+    }
+}
