@@ -50,6 +50,7 @@ internal static class EngineServices
             s.Time(),
             s.GetRequiredService<ModelWindow>().Window))
         .AddSingleton<OtherModels>()
+        .AddSingleton<SourceSweep>()
         .AddSingleton<WorkNotices>()
         .AddSingleton<CorpusRemoval>()
         .AddSingleton(s => new EngineSchema(

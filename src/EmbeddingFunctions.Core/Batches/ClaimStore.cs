@@ -117,7 +117,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
         }
     }
 
-    // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy. Of rows beside a companion none
+    // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy. Of rows beside a companion
+    // none
     // is written, and one that is missing cannot be seen.
     internal static SqlText Unwritable(ResolvedCorpus corpus, EmbedBatch batch)
     {

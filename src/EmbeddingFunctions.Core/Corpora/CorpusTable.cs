@@ -20,7 +20,9 @@ public sealed record CorpusTable
     /// </summary>
     public IReadOnlyList<string> Key { get; init; } = [];
 
-    /// <summary>The table beside this one that keeps the vectors, optionally with its schema; none: one in the schema <c>embedding</c>.</summary>
+    /// <summary>
+    /// The table beside this one that keeps the vectors, optionally with its schema; none: one in the schema <c>embedding</c>.
+    /// </summary>
     public string? Companion { get; init; }
 
     /// <summary>The column that names the item's tenant; none: all items are of one partition.</summary>

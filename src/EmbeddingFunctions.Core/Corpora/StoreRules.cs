@@ -43,7 +43,8 @@ internal static class StoreRules
             yield return new("key", message);
         }
 
-        var own = table.Columns.Always.Select(column => column.Column).Concat([table.Vector, OwnColumns.Revision, OwnColumns.Item]).ToList();
+        var own = table.Columns.Always.Select(column => column.Column).Concat([table.Vector, OwnColumns.Revision, OwnColumns.Item])
+            .ToList();
         var used = TextTemplate.Problem(table.Text) is null ? TextTemplate.Parse(table.Text).Columns : [];
         foreach (var column in used.Concat(Copied(table)).Concat(table.Where.Values).Concat(corpus.PendingView?.Columns ?? []).Distinct())
         {
@@ -51,7 +52,8 @@ internal static class StoreRules
             {
                 yield return new(
                     "columns",
-                    $"the table's own column '{column}' has the name of one of the companion's: declare another name for ours in 'columns' or "
+                    $"the table's own column '{column}' has the name of one of the companion's: declare another name for ours in "
+                        + "'columns' or "
                         + "'vector'");
             }
         }

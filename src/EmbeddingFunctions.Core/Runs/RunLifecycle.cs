@@ -10,7 +10,8 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Starts, opens and closes a run: each step is the same when repeated.</summary>
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
-    RunJanitor oldRuns, QueueIntake queue, PagePlanner planner, RevertedItems undone, Redaction redaction, TimeProvider time)
+    RunJanitor oldRuns, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems undone, Redaction redaction,
+    TimeProvider time)
 {
     private static SqlText FindReason(string corpus) =>
         $"""
@@ -45,12 +46,15 @@ internal sealed class RunLifecycle(
     public Task EnsureOneModel(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation) =>
         request.YesMix ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
 
-    /// <summary>Takes requests of the queue, counts what is pending and marks the run as at work.</summary>
+    /// <summary>
+    /// Looks for changes in sources without triggers, takes requests of the queue, counts what is pending and marks the run as at work.
+    /// </summary>
     public async Task<OpenedRun> Open(RunInput run, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(run.Request.Corpus, cancellation);
         var (forceBefore, goesOn) = await transitions.Open(run.RunId, cancellation);
         var done = await runs.Sum(run.RunId, cancellation);
+        await sweep.Sweep(corpus, cancellation);
         await queue.Take(corpus, cancellation);
         await queue.Settle(corpus, cancellation);
         var pending = await planner.Count(run, forceBefore, cancellation);

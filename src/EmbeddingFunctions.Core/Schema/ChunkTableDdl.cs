@@ -18,7 +18,8 @@ internal static class ChunkTableDdl
         new(ObjectKind.Table, table.Schema, "", table.Chunks!.Table,
             $"""
             CREATE TABLE {table.ChunkTable} (
-                "document_id" {table.IdType} NOT NULL REFERENCES {table.Target} ({table.WithRow("").Id}) ON UPDATE CASCADE ON DELETE CASCADE,
+                "document_id" {table.IdType} NOT NULL REFERENCES {table.Target} ({table.WithRow("").Id}) ON UPDATE CASCADE ON DELETE
+                    CASCADE,
                 "chunk_index" integer NOT NULL,
                 "content"     text    NOT NULL,
                 "start_char"  integer NOT NULL,

@@ -21,7 +21,8 @@ internal static class TablePage
     /// <param name="last">The last key of the page before, or null.</param>
     /// <param name="rows">How many rows the page has.</param>
     /// <param name="work">
-    /// Further expressions of the statement, which write the rows whose key columns, or whose <c>key</c>, are in <c>page</c>; null passes the
+    /// Further expressions of the statement, which write the rows whose key columns, or whose <c>key</c>, are in <c>page</c>; null passes
+    /// the
     /// page over.
     /// </param>
     /// <returns>A statement that answers the page's last key, or null after the last page.</returns>

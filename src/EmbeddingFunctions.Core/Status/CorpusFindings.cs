@@ -116,7 +116,9 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
                 cancellation)).Single();
             findings.AddRange(mayRead ? [] : [$"this role may not read {table.Name}: GRANT SELECT ON {table.Table} TO \"{role}\""]);
             findings.AddRange(denied is null ? [] :
-                [$"this role may not write {table.Holder.Name}: GRANT UPDATE ({string.Join(", ", denied)}) ON {table.Target} TO \"{role}\""]);
+                [
+                    $"this role may not write {table.Holder.Name}: GRANT UPDATE ({string.Join(", ", denied)}) ON {table.Target} TO "
+                        + $"\"{role}\""]);
         }
 
         return findings;

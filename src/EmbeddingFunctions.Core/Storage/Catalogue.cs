@@ -140,9 +140,8 @@ internal sealed record CatalogueTable(string Schema, string Name, char Type, Dic
     /// <summary>Its keys of any number of columns, in the order of their names: unique, and without NULL.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Keys { get; init; } = [];
 
-    public bool IsKey(IEnumerable<string> columns) =>
-        columns.Order(StringComparer.Ordinal).ToList() is var asked
-            && Keys.Any(key => key.Order(StringComparer.Ordinal).SequenceEqual(asked));
+    public bool IsKey(IReadOnlyList<string> columns) => columns is [var only] ? Columns[only].IsKey
+        : Keys.Any(key => key.Order(StringComparer.Ordinal).SequenceEqual(columns.Order(StringComparer.Ordinal)));
 
     /// <summary>In words.</summary>
     public string Sort => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };

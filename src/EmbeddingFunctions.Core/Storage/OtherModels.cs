@@ -40,7 +40,8 @@ internal sealed class OtherModels(NpgsqlDataSource database)
             {
                 var models = found.GroupBy(some => some.Model).Select(some => $"{Count(some.Sum(each => each.Vectors))} of '{some.Key}'");
                 findings.Add(
-                    $"{column.First().Holder.Name}.{column.Key.VectorColumn} has vectors of another model, {string.Join(", ", models)}, and the "
+                    $"{column.First().Holder.Name}.{column.Key.VectorColumn} has vectors of another model, {string.Join(", ", models)}, "
+                        + "and the "
                         + $"model is now '{corpus.Model}': "
                     + "searches would compare the two. Declare the earlier model again, or another column (\"vector\": \"…\"), and "
                         + "migrate; or replace them in place with "
