@@ -23,7 +23,8 @@ internal static class CompanionDdl
                 $"{Sql.Identifier(column)} "
                     + $"{table.Found.Columns[column].Definition}{(table.KeyColumns.Contains(column) ? " NOT NULL" : "")}"),
             .. table.KeyColumns.Count > 1 ? [$"{bare.Id} text NOT NULL UNIQUE"] : Array.Empty<string>(),
-            $"{Sql.Identifier(OwnColumns.Revision)} bigint NOT NULL DEFAULT 0",
+            // A row that is deleted and inserted again begins with another number than the one before it.
+            $"{Sql.Identifier(OwnColumns.Revision)} bigint NOT NULL DEFAULT (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint",
             $"{table.VectorName} {table.VectorColumnType}",
             .. table.Own.Always.Select(column => $"{Sql.Identifier(column.Column)} {column.Type}"),
             .. table.HasTriggers ? [] : new[] { $"{CompanionTable.SeenName} bytea" },

@@ -25,11 +25,20 @@ public sealed partial class ApprovedSqlTests
 
     private static readonly Selection _selection = new(new Dictionary<string, string> { ["section"] = "news" }, FromId: 7);
 
+    private static readonly EmbedBatch _besideBatch = new(Guid.Empty, Guid.Empty, "beside", "page", "", Count: 20, ForceBefore: null);
+
     private static readonly Dictionary<string, Func<SqlText>> _statements = new()
     {
         ["claim"] = () => ClaimStore.Statement(SampleCorpus.Bound, Batch("article"), Guid.Empty),
         ["claim-forced"] = () => ClaimStore.Statement(
             SampleCorpus.Bound, Batch("article") with { ForceBefore = _moment, Selection = _selection }, Guid.Empty),
+        ["claim-beside"] = () =>
+            ClaimStore.Statement(SampleCorpus.Beside, _besideBatch with { Selection = _selection with { FromId = null } }, Guid.Empty),
+        ["companion"] = () => Sql.Raw(string.Join(";\n", CorpusDdl.Parts(SampleCorpus.Beside).Select(part => part.Statement))),
+        ["write-vectors-beside"] = () => VectorStore.Statement(
+            new Claim(SampleCorpus.Beside, SampleCorpus.Beside.TableOf("page"), Guid.Empty, "", Guid.Empty, [_item], IsForced: false),
+            Guid.Empty, [new(_item, EmbeddingFunctions.Batches.Outcome.Embedded, "hash", new float[512])], [], new BatchCounts(),
+            skipLocked: false),
         ["plan-page"] = () => PagePlanner.Statement(
             SampleCorpus.Bound, SampleCorpus.Articles,
             new PlanPage(new RunInput(Guid.Empty, new RunRequest("library", []) { IsScheduled = true }), Cursor: "", Busy: [], Items: 200),

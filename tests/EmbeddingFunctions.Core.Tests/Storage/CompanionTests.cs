@@ -129,15 +129,16 @@ public sealed class CompanionTests : IAsyncLifetime
         Assert.Equal(0, await Count("true"));
     }
 
-    [Fact]
-    public async Task An_edit_while_the_vector_is_made_stays_pending()
+    [Theory]
+    [InlineData("UPDATE notes SET title = 'edited' WHERE id = NEW.item_id::int AND title <> 'edited'")]
+    [InlineData("DELETE FROM notes WHERE id = 1 AND title = 'one'; INSERT INTO notes VALUES (1, 'another') ON CONFLICT DO NOTHING")]
+    public async Task An_edit_while_the_vector_is_made_stays_pending(string edit)
     {
         await using var corpus = await Notes();
         await corpus.Migrate();
         await _database.Execute(
-            """
-            CREATE FUNCTION edit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                UPDATE notes SET title = 'edited' WHERE id = NEW.item_id::int AND title <> 'edited'; RETURN NULL; END $$;
+            $"""
+            CREATE FUNCTION edit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {edit}; RETURN NULL; END $$;
             CREATE TRIGGER edit AFTER INSERT ON embedding.claims FOR EACH ROW WHEN (NEW.item_id = '1') EXECUTE FUNCTION edit();
             """);
 

@@ -15,7 +15,7 @@ public sealed class MisfitTests : IAsyncLifetime
     public async Task DisposeAsync() => await _database.DisposeAsync();
 
     [Theory]
-    [InlineData("CREATE VIEW notes AS SELECT 1 AS id, 'x' AS title", "notes is a view; it takes a table")]
+    [InlineData("CREATE VIEW notes AS SELECT 1 AS id, 'x' AS title", "notes is a view, which cannot hold vectors")]
     [InlineData("CREATE TABLE notes (id int, title text)", "the key notes.id does not tell rows apart")]
     [InlineData("CREATE TABLE notes (id int UNIQUE, title text)", "the key notes.id does not tell rows apart")]
     [

@@ -23,16 +23,28 @@ internal static class SampleCorpus
                   "queue": "content" } ] } ] }
         """;
 
-    public static ResolvedCorpus Bound { get; } = Bind();
+    // Its vectors are beside the rows, whose key has two columns.
+    private const string BesideDeclaration =
+        """
+        { "corpora": [ {
+            "name": "beside", "dimensions": 512, "store": "table", "trigger": true,
+            "tables": [
+                { "kind": "page", "table": "articles", "key": ["tenant", "id"], "text": "{title}. {body}", "changedAt": "updated_at",
+                  "where": { "section": "section" }, "filter": [ { "column": "state", "equalTo": "published" } ] } ] } ] }
+        """;
+
+    public static ResolvedCorpus Bound { get; } = Bind(Declaration);
+
+    public static ResolvedCorpus Beside { get; } = Bind(BesideDeclaration);
 
     public static ResolvedTable Articles => Bound.TableOf("article");
 
     public static ResolvedTable Notes => Bound.TableOf("note");
 
-    private static ResolvedCorpus Bind()
+    private static ResolvedCorpus Bind(string declaration)
     {
         var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "a test" };
-        return CorpusResolver.Bind(CorpusFile.Parse(Declaration, "a test").All[0], new[]
+        return CorpusResolver.Bind(CorpusFile.Parse(declaration, "a test").All[0], new[]
         {
             Table("tenants", ("id", "uuid"), ("state", "text"), ("account", "uuid")),
             Table("accounts", ("id", "uuid"), ("closed_at", "timestamp with time zone")),
@@ -45,5 +57,8 @@ internal static class SampleCorpus
 
     private static CatalogueTable Table(string name, params (string Name, string Type)[] columns) =>
         new("public", name, 'r', columns.ToDictionary(
-            column => column.Name, column => new CatalogueColumn(column.Type, Modifier: -1, IsKey: column.Name == "id", Generated: "")));
+            column => column.Name, column => new CatalogueColumn(column.Type, Modifier: -1, IsKey: column.Name == "id", Generated: "")))
+        {
+            Keys = [["id"], ["id", "tenant"]],
+        };
 }

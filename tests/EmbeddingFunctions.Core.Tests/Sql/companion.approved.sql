@@ -1,0 +1,115 @@
+CREATE TABLE "embedding"."vectors_beside_page" (
+    "tenant" uuid NOT NULL,
+    "id" bigint NOT NULL,
+    "updated_at" timestamp with time zone,
+    "embedding_item" text NOT NULL UNIQUE,
+    "embedding_revision" bigint NOT NULL DEFAULT (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint,
+    "embedding" "public".vector(512),
+    "embedding_generated_at" timestamp with time zone,
+    "embedding_model" text,
+    "embedding_rule" text,
+    "embedding_truncated" integer,
+    "content_hash" text,
+    "embedding_state" text,
+    CHECK ("embedding_state" IN ('embedded', 'empty', 'failed', 'ignored', 'rewritten')),
+    PRIMARY KEY ("tenant", "id")
+);
+CREATE OR REPLACE FUNCTION "embedding"."note_edit_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DECLARE
+    is_edited boolean := true;
+BEGIN
+    IF pg_catalog.current_setting(''server_version_num'')::integer >= 170000 THEN
+    is_edited := CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."tenant") = pg_catalog.pg_column_toast_chunk_id(OLD."tenant")
+            THEN false ELSE NEW."tenant"::text IS DISTINCT FROM OLD."tenant"::text END
+            OR CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."id") = pg_catalog.pg_column_toast_chunk_id(OLD."id")
+            THEN false ELSE NEW."id"::text IS DISTINCT FROM OLD."id"::text END
+            OR CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."title") = pg_catalog.pg_column_toast_chunk_id(OLD."title")
+            THEN false ELSE NEW."title"::text IS DISTINCT FROM OLD."title"::text END
+            OR CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."body") = pg_catalog.pg_column_toast_chunk_id(OLD."body")
+            THEN false ELSE NEW."body"::text IS DISTINCT FROM OLD."body"::text END
+            OR CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."state") = pg_catalog.pg_column_toast_chunk_id(OLD."state")
+            THEN false ELSE NEW."state"::text IS DISTINCT FROM OLD."state"::text END;
+ELSE
+    is_edited := NEW."tenant"::text IS DISTINCT FROM OLD."tenant"::text OR NEW."id"::text IS DISTINCT FROM OLD."id"::text
+            OR NEW."title"::text IS DISTINCT FROM OLD."title"::text OR NEW."body"::text IS DISTINCT FROM OLD."body"::text
+            OR NEW."state"::text IS DISTINCT FROM OLD."state"::text;
+END IF;
+    IF is_edited THEN
+        IF NOT (OLD."tenant" OPERATOR(pg_catalog.=) NEW."tenant" AND OLD."id" OPERATOR(pg_catalog.=) NEW."id") THEN
+            DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) OLD."tenant"
+                    AND c."id" OPERATOR(pg_catalog.=) OLD."id";
+        END IF;
+        IF (true AND NEW."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE THEN
+            INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item") VALUES
+                (NEW."tenant", NEW."id", NEW."updated_at", pg_catalog.jsonb_build_array(
+    NEW."tenant"::text, NEW."id"::text)::text)
+            ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
+            IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
+        PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true), pg_catalog.pg_notify(''embedding_work'',
+            ''beside'');
+    END IF;
+        ELSE
+            DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) NEW."tenant"
+                    AND c."id" OPERATOR(pg_catalog.=) NEW."id";
+        END IF;
+    END IF;
+    RETURN NEW;
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation THEN
+    RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
+    BEGIN
+        UPDATE "embedding"."vectors_beside_page" c SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL WHERE
+            c."tenant" OPERATOR(pg_catalog.=) NEW."tenant" AND c."id" OPERATOR(pg_catalog.=) NEW."id";
+    EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation THEN
+        RETURN NEW;
+    END;
+    RETURN NEW;
+END';
+CREATE OR REPLACE FUNCTION "embedding"."note_rows_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN
+    IF TG_OP = ''INSERT'' AND TG_LEVEL = ''STATEMENT'' THEN
+        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item")
+        SELECT t."tenant", t."id", t."updated_at", pg_catalog.jsonb_build_array(
+    t."tenant"::text, t."id"::text)::text FROM added t WHERE (true AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE
+        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
+    ELSIF TG_OP = ''INSERT'' THEN
+        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item")
+        SELECT t."tenant", t."id", t."updated_at", pg_catalog.jsonb_build_array(
+    t."tenant"::text, t."id"::text)::text FROM (SELECT NEW.*) t WHERE (true
+            AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE
+        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
+    ELSIF TG_OP = ''DELETE'' AND TG_LEVEL = ''STATEMENT'' THEN
+        DELETE FROM "embedding"."vectors_beside_page" c USING removed o WHERE c."tenant" OPERATOR(pg_catalog.=) o."tenant"
+                AND c."id" OPERATOR(pg_catalog.=) o."id";
+    ELSIF TG_OP = ''DELETE'' THEN
+        DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) OLD."tenant"
+                AND c."id" OPERATOR(pg_catalog.=) OLD."id";
+    ELSE
+        DELETE FROM "embedding"."vectors_beside_page";
+    END IF;
+    IF TG_OP = ''INSERT'' THEN
+        IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
+        PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true), pg_catalog.pg_notify(''embedding_work'',
+            ''beside'');
+    END IF;
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation THEN
+    RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
+    RETURN NULL;
+END';
+CREATE OR REPLACE TRIGGER "zzz_embedding_edit_beside_page" BEFORE UPDATE ON "public"."articles" FOR EACH ROW EXECUTE FUNCTION "embedding"."note_edit_beside_page"();
+ALTER TABLE "public"."articles" ENABLE ALWAYS TRIGGER "zzz_embedding_edit_beside_page";
+CREATE OR REPLACE TRIGGER "embedding_truncate_beside_page" AFTER TRUNCATE ON "public"."articles" FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+ALTER TABLE "public"."articles" ENABLE ALWAYS TRIGGER "embedding_truncate_beside_page";
+CREATE OR REPLACE TRIGGER "embedding_insert_row_beside_page" AFTER INSERT ON "public"."articles" FOR EACH ROW EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+ALTER TABLE "public"."articles" ENABLE REPLICA TRIGGER "embedding_insert_row_beside_page";
+CREATE OR REPLACE TRIGGER "embedding_delete_row_beside_page" AFTER DELETE ON "public"."articles" FOR EACH ROW EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+ALTER TABLE "public"."articles" ENABLE REPLICA TRIGGER "embedding_delete_row_beside_page";
+CREATE OR REPLACE TRIGGER "embedding_insert_beside_page" AFTER INSERT ON "public"."articles" REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+CREATE OR REPLACE TRIGGER "embedding_delete_beside_page" AFTER DELETE ON "public"."articles" REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+"embedding_pending_vectors_beside_page_beeeb058" ON "embedding"."vectors_beside_page" ("updated_at" DESC, "embedding_item")
+        WHERE ("embedding_rule" IS DISTINCT FROM '29bde7258902'
+    OR "content_hash" IS NULL OR "embedding_state" IS NULL OR "embedding_state" = 'rewritten'
+    OR "embedding_state" = 'embedded' AND "embedding" IS NULL);
+"embedding_age_vectors_beside_page_428f5df3" ON "embedding"."vectors_beside_page" ((COALESCE("embedding_generated_at", '-infinity'::timestamptz)), "embedding_item");
+"embedding_other_model_vectors_beside_page_8b8e835e" ON "embedding"."vectors_beside_page" ("embedding_item")
+        WHERE "embedding" IS NOT NULL AND "embedding_model" OPERATOR(pg_catalog.<>) 'text-embedding-3-small';
+"embedding_hnsw_vectors_beside_page" ON "embedding"."vectors_beside_page" USING hnsw ("embedding" "public".vector_cosine_ops) WITH (m = 16, ef_construction = 64)
