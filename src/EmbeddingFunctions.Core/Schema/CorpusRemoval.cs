@@ -57,7 +57,11 @@ internal sealed class CorpusRemoval
                     + $"triggers, with {vectors:N0} vectors");
         }
 
-        plan.AddRange(found.Where(made => made.Key.Kind is ObjectKind.Table or ObjectKind.View).Select(made => made.Key.ToString()));
+        foreach (var (key, _, _) in found.Where(made => made.Key.Kind is ObjectKind.Table or ObjectKind.View))
+        {
+            plan.Add(await VectorsIn(key, cancellation) is { } vectors ? $"{key}, with {vectors:N0} vectors" : $"{key}");
+        }
+
         return plan.Count == 0 ? plan : [.. plan, "its runs, claims and failures"];
     }
 
@@ -179,6 +183,19 @@ internal sealed class CorpusRemoval
 
         return made;
     }
+
+    // Null of a table that has no vectors of its own.
+    private async Task<long?> VectorsIn(ObjectKey table, CancellationToken cancellation) =>
+        table.Kind == ObjectKind.Table
+        && await _database.ScalarAsync<string>(
+            $"""
+            SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE  a.attrelid = to_regclass({$"{Sql.Identifier(table.Schema)}.{Sql.Identifier(table.Name)}"}) AND NOT a.attisdropped
+            AND    t.typname IN ('vector', 'halfvec') LIMIT 1
+            """,
+            cancellation) is { } column
+            ? await Vectors(table with { Table = table.Name, Name = column }, cancellation)
+            : null;
 
     private Task<long> Vectors(ObjectKey column, CancellationToken cancellation) => _database.ScalarAsync<long>(
         $"SELECT count({Sql.Identifier(column.Name)}) FROM {Sql.Identifier(column.Schema)}.{Sql.Identifier(column.Table)}", cancellation);
