@@ -99,7 +99,7 @@ public sealed class GeneratorFaultTests : IAsyncLifetime
         exception => Assert.True(DefaultProviderFaults.Of(exception).IsTimeout));
 
     [Fact]
-    public async Task A_call_that_does_not_end_is_ended()
+    public async Task A_call_that_does_not_end_is_ended_and_the_fault_does_not_show_the_key()
     {
         using var endless = new EndlessGenerator();
         var generator = new AppGenerator(
@@ -109,6 +109,7 @@ public sealed class GeneratorFaultTests : IAsyncLifetime
         var fault = await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["text"]));
 
         Assert.Equal((ProviderFault.Passing, true), (fault.Fault, fault.IsTimeout));
+        Assert.DoesNotContain("abcdefghijklmnop", fault.ToString(), StringComparison.Ordinal);
     }
 
     private async Task<RunOutcome> Run(Action<IServiceCollection>? services = null)
@@ -133,8 +134,15 @@ public sealed class GeneratorFaultTests : IAsyncLifetime
         public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
             IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
         {
-            await Task.Delay(Timeout.Infinite, cancellationToken);
-            return [];
+            try
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+                return [];
+            }
+            catch (OperationCanceledException e)
+            {
+                throw new InvalidOperationException("no answer for the key sk-abcdefghijklmnop", e);
+            }
         }
 
         public object? GetService(Type serviceType, object? serviceKey = null) => null;

@@ -99,17 +99,16 @@ internal sealed class BatchEmbedder(
 
     private async Task<EmbeddedBatch> Embed(Claim claim, EmbedBatch batch, CancellationToken cancellation)
     {
-        var gate = BatchTriage.Sort(claim);
+        var triage = BatchTriage.Sort(claim);
         var meter = new RequestMeter();
-        var texts = new TextWork(gate.Texts, gate.Fingerprints, mayShorten: claim.Table.LongText == LongText.Truncate);
-        var fault = await Call(texts, claim, meter, batch.ForceBefore, cancellation);
-        var (outcomes, failures) = gate.Settle(texts);
+        var fault = await Call(triage.Texts, claim, meter, batch.ForceBefore, cancellation);
+        var (outcomes, failures) = triage.Settle();
         // What is given back was not claimed: it does not count towards a run's limit.
         var counts = new BatchCounts
         {
             Claimed = outcomes.Count + failures.Count,
-            Cached = gate.Cached(texts),
-            SavedTokens = gate.SavedTokens(texts),
+            Cached = triage.Cached,
+            SavedTokens = triage.SavedTokens,
             Requests = meter.Requests,
             Tokens = meter.Tokens
         };
@@ -130,7 +129,7 @@ internal sealed class BatchEmbedder(
 
     /// <returns>Why not all texts were decided upon, or null.</returns>
     private async Task<Exception?> Call(
-        TextWork texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
+        IReadOnlyList<TextWork> texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {
         try
         {

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Texts;
 
@@ -10,46 +11,45 @@ internal sealed class BatchTriage
 {
     private readonly List<ItemOutcome> _settled = [];
     private readonly List<ItemFailure> _failed = [];
-    private readonly List<(ClaimedItem Item, ItemText Text, IReadOnlyList<int> Places)> _waiting = [];
-    private readonly List<InputText> _texts = [];
-    private readonly List<string> _fingerprints = [];
+    private readonly List<(ClaimedItem Item, ItemText Text, List<TextWork> Parts)> _waiting = [];
+    private readonly OrderedDictionary<string, TextWork> _texts = [];
+    private readonly Claim _claim;
 
-    private BatchTriage()
-    {
-    }
+    private BatchTriage(Claim claim) => _claim = claim;
 
     /// <summary>The texts to embed, no two alike.</summary>
-    public IReadOnlyList<InputText> Texts => _texts;
+    public IReadOnlyList<TextWork> Texts => _texts.Values;
 
-    public IReadOnlyList<string> Fingerprints => _fingerprints;
+    /// <summary>How many items got their vector from the cache.</summary>
+    public int Cached => _waiting.Count(waiting => waiting.Parts.All(part => part.IsFromCache));
+
+    /// <summary>What the texts with a vector from the cache would have cost, by estimate where they were not counted.</summary>
+    public long SavedTokens =>
+        _waiting.SelectMany(waiting => waiting.Parts).Where(part => part.IsFromCache).Sum(part => (long)part.Sent.ExpectedTokens);
 
     public static BatchTriage Sort(Claim claim)
     {
-        var gate = new BatchTriage();
-        var known = new Dictionary<string, int>();
+        var triage = new BatchTriage(claim);
         foreach (var item in claim.Items)
         {
-            gate.Sort(item, ItemText.Of(item.Values, claim.Table), claim.Table.Rule, claim.IsForced, known);
+            triage.Sort(item, ItemText.Of(item.Values, claim.Table));
         }
 
-        return gate;
+        return triage;
     }
 
-    /// <summary>
-    /// Gives each waiting item its texts' vector or failure; where nothing became of one of them, nothing becomes of the item.
-    /// </summary>
-    public (IReadOnlyList<ItemOutcome> Outcomes, IReadOnlyList<ItemFailure> Failures) Settle(TextWork texts)
+    /// <summary>Gives each waiting item its texts' vector or failure, and no result while one of its texts is undecided.</summary>
+    public (IReadOnlyList<ItemOutcome> Outcomes, IReadOnlyList<ItemFailure> Failures) Settle()
     {
         var (outcomes, failures) = (_settled.ToList(), _failed.ToList());
-        foreach (var (item, text, places) in _waiting)
+        foreach (var (item, text, parts) in _waiting)
         {
-            var vectors = places.Select(place => texts.Vectors[place]).OfType<ReadOnlyMemory<float>>().ToList();
-            if (vectors.Count == places.Count)
+            var vectors = parts.Select(part => part.Vector).OfType<ReadOnlyMemory<float>>().ToList();
+            if (vectors.Count == parts.Count)
             {
-                outcomes.Add(Embedded(item, text.Chunks.Count > 0 ? text : Sent(text, texts, places[0]), vectors));
+                outcomes.Add(Embedded(item, text.Chunks.Count > 0 ? text : Sent(text, parts[0]), vectors));
             }
-            else if (
-                places.Select((place, i) => Reason(texts.Failures[place], i, places.Count)).OfType<string>().FirstOrDefault() is { } reason)
+            else if (parts.Select((part, i) => Reason(part.Failure, i, parts.Count)).OfType<string>().FirstOrDefault() is { } reason)
             {
                 failures.Add(new ItemFailure(item, text.Hash, reason, IsDead: false));
             }
@@ -58,18 +58,10 @@ internal sealed class BatchTriage
         return (outcomes, failures);
     }
 
-    /// <summary>How many items got their vector from the cache.</summary>
-    public int Cached(TextWork texts) => _waiting.Count(waiting => waiting.Places.All(place => texts.AreCached[place]));
-
-    /// <summary>What the texts with a vector from the cache would have cost, by estimate where they were not counted.</summary>
-    public long SavedTokens(TextWork texts) =>
-        _waiting.SelectMany(waiting => waiting.Places).Where(place => texts.AreCached[place])
-            .Sum(place => (long)texts.Sent(place).ExpectedTokens);
-
     // A text that was cut as the provider found it too long has the fingerprint of the rest, so that it is never taken for unchanged:
     // how much was cut is only known by asking.
-    private static ItemText Sent(ItemText text, TextWork texts, int place) =>
-        text with { Hash = texts.SentFingerprint(place), LeftOut = text.LeftOut + texts.LeftOut(place) };
+    private static ItemText Sent(ItemText text, TextWork sent) =>
+        text with { Hash = sent.SentFingerprint, LeftOut = text.LeftOut + sent.LeftOut };
 
     private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors)
     {
@@ -81,7 +73,7 @@ internal sealed class BatchTriage
     private static string? Reason(string? failure, int chunk, int chunks) =>
         failure is null || chunks == 1 ? failure : $"chunk {chunk + 1} of {chunks}: {failure}";
 
-    private void Sort(ClaimedItem item, ItemText text, EmbeddingRule rule, bool forced, Dictionary<string, int> known)
+    private void Sort(ClaimedItem item, ItemText text)
     {
         var hash = text.Hash;
         if (text.Parts.Count == 0)
@@ -92,11 +84,11 @@ internal sealed class BatchTriage
         {
             _settled.Add(new ItemOutcome(item, Outcome.Unchanged, hash));
         }
-        else if (!forced && item.IsEmbedded && item.Hash == hash)
+        else if (!_claim.IsForced && item.IsEmbedded && item.Hash == hash)
         {
             _settled.Add(new ItemOutcome(item, Outcome.Unchanged, hash, LeftOut: text.LeftOut));
         }
-        else if (!forced && item.IsDead && item.FailedHash == hash)
+        else if (!_claim.IsForced && item.IsDead && item.FailedHash == hash)
         {
             _failed.Add(new ItemFailure(item, hash, null, IsDead: true));
         }
@@ -111,20 +103,20 @@ internal sealed class BatchTriage
         }
         else
         {
-            _waiting.Add((item, text, text.Parts.Select(part => Place(part, rule.Fingerprint(part.Text), known)).ToList()));
+            _waiting.Add((item, text, text.Parts.Select(Work).ToList()));
         }
     }
 
-    private int Place(InputText text, string fingerprint, Dictionary<string, int> known)
+    private TextWork Work(InputText text)
     {
-        if (!known.TryGetValue(fingerprint, out var place))
+        var fingerprint = _claim.Table.Rule.Fingerprint(text.Text);
+        if (!_texts.TryGetValue(fingerprint, out var work))
         {
-            known[fingerprint] = place = _texts.Count;
-            _texts.Add(text);
-            _fingerprints.Add(fingerprint);
+            work = new TextWork(text, fingerprint, mayShorten: _claim.Table.LongText == LongText.Truncate);
+            _texts.Add(fingerprint, work);
         }
 
-        return place;
+        return work;
     }
 
     // Among the attempts may be those of an earlier text, which this one is not to blame for.

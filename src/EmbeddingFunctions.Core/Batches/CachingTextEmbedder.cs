@@ -1,7 +1,6 @@
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
-using EmbeddingFunctions.Texts;
 
 namespace EmbeddingFunctions.Batches;
 
@@ -18,56 +17,40 @@ internal sealed class CachingTextEmbedder(TextEmbedder embedder, IVectorCache ca
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
-    /// <summary>Fills in what becomes of each text; a fault or a cancellation leaves in place what there is by then.</summary>
-    /// <param name="texts">To be filled in.</param>
+    /// <summary>Decides each text; after a fault or a cancellation, the texts decided by then stay so.</summary>
+    /// <param name="texts">No two alike.</param>
     /// <param name="claim">Whose batch it is; its rule names model and dimensions.</param>
     /// <param name="meter">Counts what is sent and paid.</param>
     /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends calls and waits.</param>
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
-    public async Task Embed(TextWork texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
+    public async Task Embed(
+        IEnumerable<TextWork> texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {
-        var begun = time.GetTimestamp();
-        for (var left = texts.Undecided(); left.Count > 0; left = texts.Undecided())
+        var (begun, rule) = (time.GetTimestamp(), claim.Table.Rule);
+        for (var left = Undecided(texts); left.Count > 0; left = Undecided(left))
         {
+            var fingerprints = left.ConvertAll(text => text.Fingerprint);
             // Marked before looking: what another batch has paid for in between is then found in the cache.
             var own = flights is null || time.GetElapsedTime(begun) > _patience
-                ? left.ToHashSet()
-                : await flights.Take(left, claim.Token, cancellation);
-            await TakeCached(texts, left, claim.Table.Rule, since, cancellation);
-            await EmbedOwn(texts, own, claim.Table.Rule, meter, since, cancellation);
-            if (own.Count < left.Count && texts.Undecided().Count > 0)
+                ? fingerprints.ToHashSet()
+                : await flights.Take(fingerprints, claim.Token, cancellation);
+            var cached = await cache.Find(fingerprints, rule.Dimensions, since, cancellation);
+            foreach (var text in left)
+            {
+                if (cached.TryGetValue(text.Fingerprint, out var vector))
+                {
+                    text.Embedded(vector, fromCache: true);
+                }
+            }
+
+            await embedder.Embed(Undecided(left.Where(text => own.Contains(text.Fingerprint))), rule, meter, since, cancellation);
+            if (own.Count < left.Count && left.Exists(text => text.IsUndecided))
             {
                 await Task.Delay(_lookAgain, time, cancellation);
             }
         }
     }
 
-    private async Task TakeCached(
-        TextWork texts, IReadOnlyList<string> left, EmbeddingRule rule, DateTimeOffset? since, CancellationToken cancellation)
-    {
-        var cached = await cache.Find(left, rule.Dimensions, since, cancellation);
-        for (var i = 0; i < texts.Texts.Count; i++)
-        {
-            if (cached.TryGetValue(texts.Fingerprints[i], out var vector))
-            {
-                (texts.Vectors[i], texts.AreCached[i]) = (vector, true);
-            }
-        }
-    }
-
-    private async Task EmbedOwn(
-        TextWork texts, IReadOnlySet<string> own, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since,
-        CancellationToken cancellation)
-    {
-        var (part, places) = texts.Part(own);
-        try
-        {
-            await embedder.Embed(part, rule, meter, since, cancellation);
-        }
-        finally
-        {
-            texts.Take(part, places);
-        }
-    }
+    private static List<TextWork> Undecided(IEnumerable<TextWork> texts) => texts.Where(text => text.IsUndecided).ToList();
 }

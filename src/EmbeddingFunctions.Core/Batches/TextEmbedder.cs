@@ -15,84 +15,81 @@ internal sealed class TextEmbedder(
     // A provider that is well has a vector for this.
     private const string Harmless = "ok";
 
-    // A refusal tells how much is too much on the whole; the end that is cut off may be denser than the rest.
+    // What remains of a text may be denser than the end that is cut off.
     private const double Margin = 0.98;
-    private const int MostShortenings = 4;
 
-    /// <summary>Fills in what becomes of each text, in order; a fault or a cancellation leaves in place what there is by then.</summary>
-    /// <param name="texts">To be filled in.</param>
+    /// <summary>Decides each text, in order; after a fault or a cancellation, the texts decided by then stay so.</summary>
+    /// <param name="texts">None is decided yet.</param>
     /// <param name="rule">Names model and dimensions.</param>
     /// <param name="meter">Counts what is sent and paid.</param>
     /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends the calls.</param>
     /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
-    public Task Embed(TextWork texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
-        EmbedAll(new Job(texts, rule, meter, since, cancellation), 0, texts.Texts.Count);
+    public Task Embed(
+        List<TextWork> texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
+        EmbedAll(new Job(rule, meter, since, cancellation), texts);
 
     /// <returns>The inputs of the largest request that was accepted.</returns>
-    private async Task<int> EmbedAll(Job job, int first, int end)
+    private async Task<int> EmbedAll(Job job, List<TextWork> texts)
     {
         var accepted = 0;
-        while (first < end)
+        var inputs = texts.ConvertAll(text => text.Sent);
+        for (var first = 0; first < texts.Count;)
         {
-            var next = packer.Next(job.Texts.Texts, first, end);
-            accepted = Math.Max(accepted, await EmbedPart(job, first, next));
+            var next = packer.Next(inputs, first);
+            accepted = Math.Max(accepted, await EmbedPart(job, texts[first..next]));
             first = next;
         }
 
         return accepted;
     }
 
-    private async Task<int> EmbedPart(Job job, int first, int end, int shortenings = 0)
+    private async Task<int> EmbedPart(Job job, List<TextWork> part)
     {
-        var texts = job.Texts;
-        var part = Enumerable.Range(first, end - first).Select(texts.Sent).ToList();
         try
         {
             Checkpoints.Reach(Checkpoint.BeforeCall);
-            var options = job.Options(part.Sum(input => input.ExpectedTokens));
-            var reply = await generator.GenerateAsync(part.Select(input => input.Text).ToList(), options, job.Cancellation);
-            texts.IsProviderWell = true;
+            var options = job.Options(part.Sum(text => text.Sent.ExpectedTokens));
+            var reply = await generator.GenerateAsync(part.ConvertAll(text => text.Sent.Text), options, job.Cancellation);
+            job.IsProviderWell = true;
             for (var i = 0; i < part.Count; i++)
             {
-                texts.Vectors[first + i] = reply[i].Vector;
+                part[i].Embedded(reply[i].Vector);
             }
 
             Checkpoints.Reach(Checkpoint.AfterResponseBeforeCache);
             // Before any row is written: what is paid for now outlives this process and the rows' own troubles.
-            await cache.Store(part.Select((_, i) => KeyValuePair.Create(texts.SentFingerprint(first + i), reply[i].Vector)).ToList());
+            await cache.Store(part.Select((text, i) => KeyValuePair.Create(text.SentFingerprint, reply[i].Vector)).ToList());
             Checkpoints.Reach(Checkpoint.AfterCacheBeforeWrite);
             return part.Count;
         }
         catch (ProviderException e) when (part.Count > 1 && e.Fault == ProviderFault.TooManyTokens)
         {
-            packer.Learn(part, e.MaxTokensPerRequest);
-            return await EmbedAll(job, first, end);
+            packer.Learn(part.Select(text => text.Sent), e.MaxTokensPerRequest);
+            return await EmbedAll(job, part);
         }
         catch (ProviderException e) when (
-            part.Count == 1 && texts.MayShorten && shortenings < MostShortenings && Beginning(part[0], e) is { Text.Length: > 0 } beginning)
+            part is [{ MayShorten: true } text] && Beginning(text.Sent, e) is { Text.Length: > 0 } beginning)
         {
-            return await EmbedBeginning(job, first, beginning, shortenings + 1);
+            return await EmbedBeginning(job, text, beginning);
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
-            if (e.Fault == ProviderFault.Reply && (part.Count == 1 || !texts.IsProviderWell))
+            if (e.Fault == ProviderFault.Reply && (part.Count == 1 || !job.IsProviderWell))
             {
                 await EnsureWell(job, e);
-                texts.IsProviderWell = true;
+                job.IsProviderWell = true;
             }
 
-            if (part.Count == 1)
+            if (part is [var text])
             {
-                texts.Failures[first] = e.Message;
+                text.Failed(e.Message);
                 return 0;
             }
 
-            var half = first + (part.Count / 2);
-            var accepted = Math.Max(await EmbedAll(job, first, half), await EmbedAll(job, half, end));
-            if (
-                e is { Fault: ProviderFault.Item, Overrun: null }
-                    && texts.Failures.Skip(first).Take(part.Count).All(failure => failure is null))
+            var half = part.Count / 2;
+            var accepted = Math.Max(await EmbedAll(job, part[..half]), await EmbedAll(job, part[half..]));
+            if (e is { Fault: ProviderFault.Item, Overrun: null } && part.All(text => text.Failure is null))
             {
                 packer.LearnInputs(accepted);
             }
@@ -105,17 +102,17 @@ internal sealed class TextEmbedder(
     private static InputText? Beginning(InputText refused, ProviderException e) =>
         e.Overrun is { } overrun ? refused.Beginning((int)(refused.Text.Length * Margin * overrun.MaxTokens / overrun.Tokens)) : null;
 
-    private async Task<int> EmbedBeginning(Job job, int i, InputText beginning, int shortenings)
+    private async Task<int> EmbedBeginning(Job job, TextWork text, InputText beginning)
     {
-        var (texts, fingerprint) = (job.Texts, job.Rule.Fingerprint(beginning.Text));
-        texts.Shorten(i, beginning, fingerprint);
-        if ((await cache.Find([fingerprint], job.Rule.Dimensions, job.Since, job.Cancellation)).TryGetValue(fingerprint, out var vector))
+        text.Shorten(beginning, job.Rule.Fingerprint(beginning.Text));
+        var cached = await cache.Find([text.SentFingerprint], job.Rule.Dimensions, job.Since, job.Cancellation);
+        if (cached.TryGetValue(text.SentFingerprint, out var vector))
         {
-            (texts.Vectors[i], texts.AreCached[i]) = (vector, true);
+            text.Embedded(vector, fromCache: true);
             return 0;
         }
 
-        return await EmbedPart(job, i, i + 1, shortenings);
+        return await EmbedPart(job, [text]);
     }
 
     // A refusal says that a text is at fault. A reply that is none says so only if another text is answered well.
@@ -131,9 +128,11 @@ internal sealed class TextEmbedder(
         }
     }
 
-    private sealed record Job(
-        TextWork Texts, EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
+    private sealed record Job(EmbeddingRule Rule, RequestMeter Meter, DateTimeOffset? Since, CancellationToken Cancellation)
     {
+        /// <summary>Whether the provider has answered well since the job began: then an unusable reply is the texts' doing.</summary>
+        public bool IsProviderWell { get; set; }
+
         public EmbeddingGenerationOptions Options(int tokens) => Meter.Options(Rule.Model, Rule.Dimensions, tokens);
     }
 }

@@ -43,7 +43,7 @@ internal sealed class AppGenerator(
         catch (Exception e)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw call.IsCancellationRequested ? TimeOut(e) : Clean(faults.Classify(e) ?? DefaultProviderFaults.Of(e));
+            throw Clean(call.IsCancellationRequested ? TimeOut() : faults.Classify(e) ?? DefaultProviderFaults.Of(e));
         }
     }
 
@@ -53,10 +53,10 @@ internal sealed class AppGenerator(
     {
     }
 
-    private ProviderException TimeOut(Exception e) =>
-        new(ProviderFault.Passing, $"the generator did not answer within {timeout.TotalSeconds:0.#} s", e) { IsTimeout = true };
+    private ProviderException TimeOut() =>
+        new(ProviderFault.Passing, $"the generator did not answer within {timeout.TotalSeconds:0.#} s") { IsTimeout = true };
 
-    // What a client says may repeat the key, and so may what it wraps.
+    // A client's message may repeat the key, and so may an exception that it wraps: that one is left out.
     private ProviderException Clean(ProviderException fault) => new(fault.Fault, redaction.Clean(fault.Message))
     {
         RetryAfter = fault.RetryAfter,

@@ -68,9 +68,9 @@ internal sealed class DryRun
     }
 
     // What an earlier batch pays for is not asked for again.
-    private static List<AskedText> Asked(BatchTriage gate, HashSet<string> paid) =>
-        gate.Texts.Zip(gate.Fingerprints).Where(text => paid.Add(text.Second))
-            .Select(text => new AskedText(text.Second, text.First.Tokens, text.First.RequestTokens)).ToList();
+    private static List<AskedText> Asked(BatchTriage triage, HashSet<string> paid) =>
+        triage.Texts.Where(text => paid.Add(text.Fingerprint))
+            .Select(text => new AskedText(text.Fingerprint, text.Sent.Tokens, text.Sent.RequestTokens)).ToList();
 
     /// <returns>The texts that are not in the cache.</returns>
     private async Task<List<AskedText>> Unpaid(

@@ -33,13 +33,14 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     /// <param name="accepted">The inputs of the largest of these.</param>
     public void LearnInputs(int accepted) => _maxInputs = Math.Min(_maxInputs, Math.Max(1, accepted));
 
-    /// <returns>Where the request that begins with text <paramref name="first"/> ends, at the latest before
-    /// <paramref name="end"/>.</returns>
-    public int Next(IReadOnlyList<InputText> texts, int first, int end)
+    /// <returns>The index of the first text after the request that begins with text <paramref name="first"/>.</returns>
+    public int Next(IReadOnlyList<InputText> texts, int first)
     {
         // Where even the most that they may have is little enough, nothing has to be counted.
-        var most = Next(i => texts[i].MostRequestTokens, first, end);
-        return most - first == Math.Min(_maxInputs, end - first) ? most : Next(i => texts[i].RequestTokens, first, end);
+        var most = Next(i => texts[i].MostRequestTokens, first, texts.Count);
+        return most - first == Math.Min(_maxInputs, texts.Count - first)
+            ? most
+            : Next(i => texts[i].RequestTokens, first, texts.Count);
     }
 
     /// <param name="tokens">The <see cref="InputText.RequestTokens"/> of each text.</param>

@@ -107,7 +107,7 @@ public sealed class PackingTests : IAsyncLifetime
 
         var texts = await Embed(["small", "huge", "tiny"]);
 
-        Assert.Equal((null, "the provider answered 413: no reason given", null), (texts.Failures[0], texts.Failures[1], texts.Failures[2]));
+        Assert.Equal((null, "the provider answered 413: no reason given", null), (texts[0].Failure, texts[1].Failure, texts[2].Failure));
     }
 
     [Fact]
@@ -119,10 +119,10 @@ public sealed class PackingTests : IAsyncLifetime
 
         Assert.Equal((19, 0), (fake.PaidInputCount, fake.DuplicatePaidInputs));
         Assert.InRange(fake.RequestCount, 2, 11);
-        Assert.Contains("maximum context length is 8192 tokens", texts.Failures[19], StringComparison.Ordinal);
+        Assert.Contains("maximum context length is 8192 tokens", texts[19].Failure, StringComparison.Ordinal);
     }
 
-    private async Task<TextWork> Embed(string[] inputs, FakeOpenAi? fake = null)
+    private async Task<List<TextWork>> Embed(string[] inputs, FakeOpenAi? fake = null)
     {
         fake ??= _fake;
         var settings = new EmbeddingSettings
@@ -133,13 +133,12 @@ public sealed class PackingTests : IAsyncLifetime
             BaseUrl = new Uri(fake.BaseUrl + "/"),
         };
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
-        var texts = new TextWork([.. inputs.Select(input => new InputText(input, Cl100kTokens.Counter))], inputs);
+        var texts = inputs.Select(input => new TextWork(new InputText(input, Cl100kTokens.Counter), input)).ToList();
         await new TextEmbedder(generator, _packer, new NoVectorCache())
             .Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
-        for (var i = 0; i < inputs.Length; i++)
-        {
-            Assert.Equal(texts.Failures[i] is null ? FakeVector.Of(inputs[i], _rule.Model, 2) : null, texts.Vectors[i]?.ToArray());
-        }
+        Assert.All(
+            texts,
+            text => Assert.Equal(text.Failure is null ? FakeVector.Of(text.Sent.Text, _rule.Model, 2) : null, text.Vector?.ToArray()));
 
         return texts;
     }

@@ -80,9 +80,9 @@ public sealed class RequestPackerTests
             [.. Enumerable.Range(0, 20).Select(_ => new InputText(new string('a', characters), new SpyCounter(() => counted++)))];
         var packer = new RequestPacker();
 
-        Assert.Equal(20, packer.Next(Texts(MaxTokens / 20), 0, 20));
+        Assert.Equal(20, packer.Next(Texts(MaxTokens / 20), 0));
         Assert.Equal(0, counted);
-        Assert.Equal(20, packer.Next(Texts((MaxTokens / 20) + 1), 0, 20));
+        Assert.Equal(20, packer.Next(Texts((MaxTokens / 20) + 1), 0));
         Assert.Equal(20, counted);
     }
 
@@ -109,7 +109,7 @@ public sealed class RequestPackerTests
         var sizes = new List<int>();
         for (var first = 0; first < texts.Length; first += sizes[^1])
         {
-            sizes.Add(packer.Next(texts, first, texts.Length) - first);
+            sizes.Add(packer.Next(texts, first) - first);
         }
 
         Assert.Equal(sizes.Count, packer.Requests(texts.Select(text => text.RequestTokens).ToList()));
