@@ -51,7 +51,7 @@ internal static class CompanionDdl
         filled AS (
             INSERT INTO {table.Target} ({CompanionTable.Names(table)})
             SELECT {CompanionTable.Values(table, Sql.Of($"t."))}
-            FROM   {table.Table} t JOIN page ON {CompanionTable.SameKey(table, Sql.Of($"t."), Sql.Of($"page."))}
+            FROM   {table.Table} t JOIN page ON {TablePage.Has(table, "t.")}
             WHERE  (true{table.DeclaredFilter}) IS TRUE
             ON CONFLICT DO NOTHING
         )

@@ -185,17 +185,19 @@ internal sealed class CorpusRemoval
     }
 
     // Null of a table that has no vectors of its own.
-    private async Task<long?> VectorsIn(ObjectKey table, CancellationToken cancellation) =>
-        table.Kind == ObjectKind.Table
-        && await _database.ScalarAsync<string>(
+    private async Task<long?> VectorsIn(ObjectKey table, CancellationToken cancellation)
+    {
+        var column = await _database.ScalarAsync<string>(
             $"""
-            SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-            WHERE  a.attrelid = to_regclass({$"{Sql.Identifier(table.Schema)}.{Sql.Identifier(table.Name)}"}) AND NOT a.attisdropped
-            AND    t.typname IN ('vector', 'halfvec') LIMIT 1
+            SELECT a.attname::text
+            FROM   pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+            JOIN   pg_type t ON t.oid = a.atttypid
+            WHERE  n.nspname = {table.Schema} AND c.relname = {table.Name} AND c.relkind = 'r' AND t.typname IN ('vector', 'halfvec')
+            LIMIT  1
             """,
-            cancellation) is { } column
-            ? await Vectors(table with { Table = table.Name, Name = column }, cancellation)
-            : null;
+            cancellation);
+        return column is null ? null : await Vectors(table with { Table = table.Name, Name = column }, cancellation);
+    }
 
     private Task<long> Vectors(ObjectKey column, CancellationToken cancellation) => _database.ScalarAsync<long>(
         $"SELECT count({Sql.Identifier(column.Name)}) FROM {Sql.Identifier(column.Schema)}.{Sql.Identifier(column.Table)}", cancellation);

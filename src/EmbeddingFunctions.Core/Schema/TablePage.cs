@@ -31,21 +31,32 @@ internal static class TablePage
         WITH page AS MATERIALIZED (
             SELECT {Selected(table)} FROM {table.Table} t
             WHERE  {last}::text IS NULL OR {After(table, last)}
-            ORDER  BY {Keys(table, "t.")} LIMIT {rows}
+            ORDER  BY {Keys(table)} LIMIT {rows}
         ){Sql.When(work is not null, $",\n{Sql.Raw(work!)}")}
-        SELECT key::text FROM page ORDER BY {Keys(table, "", " DESC")} LIMIT 1
+        SELECT key::text FROM page ORDER BY {Last(table)} LIMIT 1
         """;
 
-    private static SqlText Selected(ResolvedTable table) =>
-        $"{(IsSimple(table) ? table.Id : CompanionTable.ItemOf(table, Sql.Of($"t.")))} AS key, {Keys(table, "t.")}";
+    /// <summary>Whether a row of the owner's table is one of the page's.</summary>
+    public static SqlText Has(ResolvedTable table, string row) => IsSimple(table)
+        ? Sql.Of($"{Sql.Raw(row)}{Sql.Identifier(table.KeyColumns[0])} {table.Found.Columns[table.KeyColumns[0]].Is} page.key")
+        : Sql.Join(" AND ", table.KeyColumns.Select((key, i) => Sql.Of(
+            $"{Sql.Raw(row)}{Sql.Identifier(key)} {table.Found.Columns[key].Is} page.{Place(i)}")));
+
+    private static SqlText Selected(ResolvedTable table) => IsSimple(table) ? Sql.Of($"{table.Id} AS key")
+        : Sql.Of($"{CompanionTable.ItemOf(table, Sql.Of($"t."))} AS key, {Sql.Join(", ", table.KeyColumns.Select(
+            (key, i) => Sql.Of($"{table.Column(key)} AS {Place(i)}")))}");
 
     private static SqlText After(ResolvedTable table, string? last) => IsSimple(table)
         ? Sql.Of($"{table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType}")
-        : Sql.Of($"({Keys(table, "t.")}) OPERATOR(pg_catalog.>) ({Sql.Join(", ", table.KeyColumns.Select(
+        : Sql.Of($"({Keys(table)}) OPERATOR(pg_catalog.>) ({Sql.Join(", ", table.KeyColumns.Select(
             (key, i) => Sql.Of($"({last}::jsonb->>{Sql.Literal(i)})::{table.Found.Columns[key].SqlType}")))})");
 
-    private static SqlText Keys(ResolvedTable table, string row, string order = "") => Sql.Join(
-        ", ", table.KeyColumns.Select(key => Sql.Of($"{Sql.Raw(row)}{Sql.Identifier(key)}{Sql.Raw(order)}")));
+    private static SqlText Keys(ResolvedTable table) => Sql.Join(", ", table.KeyColumns.Select(table.Column));
+
+    private static SqlText Last(ResolvedTable table) => IsSimple(table) ? Sql.Of($"key DESC")
+        : Sql.Join(", ", table.KeyColumns.Select((_, i) => Sql.Of($"{Place(i)} DESC")));
+
+    private static SqlText Place(int key) => Sql.Raw($"key_{key}");
 
     private static bool IsSimple(ResolvedTable table) => table.KeyColumns.Count == 1;
 }
