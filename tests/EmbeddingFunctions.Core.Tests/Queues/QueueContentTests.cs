@@ -14,7 +14,7 @@ public sealed class QueueContentTests : ForeignQueueTest
         await using (var notes = await Notes())
         {
             await Target.Execute("INSERT INTO notes VALUES (1, 'n''est-ce pas')");
-            await Target.Execute("UPDATE embedding_queue SET content = 'somebody''s own words'");
+            await Target.Execute("UPDATE embedding_queue SET content = 'words of its own'");
             await notes.Run();
             await notes.Migrate();
             Assert.Equal(0, (await notes.Run()).ItemsTotal);
