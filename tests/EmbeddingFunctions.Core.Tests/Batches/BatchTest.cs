@@ -54,6 +54,18 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
 
     private protected async Task<EmbeddedBatch> Embed(int count = 20) => await Embed(await Order(count));
 
+    /// <summary>Embeds a batch, and acts while its first request waits for its answer.</summary>
+    private protected async Task<EmbeddedBatch> DuringTheCall(Func<Task> act)
+    {
+        var before = Fake.RequestCount;
+        using var hold = Fake.Hold(Requests.Number(before + 1));
+        var embedding = Embed();
+        await Fake.WaitForRequestsAsync(before + 1);
+        await act();
+        hold.Release();
+        return await embedding;
+    }
+
     private protected Task<ResolvedCorpus> Corpus() => Worker.Get<ResolvedCorpora>().Get("workspace", CancellationToken.None);
 
     private protected async Task<Claim> Take(int count = 20, EmbedBatch? order = null) =>
@@ -77,6 +89,10 @@ public abstract class BatchTest(BatchDatabase shared) : IClassFixture<BatchDatab
         var row = Assert.Single(await Database.Rows("SELECT reason, attempts, is_dead FROM embedding.failures WHERE item_id = $1", id));
         return ((string?)row[0], (int)row[1]!, (bool)row[2]!);
     }
+
+    /// <summary>What the only batch has on record.</summary>
+    private protected async Task<BatchCounts> Recorded() =>
+        await BatchRow.Recorded(Database.Source, await Database.Ask<Guid>("SELECT id FROM embedding.batches"), CancellationToken.None);
 
     private protected async Task AssertNothingStale() => Assert.Empty(await Workspace.Stale());
 

@@ -1,45 +1,38 @@
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Schema;
-using EmbeddingFunctions.Testing;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Queues;
 
 /// <summary>Queues of tables, names and rows that this product has not made.</summary>
-public sealed class ForeignQueueTests : IAsyncLifetime
+public sealed class ForeignQueueTests : ForeignQueueTest
 {
-    private TestDatabase _database = null!;
-
-    public async Task InitializeAsync() => _database = await TestDatabase.Empty();
-
-    public async Task DisposeAsync() => await _database.DisposeAsync();
-
     [Fact]
     public async Task Columns_may_have_any_name_and_two_schemas_a_table_of_one()
     {
-        await _database.Execute(
+        await Target.Execute(
             """
             CREATE SCHEMA a; CREATE SCHEMA b;
             CREATE TABLE a.posts (key text PRIMARY KEY, item text, t text, "sta'tus" text, content text);
             CREATE TABLE b.posts (LIKE a.posts INCLUDING ALL);
             """);
-        await using var first = new DeclaredCorpus(_database.Source, Posts("a"));
-        await using var second = new DeclaredCorpus(_database.Source, Posts("b"));
+        await using var first = new DeclaredCorpus(Target.Source, Posts("a"));
+        await using var second = new DeclaredCorpus(Target.Source, Posts("b"));
         await first.Migrate();
         await second.Migrate();
 
-        await _database.Execute(
+        await Target.Execute(
             "INSERT INTO a.posts (key, item, t) VALUES ('x''1', 'one', 'more'); INSERT INTO b.posts (key, item, t) VALUES ('x''1', 'two', "
                 + "'more')");
         await first.Run();
         Assert.Equal([["a.posts", "completed"], ["b.posts", "pending"]], await Status());
         await second.Run();
-        await _database.Execute("UPDATE a.posts SET item = 'three'");
+        await Target.Execute("UPDATE a.posts SET item = 'three'");
         Assert.Equal([["a.posts", "pending"], ["b.posts", "completed"]], await Status());
 
         await first.Get<CorpusRemoval>().Remove("a", null, default);
-        await _database.Execute("UPDATE b.posts SET item = 'four'");
+        await Target.Execute("UPDATE b.posts SET item = 'four'");
         await second.Run();
         Assert.Equal("completed", (await Status())[1][1]);
     }
@@ -50,7 +43,7 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     [InlineData("integer", "2147483647")]
     public async Task A_number_may_be_as_large_as_its_type_and_be_written_with_zeros(string type, string id)
     {
-        await _database.Execute($"CREATE TABLE notes (id {type} PRIMARY KEY, title text); INSERT INTO notes VALUES ({id}, 'numbered')");
+        await Target.Execute($"CREATE TABLE notes (id {type} PRIMARY KEY, title text); INSERT INTO notes VALUES ({id}, 'numbered')");
         await using var notes = await Notes();
         await notes.Run();
 
@@ -58,22 +51,22 @@ public sealed class ForeignQueueTests : IAsyncLifetime
         await Ask("99999999999999999999");
 
         Assert.Equal(1, (await notes.Run()).Counts.Embedded);
-        Assert.Equal([["completed"], ["failed"]], await _database.Rows("SELECT status FROM embedding_queue ORDER BY status"));
+        Assert.Equal([["completed"], ["failed"]], await Target.Rows("SELECT status FROM embedding_queue ORDER BY status"));
     }
 
     [Fact]
     public async Task Rows_that_went_or_came_past_the_triggers_are_put_right_by_a_run()
     {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'gone'), (2, 'stays')");
+        await Target.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'gone'), (2, 'stays')");
         await using var notes = await Notes();
-        await _database.Execute(
+        await Target.Execute(
             "ALTER TABLE notes DISABLE TRIGGER USER; DELETE FROM notes WHERE id = 1; INSERT INTO notes VALUES (3, 'came')");
 
         Assert.Equal(2, (await notes.Run()).Counts.Embedded);
 
         Assert.Equal(
             [["1", "failed", "the row was deleted"], ["2", "completed", null]],
-            await _database.Rows("SELECT record_id, status, error_message FROM embedding_queue ORDER BY record_id"));
+            await Target.Rows("SELECT record_id, status, error_message FROM embedding_queue ORDER BY record_id"));
     }
 
     [Theory]
@@ -103,21 +96,21 @@ public sealed class ForeignQueueTests : IAsyncLifetime
             "table_name text, record_id text, embedding_column text, error_message text, created_at timestamp, processed_at timestamp")]
     public async Task A_queue_that_cannot_serve_is_refused_before_anything_is_changed(string words, string columns)
     {
-        await _database.Execute(
+        await Target.Execute(
             "CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid); CREATE TYPE state AS ENUM ('pending'); CREATE TABLE "
                 + $"embedding_queue (id uuid, {columns})");
 
         var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(Notes);
 
         Assert.Contains(words, refused.Message, StringComparison.Ordinal);
-        await _database.Execute("INSERT INTO notes VALUES (1, 'as before')");
-        Assert.Equal(3, await _database.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0"));
+        await Target.Execute("INSERT INTO notes VALUES (1, 'as before')");
+        Assert.Equal(3, await Target.Ask<long>("SELECT count(*) FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attnum > 0"));
     }
 
     [Fact]
     public async Task A_queue_that_knows_no_users_learns_of_them()
     {
-        await _database.Execute(
+        await Target.Execute(
             """
             CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid);
             INSERT INTO notes VALUES (1, 'before');
@@ -126,12 +119,12 @@ public sealed class ForeignQueueTests : IAsyncLifetime
             """);
         await using var notes = await Notes();
 
-        await _database.Execute("INSERT INTO notes VALUES (2, 'after', gen_random_uuid())");
+        await Target.Execute("INSERT INTO notes VALUES (2, 'after', gen_random_uuid())");
 
         Assert.Equal(2, (await notes.Run()).Counts.Embedded);
         Assert.Equal(
             2,
-            await _database.Ask<long>(
+            await Target.Ask<long>(
                 "SELECT count(*) FROM embedding_queue q JOIN notes n ON n.id::text = q.record_id WHERE status = 'completed' AND q.user_id "
                     + "IS NOT DISTINCT FROM n.user_id"));
     }
@@ -143,20 +136,20 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     [InlineData("ALTER TABLE embedding_queue DROP COLUMN processed_at")]
     public async Task A_queue_that_takes_no_more_rows_refuses_no_row_of_a_table(string change)
     {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid)");
+        await Target.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, user_id uuid)");
         await using var notes = await Notes();
-        await _database.Execute(change);
+        await Target.Execute(change);
 
-        await _database.Execute("INSERT INTO notes VALUES (1, 'written nevertheless')");
+        await Target.Execute("INSERT INTO notes VALUES (1, 'written nevertheless')");
 
         Assert.Equal(
-            ["written nevertheless", true], (await _database.Rows("SELECT embedding_content, embedding_rule IS NULL FROM notes"))[0]);
+            ["written nevertheless", true], (await Target.Rows("SELECT embedding_content, embedding_rule IS NULL FROM notes"))[0]);
     }
 
     [Fact]
     public async Task A_queue_with_a_row_twice_is_refused_with_the_row()
     {
-        await _database.Execute(
+        await Target.Execute(
             """
             CREATE TABLE notes (id int PRIMARY KEY, title text);
             CREATE TABLE embedding_queue (id uuid, table_name text, record_id text, content text, embedding_column text, status text,
@@ -173,10 +166,10 @@ public sealed class ForeignQueueTests : IAsyncLifetime
     [Fact]
     public async Task Rows_of_the_queue_that_a_session_holds_hold_up_no_vector()
     {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
+        await Target.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
         await using var notes = await Notes();
-        await _database.Execute("INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 10) n");
-        await using (var connection = await _database.Source.OpenConnectionAsync())
+        await Target.Execute("INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 10) n");
+        await using (var connection = await Target.Source.OpenConnectionAsync())
         await using (var transaction = await connection.BeginTransactionAsync())
         {
             await using var hold = new NpgsqlCommand("UPDATE embedding_queue SET user_id = gen_random_uuid()", connection);
@@ -186,81 +179,17 @@ public sealed class ForeignQueueTests : IAsyncLifetime
             await transaction.CommitAsync();
         }
 
-        await using var later = new DeclaredCorpus(_database.Source, Declaration());
+        await using var later = new DeclaredCorpus(Target.Source, Declaration());
         await later.Run();
-        Assert.Equal(10, await _database.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed'"));
+        Assert.Equal(10, await Target.Ask<long>("SELECT count(*) FROM embedding_queue WHERE status = 'completed'"));
     }
 
-    [Theory]
-    [InlineData("content", "{title}!", "n'est-ce pas!")]
-    [InlineData("row", "{title}", "n'est-ce pas")]
-    public async Task Another_template_or_none_of_the_queues_content_is_embedded_again(string queue, string text, string embedded)
-    {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
-        await using (var notes = await Notes())
-        {
-            await _database.Execute("INSERT INTO notes VALUES (1, 'n''est-ce pas')");
-            await _database.Execute("UPDATE embedding_queue SET content = 'somebody''s own words'");
-            await notes.Run();
-            await notes.Migrate();
-            Assert.Equal(0, (await notes.Run()).ItemsTotal);
-        }
-
-        await using var changed = new DeclaredCorpus(_database.Source, Declaration(queue, text));
-        await changed.MigrateAndRun();
-
-        Assert.Equal([["completed", embedded]], await _database.Rows("SELECT status, content FROM embedding_queue"));
-        await _database.Execute("INSERT INTO notes VALUES (2, 'n''est-ce pas')");
-        await changed.Run();
-        Assert.Equal(1, await _database.Ask<long>("SELECT count(DISTINCT content_hash) FROM notes"));
-    }
-
-    [Fact]
-    public async Task Texts_that_changed_while_the_queues_content_was_not_embedded_are_embedded_when_it_is_again()
-    {
-        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text)");
-        await using (var notes = await Notes())
-        {
-            await _database.Execute("INSERT INTO notes VALUES (1, 'old')");
-        }
-
-        await using (var row = new DeclaredCorpus(_database.Source, Declaration("row")))
-        {
-            await row.Migrate();
-            await _database.Execute("UPDATE notes SET title = 'new'");
-        }
-
-        await using var again = await Notes();
-        await again.Run();
-
-        Assert.Equal(
-            [["completed", "new", "new"]], await _database.Rows("SELECT status, content, embedding_content FROM embedding_queue, notes"));
-    }
-
-    private async Task<DeclaredCorpus> Notes()
-    {
-        var notes = new DeclaredCorpus(_database.Source, Declaration());
-        try
-        {
-            await notes.Migrate(yes: true);
-            return notes;
-        }
-        catch
-        {
-            await notes.DisposeAsync();
-            throw;
-        }
-    }
-
-    private Task Ask(string id) => _database.Execute(
+    private Task Ask(string id) => Target.Execute(
         "INSERT INTO embedding_queue (table_name, record_id, content, embedding_column) VALUES ('notes', $1, 'asked for', 'embedding') ON "
             + "CONFLICT (table_name, record_id, embedding_column) DO UPDATE SET content = EXCLUDED.content",
         id);
 
-    private Task<IReadOnlyList<object?[]>> Status() => _database.Rows("SELECT table_name, status FROM embedding_queue ORDER BY table_name");
-
-    private static object Declaration(string queue = "content", string text = "{title}") =>
-        Declarations.Notes(new { kind = "note", table = "notes", text, queue });
+    private Task<IReadOnlyList<object?[]>> Status() => Target.Rows("SELECT table_name, status FROM embedding_queue ORDER BY table_name");
 
     private static object Posts(string schema) => new
     {

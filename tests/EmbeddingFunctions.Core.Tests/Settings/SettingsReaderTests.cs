@@ -1,7 +1,6 @@
 using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Settings;
@@ -13,7 +12,7 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Nothing_set_means_local_vectors_and_the_embedded_database()
     {
-        var settings = Read();
+        var settings = Variables.Read();
 
         Assert.Equal(
             (ProviderChoice.Local, null, null, null), (settings.Provider, settings.Database, settings.RedisUrl, settings.CorporaFile));
@@ -25,7 +24,7 @@ public sealed class SettingsReaderTests
     [Fact]
     public void Every_setting_is_read()
     {
-        var settings = Read(
+        var settings = Variables.Read(
             ("DATABASE_URL", "postgres://ann@db/shop"), ("REDIS_URL", "rediss://:secret@cache:6380/1"),
             ("OPENAI_API_KEY", Key), ("OPENAI_BASE_URL", "https://llm.example/v1"),
             ("EMBEDDING_PROVIDER", "openai"), ("EMBEDDING_MODEL", "text-embedding-3-large"), ("EMBEDDING_REQUESTS_PER_MINUTE", "10"),
@@ -47,18 +46,18 @@ public sealed class SettingsReaderTests
     [InlineData("False", false)]
     [InlineData("0", false)]
     public void Embedding_is_enabled_unless_it_is_said_not_to_be(string? value, bool isEnabled) =>
-        Assert.Equal(isEnabled, Read(("EMBEDDING_ENABLED", value)).IsEnabled);
+        Assert.Equal(isEnabled, Variables.Read(("EMBEDDING_ENABLED", value)).IsEnabled);
 
     [Fact]
     public void What_is_neither_true_nor_false_enables_and_disables_nothing() =>
         Assert.Contains(
             "EMBEDDING_ENABLED is 'off'; it takes true or false.",
-            Assert.Throws<SettingsException>(() => Read(("EMBEDDING_ENABLED", "off"))).Message, StringComparison.Ordinal);
+            Assert.Throws<SettingsException>(() => Variables.Read(("EMBEDDING_ENABLED", "off"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Blanks_are_as_good_as_nothing()
     {
-        var settings = Read(
+        var settings = Variables.Read(
             ("DATABASE_URL", ""), ("OPENAI_API_KEY", "  "), ("EMBEDDING_PROVIDER", ""), ("EMBEDDING_CONCURRENCY", " "),
             ("EMBEDDING_MODEL", ""));
 
@@ -77,70 +76,9 @@ public sealed class SettingsReaderTests
     public void The_provider_is_the_one_named_else_the_one_there_is_a_key_or_address_for_else_local(
         string? named, string? key, string? url, string provider, string reason)
     {
-        var settings = Read(("EMBEDDING_PROVIDER", named), ("OPENAI_API_KEY", key), ("OPENAI_BASE_URL", url));
+        var settings = Variables.Read(("EMBEDDING_PROVIDER", named), ("OPENAI_API_KEY", key), ("OPENAI_BASE_URL", url));
 
         Assert.Equal((provider, reason), ($"{settings.Provider}", settings.ProviderReason));
-    }
-
-    [Theory]
-    [InlineData("https://me.openai.azure.com", Key, false)]
-    [InlineData("https://me.openai.azure.com/openai/v1/", null, true)]
-    public void An_azure_endpoint_is_its_resource_by_key_or_by_entra(string endpoint, string? key, bool useEntra)
-    {
-        var settings = Read(("AZURE_OPENAI_ENDPOINT", endpoint), ("OPENAI_API_KEY", key));
-
-        Assert.Equal(
-            (ProviderChoice.OpenAi, true, new Uri("https://me.openai.azure.com"), useEntra),
-            (settings.Provider, settings.IsAzure, settings.BaseUrl, settings.UseEntra));
-    }
-
-    [Theory]
-    [InlineData("http://localhost:1234/v1", "http://localhost:1234/v1/")]
-    [InlineData("http://127.0.0.1/v1/", "http://127.0.0.1/v1/")]
-    [InlineData("http://127.1/v1", "http://127.0.0.1/v1/")]
-    [InlineData("http://[::1]:8080", "http://[::1]:8080/")]
-    [InlineData("https://llm.example", "https://llm.example/")]
-    public void An_address_is_https_or_of_this_machine(string url, string read) =>
-        Assert.Equal(read, Read(("OPENAI_BASE_URL", url), ("OPENAI_API_KEY", Key)).BaseUrl!.AbsoluteUri);
-
-    [Theory]
-    [InlineData("http://llm.example/v1", "is http on another machine")]
-    [InlineData("http://127.0.0.1.evil.example/", "is http on another machine")]
-    [InlineData("http://localhost.evil.example/", "is http on another machine")]
-    [InlineData("http://169.254.169.254/latest", "is http on another machine")]
-    [InlineData("http://2852039166/latest", "is http on another machine")]
-    [InlineData("http://[::ffff:169.254.169.254]/", "is http on another machine")]
-    [InlineData("http://0.0.0.0/", "is http on another machine")]
-    [InlineData("https://ann:s3cr@llm.example/v1", "carries a user or password")]
-    [InlineData("http://localhost@evil.example/", "carries a user or password")]
-    [InlineData("https://s3cr@llm.example/v1", "carries a user or password")]
-    [InlineData("https://llm.example/v1?api-key=s3cr", "carries a ? or #")]
-    [InlineData("https://llm.example/v1#s3cr", "carries a ? or #")]
-    [InlineData("llm.example/v1", "is no http or https address")]
-    [InlineData("ftp://llm.example/v1", "is no http or https address")]
-    [InlineData("https://", "is no http or https address")]
-    [InlineData("file:///etc/passwd", "is no http or https address")]
-    public void Any_other_address_is_refused_without_repeating_secrets(string url, string told)
-    {
-        foreach (var name in new[] { "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT" })
-        {
-            var error = Assert.Throws<SettingsException>(() => Read((name, url), ("OPENAI_API_KEY", Key)));
-
-            Assert.StartsWith(name, Assert.Single(error.Errors), StringComparison.Ordinal);
-            Assert.Contains(told, error.Message, StringComparison.Ordinal);
-            Assert.DoesNotContain("s3cr", error.Message, StringComparison.Ordinal);
-        }
-    }
-
-    [Fact]
-    public void Two_endpoints_are_one_too_many()
-    {
-        var error = Assert.Throws<SettingsException>(() => Read(
-            ("OPENAI_BASE_URL", "https://llm.example/v1"), ("AZURE_OPENAI_ENDPOINT", "https://me.openai.azure.com"),
-            ("OPENAI_API_KEY", Key)));
-
-        Assert.Equal(
-            ["AZURE_OPENAI_ENDPOINT (me.openai.azure.com) and OPENAI_BASE_URL (llm.example) are both set: keep one."], error.Errors);
     }
 
     [Theory]
@@ -165,20 +103,20 @@ public sealed class SettingsReaderTests
     {
         if (isFine)
         {
-            Read((name, value));
+            Variables.Read((name, value));
             return;
         }
 
         Assert.StartsWith(
             $"{name} is '{value}'; it takes a whole number from 1 to ",
-            Assert.Single(Assert.Throws<SettingsException>(() => Read((name, value))).Errors), StringComparison.Ordinal);
+            Assert.Single(Assert.Throws<SettingsException>(() => Variables.Read((name, value))).Errors), StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(null, 2_048)]
     [InlineData("16", 16)]
     public void L4_how_many_texts_a_request_may_have_is_a_setting(string? value, int inputs) =>
-        Assert.Equal(inputs, (value is null ? Read() : Read(("EMBEDDING_INPUTS_PER_REQUEST", value))).InputsPerRequest);
+        Assert.Equal(inputs, (value is null ? Variables.Read() : Variables.Read(("EMBEDDING_INPUTS_PER_REQUEST", value))).InputsPerRequest);
 
     [Theory]
     [InlineData("sk-two words-s3cr")]
@@ -186,49 +124,10 @@ public sealed class SettingsReaderTests
     [InlineData("sk-kéy-s3cr")]
     public void A_key_that_no_header_could_carry_is_refused_without_repeating_it(string key)
     {
-        var error = Assert.Throws<SettingsException>(() => Read(("OPENAI_API_KEY", key)));
+        var error = Assert.Throws<SettingsException>(() => Variables.Read(("OPENAI_API_KEY", key)));
 
         Assert.Contains("OPENAI_API_KEY holds", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cr", error.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("redis://cache", true)]
-    [InlineData("rediss://ann:s3cr@cache:6380/2", true)]
-    [InlineData("cache:6379,password=s3cr", false)]
-    [InlineData("https://s3cr", false)]
-    [InlineData("redis://", false)]
-    public void A_redis_address_is_a_url(string url, bool isFine)
-    {
-        if (isFine)
-        {
-            Assert.Equal(url, Read(("REDIS_URL", url)).RedisUrl);
-            return;
-        }
-
-        Assert.Equal(
-            ["REDIS_URL is not a Redis address: write it like redis://host:6379."],
-            Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
-    }
-
-    [Theory]
-    [InlineData("redis://:s3cr@cache:6379", false)]
-    [InlineData("redis://ann:s3cr@10.0.0.7:6379", false)]
-    [InlineData("rediss://:s3cr@cache:6380", true)]
-    [InlineData("redis://:s3cr@localhost:6379", true)]
-    [InlineData("redis://:s3cr@127.0.0.1:6379", true)]
-    [InlineData("redis://cache:6379", true)]
-    public void A_password_goes_to_another_machine_over_tls_only(string url, bool isFine)
-    {
-        if (isFine)
-        {
-            Assert.Equal(url, Read(("REDIS_URL", url)).RedisUrl);
-            return;
-        }
-
-        var error = Assert.Single(Assert.Throws<SettingsException>(() => Read(("REDIS_URL", url))).Errors);
-        Assert.Equal(
-            $"REDIS_URL would send its password unencrypted to {new Uri(url).Host}: write it with rediss://, so that TLS is used.", error);
     }
 
     [Theory]
@@ -236,19 +135,19 @@ public sealed class SettingsReaderTests
     [InlineData("debug", LogLevel.Debug)]
     [InlineData("Warning", LogLevel.Warning)]
     public void The_log_level_is_a_setting(string? value, LogLevel? level) =>
-        Assert.Equal(level, Read(("EMBEDDINGS_LOG_LEVEL", value)).LogLevel);
+        Assert.Equal(level, Variables.Read(("EMBEDDINGS_LOG_LEVEL", value)).LogLevel);
 
     [Theory]
     [InlineData("loud")]
     [InlineData("3")]
     public void A_log_level_that_is_none_is_reported_with_those_there_are(string value) => Assert.Equal(
         [$"EMBEDDINGS_LOG_LEVEL is '{value}'; it takes Trace, Debug, Information, Warning, Error, Critical, None."],
-        Assert.Throws<SettingsException>(() => Read(("EMBEDDINGS_LOG_LEVEL", value))).Errors);
+        Assert.Throws<SettingsException>(() => Variables.Read(("EMBEDDINGS_LOG_LEVEL", value))).Errors);
 
     [Fact]
     public void All_that_is_wrong_is_reported_in_one_message_that_holds_no_secret()
     {
-        var error = Assert.Throws<SettingsException>(() => Read(
+        var error = Assert.Throws<SettingsException>(() => Variables.Read(
             ("DATABASE_URL", "postgres://ann:s3cr?t@db/shop"), ("REDIS_URL", "s3cr"), ("OPENAI_BASE_URL", "http://llm.example"),
             ("AZURE_OPENAI_ENDPOINT", "https://a:s3cr@b"),
             ("OPENAI_API_KEY", "sk s3cr"), ("EMBEDDING_PROVIDER", "openia"), ("EMBEDDING_REQUESTS_PER_MINUTE", "x"),
@@ -269,7 +168,7 @@ public sealed class SettingsReaderTests
     [InlineData(null, "https://llm.example/v1")]
     public void A_provider_elsewhere_wants_a_key(string? provider, string? url)
     {
-        var error = Assert.Throws<SettingsException>(() => Read(("EMBEDDING_PROVIDER", provider), ("OPENAI_BASE_URL", url)));
+        var error = Assert.Throws<SettingsException>(() => Variables.Read(("EMBEDDING_PROVIDER", provider), ("OPENAI_BASE_URL", url)));
 
         Assert.StartsWith("OPENAI_API_KEY is not set", Assert.Single(error.Errors), StringComparison.Ordinal);
     }
@@ -279,16 +178,16 @@ public sealed class SettingsReaderTests
     {
         var corpus = new Corpus { Name = "notes", Dimensions = 16, Tables = [], Model = "the-corpus-s-own" };
 
-        Assert.Equal("all-MiniLM-L6-v2", Read(("EMBEDDING_MODEL", "m")).ModelFor(corpus));
-        Assert.Equal("lexical-1", Read(("EMBEDDING_MODEL", "m"), ("EMBEDDING_PROVIDER", "lexical")).ModelFor(corpus));
-        Assert.Equal("the-corpus-s-own", Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus));
-        Assert.Equal("m", Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus with { Model = null }));
+        Assert.Equal("all-MiniLM-L6-v2", Variables.Read(("EMBEDDING_MODEL", "m")).ModelFor(corpus));
+        Assert.Equal("lexical-1", Variables.Read(("EMBEDDING_MODEL", "m"), ("EMBEDDING_PROVIDER", "lexical")).ModelFor(corpus));
+        Assert.Equal("the-corpus-s-own", Variables.Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus));
+        Assert.Equal("m", Variables.Read(("OPENAI_API_KEY", Key), ("EMBEDDING_MODEL", "m")).ModelFor(corpus with { Model = null }));
     }
 
     [Fact]
     public void Printed_or_serialized_settings_hold_no_secret()
     {
-        var settings = Read(
+        var settings = Variables.Read(
             ("OPENAI_API_KEY", Key), ("DATABASE_URL", "postgres://ann:s3cr@db/shop"), ("REDIS_URL", "rediss://:s3cr@cache"));
 
         Assert.All([settings.ToString(), JsonSerializer.Serialize(settings)], text =>
@@ -297,7 +196,4 @@ public sealed class SettingsReaderTests
             Assert.DoesNotContain("s3cr", text, StringComparison.Ordinal);
         });
     }
-
-    private static EmbeddingSettings Read(params (string Name, string? Value)[] values) => SettingsReader.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(values.ToDictionary(v => v.Name, v => v.Value)).Build());
 }

@@ -1,5 +1,4 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;
@@ -91,143 +90,6 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Missing_base_tables_are_all_named_with_what_to_do_and_nothing_is_made()
-    {
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
-
-        Assert.All(
-            ["issues", "pull_requests", "discussions", "workspace_repositories", "workspaces"],
-            table => Assert.Contains($"there is no table '{table}'", error.Message, StringComparison.Ordinal));
-        Assert.Contains("embeddings migrate workspace --with-sample-tables", error.Message, StringComparison.Ordinal);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"));
-    }
-
-    [Fact]
-    public async Task Missing_columns_are_all_named()
-    {
-        await _database.Execute("CREATE TABLE notes (id uuid PRIMARY KEY, body text)");
-        await using var corpus = new DeclaredCorpus(
-            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title} {body}", changedAt = "edited_at" }));
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
-
-        Assert.Contains("note: the table notes has no column 'title'", error.Message, StringComparison.Ordinal);
-        Assert.Contains("note: the table notes has no column 'edited_at'", error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("--with-sample-tables", error.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("vector(1536)", "vector(1536)")]
-    [InlineData("halfvec(16)", "halfvec(16)")]
-    [InlineData("vector", "vector without dimensions")]
-    [InlineData("jsonb", "jsonb")]
-    public async Task A_vector_column_of_another_width_or_type_is_a_clear_error(string type, string told)
-    {
-        await using var corpus = await Notes(rows: 1);
-        await _database.Execute($"CREATE EXTENSION vector; ALTER TABLE notes ADD COLUMN embedding {type}");
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
-
-        Assert.Contains($"the column notes.embedding is {told}, the corpus says vector(16)", error.Message, StringComparison.Ordinal);
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM pg_class WHERE relname = 'embedding.rules'"));
-    }
-
-    [Theory]
-    [InlineData("embedding_generated_at timestamp", "embedding_generated_at is of type timestamp without time zone")]
-    [InlineData("content_hash bytea", "content_hash is of type bytea")]
-    public async Task A_column_that_another_system_left_with_another_type_is_a_clear_error(string column, string told)
-    {
-        await using var corpus = await Notes(rows: 1);
-        await _database.Execute($"ALTER TABLE notes ADD COLUMN {column}");
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
-
-        Assert.Contains($"the column notes.{told}, which is not ours: declare another name", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Old_vectors_in_a_column_of_the_right_width_are_made_again_once_a_person_says_so_and_the_columns_stay()
-    {
-        await using var corpus = await Notes(rows: 2);
-        await _database.Execute(
-            """
-            CREATE EXTENSION vector;
-            ALTER TABLE notes ADD COLUMN embedding vector(16), ADD COLUMN embedding_generated_at timestamptz, ADD COLUMN content_hash text;
-            UPDATE notes SET embedding = array_fill(0.5, ARRAY[16])::vector, embedding_generated_at = now(), content_hash =
-                'of another system';
-            """);
-
-        Assert.Contains(
-            "2 vectors are there", (await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate())).Message,
-            StringComparison.Ordinal);
-        await corpus.Migrate(takeOver: true);
-
-        Assert.Equal(2, (await corpus.Run()).Counts.Embedded);
-        await corpus.Get<EmbeddingFunctions.Schema.CorpusRemoval>().Remove("notes", null, default);
-        Assert.Equal(2, await _database.Ask<long>("SELECT count(embedding) FROM notes WHERE content_hash IS NOT NULL"));
-    }
-
-    [Fact]
-    public async Task A_changed_rule_demands_a_migration_and_then_makes_every_vector_again()
-    {
-        await using (var corpus = await Notes(rows: 3))
-        {
-            await corpus.MigrateAndRun();
-        }
-
-        var before = await PendingIndex();
-        await using var changed = new DeclaredCorpus(
-            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
-        Assert.Contains("embeddings migrate notes", error.Message, StringComparison.Ordinal);
-        Assert.Contains(
-            "every vector must be looked at, and made again where it would be another", error.Message, StringComparison.Ordinal);
-
-        var outcome = await changed.MigrateAndRun();
-        Assert.Equal(3, outcome.Counts.Embedded);
-        Assert.NotEqual(before, await PendingIndex());
-    }
-
-    [Fact]
-    public async Task A_changed_model_demands_a_migration()
-    {
-        await using (var corpus = await Notes(rows: 1))
-        {
-            await corpus.MigrateAndRun();
-        }
-
-        await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "text-embedding-3-large");
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
-        Assert.Contains("the model is now 'text-embedding-3-large'", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_declaration_that_changed_without_changing_vectors_runs_on_and_doctor_asks_for_a_migration()
-    {
-        await using (var corpus = await Notes(rows: 3))
-        {
-            await corpus.MigrateAndRun();
-        }
-
-        await using var changed = new DeclaredCorpus(
-            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
-
-        Assert.Equal(0, (await changed.Run()).ItemsTotal);
-        var bound = await changed.Get<ResolvedCorpora>().Get("notes", default);
-        Assert.Contains(
-            "the declaration changed since the last migration: run 'embeddings migrate notes'",
-            Assert.Single(await changed.Get<CorpusFindings>().Of(bound, default)), StringComparison.Ordinal);
-
-        Assert.Equal(0, (await changed.MigrateAndRun()).ItemsTotal);
-        Assert.Empty(await changed.Get<CorpusFindings>().Of(bound, default));
-        Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname ~ '^embedding_(pending|age)_notes_'"));
-    }
-
-    [Fact]
     public async Task A_database_that_was_never_migrated_says_what_to_do()
     {
         await using var corpus = await Notes(rows: 1);
@@ -235,59 +97,6 @@ public sealed class MigratorTests : IAsyncLifetime
         var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Get<ResolvedCorpora>().Get("notes", default));
 
         Assert.Contains("run 'embeddings migrate notes' first", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_process_notices_that_another_migrated_to_another_rule()
-    {
-        var time = new FakeProvider.ManualTime();
-        await using var corpus = await Notes(rows: 1);
-        await corpus.Migrate();
-        var old = new ResolvedCorpora(
-            corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<SchemaVersion>(),
-            corpus.Get<IMigrationObstacles>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(), time);
-        var bound = await old.Get("notes", default);
-        await using var changed = new DeclaredCorpus(
-            _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
-        await changed.Migrate();
-
-        Assert.Same(bound, await old.Get("notes", default));
-        time.Advance(seconds: 11);
-        await Assert.ThrowsAsync<DatabaseNotReadyException>(() => old.Get("notes", default));
-    }
-
-    [Fact]
-    public async Task A_table_of_another_program_in_the_way_is_a_clear_error()
-    {
-        await using var corpus = await Notes(rows: 1);
-        await _database.Execute("CREATE SCHEMA embedding CREATE TABLE jobs (id uuid PRIMARY KEY)");
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate());
-
-        Assert.Contains(
-            "\"jobs\" already exists in the schema 'embedding', and no migration made it", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Sample_tables_that_do_not_fit_those_there_are_a_clear_error()
-    {
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
-        await _database.Execute("CREATE TABLE repositories (id bigint PRIMARY KEY)");
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate(withSampleTables: true));
-
-        Assert.Contains("cannot be implemented (42804)", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_cache_of_another_width_is_a_clear_error()
-    {
-        await using var corpus = new DeclaredCorpus(_database.Source, Declarations.Workspace());
-        await _database.Execute("CREATE EXTENSION vector; CREATE TABLE similarity_cache (embedding vector(768))");
-
-        var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => corpus.Migrate(withSampleTables: true));
-
-        Assert.Contains("similarity_cache.embedding is vector(768), the corpus says vector(384)", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -318,10 +127,6 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     private async Task<IReadOnlyList<string>> All() => (await _database.Rows(AllThere)).Select(row => (string)row[0]!).ToList();
-
-    private async Task<string?> PendingIndex() =>
-        Assert.Single(
-            await _database.Rows("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_pending_notes%'"))[0] as string;
 
     private Task<DeclaredCorpus> Notes(int rows) => Declarations.CreateNotes(_database, rows);
 }

@@ -6,6 +6,9 @@ namespace EmbeddingFunctions.Tests.Durable;
 /// <summary>A database, a fake provider, and a durable host between them.</summary>
 public abstract class DurableTest : IAsyncLifetime
 {
+    /// <summary>All requests but the first; until one call has succeeded the others wait for it.</summary>
+    private protected static Requests AfterTheFirst { get; } = Requests.Where(request => request.Number > 1);
+
     private protected FakeOpenAi Fake { get; private set; } = null!;
 
     private protected TestDatabase Database { get; private set; } = null!;
