@@ -6,6 +6,16 @@ namespace EmbeddingFunctions.Core.Tests.Runs;
 public sealed class RunSchedulerTests : SchedulerTest
 {
     [Fact]
+    public async Task The_same_event_from_many_senders_at_once_is_one_run()
+    {
+        var asked = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Ask("e-1"))));
+
+        Assert.Single(asked.Select(run => run!.Id).Distinct());
+        Assert.Single(asked, run => run!.IsNew);
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding.jobs"));
+    }
+
+    [Fact]
     public async Task An_event_whose_host_died_before_the_run_was_begun_is_begun_when_it_is_sent_again()
     {
         Carrier.IsAway = true;
