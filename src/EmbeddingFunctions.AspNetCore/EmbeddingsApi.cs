@@ -24,7 +24,7 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly CorpusSet _corpora;
     private readonly ResolvedCorpora _bound;
     private readonly RunScope _scope;
-    private readonly RunScheduler _desk;
+    private readonly RunScheduler _scheduler;
     private readonly RunHistory _history;
     private readonly StatusReport _status;
     private readonly CachedHealth _health;
@@ -33,11 +33,11 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
 
     public EmbeddingsApi(
-        CorpusSet corpora, ResolvedCorpora bound, RunScope scope, RunScheduler desk, RunHistory history, StatusReport status,
+        CorpusSet corpora, ResolvedCorpora bound, RunScope scope, RunScheduler scheduler, RunHistory history, StatusReport status,
         CachedHealth health,
         Redaction redaction, ILogger<EmbeddingsApi> log)
     {
-        (_corpora, _bound, _scope, _desk, _history) = (corpora, bound, scope, desk, history);
+        (_corpora, _bound, _scope, _scheduler, _history) = (corpora, bound, scope, scheduler, history);
         (_status, _health, _redaction, _log) = (status, health, redaction, log);
     }
 
@@ -96,7 +96,7 @@ internal sealed class EmbeddingsApi : IDisposable
         Guard(request, async () =>
     {
         var id = Id(runId);
-        var note = await _desk.Note(engine, id, cancellation);
+        var note = await _scheduler.Note(engine, id, cancellation);
         return await _history.Find(id, cancellation) is { } run ? Replies.Json(run with { Note = note }) : throw NoRun(runId);
     }, cancellation);
 
@@ -105,7 +105,7 @@ internal sealed class EmbeddingsApi : IDisposable
         Guard(request, async () =>
     {
         var id = Id(runId);
-        var wasOpen = await _desk.Cancel(engine, id, cancellation);
+        var wasOpen = await _scheduler.Cancel(engine, id, cancellation);
         return await _history.Find(id, cancellation) is not { } found ? throw NoRun(runId)
             : wasOpen ? Replies.Json(found, StatusCodes.Status202Accepted)
             : Replies.Problem(StatusCodes.Status409Conflict, "The run has ended.", $"Run {id} is {found.Run.Status}.");
@@ -154,7 +154,7 @@ internal sealed class EmbeddingsApi : IDisposable
 
     private async Task<IResult> Accept(HttpRequest request, ComputeEvent asked, IRunEngine engine, CancellationToken cancellation)
     {
-        if (await _desk.Ask(engine, asked.Request!, asked.Id, cancellation) is not { } run)
+        if (await _scheduler.Ask(engine, asked.Request!, asked.Id, cancellation) is not { } run)
         {
             return Replies.Problem(StatusCodes.Status409Conflict, "The event's id is taken.",
                 $"An earlier event with the id '{asked.Id}' asked for another run: give each event an id of its own.");

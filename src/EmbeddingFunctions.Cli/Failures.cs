@@ -78,7 +78,7 @@ internal static class Failures
             (
                 $"The database ended a statement: {cut.MessageText}. Lift the limit for this user: ALTER ROLE … SET statement_timeout = 0.",
                 ExitCode.Failed),
-        PostgresException misfit when DatabaseFaults.IsMisfit(misfit) =>
+        PostgresException misfit when DatabaseFaults.IsSchemaMismatch(misfit) =>
             ($"The database is not as it was migrated: {misfit.MessageText}. "
                 + "'embeddings doctor' says what is missing, 'embeddings migrate CORPUS' makes it.", ExitCode.Failed),
         PostgresException refused =>

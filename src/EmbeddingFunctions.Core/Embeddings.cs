@@ -26,7 +26,7 @@ internal sealed class Embeddings(
 
         var request = new RunRequest(corpus, options.Kinds, options.Partition, options.Limit, options.Force, settings.BatchesInFlight)
         {
-            YesMix = options.AllowMixedModels,
+            AllowMixedModels = options.AllowMixedModels,
         };
         return engine.Run(request, progress, cancellationToken);
     }

@@ -13,7 +13,8 @@ internal static partial class Log
     public static partial void RunBegins(this ILogger logger, Guid runId, string corpus, int total);
 
     [LoggerMessage(101, LogLevel.Information, "Run {RunId} of {Corpus}: {Processed} of {Total} items so far, {Failed} failed{Note}")]
-    public static partial void RunGoesOn(this ILogger logger, Guid runId, string corpus, int processed, int total, int failed, string note);
+    public static partial void RunProgress(
+        this ILogger logger, Guid runId, string corpus, int processed, int total, int failed, string note);
 
     [LoggerMessage(
         EventId = 102,
@@ -27,7 +28,7 @@ internal static partial class Log
     public static partial void RunIsLeft(this ILogger logger, Guid runId, string corpus, int processed);
 
     [LoggerMessage(104, LogLevel.Error, "Run {RunId} of {Corpus} broke off and is taken up again: {Reason}")]
-    public static partial void RunBreaksOff(this ILogger logger, Guid runId, string corpus, string reason);
+    public static partial void RunCouldNotBeClosed(this ILogger logger, Guid runId, string corpus, string reason);
 
     [LoggerMessage(105, LogLevel.Information, "Run {RunId} of {Corpus} is adopted: the process that carried it has ended or lost it")]
     public static partial void RunIsAdopted(this ILogger logger, Guid runId, string corpus);

@@ -79,7 +79,7 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defau
     };
 
     private ProviderException Unconnected(string why, Exception e, bool isUnreachable) =>
-        new(ProviderFault.Passing, redaction.Clean($"the connection to the provider failed: {why}"), e) { IsUnreachable = isUnreachable };
+        new(ProviderFault.Transient, redaction.Clean($"the connection to the provider failed: {why}"), e) { IsUnreachable = isUnreachable };
 
     // Nothing listens there, or there is no such name: it may come, and it may be a wrong address.
     private static bool IsUnreachable(Exception e) => e.GetBaseException() is SocketException
@@ -89,7 +89,7 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defau
     };
 
     private ProviderException Timeout(Exception e) =>
-        new(ProviderFault.Passing, $"the provider did not answer within {longestCall.TotalSeconds:0.#} s", e) { IsTimeout = true };
+        new(ProviderFault.Transient, $"the provider did not answer within {longestCall.TotalSeconds:0.#} s", e) { IsTimeout = true };
 
     // The schema promises no order, and the client gives none: only the index says which input a vector is of.
     private static Embedding<float>[] Pair(int count, OpenAIEmbeddingCollection reply)

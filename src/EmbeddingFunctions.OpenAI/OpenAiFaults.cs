@@ -56,9 +56,9 @@ internal static partial class OpenAiFaults
         400 when error.IsAboutParameters => ProviderFault.Configuration,
         400 => ProviderFault.Item,
         429 when error.Names(_quotaCodes) => ProviderFault.Configuration,
-        408 or 409 or 425 or 429 => ProviderFault.Passing,
+        408 or 409 or 425 or 429 => ProviderFault.Transient,
         501 or 505 => ProviderFault.Configuration,
-        >= 500 => ProviderFault.Passing,
+        >= 500 => ProviderFault.Transient,
         _ => ProviderFault.Configuration,
     };
 

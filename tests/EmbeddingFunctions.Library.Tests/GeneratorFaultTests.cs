@@ -83,13 +83,13 @@ public sealed class GeneratorFaultTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("HTTP 429 (Too Many Requests)", "Passing")]
-    [InlineData("Service request failed. Status: 503 (Service Unavailable)", "Passing")]
-    [InlineData("Response status code does not indicate success: 403", "Passing")]
+    [InlineData("HTTP 429 (Too Many Requests)", "Transient")]
+    [InlineData("Service request failed. Status: 503 (Service Unavailable)", "Transient")]
+    [InlineData("Response status code does not indicate success: 403", "Transient")]
     [InlineData("HTTP 400 (invalid_request_error)", "Item")]
     [InlineData("HTTP 413 (Payload Too Large)", "TooManyTokens")]
     [InlineData("HTTP 404 (model_not_found)", "Configuration")]
-    [InlineData("Something else about 4000 texts", "Passing")]
+    [InlineData("Something else about 4000 texts", "Transient")]
     public void A_client_s_message_names_the_status(string message, string fault) =>
         Assert.Equal(fault, DefaultProviderFaults.Of(new InvalidOperationException(message)).Fault.ToString());
 
@@ -108,7 +108,7 @@ public sealed class GeneratorFaultTests : IAsyncLifetime
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["text"]));
 
-        Assert.Equal((ProviderFault.Passing, true), (fault.Fault, fault.IsTimeout));
+        Assert.Equal((ProviderFault.Transient, true), (fault.Fault, fault.IsTimeout));
         Assert.DoesNotContain("abcdefghijklmnop", fault.ToString(), StringComparison.Ordinal);
     }
 

@@ -39,7 +39,8 @@ internal sealed class LocalProduct : IAsyncDisposable
     public Task Migrate(bool withSampleTables = false) => Get<Migrator>().Migrate(Corpus, withSampleTables, null, CancellationToken.None);
 
     public Task<RunOutcome> Run(bool yesMix = false) =>
-        Get<InProcessEngine>().Run(new RunRequest(Corpus.Name, [], Concurrency: 2) { YesMix = yesMix }, null, CancellationToken.None);
+        Get<InProcessEngine>()
+            .Run(new RunRequest(Corpus.Name, [], Concurrency: 2) { AllowMixedModels = yesMix }, null, CancellationToken.None);
 
     public async Task MigrateAndRun()
     {

@@ -117,7 +117,7 @@ internal sealed class BackfillOptions
         batchesInFlight, parsed.GetValue(_pageSize), parsed.GetValue(_batchSize))
     {
         Selection = Selection(parsed),
-        YesMix = parsed.GetValue(_yesMix),
+        AllowMixedModels = parsed.GetValue(_yesMix),
     };
 
     /// <returns>How many, with how long a wait between them; null: one run to the end.</returns>

@@ -40,7 +40,7 @@ internal static class DemoCommand
         Console.WriteLine("2. A workspace of three repositories, and a git history");
         await Import(session, output, git, cancellation);
         Console.WriteLine("3. Backfill");
-        var request = new RunRequest(Corpus, [], Concurrency: session.Settings.BatchesInFlight) { YesMix = true };
+        var request = new RunRequest(Corpus, [], Concurrency: session.Settings.BatchesInFlight) { AllowMixedModels = true };
         var outcome = await BackfillCommand.RunOnce(session, output, request, cancellation);
         var summary = await BackfillCommand.Summarise(session, request, [outcome], isInterrupted: false, cancellation);
         summary.Print(output);

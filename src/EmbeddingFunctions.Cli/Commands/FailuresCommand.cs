@@ -57,7 +57,7 @@ internal static class FailuresCommand
 
     private static CommandWithExamples Decide(
         string name, string description,
-        Func<FailedItems, string, FailureChoice, CancellationToken, Task<(object Result, string Line)>> decide)
+        Func<FailedItems, string, FailureFilter, CancellationToken, Task<(object Result, string Line)>> decide)
     {
         var corpus = Arguments.Corpus();
         var items = new ItemOptions("All that failed.");
@@ -75,7 +75,7 @@ internal static class FailuresCommand
             {
                 await using var session = await Session.Open(output, cancellation);
                 var done = await decide(
-                    session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureChoice(items.Items(parsed), items.Error(parsed)),
+                    session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureFilter(items.Items(parsed), items.Error(parsed)),
                     cancellation);
                 output.Result(done.Result, text => text.WriteLine(done.Line));
                 return ExitCode.Done;

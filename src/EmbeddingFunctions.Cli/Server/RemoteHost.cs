@@ -93,7 +93,7 @@ internal sealed record TriggeredRun(Guid RunId, string Corpus, bool IsNew);
 internal sealed class RemoteHostException(HttpStatusCode? status, string message) : Exception(message)
 {
     /// <summary>Whether the same request might be answered later.</summary>
-    public bool IsPassing => status is null or >= HttpStatusCode.InternalServerError;
+    public bool IsTransient => status is null or >= HttpStatusCode.InternalServerError;
 
     /// <summary>Whether what was asked for is wrong, or the host is set not to do it.</summary>
     public bool IsUsage => status is HttpStatusCode.BadRequest or HttpStatusCode.Conflict;

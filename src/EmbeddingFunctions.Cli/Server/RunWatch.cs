@@ -34,7 +34,7 @@ internal static class RunWatch
                     output.Note(told = line);
                 }
             }
-            catch (RemoteHostException e) when (e.IsPassing && DateTime.UtcNow - answered < _patience)
+            catch (RemoteHostException e) when (e.IsTransient && DateTime.UtcNow - answered < _patience)
             {
                 if (told != HostAway)
                 {

@@ -71,7 +71,7 @@ internal sealed class DeclaredCorpora
             return misfits;
         }
 
-        var strangers = await new SearchedSchemas(_database).Strangers(corpus, cancellation);
+        var strangers = await new SearchedSchemas(_database).UntrustedObjects(corpus, cancellation);
         var findings = await _findings.Of(corpus, cancellation);
         return
         [

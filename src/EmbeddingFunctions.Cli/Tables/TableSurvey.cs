@@ -49,7 +49,7 @@ internal sealed class TableSurvey
 
         if (!table.IsTable)
         {
-            throw new InvalidCorpusException($"'{name}' is a {table.Sort}; it takes a table, which can hold vectors.");
+            throw new InvalidCorpusException($"'{name}' is a {table.KindInWords}; it takes a table, which can hold vectors.");
         }
 
         var references = await _database.QueryAsync(

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>Embeds one batch: claim and load, gate, call, write. No connection is held while the provider is called.</summary>
+/// <summary>Embeds one batch: claim and load, triage, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
     ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, LeaseKeeper leases,
     TimeProvider time, ILogger<BatchEmbedder> log)
@@ -20,23 +20,23 @@ internal sealed class BatchEmbedder(
 
     /// <summary>Embeds an order's batches until they are done or the provider, the run or the host wants no more.</summary>
     /// <returns>What all of them did.</returns>
-    /// <param name="order">What to embed.</param>
+    /// <param name="command">What to embed.</param>
     /// <param name="isUnwanted">Is asked between two batches.</param>
     /// <param name="stopping">No more batches; the one in flight gets five seconds.</param>
     /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
-    public async Task<EmbeddedBatch> EmbedAll(EmbedBatch order, Func<Task<bool>> isUnwanted, CancellationToken stopping)
+    public async Task<EmbeddedBatch> EmbedAll(EmbedBatch command, Func<Task<bool>> isUnwanted, CancellationToken stopping)
     {
-        var (begun, counts, left) = (time.GetTimestamp(), new BatchCounts(), order.Count);
+        var (begun, counts, left) = (time.GetTimestamp(), new BatchCounts(), command.Count);
         for (var index = 0; ; index++)
         {
             stopping.ThrowIfCancellationRequested();
             using var grace = new Grace(time, stopping);
-            var batch = await Embed(order.Part(index, Math.Min(left, order.BatchSize ?? left)), grace.Token);
+            var batch = await Embed(command.Part(index, Math.Min(left, command.BatchSize ?? left)), grace.Token);
             counts += batch.Counts;
             left -= batch.Counts.Claimed;
             if (left <= 0 || batch is not { Counts.Claimed: > 0, RetryAt: null, Stop: null } || stopping.IsCancellationRequested
-                || time.GetElapsedTime(begun) > _longestOrder || order.BatchSize is null || await isUnwanted())
+                || time.GetElapsedTime(begun) > _longestOrder || command.BatchSize is null || await isUnwanted())
             {
                 return batch with { Counts = counts };
             }

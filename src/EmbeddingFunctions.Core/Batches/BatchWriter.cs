@@ -18,7 +18,7 @@ internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, Np
 
     private readonly ResiliencePipeline _again = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
     {
-        ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
+        ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsTransient),
         MaxRetryAttempts = Retries,
         BackoffType = DelayBackoffType.Exponential,
         Delay = TimeSpan.FromMilliseconds(100),

@@ -23,7 +23,7 @@ internal sealed class CachingTextEmbedder(TextEmbedder embedder, IVectorCache ca
     /// <param name="meter">Counts what is sent and paid.</param>
     /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends calls and waits.</param>
-    /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
+    /// <exception cref="ProviderException">Transient or configuration faults: no text is to blame.</exception>
     public async Task Embed(
         IEnumerable<TextWork> texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
     {

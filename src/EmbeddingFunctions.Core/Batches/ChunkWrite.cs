@@ -51,7 +51,7 @@ internal static class ChunkWrite
                 JOIN   embedding.claims c ON c.token = {claim.Token} AND c.item_id = i.item_id
                 JOIN   {table.Target} t ON {table.Id} {Sql.Is} i.item_id::{table.IdType}
                        AND {table.Partition} {table.IsPartition} {claim.Partition}::{table.PartitionType} AND {table.Version} = i.version
-                WHERE  {VectorStore.OwnWrite}
+                WHERE  {VectorStore.MarkItemWrite}
                 FOR    NO KEY UPDATE OF t{Sql.When(skipLocked, $" SKIP LOCKED")}
             ),
             unsettled AS (

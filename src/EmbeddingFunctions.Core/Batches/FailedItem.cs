@@ -10,7 +10,7 @@ internal sealed record FailedItem(
 /// <summary>Which failed items are meant.</summary>
 /// <param name="Items">These; empty: all.</param>
 /// <param name="Reason">Of these only those in whose reason the words are, be they large or small.</param>
-internal sealed record FailureChoice(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
+internal sealed record FailureFilter(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
 
 /// <param name="Retried">Items that have their attempts again.</param>
 /// <param name="Refused">Items whose rows are locked, or the database does not let be written, as a trigger of theirs may; they stay

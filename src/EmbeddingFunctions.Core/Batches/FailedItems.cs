@@ -11,7 +11,7 @@ internal sealed class FailedItems
 
     private static SqlText NotHeld => $"(c.leased_until IS NULL OR c.leased_until < now())";
 
-    private static SqlText Chosen(string corpus, FailureChoice choice)
+    private static SqlText Chosen(string corpus, FailureFilter choice)
     {
         var (kinds, reason) = (Sql.Value(Kinds(choice)), Sql.Value(choice.Reason));
         return
@@ -26,12 +26,12 @@ internal sealed class FailedItems
         $"""
         SELECT c.kind, c.item_id, c.partition, c.reason, c.attempts, c.is_dead, c.failed_at, c.retry_at
         FROM   embedding.claims c
-        WHERE  {Chosen(corpus, new FailureChoice([]))}
+        WHERE  {Chosen(corpus, new FailureFilter([]))}
         ORDER  BY c.failed_at DESC, c.kind, c.item_id
         LIMIT  {limit}
         """;
 
-    private static SqlText FindUnknown(string corpus, FailureChoice choice) =>
+    private static SqlText FindUnknown(string corpus, FailureFilter choice) =>
         $"""
         SELECT i.kind || ':' || i.item_id
         FROM   unnest({Kinds(choice)}, {Ids(choice)}) AS i (kind, item_id)
@@ -58,7 +58,7 @@ internal sealed class FailedItems
     /// Gives items their three attempts again, the ignored too if they are named; those that a run holds at this moment are left to it.
     /// </summary>
     /// <exception cref="NotFoundException">An item that was named has not failed.</exception>
-    public async Task<RetriedItems> Retry(string name, FailureChoice choice, CancellationToken cancellation)
+    public async Task<RetriedItems> Retry(string name, FailureFilter choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
         var ignored = await Ignored(corpus, choice, cancellation);
@@ -79,7 +79,7 @@ internal sealed class FailedItems
         {
             foreach (var some in ids.Chunk(AtATime))
             {
-                var (written, denied) = await RowByRow.Write(
+                var (written, denied) = await BisectingWrite.Write(
                     some, part => _database.ScalarAsync<int>(statement([.. part]), cancellation));
                 (retried, refused) = (retried + written, refused + denied);
             }
@@ -91,7 +91,7 @@ internal sealed class FailedItems
     /// </summary>
     /// <returns>How many, and how many were not because they were edited since they failed.</returns>
     /// <exception cref="NotFoundException">An item that was named has not failed.</exception>
-    public async Task<IgnoredItems> Ignore(string name, FailureChoice choice, CancellationToken cancellation)
+    public async Task<IgnoredItems> Ignore(string name, FailureFilter choice, CancellationToken cancellation)
     {
         var corpus = await _corpora.Get(name, cancellation);
         await EnsureKnown(name, choice, cancellation);
@@ -100,14 +100,14 @@ internal sealed class FailedItems
         {
             var found = await Texts(name, table, choice, cancellation);
             var same = found.Where(item => item.Fingerprint == item.Failed).ToList();
-            var (written, denied) = await RowByRow.Write(same, some => Ignore(corpus, table, some, cancellation));
+            var (written, denied) = await BisectingWrite.Write(same, some => Ignore(corpus, table, some, cancellation));
             (ignored, edited, refused) = (ignored + written, edited + found.Count - written - denied, refused + denied);
         }
 
         return new IgnoredItems(ignored, edited, refused);
     }
 
-    private async Task<List<(string Kind, string Id)>> Ignored(ResolvedCorpus corpus, FailureChoice choice, CancellationToken cancellation)
+    private async Task<List<(string Kind, string Id)>> Ignored(ResolvedCorpus corpus, FailureFilter choice, CancellationToken cancellation)
     {
         var ignored = new List<(string, string)>();
         foreach (var table in corpus.Tables.Where(table => choice.Items.Any(item => item.Kind == table.Kind)))
@@ -121,7 +121,7 @@ internal sealed class FailedItems
         return ignored;
     }
 
-    private Task<List<string>> Failed(string corpus, ResolvedTable table, FailureChoice choice, CancellationToken cancellation) =>
+    private Task<List<string>> Failed(string corpus, ResolvedTable table, FailureFilter choice, CancellationToken cancellation) =>
         _database.QueryAsync(
             $"SELECT c.item_id FROM embedding.claims c WHERE {Chosen(corpus, choice)} AND c.kind = {table.Kind} AND {NotHeld}",
             row => row.GetString(0), cancellation);
@@ -132,7 +132,7 @@ internal sealed class FailedItems
         $"""
         WITH revived AS (
             UPDATE {table.Target} t SET {table.Undecided}
-            WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.OwnWrite}
+            WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.MarkItemWrite}
             RETURNING 1
         )
         SELECT count(*)::int FROM revived
@@ -143,7 +143,7 @@ internal sealed class FailedItems
         $"""
         WITH chosen AS (
             SELECT c.item_id FROM embedding.claims c
-            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.OwnWrite}
+            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.MarkItemWrite}
             FOR    UPDATE
         ),
         revived AS (
@@ -160,7 +160,7 @@ internal sealed class FailedItems
 
     private static SqlText IsOf(string corpus, ResolvedTable table) => $"c.corpus = {corpus} AND c.kind = {table.Kind}";
 
-    private Task<List<FailedText>> Texts(string corpus, ResolvedTable table, FailureChoice choice, CancellationToken cancellation)
+    private Task<List<FailedText>> Texts(string corpus, ResolvedTable table, FailureFilter choice, CancellationToken cancellation)
     {
         const int FirstText = 3;
         return _database.QueryAsync(
@@ -187,7 +187,7 @@ internal sealed class FailedItems
                        {items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[],
                        {items.Select(item => item.Fingerprint).ToArray()}::text[])
                    AS i (item_id, version, hash)
-            WHERE  {VectorStore.OwnWrite}
+            WHERE  {VectorStore.MarkItemWrite}
         ),
         forgotten AS (
             DELETE FROM embedding.claims c USING input i
@@ -212,7 +212,7 @@ internal sealed class FailedItems
         SELECT count(*) FROM ignored
         """;
 
-    private async Task EnsureKnown(string corpus, FailureChoice choice, CancellationToken cancellation)
+    private async Task EnsureKnown(string corpus, FailureFilter choice, CancellationToken cancellation)
     {
         var unknown = await _database.QueryAsync(FindUnknown(corpus, choice), row => row.GetString(0), cancellation);
         if (unknown.Count > 0)
@@ -223,9 +223,9 @@ internal sealed class FailedItems
         }
     }
 
-    private static string[] Kinds(FailureChoice choice) => choice.Items.Select(item => item.Kind).ToArray();
+    private static string[] Kinds(FailureFilter choice) => choice.Items.Select(item => item.Kind).ToArray();
 
-    private static string[] Ids(FailureChoice choice) => choice.Items.Select(item => item.Id).ToArray();
+    private static string[] Ids(FailureFilter choice) => choice.Items.Select(item => item.Id).ToArray();
 
     internal sealed record FailedText(string Id, byte[] Version, string? Failed, string Fingerprint);
 }

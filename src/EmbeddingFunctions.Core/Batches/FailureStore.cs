@@ -68,7 +68,7 @@ internal sealed class FailureStore(NpgsqlDataSource database, Redaction redactio
                            {failures.Select(f => f.Hash).ToArray()}::text[], {reasons}::text[],
                            {failures.Select(f => f.IsDead).ToArray()}::boolean[])
                        AS i (item_id, version, hash, reason, dead)
-                WHERE  {VectorStore.OwnWrite}
+                WHERE  {VectorStore.MarkItemWrite}
             ),
             judged AS (
                 SELECT i.item_id, i.version, i.hash, i.reason, a.attempts, i.dead OR a.attempts >= {ClaimStore.MaxAttempts} AS is_dead

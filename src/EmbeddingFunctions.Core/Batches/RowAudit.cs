@@ -18,7 +18,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
         {
             var wrong = page.Where(row => row.Hash != ItemText.Of(row.Values, table).Hash).ToList();
             var (written, denied) = isRepaired
-                ? await RowByRow.Write(wrong, some => MakePending(table, some, cancellation))
+                ? await BisectingWrite.Write(wrong, some => MakePending(table, some, cancellation))
                 : (wrong.Count, 0);
             (found, refused, last) = (found + written + denied, refused + denied, page[^1].Id);
         }
@@ -45,7 +45,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
             UPDATE {table.Target} t SET {table.RuleName} = NULL
             FROM   unnest({rows.Select(row => row.Id).ToArray()}::text[], {rows.Select(row => row.Hash).ToArray()}::text[])
                    AS i (item_id, hash)
-            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash AND {Sql.Writing}
+            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash AND {Sql.MarkEngineWrite}
             """,
             cancellation);
 

@@ -24,7 +24,7 @@ internal sealed class TextEmbedder(
     /// <param name="meter">Counts what is sent and paid.</param>
     /// <param name="since">Only what was cached since then is taken from the cache.</param>
     /// <param name="cancellation">Ends the calls.</param>
-    /// <exception cref="ProviderException">Passing or configuration faults: no text is to blame.</exception>
+    /// <exception cref="ProviderException">Transient or configuration faults: no text is to blame.</exception>
     public Task Embed(
         List<TextWork> texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
         EmbedAll(new Job(rule, meter, since, cancellation), texts);
@@ -124,7 +124,7 @@ internal sealed class TextEmbedder(
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens or ProviderFault.Reply)
         {
-            throw new ProviderException(ProviderFault.Passing, fault.Message, fault) { RetryAfter = ModelLimiter.DefaultPause };
+            throw new ProviderException(ProviderFault.Transient, fault.Message, fault) { RetryAfter = ModelLimiter.DefaultPause };
         }
     }
 

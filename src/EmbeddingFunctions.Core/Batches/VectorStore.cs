@@ -11,13 +11,14 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     /// <summary>
     /// A condition that is always true. For its statement alone it sets how long to wait for a row that another transaction holds, half as
     /// long as Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's
-    /// statement; and it marks the statement as the engine's own, see <see cref="Sql.Writing"/>, and as one that changes no text itself: a
+    /// statement; and it marks the statement as the engine's own, see <see cref="Sql.MarkEngineWrite"/>, and as one that changes no text
+    /// itself: a
     /// text that changes all the same was changed by a trigger.
     /// </summary>
-    public static readonly SqlText OwnWrite = Sql.Of(
+    public static readonly SqlText MarkItemWrite = Sql.Of(
         $"""
         set_config('lock_timeout', '500ms', true) || set_config({Sql.Literal(Sql.KeepsText)}, 'on', true) IS NOT NULL
-        AND    {Sql.Writing}
+        AND    {Sql.MarkEngineWrite}
         """);
 
     // An insert into a large HNSW index on a small server.
@@ -96,7 +97,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                            {outcomes.Select(o => o.State).ToArray()}::text[], {slots}::int[],
                            {outcomes.Select(o => o.LeftOut).ToArray()}::int[], {outcomes.Select(o => o.Chunks.Count).ToArray()}::int[])
                        AS i (item_id, version, outcome, hash, state, slot, left_out, chunks)
-                WHERE  {OwnWrite}
+                WHERE  {MarkItemWrite}
             ),
             {(skipLocked ? Free(table) : Sql.Of($"free AS (SELECT * FROM input),"))}
             held AS (

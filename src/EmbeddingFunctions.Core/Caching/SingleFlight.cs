@@ -53,7 +53,7 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
     /// <summary>Marks texts as one batch's own to pay for, except those that another batch is paying for now.</summary>
     /// <param name="fingerprints">Of the texts, no two alike.</param>
     /// <param name="token">Of the batch's claims.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="cancellation">Cancels the query.</param>
     /// <returns>The batch's own; all, if the database cannot be asked.</returns>
     public async Task<IReadOnlySet<string>> Take(IReadOnlyList<string> fingerprints, Guid token, CancellationToken cancellation)
     {

@@ -54,7 +54,7 @@ internal sealed class AppGenerator(
     }
 
     private ProviderException TimeOut() =>
-        new(ProviderFault.Passing, $"the generator did not answer within {timeout.TotalSeconds:0.#} s") { IsTimeout = true };
+        new(ProviderFault.Transient, $"the generator did not answer within {timeout.TotalSeconds:0.#} s") { IsTimeout = true };
 
     // A client's message may repeat the key, and so may an exception that it wraps: that one is left out.
     private ProviderException Clean(ProviderException fault) => new(fault.Fault, redaction.Clean(fault.Message))

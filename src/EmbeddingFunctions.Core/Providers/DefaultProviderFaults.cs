@@ -15,18 +15,18 @@ internal sealed partial class DefaultProviderFaults : IProviderFaults
         {
             ProviderException known => known,
             OperationCanceledException or TimeoutException =>
-                new(ProviderFault.Passing, $"the provider did not answer in time: {innermost.Message}", exception) { IsTimeout = true },
+                new(ProviderFault.Transient, $"the provider did not answer in time: {innermost.Message}", exception) { IsTimeout = true },
             _ when Status(exception) is { } status =>
                 new(OfStatus(status), $"the provider answered {status}: {exception.Message}", exception)
                 {
                     IsOverload = status is 503 or 529,
                 },
             _ when exception is HttpRequestException or IOException || innermost is SocketException =>
-                new(ProviderFault.Passing, $"the connection to the provider failed: {innermost.Message}", exception)
+                new(ProviderFault.Transient, $"the connection to the provider failed: {innermost.Message}", exception)
                 {
                     IsUnreachable = innermost is SocketException,
                 },
-            _ => new(ProviderFault.Passing, $"the generator failed: {innermost.Message}", exception),
+            _ => new(ProviderFault.Transient, $"the generator failed: {innermost.Message}", exception),
         };
     }
 
@@ -40,9 +40,9 @@ internal sealed partial class DefaultProviderFaults : IProviderFaults
     {
         400 or 422 => ProviderFault.Item,
         413 => ProviderFault.TooManyTokens,
-        408 or 409 or 425 or 429 => ProviderFault.Passing,
+        408 or 409 or 425 or 429 => ProviderFault.Transient,
         501 or 505 => ProviderFault.Configuration,
-        >= 500 => ProviderFault.Passing,
+        >= 500 => ProviderFault.Transient,
         _ => ProviderFault.Configuration,
     };
 

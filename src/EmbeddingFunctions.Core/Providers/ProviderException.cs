@@ -48,7 +48,7 @@ public enum ProviderFault
     TooManyTokens,
 
     /// <summary>Try again later; no item is to blame.</summary>
-    Passing,
+    Transient,
 
     /// <summary>The reply does not answer the request: try again, then look for an input that causes it.</summary>
     Reply,

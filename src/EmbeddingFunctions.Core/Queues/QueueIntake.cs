@@ -34,7 +34,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, 
         {
             var closed = 0;
             var (asked, last) = await Asked(corpus.Corpus.Name, table, cancellation);
-            var (settled, refused) = await RowByRow.Write(
+            var (settled, refused) = await BisectingWrite.Write(
                 asked, async some =>
                 {
                     var taken = (await database.QueryAsync(
@@ -156,7 +156,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, 
                 SET    {table.Undecided}{Sql.When(
                     table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = taken.content")}
                 FROM   taken
-                WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.Writing}
+                WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.MarkEngineWrite}
             ),
             forgotten AS (
                 DELETE FROM embedding.claims c USING taken WHERE {ClaimOf(corpus, table, $"taken.key")}

@@ -42,7 +42,7 @@ internal sealed class QueueRows
 
     /// <summary>How many rows there are by what they ask for and how they stand, those included that no corpus grants.</summary>
     /// <param name="corpus">Only this corpus's, or null.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="cancellation">Cancels the query.</param>
     /// <exception cref="DatabaseNotReadyException">No corpus with a queue was migrated.</exception>
     public async Task<IReadOnlyList<QueueCount>> Counts(string? corpus, CancellationToken cancellation)
     {
@@ -65,7 +65,7 @@ internal sealed class QueueRows
     /// <param name="name">The corpus.</param>
     /// <param name="items">Kinds and ids; none: all.</param>
     /// <param name="reason">Only those whose error has these words in it, or null.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="cancellation">Cancels the query.</param>
     /// <exception cref="NotFoundException">An item that was named has not failed.</exception>
     public Task<AskedRows> Retry(
         string name, IReadOnlyList<(string Kind, string Id)> items, string? reason, CancellationToken cancellation) =>
@@ -74,7 +74,7 @@ internal sealed class QueueRows
     /// <summary>Asks for items again, embedded or not, with their text as it is now.</summary>
     /// <param name="name">The corpus.</param>
     /// <param name="items">Kinds and ids; none: all.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="cancellation">Cancels the query.</param>
     /// <exception cref="NotFoundException">An item that was named is not there.</exception>
     public Task<AskedRows> Requeue(string name, IReadOnlyList<(string Kind, string Id)> items, CancellationToken cancellation) =>
         OfEach(
@@ -166,7 +166,7 @@ internal sealed class QueueRows
             {
                 var last = page.Count > 0 ? page[^1] : null;
                 page = await connection.QueryAsync(asking.Find(table, reason, last), row => row.GetString(0), cancellation);
-                var (changed, denied) = await RowByRow.Write(page, async ids => (await connection.QueryAsync(
+                var (changed, denied) = await BisectingWrite.Write(page, async ids => (await connection.QueryAsync(
                     asking.Some(table, [.. ids], reason, ids[0], ids[^1]), row => row.GetString(0), cancellation)).Count);
                 (pending, refused) = (pending + changed, refused + denied);
             }

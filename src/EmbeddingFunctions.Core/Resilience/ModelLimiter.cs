@@ -131,7 +131,7 @@ internal sealed class ModelLimiter(
                     var advice = $"(it is tried again at {open.ProbeAt.UtcDateTime:HH:mm:ss} UTC, or now by 'embeddings provider resume')";
                     throw new ProviderException(ProviderFault.Configuration, $"{open.Reason} {advice}") { IsLocal = true };
                 case Paused paused when paused.Wait > LongestPause:
-                    throw new ProviderException(ProviderFault.Passing, paused.Reason) { RetryAfter = paused.Wait, IsLocal = true };
+                    throw new ProviderException(ProviderFault.Transient, paused.Reason) { RetryAfter = paused.Wait, IsLocal = true };
                 case Paused paused:
                     await Delay(paused.Wait, cancellation);
                     break;

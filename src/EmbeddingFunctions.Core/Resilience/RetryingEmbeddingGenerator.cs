@@ -6,7 +6,7 @@ using Polly.Retry;
 namespace EmbeddingFunctions.Resilience;
 
 /// <summary>
-/// Retries a request after a passing fault: when the provider asked for it, otherwise after growing, jittered waits, which hold for all
+/// Retries a request after a transient fault: when the provider asked for it, otherwise after growing, jittered waits, which hold for all
 /// callers. Where nothing listens and nothing ever answered, the address is taken for a mistake after a few attempts.
 /// </summary>
 internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<string, Embedding<float>>
@@ -67,7 +67,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
             _outages?.Answered(name);
             return reply;
         }
-        catch (ProviderException e) when (e.Fault is ProviderFault.Passing or ProviderFault.Configuration)
+        catch (ProviderException e) when (e.Fault is ProviderFault.Transient or ProviderFault.Configuration)
         {
             var final = await RecordFinal(e, model);
             _outages?.Failed(name, final);
@@ -101,7 +101,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
 
         var pause = e.RetryAfter ?? ModelLimiter.DefaultPause;
         await model.Pause(pause, e);
-        return new ProviderException(ProviderFault.Passing, e.Message, e) { RetryAfter = pause };
+        return new ProviderException(ProviderFault.Transient, e.Message, e) { RetryAfter = pause };
     }
 
     private static async Task<bool> IsUnknown(ProviderException e, ModelLimiter model) => e.IsUnreachable && !await model.HasAnswered();
@@ -109,8 +109,8 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
     private static bool MayRetry(ProviderException e, int attempt) => e.Fault switch
     {
         ProviderFault.Reply => attempt < RetriesThatMayCost,
-        ProviderFault.Passing when e.IsTimeout => attempt < RetriesThatMayCost,
-        ProviderFault.Passing => e.RetryAfter is null || e.RetryAfter <= ModelLimiter.LongestPause,
+        ProviderFault.Transient when e.IsTimeout => attempt < RetriesThatMayCost,
+        ProviderFault.Transient => e.RetryAfter is null || e.RetryAfter <= ModelLimiter.LongestPause,
         _ => false,
     };
 

@@ -40,8 +40,8 @@ internal sealed class BackgroundEngine(InProcessEngine engine, Redaction redacti
         }
     }
 
-    public Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation) =>
-        Task.FromResult(_carried.TryGetValue(runId, out var carried) ? new CarriedRun(Note: carried.Progress?.Note) : null);
+    public Task<EngineRun?> Find(Guid runId, CancellationToken cancellation) =>
+        Task.FromResult(_carried.TryGetValue(runId, out var carried) ? new EngineRun(Note: carried.Progress?.Note) : null);
 
     /// <summary>No new batches; those in flight end or are given back within five seconds.</summary>
     public async Task Stop()
@@ -91,7 +91,7 @@ internal sealed class BackgroundEngine(InProcessEngine engine, Redaction redacti
         catch (Exception e)
         {
             // It could not even be closed: its row stays open, and falls silent.
-            log.RunBreaksOff(run.RunId, run.Request.Corpus, redaction.Clean(e.Message));
+            log.RunCouldNotBeClosed(run.RunId, run.Request.Corpus, redaction.Clean(e.Message));
         }
         finally
         {
@@ -124,7 +124,7 @@ internal sealed class BackgroundEngine(InProcessEngine engine, Redaction redacti
             {
                 if (carried.Progress is { } progress)
                 {
-                    log.RunGoesOn(
+                    log.RunProgress(
                         run.RunId, run.Request.Corpus, progress.Counts.Processed, progress.ItemsTotal, progress.Counts.Failed,
                         progress.Note is { } note ? $"; {note}" : "");
                 }

@@ -22,13 +22,13 @@ internal sealed class ChangeListener
     private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(10);
 
     // A server that was merely slow carries notifications after all.
-    private const int LooksBeforeItListensAnew = 60;
+    private const int PollsBeforeListeningAgain = 60;
 
     private readonly IReadOnlyList<Corpus> _corpora;
     private readonly Dictionary<string, Channel<bool>> _signals;
     private readonly ResolvedCorpora _bound;
     private readonly WorkNotices _notices;
-    private readonly RunScheduler _desk;
+    private readonly RunScheduler _scheduler;
     private readonly Redaction _redaction;
     private readonly DatabaseOutages _outages;
     private readonly ILogger _log;
@@ -36,10 +36,11 @@ internal sealed class ChangeListener
     private string _told = "";
 
     public ChangeListener(
-        CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler desk, EmbeddingSettings settings, Redaction redaction,
+        CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler scheduler, EmbeddingSettings settings,
+        Redaction redaction,
         DatabaseOutages outages, ILogger<ChangeListener> log)
     {
-        (_bound, _notices, _desk, _redaction, _outages, _log) = (bound, notices, desk, redaction, outages, log);
+        (_bound, _notices, _scheduler, _redaction, _outages, _log) = (bound, notices, scheduler, redaction, outages, log);
         _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
         // One ring that is not answered yet is as good as many.
         _signals = _corpora.ToDictionary(
@@ -108,7 +109,7 @@ internal sealed class ChangeListener
 
     private async Task Look(CancellationToken stopping)
     {
-        for (var i = 0; i < LooksBeforeItListensAnew; i++)
+        for (var i = 0; i < PollsBeforeListeningAgain; i++)
         {
             SignalAll();
             await Task.Delay(_lookEvery, stopping);
@@ -144,7 +145,7 @@ internal sealed class ChangeListener
     {
         try
         {
-            return await _desk.Wake(engine, corpus, stopping) switch
+            return await _scheduler.Wake(engine, corpus, stopping) switch
             {
                 TriggerResult.Busy => _soon,
                 TriggerResult.Stopped => _lookEvery,

@@ -63,7 +63,7 @@ internal sealed class DryRun
             isFree ? null : Math.Round(minutes, 2),
             TokenCounter.Of(corpus.Model).IsExact)
         {
-            Findings = request.YesMix ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
+            Findings = request.AllowMixedModels ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
         };
     }
 

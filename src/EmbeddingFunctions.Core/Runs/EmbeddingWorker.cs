@@ -15,17 +15,17 @@ namespace EmbeddingFunctions.Runs;
 /// </remarks>
 public sealed class EmbeddingWorker : BackgroundService
 {
-    private readonly RunScheduler _desk;
-    private readonly ChangeListener _wakes;
+    private readonly RunScheduler _scheduler;
+    private readonly ChangeListener _listener;
     private readonly BackgroundEngine _engine;
     private readonly EmbeddingSettings _settings;
     private readonly Redaction _redaction;
     private readonly ILogger _log;
 
     internal EmbeddingWorker(
-        RunScheduler desk, ChangeListener wakes, BackgroundEngine engine, EmbeddingSettings settings, Redaction redaction,
+        RunScheduler scheduler, ChangeListener wakes, BackgroundEngine engine, EmbeddingSettings settings, Redaction redaction,
         ILogger<EmbeddingWorker> log) =>
-        (_desk, _wakes, _engine, _settings, _redaction, _log) = (desk, wakes, engine, settings, redaction, log);
+        (_scheduler, _listener, _engine, _settings, _redaction, _log) = (scheduler, wakes, engine, settings, redaction, log);
 
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -42,7 +42,7 @@ public sealed class EmbeddingWorker : BackgroundService
             _log.Disabled(EmbeddingSettings.Disabled);
         }
 
-        var ticks = new ScheduleLoop(_desk, _engine, Schedule.TryParse(_settings.Schedule)!, _redaction, _log);
-        await Task.WhenAll(ticks.Run(stoppingToken), _wakes.Run(_engine, _log.Hears, stoppingToken));
+        var ticks = new ScheduleLoop(_scheduler, _engine, Schedule.TryParse(_settings.Schedule)!, _redaction, _log);
+        await Task.WhenAll(ticks.Run(stoppingToken), _listener.Run(_engine, _log.Hears, stoppingToken));
     }
 }

@@ -52,7 +52,7 @@ internal sealed class Erasure
         await _cache.Forget(found.Fingerprints, cancellation);
         await using var connection = await _database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await connection.ExecuteAsync($"SELECT {Sql.Writing} AND set_config('lock_timeout', '5s', true) IS NOT NULL", cancellation);
+        await connection.ExecuteAsync($"SELECT {Sql.MarkEngineWrite} AND set_config('lock_timeout', '5s', true) IS NOT NULL", cancellation);
         await Clear(connection, bound, id, found, cancellation);
         await transaction.CommitAsync(cancellation);
         return found.Kept;
@@ -103,7 +103,7 @@ internal sealed class Erasure
         $"FROM {table.Schemas.InApplication(DatabaseSchemas.SimilarityCache)} WHERE item_type = {table.Kind} AND item_id = {id}";
 
     private static DatabaseNotReadyException Held(ResolvedTable table, string id) =>
-        new($"A run holds {table.Kind}:{id} at this moment: say this again when it is done with it.");
+        new($"A run is processing {table.Kind}:{id}: run the command again when the run has finished with it.");
 
     private async Task<(ResolvedCorpus Corpus, ResolvedTable Table)> Table(string name, string kind, CancellationToken cancellation)
     {

@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Runs;
 internal sealed record FanOutState(RunInput Input)
 {
     // A provider that is away this often in a row, at most two minutes each, is not coming back within this run.
-    private const int MaxFruitlessPauses = 20;
+    private const int MaxPausesWithoutProgress = 20;
 
     // How often to look whether others are done with the partitions that they hold.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromSeconds(5);
@@ -76,15 +76,15 @@ internal sealed record FanOutState(RunInput Input)
 
     private FanOutState Apply(PlannedBatch batch, EmbeddedBatch result)
     {
-        var pauses = (result.Counts.Processed > 0 ? 0 : Input.FruitlessPauses)
+        var pauses = (result.Counts.Processed > 0 ? 0 : Input.PausesWithoutProgress)
             + (result.RetryAt is not null && PausedUntil is null ? 1 : 0);
         var ended = this with
         {
             InFlight = InFlight.Remove(batch),
             Contended = Contended.Ended(batch.Partition, result),
-            Input = Input with { Counts = Input.Counts + result.Counts, FruitlessPauses = pauses },
+            Input = Input with { Counts = Input.Counts + result.Counts, PausesWithoutProgress = pauses },
             StopReason = StopReason ?? result.Stop
-                ?? (pauses >= MaxFruitlessPauses ? $"the provider stayed away: {result.RetryReason}" : null),
+                ?? (pauses >= MaxPausesWithoutProgress ? $"the provider remained unavailable: {result.RetryReason}" : null),
         };
         // Items that the batch gave back, or that were edited during it, can be planned.
         ended = ended with { IsExhausted = IsExhausted && ended.InFlight.Count > 0 };

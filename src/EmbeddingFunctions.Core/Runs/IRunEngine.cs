@@ -12,7 +12,7 @@ internal interface IRunEngine
     Task Cancel(Guid runId, CancellationToken cancellation);
 
     /// <returns>What the engine knows of a run, or null if nothing.</returns>
-    Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation);
+    Task<EngineRun?> Find(Guid runId, CancellationToken cancellation);
 
     /// <summary>Forgets what the engine keeps of runs that began that long ago and have ended; most keep nothing.</summary>
     Task Forget(TimeSpan age, CancellationToken cancellation) => Task.CompletedTask;
@@ -32,4 +32,4 @@ internal enum RunHost
 /// <param name="Cancelled">It was ended from outside.</param>
 /// <param name="MayBeginAgain">The engine failed, not the run, and not too often: begun again, the run goes on where it was.</param>
 /// <param name="Note">What it waits for.</param>
-internal sealed record CarriedRun(string? EndedBecause = null, bool Cancelled = false, bool MayBeginAgain = false, string? Note = null);
+internal sealed record EngineRun(string? EndedBecause = null, bool Cancelled = false, bool MayBeginAgain = false, string? Note = null);

@@ -32,7 +32,7 @@ internal sealed class InProcessEngine
         (_activities, _transitions, _time, _outages) = (activities, transitions, time, outages);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
-            ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsPassing),
+            ShouldHandle = new PredicateBuilder().Handle<Exception>(WriteFaults.IsTransient),
             MaxRetryAttempts = Retries,
             BackoffType = DelayBackoffType.Exponential,
             Delay = TimeSpan.FromMilliseconds(500),

@@ -28,16 +28,16 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
         """;
 
     /// <summary>Plans a page; it only reads.</summary>
-    public async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
+    public async Task<PlannedPage> Plan(PlanPage command, CancellationToken cancellation)
     {
-        var corpus = await corpora.Get(order.Run.Request.Corpus, cancellation);
+        var corpus = await corpora.Get(command.Run.Request.Corpus, cancellation);
         // Asked before the page is planned: what is let go between the two is then seen by one of them.
-        var heldUntil = await HeldUntil(corpus, order, cancellation);
-        var page = await Page(corpus, order, cancellation);
+        var heldUntil = await HeldUntil(corpus, command, cancellation);
+        var page = await Page(corpus, command, cancellation);
         return page.Count > 0
             ? new PlannedPage(page, page[^1].Partition)
             // And after it: what was taken between the two.
-            : new PlannedPage([], order.Cursor, heldUntil ?? await HeldUntil(corpus, order, cancellation));
+            : new PlannedPage([], command.Cursor, heldUntil ?? await HeldUntil(corpus, command, cancellation));
     }
 
     /// <summary>Counts the pending items of a run's scope, at most to its limit; it only reads.</summary>
@@ -86,11 +86,11 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
     internal static IEnumerable<ResolvedTable> InScope(ResolvedCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
 
-    private async Task<List<PlannedBatch>> Page(ResolvedCorpus corpus, PlanPage order, CancellationToken cancellation)
+    private async Task<List<PlannedBatch>> Page(ResolvedCorpus corpus, PlanPage command, CancellationToken cancellation)
     {
-        var request = order.Run.Request;
+        var request = command.Run.Request;
         var batches = request.BatchesPerActivity ?? 1;
-        var room = Math.Min(order.Items, (request.PageSize ?? corpus.Corpus.PageSize) * batches);
+        var room = Math.Min(command.Items, (request.PageSize ?? corpus.Corpus.PageSize) * batches);
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
         var page = new List<PlannedBatch>();
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
@@ -99,11 +99,11 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
             foreach (var table in priority)
             {
                 pending.AddRange(await database.QueryAsync(
-                    Statement(corpus, table, order, room, batchSize),
+                    Statement(corpus, table, command, room, batchSize),
                     row => new PendingItems(table.Kind, row.GetString(0), (int)row.GetInt64(1)), cancellation));
             }
 
-            page.AddRange(Deal(pending, order.Cursor, Size, room - page.Sum(batch => batch.Count)));
+            page.AddRange(Deal(pending, command.Cursor, Size, room - page.Sum(batch => batch.Count)));
             if (page.Sum(batch => batch.Count) >= room)
             {
                 break;
@@ -119,9 +119,9 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
     // so a page costs the same however many items are pending.
-    internal static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table, PlanPage order, int room, int batchSize)
+    internal static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table, PlanPage command, int room, int batchSize)
     {
-        var (request, before) = (order.Run.Request, order.Run.Opened?.ForceBefore);
+        var (request, before) = (command.Run.Request, command.Run.Opened?.ForceBefore);
         var scope = request.Scope(before);
         return
             $"""
@@ -129,9 +129,9 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
             FROM (
                 SELECT key, key::text AS partition
                 FROM   ({corpus.ActivePartitions ?? Sql.Of($"SELECT '' AS key")}) active
-                WHERE  key::text <> ALL ({order.Busy.ToArray()}::text[])
+                WHERE  key::text <> ALL ({command.Busy.ToArray()}::text[])
                 AND    ({request.Partition}::text IS NULL OR key::text = {request.Partition})
-                ORDER  BY key::text <= {order.Cursor}, key::text
+                ORDER  BY key::text <= {command.Cursor}, key::text
             ) a
             CROSS JOIN LATERAL (
                 SELECT count(*) AS items
@@ -139,7 +139,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
                     SELECT 1
                     FROM   {table.Target} t
                     WHERE  {table.Partition} {table.IsPartition} a.key
-                    AND    {table.DueIn(order.Run.RunId, scope, before)}{table.Selected(request.Selection)}
+                    AND    {table.DueIn(command.Run.RunId, scope, before)}{table.Selected(request.Selection)}
                     AND    {ClaimStore.NotHeld(corpus, table)}
                     ORDER  BY {table.Order(scope)}
                     LIMIT  {room}
@@ -179,8 +179,8 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
         }
     }
 
-    private async Task<DateTimeOffset?> HeldUntil(ResolvedCorpus corpus, PlanPage order, CancellationToken cancellation) =>
-        await database.ScalarAsync<TimeSpan?>(FindHeld(corpus, order.Run.Request, order.Busy), cancellation) is { } wait
+    private async Task<DateTimeOffset?> HeldUntil(ResolvedCorpus corpus, PlanPage command, CancellationToken cancellation) =>
+        await database.ScalarAsync<TimeSpan?>(FindHeld(corpus, command.Run.Request, command.Busy), cancellation) is { } wait
             ? time.GetUtcNow() + wait
             : null;
 

@@ -39,8 +39,8 @@ internal sealed class RunActivities
 
     /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
     /// <exception cref="ActivityFailedException">It will never work.</exception>
-    /// <exception cref="PassingFailureException">It may work another time.</exception>
-    /// <exception cref="MisfitHostException">It may work on another host.</exception>
+    /// <exception cref="TransientFailureException">It may work another time.</exception>
+    /// <exception cref="IncompatibleHostException">It may work on another host.</exception>
     public async Task<TOutput> Do<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation)
     {
         try
@@ -50,8 +50,8 @@ internal sealed class RunActivities
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
             var reason = _redaction.Clean(e.Message);
-            throw e is DatabaseNotReadyException { SuitsAnotherHost: true } ? new MisfitHostException(reason)
-                : WriteFaults.IsPassing(e) ? new PassingFailureException(reason)
+            throw e is DatabaseNotReadyException { SuitsAnotherHost: true } ? new IncompatibleHostException(reason)
+                : WriteFaults.IsTransient(e) ? new TransientFailureException(reason)
                 : new ActivityFailedException(reason);
         }
     }
@@ -61,17 +61,17 @@ internal sealed class RunActivities
     internal Task<TOutput> Try<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation) =>
         _corpora.Fitting(() => activity.Do(this, input, cancellation), cancellation);
 
-    private async Task<PlannedPage> Plan(PlanPage order, CancellationToken cancellation)
+    private async Task<PlannedPage> Plan(PlanPage command, CancellationToken cancellation)
     {
-        if (await _transitions.Beat(order.Run.RunId, cancellation))
+        if (await _transitions.Beat(command.Run.RunId, cancellation))
         {
-            return new PlannedPage([], order.Cursor, Cancelled: true);
+            return new PlannedPage([], command.Cursor, Cancelled: true);
         }
 
         // The run may have begun before a migration for another model.
-        var request = order.Run.Request;
+        var request = command.Run.Request;
         await _lifecycle.EnsureOneModel(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
-        return await _pages.Next(order, cancellation);
+        return await _pages.Next(command, cancellation);
     }
 }
 

@@ -21,7 +21,7 @@ internal sealed record RunRequest(
 
     /// <summary>Whether vectors of another model may stand in the column until they are replaced.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public bool YesMix { get; init; }
+    public bool AllowMixedModels { get; init; }
 
     /// <summary>Only these of the items; null: all.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -50,7 +50,7 @@ internal sealed record RunInput(Guid RunId, RunRequest Request)
     public BatchCounts Counts { get; init; } = new();
 
     /// <summary>How often in a row the provider was waited for in vain.</summary>
-    public int FruitlessPauses { get; init; }
+    public int PausesWithoutProgress { get; init; }
 
     /// <summary>How often the run was begun again because its engine had failed.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

@@ -87,7 +87,7 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
             var old = await database.QueryAsync(
                 $"SELECT q.ctid::text FROM {queue} q WHERE {IsOldRequest(table)} LIMIT {Portion}", row => row.GetString(0), cancellation,
                 Sql.TimeoutOfCounts);
-            var (dropped, _) = await RowByRow.Write(old, places => Execute(
+            var (dropped, _) = await BisectingWrite.Write(old, places => Execute(
                 $"DELETE FROM {queue} q WHERE {IsOldRequest(table)} AND q.ctid = ANY ({places.ToArray()}::text[]::tid[])", cancellation));
             if (dropped == 0 || old.Count < Portion)
             {

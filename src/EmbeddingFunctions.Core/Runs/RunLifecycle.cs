@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Starts, opens and closes a run: each step is the same when repeated.</summary>
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
-    RunJanitor oldRuns, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems undone, Redaction redaction,
+    RunJanitor janitor, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems revertedItems, Redaction redaction,
     TimeProvider time)
 {
     private static SqlText FindReason(string corpus) =>
@@ -30,8 +30,8 @@ internal sealed class RunLifecycle(
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await scope.Check(corpus, request, cancellation);
         await EnsureOneModel(corpus, request, cancellation);
-        await oldRuns.Tidy(request.Corpus, cancellation);
-        await oldRuns.Tidy(corpus, cancellation);
+        await janitor.Tidy(request.Corpus, cancellation);
+        await janitor.Tidy(corpus, cancellation);
         if (!run.IsRecorded)
         {
             await transitions.Record(request, run.RunId, RunHost.Command, dueAt: null, cancellation);
@@ -44,7 +44,7 @@ internal sealed class RunLifecycle(
     /// Vectors of another model are in a column that the run would write, and the request does not allow both.
     /// </exception>
     public Task EnsureOneModel(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation) =>
-        request.YesMix ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
+        request.AllowMixedModels ? Task.CompletedTask : models.EnsureNone(corpus, request.Kinds, cancellation);
 
     /// <summary>
     /// Looks for changes in sources without triggers, takes requests of the queue, counts what is pending and marks the run as at work.
@@ -63,15 +63,17 @@ internal sealed class RunLifecycle(
     }
 
     /// <summary>Ends the run with what its committed batches say, never with what a process remembers.</summary>
-    public async Task<RunOutcome> Close(CloseRun order, CancellationToken cancellation)
+    public async Task<RunOutcome> Close(CloseRun command, CancellationToken cancellation)
     {
-        var run = order.Run;
+        var run = command.Run;
         var counts = await runs.Sum(run.RunId, cancellation);
-        var stopReason = order.StopReason ?? (order.Cancelled ? null : await Fruitless(order, counts, cancellation));
-        var status = order.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
-        var error = stopReason is not null ? redaction.Clean(stopReason) : order.Cancelled ? "It was interrupted."
-            : counts.Processed > 0 ? await undone.Explain(await corpora.Get(run.Request.Corpus, cancellation), run, cancellation) : null;
-        var isOthers = order.Cancelled || (order.StopReason is not null && !await corpora.Fits(run.Request.Corpus, cancellation));
+        var stopReason = command.StopReason ?? (command.Cancelled ? null : await Fruitless(command, counts, cancellation));
+        var status = command.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
+        var error = stopReason is not null ? redaction.Clean(stopReason) : command.Cancelled ? "It was interrupted."
+            : counts.Processed > 0
+                ? await revertedItems.Explain(await corpora.Get(run.Request.Corpus, cancellation), run, cancellation)
+                : null;
+        var isOthers = command.Cancelled || (command.StopReason is not null && !await corpora.Fits(run.Request.Corpus, cancellation));
         if (isOthers && await transitions.LeaveToOthers(run.RunId, cancellation))
         {
             return new RunOutcome(
@@ -84,20 +86,20 @@ internal sealed class RunLifecycle(
     }
 
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.
-    private async Task<string?> Fruitless(CloseRun order, BatchCounts counts, CancellationToken cancellation)
+    private async Task<string?> Fruitless(CloseRun command, BatchCounts counts, CancellationToken cancellation)
     {
-        if (counts.Processed > 0 || order.Run.Opened is not { } opened || (opened.ItemsTotal == 0 && counts.Failed == 0))
+        if (counts.Processed > 0 || command.Run.Opened is not { } opened || (opened.ItemsTotal == 0 && counts.Failed == 0))
         {
             return null;
         }
 
         if (counts.Failed > 0)
         {
-            var reason = await database.ScalarAsync<string>(FindReason(order.Run.Request.Corpus), cancellation);
+            var reason = await database.ScalarAsync<string>(FindReason(command.Run.Request.Corpus), cancellation);
             return $"Nothing was embedded; {counts.Failed} items failed, the last because {reason}";
         }
 
-        var left = await planner.Count(order.Run, opened.ForceBefore, cancellation);
+        var left = await planner.Count(command.Run, opened.ForceBefore, cancellation);
         return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
     }
 }

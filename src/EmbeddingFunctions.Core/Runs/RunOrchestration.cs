@@ -52,7 +52,7 @@ internal static class RunOrchestration
 
         var opened = await context.Call(RunActivities.OpenRun, input);
         var note = opened is { GoesOn: true, ForceBefore: { } moment }
-            ? $"going on with the forced run of {moment:yyyy-MM-dd HH:mm:ss} UTC"
+            ? $"continuing the forced run of {moment:yyyy-MM-dd HH:mm:ss} UTC"
             : null;
         context.Report(new RunProgress(input.Counts, opened.ItemsTotal, note));
 

@@ -8,17 +8,17 @@ internal sealed class RunPages(ResolvedCorpora corpora, QueueIntake queue, PageP
 {
     // An empty page says that all is done: requests that came to nothing must hide none behind them. While partitions are busy it is
     // planned again anyway.
-    public async Task<PlannedPage> Next(PlanPage order, CancellationToken cancellation)
+    public async Task<PlannedPage> Next(PlanPage command, CancellationToken cancellation)
     {
-        var corpus = await corpora.Get(order.Run.Request.Corpus, cancellation);
+        var corpus = await corpora.Get(command.Run.Request.Corpus, cancellation);
         PlannedPage page;
         bool hasMore;
         do
         {
             hasMore = await queue.Take(corpus, cancellation);
-            page = await planner.Plan(order, cancellation);
+            page = await planner.Plan(command, cancellation);
         }
-        while (page.Batches.Count == 0 && hasMore && order.Busy.Count == 0);
+        while (page.Batches.Count == 0 && hasMore && command.Busy.Count == 0);
 
         return page;
     }

@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Runs;
 /// Where runs are asked for: each becomes a row first and is then given to an engine, so that none is lost and none begun twice.
 /// </summary>
 internal sealed class RunScheduler(
-    CorpusSet corpora, ResolvedCorpora bound, RunTransitions transitions, RunQueries runs, RunJanitor oldRuns, RunLifecycle lifecycle,
+    CorpusSet corpora, ResolvedCorpora bound, RunTransitions transitions, RunQueries runs, RunJanitor janitor, RunLifecycle lifecycle,
     TriggeredRuns triggered, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log)
 {
     // A timer may come a little before its time by the database's clock.
@@ -129,13 +129,13 @@ internal sealed class RunScheduler(
     /// <summary>What a run waits for, as its engine has it; a run that the engine has ended is closed or begun again first.</summary>
     public async Task<string?> Note(IRunEngine engine, Guid runId, CancellationToken cancellation) =>
         await runs.Open(runId, cancellation) is { } run && !await CloseIfEnded(engine, run, cancellation)
-            ? (await engine.Look(runId, cancellation))?.Note
+            ? (await engine.Find(runId, cancellation))?.Note
             : null;
 
     private async Task<bool> StartIfDue(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
         await bound.Get(corpus.Name, cancellation);
-        await oldRuns.Tidy(corpus.Name, cancellation);
+        await janitor.Tidy(corpus.Name, cancellation);
         var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(await clock.Now(cancellation) + _early);
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
         var isDue = await transitions.Record(run.Request, run.RunId, engine.Host, dueAt, cancellation);
@@ -226,7 +226,7 @@ internal sealed class RunScheduler(
 
     private async Task<bool> CloseIfEnded(IRunEngine engine, RunInput run, CancellationToken cancellation)
     {
-        if (await engine.Look(run.RunId, cancellation) is not { EndedBecause: { } reason } carried)
+        if (await engine.Find(run.RunId, cancellation) is not { EndedBecause: { } reason } carried)
         {
             return false;
         }

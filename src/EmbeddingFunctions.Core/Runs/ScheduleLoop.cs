@@ -5,15 +5,15 @@ using Microsoft.Extensions.Logging;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>Starts what is due, as the Functions timer does, and takes up what other servers left.</summary>
-internal sealed class ScheduleLoop(RunScheduler desk, IRunEngine engine, Schedule schedule, Redaction redaction, ILogger log)
+internal sealed class ScheduleLoop(RunScheduler scheduler, IRunEngine engine, Schedule schedule, Redaction redaction, ILogger log)
 {
     // A run whose server was killed falls silent after a minute.
     private static readonly TimeSpan _takeUpEvery = TimeSpan.FromSeconds(15);
 
     /// <summary>Until it is stopped: at once, as moments may have passed while no host ran, and then whenever the schedule says.</summary>
     public Task Run(CancellationToken stopping) => Task.WhenAll(
-        Repeat(() => desk.StartDue(engine, stopping), now => schedule.Next(now) - now, stopping),
-        Repeat(() => desk.AdoptOrphanedRuns(engine, stopping), _ => _takeUpEvery, stopping));
+        Repeat(() => scheduler.StartDue(engine, stopping), now => schedule.Next(now) - now, stopping),
+        Repeat(() => scheduler.AdoptOrphanedRuns(engine, stopping), _ => _takeUpEvery, stopping));
 
     private async Task Repeat(Func<Task> work, Func<DateTimeOffset, TimeSpan> wait, CancellationToken stopping)
     {

@@ -67,7 +67,7 @@ internal sealed class CorpusRemoval
 
     /// <returns>What a migration uses and did not make, which no removal takes, a line each.</returns>
     /// <param name="name">The corpus, or nothing for what corpora share.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="cancellation">Cancels the query.</param>
     public async Task<IReadOnlyList<string>> Others(string name, CancellationToken cancellation) =>
         (await _inventory.Of(name, cancellation))
             .Where(found => !found.Record.IsMade && found.Live is not null)
@@ -155,7 +155,7 @@ internal sealed class CorpusRemoval
         {
             if (group.Key.Kind == ObjectKind.Column)
             {
-                progress?.Invoke($"taking the columns from {group.Key.Table}");
+                progress?.Invoke($"dropping the columns of {group.Key.Table}");
             }
 
             var removal = group.Key.Kind == ObjectKind.Column

@@ -26,7 +26,7 @@ internal sealed class Ddl(NpgsqlDataSource database)
         """;
 
     private static SqlText Prepare =>
-        $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', {Sql.Literal(Patience)}, true) WHERE {Sql.Writing}";
+        $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', {Sql.Literal(Patience)}, true) WHERE {Sql.MarkEngineWrite}";
 
     /// <returns>How many rows were changed.</returns>
     public Task<int> Run(string sql, Action<string>? progress, CancellationToken cancellation) =>
@@ -55,7 +55,7 @@ internal sealed class Ddl(NpgsqlDataSource database)
 
                 if (isFirst)
                 {
-                    progress?.Invoke("waiting for a transaction that holds a lock; the application is let pass meanwhile");
+                    progress?.Invoke("waiting for a transaction that holds a lock; the application's statements are not blocked meanwhile");
                 }
             }
 

@@ -32,7 +32,7 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
 
     private async Task<DeclarationFault> Fault(ResolvedCorpus corpus, Part part, CancellationToken cancellation)
     {
-        var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' uses it as its own, and leaves it when it is taken down";
+        var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' adopts it, and keeps it when the corpus is removed";
         if (part.Kind != ObjectKind.Column)
         {
             return new(

@@ -112,7 +112,7 @@ internal sealed class Migrator
         if (!options.DropUndeclared && await new DeclarationHistory(_database).Older(corpus, cancellation) is { } older)
         {
             throw new DatabaseNotReadyException(
-                $"{older} To go back to it all the same, say 'embeddings migrate {corpus.Corpus.Name} --yes'.");
+                $"{older} To return to it anyway, run 'embeddings migrate {corpus.Corpus.Name} --yes'.");
         }
 
         var faults = (await CorpusProbe.Faults(corpus, _database, _catalogue, cancellation)).ToList();

@@ -100,7 +100,7 @@ internal static class ObjectSteps
     private static IEnumerable<string> Statements(ObjectState state) => state.Part switch
     {
         { Kind: ObjectKind.Table } part when state.Live is null =>
-            [part.Statement, part.Finish, Grants.WithholdFrom($"{Sql.Identifier(part.Schema)}.{Sql.Identifier(part.Name)}")],
+            [part.Statement, part.Finish, DefaultPrivileges.RevokeFrom($"{Sql.Identifier(part.Schema)}.{Sql.Identifier(part.Name)}")],
         { Kind: ObjectKind.Table } part when state.Record is { IsMade: true } => [part.Finish],
         { Kind: ObjectKind.View or ObjectKind.Function or ObjectKind.Trigger } part => [part.Statement],
         _ => [],

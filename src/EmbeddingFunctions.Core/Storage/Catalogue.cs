@@ -144,7 +144,7 @@ internal sealed record CatalogueTable(string Schema, string Name, char Type, Dic
         : Keys.Any(key => key.Order(StringComparer.Ordinal).SequenceEqual(columns.Order(StringComparer.Ordinal)));
 
     /// <summary>In words.</summary>
-    public string Sort => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };
+    public string KindInWords => Type switch { 'f' => "foreign table", 'm' => "materialized view", 'v' => "view", _ => "table" };
 }
 
 /// <param name="Type">The type as SQL writes it, without length or precision, for example <c>uuid</c>.</param>

@@ -84,7 +84,8 @@ internal static class CorpusResolver
         if (!found.IsTable && corpus.Store == Store.Column)
         {
             yield return new(
-                "table", $"{found.Name} is a {found.Sort}, which cannot hold vectors; with \"store\": \"table\" they are kept beside it");
+                "table",
+                $"{found.Name} is a {found.KindInWords}, which cannot hold vectors; with \"store\": \"table\" they are kept beside it");
         }
         else if (
             table.KeyColumns.FirstOrDefault(

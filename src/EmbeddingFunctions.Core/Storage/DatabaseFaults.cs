@@ -9,7 +9,7 @@ internal static class DatabaseFaults
         + "try again";
 
     /// <summary>Whether a statement names what is not there, or is of another type than it was.</summary>
-    public static bool IsMisfit(PostgresException e) =>
+    public static bool IsSchemaMismatch(PostgresException e) =>
         e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName
         or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch;
 

@@ -27,7 +27,7 @@ internal sealed class DatabaseOutages(Redaction redaction, TimeProvider time, IL
             return;
         }
 
-        var isAway = fault is not PostgresException || WriteFaults.IsPassing(fault);
+        var isAway = fault is not PostgresException || WriteFaults.IsTransient(fault);
         lock (_lock)
         {
             _hasAny = true;

@@ -10,7 +10,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
 
     /// <param name="corpus">The declaration, bound.</param>
     /// <param name="kinds">Only the columns of these kinds; none: of all.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="cancellation">Cancels the query.</param>
     /// <exception cref="DatabaseNotReadyException">There are some.</exception>
     public async Task EnsureNone(ResolvedCorpus corpus, IReadOnlyList<string> kinds, CancellationToken cancellation)
     {

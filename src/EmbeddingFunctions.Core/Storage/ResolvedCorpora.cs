@@ -91,7 +91,7 @@ internal sealed class ResolvedCorpora(
         {
             return await work();
         }
-        catch (PostgresException e) when (DatabaseFaults.IsMisfit(e))
+        catch (PostgresException e) when (DatabaseFaults.IsSchemaMismatch(e))
         {
             throw await Misfit(e, cancellation);
         }

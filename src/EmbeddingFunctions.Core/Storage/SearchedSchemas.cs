@@ -12,7 +12,7 @@ internal sealed class SearchedSchemas(NpgsqlDataSource database)
     // Trusted with this role's rights: superusers, this role, the schema's and the database's owner, and owners of the corpus's tables,
     // whose triggers run with them anyway. An object is suspect if it shares its name with one of Postgres's own, and no extension brought
     // it.
-    private static SqlText FindStrangers(string[] tables) =>
+    private static SqlText FindUntrustedObjects(string[] tables) =>
         $"""
         WITH trusted AS (
             SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname = current_user OR rolname = 'pg_database_owner'
@@ -46,14 +46,15 @@ internal sealed class SearchedSchemas(NpgsqlDataSource database)
         """;
 
     /// <returns>A line each, with what to do about it.</returns>
-    public async Task<IReadOnlyList<string>> Strangers(ResolvedCorpus corpus, CancellationToken cancellation) =>
+    public async Task<IReadOnlyList<string>> UntrustedObjects(ResolvedCorpus corpus, CancellationToken cancellation) =>
         await database.QueryAsync(
-            FindStrangers(corpus.Tables.Select(table => table.QuotedName).Distinct().ToArray()), row => row.GetString(0), cancellation);
+            FindUntrustedObjects(corpus.Tables.Select(table => table.QuotedName).Distinct().ToArray()), row => row.GetString(0),
+            cancellation);
 
     /// <exception cref="DatabaseNotReadyException">A stranger may.</exception>
     public async Task Ensure(ResolvedCorpus corpus, CancellationToken cancellation)
     {
-        if (await Strangers(corpus, cancellation) is { Count: > 0 } strangers)
+        if (await UntrustedObjects(corpus, cancellation) is { Count: > 0 } strangers)
         {
             throw new DatabaseNotReadyException(
                 "Others could have this role run code of theirs, through a schema that it searches:"

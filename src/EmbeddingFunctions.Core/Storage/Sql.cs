@@ -28,7 +28,7 @@ internal static class Sql
     /// A condition that is always true, and marks its transaction as the engine's own: a trigger of the table's owner can leave such writes
     /// alone with <c>WHEN (current_setting('embeddings.writing', true) IS DISTINCT FROM 'on')</c>.
     /// </summary>
-    public static readonly SqlText Writing = Of($"pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL");
+    public static readonly SqlText MarkEngineWrite = Of($"pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL");
 
     /// <summary>For where the compiler would take an interpolated string for a string.</summary>
     public static SqlText Of(SqlText text) => text;

@@ -7,13 +7,14 @@ internal static class WriteFaults
 {
     /// <summary>The row's: a constraint, a value out of range or too large, what a trigger raises unless it speaks of the server.</summary>
     public static bool IsOfARow(PostgresException e) =>
-        !IsPassing(e) && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)) || IsOfAPolicy(e));
+        !IsTransient(e)
+            && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)) || IsOfAPolicy(e));
 
     /// <summary>Another session keeps a row locked.</summary>
     public static bool IsLocked(PostgresException e) => e.SqlState == PostgresErrorCodes.LockNotAvailable;
 
     /// <summary>No statement is at fault: a deadlock, a serialization failure, a lost connection.</summary>
-    public static bool IsPassing(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
+    public static bool IsTransient(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
         || (e is NpgsqlException && DatabaseFaults.LacksToken(e.InnerException))
         || e is PostgresException
         {

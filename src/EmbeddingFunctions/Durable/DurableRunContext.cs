@@ -36,7 +36,7 @@ internal sealed class DurableRunContext : IRunContext
             try
             {
                 var output = await _context.CallActivityAsync<TOutput>(activity.Name, input, Retry.Activity);
-                return activity.IsWhole(output) ? output : throw Garbled(activity.Name);
+                return activity.IsValidOutput(output) ? output : throw Garbled(activity.Name);
             }
             catch (TaskFailedException e) when (!Retry.WantsOtherHost(e.FailureDetails) || tries == Retry.OtherHosts)
             {

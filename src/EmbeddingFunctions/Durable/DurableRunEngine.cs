@@ -23,7 +23,7 @@ internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
 
     public async Task Begin(RunInput run, CancellationToken cancellation)
     {
-        var known = await Find(run.RunId, cancellation);
+        var known = await FindInstance(run.RunId, cancellation);
         if (known is not null && !MayBeginAgain(known))
         {
             return;
@@ -39,7 +39,7 @@ internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // Another host may have begun it in this very moment; the exception's type differs between backends.
-            if (await Find(run.RunId, cancellation) is not { } begun || MayBeginAgain(begun))
+            if (await FindInstance(run.RunId, cancellation) is not { } begun || MayBeginAgain(begun))
             {
                 throw;
             }
@@ -48,7 +48,7 @@ internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
 
     public async Task Cancel(Guid runId, CancellationToken cancellation)
     {
-        if (await Find(runId, cancellation) is not { IsCompleted: false })
+        if (await FindInstance(runId, cancellation) is not { IsCompleted: false })
         {
             return;
         }
@@ -60,30 +60,30 @@ internal sealed class DurableRunEngine(DurableTaskClient client) : IRunEngine
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // Ended in this very moment, it needs no waking.
-            if (await Find(runId, cancellation) is { IsCompleted: false })
+            if (await FindInstance(runId, cancellation) is { IsCompleted: false })
             {
                 throw;
             }
         }
     }
 
-    public async Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation) => await Find(runId, cancellation) switch
+    public async Task<EngineRun?> Find(Guid runId, CancellationToken cancellation) => await FindInstance(runId, cancellation) switch
     {
         null => null,
         { RuntimeStatus: OrchestrationRuntimeStatus.Terminated } ended =>
-            new CarriedRun(Because("The orchestration was terminated", ended), Cancelled: true),
+            new EngineRun(Because("The orchestration was terminated", ended), Cancelled: true),
         { RuntimeStatus: OrchestrationRuntimeStatus.Failed } failed =>
-            new CarriedRun(Because("The orchestration failed", failed), MayBeginAgain: MayBeginAgain(failed)),
-        { IsCompleted: true } => new CarriedRun("The orchestration ended without closing its job."),
-        { RuntimeStatus: OrchestrationRuntimeStatus.Suspended } => new CarriedRun(Note: "the orchestration is suspended"),
-        var running => new CarriedRun(Note: Text(running.SerializedCustomStatus)),
+            new EngineRun(Because("The orchestration failed", failed), MayBeginAgain: MayBeginAgain(failed)),
+        { IsCompleted: true } => new EngineRun("The orchestration ended without closing its job."),
+        { RuntimeStatus: OrchestrationRuntimeStatus.Suspended } => new EngineRun(Note: "the orchestration is suspended"),
+        var running => new EngineRun(Note: Text(running.SerializedCustomStatus)),
     };
 
     public Task Forget(TimeSpan age, CancellationToken cancellation) =>
         client.PurgeAllInstancesAsync(
             new PurgeInstancesFilter(DateTimeOffset.UnixEpoch, DateTimeOffset.UtcNow - age, _ended), cancellation);
 
-    private Task<OrchestrationMetadata?> Find(Guid runId, CancellationToken cancellation) =>
+    private Task<OrchestrationMetadata?> FindInstance(Guid runId, CancellationToken cancellation) =>
         client.GetInstanceAsync(runId.ToString(), getInputsAndOutputs: true, cancellation);
 
     private static RunInput Input(RunInput run, OrchestrationMetadata? failed) => run with

@@ -26,5 +26,5 @@ internal static class Retry
     internal static bool MayWork(TaskFailureDetails failure) =>
         failure.ErrorType != typeof(ActivityFailedException).FullName && !WantsOtherHost(failure);
 
-    internal static bool WantsOtherHost(TaskFailureDetails failure) => failure.ErrorType == typeof(MisfitHostException).FullName;
+    internal static bool WantsOtherHost(TaskFailureDetails failure) => failure.ErrorType == typeof(IncompatibleHostException).FullName;
 }

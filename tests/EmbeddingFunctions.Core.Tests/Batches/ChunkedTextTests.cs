@@ -123,7 +123,7 @@ public sealed class ChunkedTextTests : LongTextTest
         }
 
         Assert.Equal(2, await Database.Ask<long>("SELECT document_id FROM note_chunks"));
-        Assert.Equal(1, (await engine.Get<FailedItems>().Ignore("notes", new FailureChoice([("note", "2")]), default)).Ignored);
+        Assert.Equal(1, (await engine.Get<FailedItems>().Ignore("notes", new FailureFilter([("note", "2")]), default)).Ignored);
         Assert.Equal(0, await Count("note_chunks"));
     }
 

@@ -41,7 +41,7 @@ public sealed class LongTextModeTests : LongTextTest
     public async Task Down_takes_the_table_of_chunks_and_a_foreign_one_is_refused()
     {
         var engine = await Engine("chunk", Chunked);
-        Assert.Contains("the table note_chunks", await engine.Get<CorpusRemoval>().Plan("notes", default));
+        Assert.Contains("the table note_chunks, with 0 vectors", await engine.Get<CorpusRemoval>().Plan("notes", default));
         await engine.Get<CorpusRemoval>().Remove("notes", null, default);
         Assert.Null(await Database.Ask<string>("SELECT to_regclass('note_chunks')::text"));
 

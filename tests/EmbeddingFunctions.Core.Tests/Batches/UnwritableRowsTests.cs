@@ -55,7 +55,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     {
         await using var corpus = await Failed("embedded");
 
-        Assert.Equal(new IgnoredItems(4, 0, 1), await corpus.Get<FailedItems>().Ignore("notes", new FailureChoice([]), default));
+        Assert.Equal(new IgnoredItems(4, 0, 1), await corpus.Get<FailedItems>().Ignore("notes", new FailureFilter([]), default));
         Assert.Equal(4, await Count("embedding_state = 'ignored'"));
     }
 
@@ -64,7 +64,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     {
         await using var corpus = await Failed("failed");
 
-        Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", new FailureChoice([]), default));
+        Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", new FailureFilter([]), default));
         Assert.Equal(4, await Count("embedding_rule IS NULL"));
         Assert.Equal("3", Assert.Single(await corpus.Get<FailedItems>().List("notes", 10, default)).Id);
     }
@@ -74,7 +74,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
     {
         await using var corpus = await Failed("ignored");
         await _database.Execute("DELETE FROM embedding.claims");
-        var named = new FailureChoice([.. Enumerable.Range(1, 5).Select(id => ("note", $"{id}"))]);
+        var named = new FailureFilter([.. Enumerable.Range(1, 5).Select(id => ("note", $"{id}"))]);
 
         Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", named, default));
         Assert.Equal(4, await Count("embedding_rule IS NULL AND embedding_state IS NULL"));
@@ -92,7 +92,7 @@ public sealed class UnwritableRowsTests : IAsyncLifetime
             await command.ExecuteNonQueryAsync();
         }
 
-        Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", new FailureChoice([]), default));
+        Assert.Equal(new RetriedItems(4, 1), await corpus.Get<FailedItems>().Retry("notes", new FailureFilter([]), default));
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class AzureOpenAiTests : IAsyncLifetime
         var fault = await Assert.ThrowsAsync<ProviderException>(
             () => Generate(byKey ? _fake.ApiKey : null, new FixedToken(_fake.ApiKey), "a"));
 
-        Assert.Equal((ProviderFault.Passing, TimeSpan.FromSeconds(7), 1), (fault.Fault, fault.RetryAfter, _fake.RequestCount));
+        Assert.Equal((ProviderFault.Transient, TimeSpan.FromSeconds(7), 1), (fault.Fault, fault.RetryAfter, _fake.RequestCount));
     }
 
     [Fact]
@@ -58,11 +58,11 @@ public sealed class AzureOpenAiTests : IAsyncLifetime
     {
         foreach (var (scripted, expected) in new[]
         {
-            (Fault.ServerError(), ProviderFault.Passing),
+            (Fault.ServerError(), ProviderFault.Transient),
             (Fault.InsufficientQuota(), ProviderFault.Configuration),
             (Fault.BadInput(), ProviderFault.Item),
             (Fault.TooManyTokens(120_000), ProviderFault.TooManyTokens),
-            (Fault.ResetMidBody(), ProviderFault.Passing),
+            (Fault.ResetMidBody(), ProviderFault.Transient),
         })
         {
             using (_fake.Script(Requests.All, scripted))

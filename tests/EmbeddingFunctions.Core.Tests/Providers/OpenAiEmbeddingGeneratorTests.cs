@@ -63,7 +63,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : OpenAiTest
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(TimeSpan.FromMilliseconds(200)));
 
-        Assert.Equal((ProviderFault.Passing, true), (fault.Fault, fault.IsTimeout));
+        Assert.Equal((ProviderFault.Transient, true), (fault.Fault, fault.IsTimeout));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : OpenAiTest
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(TimeSpan.FromMilliseconds(300)));
 
-        Assert.Equal((ProviderFault.Passing, true), (fault.Fault, fault.IsTimeout));
+        Assert.Equal((ProviderFault.Transient, true), (fault.Fault, fault.IsTimeout));
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10));
     }
 
@@ -99,7 +99,7 @@ public sealed class OpenAiEmbeddingGeneratorTests : OpenAiTest
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate("a"));
 
-        Assert.Equal((ProviderFault.Passing, false, true), (fault.Fault, fault.IsTimeout, fault.IsUnreachable));
+        Assert.Equal((ProviderFault.Transient, false, true), (fault.Fault, fault.IsTimeout, fault.IsUnreachable));
     }
 
     [Fact]

@@ -43,7 +43,7 @@ public sealed class LimiterLogTests : IDisposable
         await Call(model);
         for (var i = 0; i < 3; i++)
         {
-            await Assert.ThrowsAsync<ProviderException>(() => Call(model, new ProviderException(ProviderFault.Passing, "busy")));
+            await Assert.ThrowsAsync<ProviderException>(() => Call(model, new ProviderException(ProviderFault.Transient, "busy")));
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
 

@@ -24,7 +24,7 @@ public abstract class ModelLimiterTest : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected static ProviderException Asking(TimeSpan wait) => new(ProviderFault.Passing, "busy") { RetryAfter = wait };
+    private protected static ProviderException Asking(TimeSpan wait) => new(ProviderFault.Transient, "busy") { RetryAfter = wait };
 
     private protected Task<int> Call(Func<Task<int>> call, SharedRateLimiter? limiter = null, CancellationToken cancellation = default) =>
         (limiter ?? Limiter).Of(Model).Call(

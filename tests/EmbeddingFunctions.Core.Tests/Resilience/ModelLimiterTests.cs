@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Core.Tests.Resilience;
 
 public sealed class ModelLimiterTests : ModelLimiterTest
 {
-    private static readonly ProviderException _busy = new(ProviderFault.Passing, "busy");
+    private static readonly ProviderException _busy = new(ProviderFault.Transient, "busy");
     private static readonly ProviderException _wrongKey = new(ProviderFault.Configuration, "wrong key");
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class ModelLimiterTests : ModelLimiterTest
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Call(() => Task.FromResult(1)));
 
-        Assert.Equal((ProviderFault.Passing, TimeSpan.FromSeconds(60), 0), (fault.Fault, fault.RetryAfter, Calls));
+        Assert.Equal((ProviderFault.Transient, TimeSpan.FromSeconds(60), 0), (fault.Fault, fault.RetryAfter, Calls));
     }
 
     [Fact]

@@ -6,9 +6,9 @@ namespace EmbeddingFunctions.Core.Tests.Resilience;
 
 public sealed class RetryingEmbeddingGeneratorTests : IDisposable
 {
-    private static readonly ProviderException _busy = new(ProviderFault.Passing, "busy");
-    private static readonly ProviderException _gone = new(ProviderFault.Passing, "connection refused.") { IsUnreachable = true };
-    private static readonly ProviderException _silent = new(ProviderFault.Passing, "no answer") { IsTimeout = true };
+    private static readonly ProviderException _busy = new(ProviderFault.Transient, "busy");
+    private static readonly ProviderException _gone = new(ProviderFault.Transient, "connection refused.") { IsUnreachable = true };
+    private static readonly ProviderException _silent = new(ProviderFault.Transient, "no answer") { IsTimeout = true };
     private static readonly ProviderException _garbled = new(ProviderFault.Reply, "garbled");
 
     private readonly ManualClock _clock = new();
@@ -65,7 +65,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
 
-        Assert.Equal((ProviderFault.Passing, TimeSpan.FromSeconds(11)), (fault.Fault, fault.RetryAfter));
+        Assert.Equal((ProviderFault.Transient, TimeSpan.FromSeconds(11)), (fault.Fault, fault.RetryAfter));
         Assert.Single(provider.Calls);
         await AssertPaused(11);
     }
@@ -78,7 +78,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
 
         Assert.Equal(5, provider.Calls.Count);
-        Assert.Equal((ProviderFault.Passing, TimeSpan.FromSeconds(30)), (fault.Fault, fault.RetryAfter));
+        Assert.Equal((ProviderFault.Transient, TimeSpan.FromSeconds(30)), (fault.Fault, fault.RetryAfter));
         await AssertPaused(30);
     }
 
@@ -157,7 +157,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
 
         var fault = await Assert.ThrowsAsync<ProviderException>(() => Generate(provider));
 
-        Assert.Equal((ProviderFault.Passing, 5), (fault.Fault, provider.Calls.Count));
+        Assert.Equal((ProviderFault.Transient, 5), (fault.Fault, provider.Calls.Count));
         Assert.Equal(ProviderStatus.Waiting, (await _limiter.Of("m").Status(default)).State);
         _clock.Advance(ModelLimiter.DefaultPause);
         Assert.Equal(new ProviderStatus("m", ProviderStatus.Failing, "connection refused.", null), await _limiter.Of("m").Status(default));
@@ -200,7 +200,7 @@ public sealed class RetryingEmbeddingGeneratorTests : IDisposable
     }
 
     private static ProviderException Asking(double seconds) =>
-        new(ProviderFault.Passing, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
+        new(ProviderFault.Transient, "busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
 
     private RetryingEmbeddingGenerator Stack(ScriptedGenerator provider, ProviderOutages? outages = null) =>
         new(

@@ -31,7 +31,7 @@ public abstract class SharedLimiterTest : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected static ProviderException Busy(TimeSpan wait) => new(ProviderFault.Passing, "busy") { RetryAfter = wait };
+    private protected static ProviderException Busy(TimeSpan wait) => new(ProviderFault.Transient, "busy") { RetryAfter = wait };
 
     private protected ModelLimiter Process(RateLimits? limits = null, string key = "key", ILogger<SharedRateLimiter>? log = null)
     {

@@ -119,7 +119,7 @@ public sealed class ThrottledEmbeddingGeneratorTests : IDisposable
         using var concurrency = new AdaptiveConcurrencyLimiter(8, _clock);
         var provider = new ScriptedGenerator(
             _clock, new ProviderException(ProviderFault.Item, "no"),
-            new ProviderException(ProviderFault.Passing, "slow down") { IsOverload = true });
+            new ProviderException(ProviderFault.Transient, "slow down") { IsOverload = true });
         using var generator = new ThrottledEmbeddingGenerator(provider, _unlimited, concurrency, "m");
 
         await Assert.ThrowsAsync<ProviderException>(() => generator.GenerateAsync(["a"]));

@@ -18,7 +18,7 @@ public sealed class AdoptedRunTests : SchedulerTest
         await Silence();
         var engine = new RecordingEngine
         {
-            Knows = new CarriedRun("The orchestration ended without closing its job."),
+            Knows = new EngineRun("The orchestration ended without closing its job."),
             OnLook = _ => End()
         };
 
@@ -62,7 +62,7 @@ public sealed class AdoptedRunTests : SchedulerTest
     [Fact]
     public void A_token_that_could_not_be_had_passes() =>
         Assert.True(
-            WriteFaults.IsPassing(
+            WriteFaults.IsTransient(
                 new NpgsqlException("Exception while reading the password", new AuthenticationFailedException("timed out"))));
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class AdoptedRunTests : SchedulerTest
         await Silence();
         var functions = new RecordingEngine(RunHost.Functions)
         {
-            Knows = new CarriedRun("The orchestration failed: no such method", cancelled)
+            Knows = new EngineRun("The orchestration failed: no such method", cancelled)
         };
         await Database.Execute("UPDATE embedding.jobs SET host = 'functions'");
 

@@ -53,7 +53,7 @@ public sealed class ForcedRunTests : RunTest
         Assert.Equal(20, (await Engine.Run(Forced() with { Limit = 20 })).Counts.Embedded);
         Assert.Equal(20, (await Engine.Run(Forced() with { Limit = 20 })).Counts.Embedded);
         Assert.Equal(20, (await Engine.Run(Forced(), progress => notes.Add(progress.Note))).Counts.Embedded);
-        Assert.Contains(notes, note => note?.StartsWith("going on with the forced run of", StringComparison.Ordinal) == true);
+        Assert.Contains(notes, note => note?.StartsWith("continuing the forced run of", StringComparison.Ordinal) == true);
         Assert.Equal(60, (await Engine.Run(Forced())).Counts.Embedded);
     }
 

@@ -11,7 +11,7 @@ internal sealed class RecordingEngine(RunHost host = RunHost.Server) : IRunEngin
 
     public List<Guid> Cancelled { get; } = [];
 
-    public CarriedRun? Knows { get; set; }
+    public EngineRun? Knows { get; set; }
 
     /// <summary>Happens while it is asked what it knows.</summary>
     public Func<Guid, Task> OnLook { get; init; } = _ => Task.CompletedTask;
@@ -35,7 +35,7 @@ internal sealed class RecordingEngine(RunHost host = RunHost.Server) : IRunEngin
         return Task.CompletedTask;
     }
 
-    public async Task<CarriedRun?> Look(Guid runId, CancellationToken cancellation)
+    public async Task<EngineRun?> Find(Guid runId, CancellationToken cancellation)
     {
         await OnLook(runId);
         return Knows;

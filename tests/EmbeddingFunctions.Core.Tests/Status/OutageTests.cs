@@ -147,7 +147,7 @@ public sealed class OutageTests : IAsyncLifetime
         await background.Begin(new RunInput(run, request) { IsRecorded = true }, default);
         await Until(
             async () =>
-                (await background.Look(run, default))?.Note is { } note && note.StartsWith("waiting for", StringComparison.Ordinal));
+                (await background.Find(run, default))?.Note is { } note && note.StartsWith("waiting for", StringComparison.Ordinal));
 
         Assert.Empty(log.All);
         await background.Stop();

@@ -46,6 +46,6 @@ public sealed class MigrationLockTests : IAsyncLifetime
         await transaction.RollbackAsync();
         await migrating;
         Assert.InRange(longest.TotalSeconds, 0, 4);
-        Assert.Contains("waiting for a transaction that holds a lock; the application is let pass meanwhile", said);
+        Assert.Contains("waiting for a transaction that holds a lock; the application's statements are not blocked meanwhile", said);
     }
 }

@@ -67,11 +67,11 @@ public sealed class OtherModelTests : IAsyncLifetime
     {
         await Migrate();
 
-        await _engine.Run(new RunRequest("workspace", [], Limit: 2) { YesMix = true });
+        await _engine.Run(new RunRequest("workspace", [], Limit: 2) { AllowMixedModels = true });
         Assert.Equal((3L, 2L), await Vectors());
         await Assert.ThrowsAsync<DatabaseNotReadyException>(() => _engine.Run());
 
-        await _engine.Run(new RunRequest("workspace", []) { YesMix = true });
+        await _engine.Run(new RunRequest("workspace", []) { AllowMixedModels = true });
         Assert.Equal((0L, 5L), await Vectors());
         Assert.Equal(RunStatus.Completed, (await _engine.Run()).Status);
         Assert.Equal(RunStatus.Completed, (await _engine.Run(new RunRequest("workspace", [], Force: true))).Status);
@@ -146,14 +146,14 @@ public sealed class OtherModelTests : IAsyncLifetime
         Assert.Contains(
             says, Assert.Single((await _engine.Get<DryRun>().Predict(new RunRequest("workspace", []), default)).Findings),
             StringComparison.Ordinal);
-        Assert.Empty((await _engine.Get<DryRun>().Predict(new RunRequest("workspace", []) { YesMix = true }, default)).Findings);
+        Assert.Empty((await _engine.Get<DryRun>().Predict(new RunRequest("workspace", []) { AllowMixedModels = true }, default)).Findings);
     }
 
     [Fact]
     public async Task D8_a_row_that_is_inserted_brings_no_vector_of_another_model()
     {
         await Migrate();
-        await _engine.Run(new RunRequest("workspace", []) { YesMix = true });
+        await _engine.Run(new RunRequest("workspace", []) { AllowMixedModels = true });
         await _database.Execute(
             $"""
             CREATE TEMP TABLE copy AS SELECT * FROM issues LIMIT 1;
@@ -170,7 +170,7 @@ public sealed class OtherModelTests : IAsyncLifetime
     public async Task D8_the_look_for_other_models_is_into_an_index_that_is_empty()
     {
         await Migrate();
-        await _engine.Run(new RunRequest("workspace", []) { YesMix = true });
+        await _engine.Run(new RunRequest("workspace", []) { AllowMixedModels = true });
         var table = (await _engine.Get<ResolvedCorpora>().Get("workspace", default)).TableOf("issue");
         await _database.Execute("VACUUM ANALYZE issues");
 

@@ -24,7 +24,7 @@ public sealed class StateColumnTests : IAsyncLifetime
         await using var corpus = await Notes("far too long", "one", " ", "two", "three");
 
         await corpus.MigrateAndRun();
-        await corpus.Get<FailedItems>().Ignore("notes", new FailureChoice([("note", "1")]), default);
+        await corpus.Get<FailedItems>().Ignore("notes", new FailureFilter([("note", "1")]), default);
         await _database.Execute("INSERT INTO notes (title) VALUES (repeat('far too long ', 9000)), ('four')");
         await corpus.Run();
 
@@ -164,7 +164,7 @@ public sealed class StateColumnTests : IAsyncLifetime
     {
         await using var corpus = await Notes("far too long", "one");
         await corpus.MigrateAndRun();
-        await corpus.Get<FailedItems>().Ignore("notes", new FailureChoice([]), default);
+        await corpus.Get<FailedItems>().Ignore("notes", new FailureFilter([]), default);
 
         await _database.Execute("UPDATE notes SET title = title || '  ' WHERE id = 1");
         Assert.Equal(1, (await corpus.Run()).Counts.Unchanged);

@@ -58,8 +58,8 @@ public sealed class DurableRunEngineTests : DurableTest
     {
         var run = await AskWaiting();
 
-        Assert.Null((await Host.Engine.Look(run, default))!.EndedBecause);
-        Assert.Null(await Host.Engine.Look(_run.RunId, default));
+        Assert.Null((await Host.Engine.Find(run, default))!.EndedBecause);
+        Assert.Null(await Host.Engine.Find(_run.RunId, default));
     }
 
     [Fact]
@@ -68,13 +68,13 @@ public sealed class DurableRunEngineTests : DurableTest
         var run = await AskWaiting();
 
         await Host.Client.SuspendInstanceAsync(run.ToString(), "while the database is moved");
-        await Until(async () => (await Host.Engine.Look(run, default))!.Note == "the orchestration is suspended");
+        await Until(async () => (await Host.Engine.Find(run, default))!.Note == "the orchestration is suspended");
         await Host.Client.ResumeInstanceAsync(run.ToString());
         await Host.Client.TerminateInstanceAsync(run.ToString(), "wrong corpus");
         await Host.End(run);
 
         Assert.Equal(
-            new CarriedRun("The orchestration was terminated: wrong corpus", Cancelled: true), await Host.Engine.Look(run, default));
+            new EngineRun("The orchestration was terminated: wrong corpus", Cancelled: true), await Host.Engine.Find(run, default));
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class DurableRunEngineTests : DurableTest
         await Host.Engine.Begin(_run, default);
         await Host.End(_run.RunId);
 
-        Assert.Equal(new CarriedRun("The orchestration ended without closing its job."), await Host.Engine.Look(_run.RunId, default));
+        Assert.Equal(new EngineRun("The orchestration ended without closing its job."), await Host.Engine.Find(_run.RunId, default));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public sealed class RetryTests
         var policy = Retry.Activity.Retry!.Policy!;
 
         Assert.Equal((3, TimeSpan.FromSeconds(10), 3d), (policy.MaxNumberOfAttempts, policy.FirstRetryInterval, policy.BackoffCoefficient));
-        Assert.True(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new PassingFailureException("away")).FailureDetails));
+        Assert.True(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new TransientFailureException("away")).FailureDetails));
         Assert.True(
             Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new InvalidOperationException("the host stopped")).FailureDetails));
         Assert.False(Retry.MayWork(new TaskFailedException("EmbedBatch", 1, new ActivityFailedException("no such table")).FailureDetails));
@@ -29,7 +29,7 @@ public sealed class RetryTests
         await using var engine = new TestEngine(database, fake);
         await using var away = new TestEngine(Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2"), fake);
 
-        var passing = await Assert.ThrowsAsync<PassingFailureException>(() => Steps(away).OpenRun(Input("workspace"), default));
+        var passing = await Assert.ThrowsAsync<TransientFailureException>(() => Steps(away).OpenRun(Input("workspace"), default));
         var final = await Assert.ThrowsAsync<ActivityFailedException>(
             () => Steps(engine).StartRun(Input("laws " + new string('x', 9_000)), default));
 

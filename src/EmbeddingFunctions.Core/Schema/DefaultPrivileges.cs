@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Schema;
 
 /// <summary>Takes back what default privileges of a database grant on new tables: copies of texts are not for everyone.</summary>
-internal static class Grants
+internal static class DefaultPrivileges
 {
     private const string Withhold =
         """
@@ -21,6 +21,6 @@ internal static class Grants
         """;
 
     /// <param name="table">As SQL writes it.</param>
-    public static string WithholdFrom(string table) =>
+    public static string RevokeFrom(string table) =>
         Withhold.Replace("{0}", table.Replace("'", "''", StringComparison.Ordinal), StringComparison.Ordinal);
 }

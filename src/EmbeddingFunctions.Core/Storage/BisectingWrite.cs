@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>
 /// Statements over many rows of an owner's: a row that a trigger or a constraint of its keeps from being written keeps no other.
 /// </summary>
-internal static class RowByRow
+internal static class BisectingWrite
 {
     /// <summary>Writes items together and, where the database refuses that because of a row, in halves, down to that row.</summary>
     /// <param name="items">What to write.</param>

@@ -5,7 +5,7 @@ using EmbeddingFunctions.Testing;
 namespace EmbeddingFunctions.Core.Tests.Batches;
 
 /// <summary>Faults that pass: all workers wait, no attempt is charged, and all is embedded in the end.</summary>
-public sealed class PassingFaultTests(BatchDatabase shared) : BatchTest(shared)
+public sealed class TransientFaultTests(BatchDatabase shared) : BatchTest(shared)
 {
     public static TheoryData<Fault> Faults => new(
         Fault.RateLimited(), Fault.SlowDown(), Fault.Overloaded(), Fault.Status(408), Fault.ServerError(409), Fault.ServerError(),
