@@ -46,8 +46,7 @@ internal sealed class EmbeddingsApi : IDisposable
 
     /// <summary>
     /// POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run, and so is
-    /// a run that has not
-    /// started yet and takes all that this one would. 429 while too many runs wait for their start.
+    /// a run that has not started yet and takes all that this one would. 429 while too many runs wait for their start.
     /// </summary>
     public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
     {

@@ -9,8 +9,7 @@ namespace EmbeddingFunctions.Cli.Server;
 
 /// <summary>
 /// Lets requests in that carry the local server's key; where it has none, those of programs on this machine, but of no web page that is
-/// open on it
-/// and no proxy.
+/// open on it and no proxy.
 /// </summary>
 internal sealed class ApiKeyGate
 {

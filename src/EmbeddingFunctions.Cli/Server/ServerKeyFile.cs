@@ -4,8 +4,8 @@ using EmbeddingFunctions.Settings;
 namespace EmbeddingFunctions.Cli.Server;
 
 /// <summary>
-/// The key of a server that was given none: made at each start and left where only the same user's commands can read it,
-/// in a file that is named for the server's port and goes with the server.
+/// The key of a server that was given none: made at each start and left where only the same user's commands can read it, in a file that is
+/// named for the server's port and goes with the server.
 /// </summary>
 internal sealed class ServerKeyFile : IDisposable
 {

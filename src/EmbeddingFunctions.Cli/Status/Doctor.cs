@@ -30,8 +30,7 @@ internal sealed class Doctor
 
     /// <summary>
     /// Checks the database first, and the corpora only if it answers: those that it was migrated for, or if there is none, all that are
-    /// declared,
-    /// of the shipped ones those that it has a table for. The provider is asked for one vector of each model and length in use.
+    /// declared, of the shipped ones those that it has a table for. The provider is asked for one vector of each model and length in use.
     /// </summary>
     public async Task<IReadOnlyList<Finding>> Examine(IReadOnlyList<Corpus> corpora, CancellationToken cancellation)
     {

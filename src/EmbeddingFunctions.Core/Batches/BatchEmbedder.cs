@@ -78,14 +78,13 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    // With no lane free, as other runs embed the partition too or are just claiming of it, it waits a little before the run has to look
-    // elsewhere.
+    // If no lane is free because other runs embed or claim from the partition, waits a little before giving up.
     private async Task<(Claim Claim, bool NoLane)> Claim(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
         {
             cancellation.ThrowIfCancellationRequested();
-            // Not to be broken off: a claim that was committed unseen would wait for its lease to run out.
+            // Not cancelled: a claim that was committed unseen would wait for its lease to run out.
             var claim = await claims.Take(corpus, batch, CancellationToken.None);
             var noLane = claim.Items.Count == 0 && !(claim.HadTurn && await claims.HasFreeLane(corpus, batch.Partition, cancellation));
             if (!noLane || waited >= _patience)

@@ -6,7 +6,7 @@ using Polly.Retry;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// Brings a batch's results into the database: what is in the way of one row never keeps the others' vectors from being stored.
+/// Writes a batch's results. A row that cannot be written does not prevent the others from being written.
 /// </summary>
 internal sealed class BatchWriter(VectorStore vectors, FailureStore failures, NpgsqlDataSource database, DatabaseOutages outages)
 {

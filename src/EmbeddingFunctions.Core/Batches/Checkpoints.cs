@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace EmbeddingFunctions.Batches;
 
-/// <summary>A border between what is kept and what is not, should the process end there.</summary>
+/// <summary>A point between two durable effects, where a process may die.</summary>
 internal enum Checkpoint
 {
     AfterClaim,

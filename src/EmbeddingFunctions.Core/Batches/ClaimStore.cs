@@ -45,9 +45,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
         WHERE  token = {claim.Token} AND NOT (attempts <= 1 AND reason IS NULL)
         """;
 
-    // Claims of one partition are taken one after the other, so that each sees how many batches there are, and none waits
-    // for another's rows; and those of a whole corpus while there are items that may be to blame for their workers' end, of which one is in
-    // flight at a time. A batch that does not get the turn does not wait for it on a connection. The turn is let go with the claim.
+    // Claims of a partition are serialized, so that each sees the batches in flight and none waits for another's rows. While some items may
+    // have ended their workers, claims of the whole corpus are serialized and one such item is in flight at a time. A batch that does not
+    // get the advisory lock does not wait on a connection; the lock ends with the transaction.
     private static SqlText TakeTurn(string corpus, string partition) =>
         $"""
         SELECT pg_catalog.set_config('embedding.has_turn', (
@@ -63,9 +63,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
-    /// For a batch that is recorded already there are none: a repeated order must not become a second batch.
-    /// There are none either while the partition has all the batches in flight that it may, of whatever run and process,
-    /// nor for a run that is to be cancelled, nor while another process is just claiming of the partition.
+    /// Returns no items if the batch is already recorded (a repeated command must not become a second batch), if all lanes of the partition
+    /// are taken, if the run is to be cancelled, or while another process claims from the partition.
     /// </summary>
     public async Task<Claim> Take(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
@@ -118,8 +117,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
     }
 
     // With NOWAIT a row that another has is an error: those that are then missing are kept back by a policy. Of rows beside a companion
-    // none
-    // is written, and one that is missing cannot be seen.
+    // none is written, and one that is missing cannot be seen.
     internal static SqlText Unwritable(ResolvedCorpus corpus, EmbedBatch batch)
     {
         var table = corpus.TableOf(batch.Kind);

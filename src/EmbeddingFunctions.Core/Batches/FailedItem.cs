@@ -9,12 +9,13 @@ internal sealed record FailedItem(
 
 /// <summary>Which failed items are meant.</summary>
 /// <param name="Items">These; empty: all.</param>
-/// <param name="Reason">Of these only those in whose reason the words are, be they large or small.</param>
+/// <param name="Reason">Only items whose reason contains this text, ignoring case.</param>
 internal sealed record FailureFilter(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
 
 /// <param name="Retried">Items that have their attempts again.</param>
-/// <param name="Refused">Items whose rows are locked, or the database does not let be written, as a trigger of theirs may; they stay
-/// failed.</param>
+/// <param name="Refused">
+/// Items whose rows are locked or cannot be updated, for example because a trigger rejects it; they stay failed.
+/// </param>
 internal sealed record RetriedItems(int Retried, int Refused = 0);
 
 /// <param name="Edited">Items that were edited since they failed, and are pending again.</param>

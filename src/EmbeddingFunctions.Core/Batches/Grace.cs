@@ -1,7 +1,7 @@
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// Calls in flight when a stop is requested may be paid already: they get some seconds to be stored before they are broken off.
+/// Calls in flight when a stop is requested may be paid already: they get some seconds to be stored before they are cancelled.
 /// </summary>
 internal sealed class Grace : IDisposable
 {

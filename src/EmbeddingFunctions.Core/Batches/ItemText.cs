@@ -15,7 +15,7 @@ internal sealed record ItemText(
 {
     public static ItemText Of(IReadOnlyList<string?> values, ResolvedTable table)
     {
-        // The template's own words round nothing say nothing.
+        // If all columns are blank, the template's fixed words are not worth embedding.
         var whole = values.All(NormalizedText.IsBlank) ? "" : NormalizedText.Of(table.Template.Render(values), int.MaxValue);
         return table switch
         {

@@ -4,7 +4,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>
-/// Writes what a batch has to say of its items: one statement, whole or not at all; of many chunks some hundred at a time before it.
+/// Writes a batch's outcomes in one atomic statement; many chunks are written before it, a few hundred a statement.
 /// </summary>
 internal sealed class VectorStore(NpgsqlDataSource database)
 {
@@ -12,8 +12,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
     /// A condition that is always true. For its statement alone it sets how long to wait for a row that another transaction holds, half as
     /// long as Postgres waits before it ends one of two that wait for each other (deadlock_timeout), so that it is never the application's
     /// statement; and it marks the statement as the engine's own, see <see cref="Sql.MarkEngineWrite"/>, and as one that changes no text
-    /// itself: a
-    /// text that changes all the same was changed by a trigger.
+    /// itself: a text that changes all the same was changed by a trigger.
     /// </summary>
     public static readonly SqlText MarkItemWrite = Sql.Of(
         $"""

@@ -2,8 +2,7 @@ namespace EmbeddingFunctions.Caching;
 
 /// <summary>
 /// Vectors that were paid for, by the fingerprint of what they were made of. It may forget anything at any time; it never errs and, unless
-/// it is
-/// asked to forget, never fails.
+/// it is asked to forget, never fails.
 /// </summary>
 internal interface IVectorCache
 {

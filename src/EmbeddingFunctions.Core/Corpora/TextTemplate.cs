@@ -5,8 +5,7 @@ namespace EmbeddingFunctions.Corpora;
 
 /// <summary>
 /// Words and <c>{columns}</c> that make an item's text; a null column is empty. A part in braces of its own, <c>{. Game: {game}}</c>, is
-/// left out
-/// where a column of it is blank, or where <c>{a}!={b}</c> are the same; the first part that stays loses the separator in front.
+/// left out where a column of it is blank, or where <c>{a}!={b}</c> are the same; the first part that stays loses the separator in front.
 /// </summary>
 internal sealed partial class TextTemplate
 {

@@ -19,7 +19,7 @@ internal sealed record LimiterState
 
     public ReportedLimits? Reported { get; init; }
 
-    /// <summary>The provider asked for it, or failed; it holds for all keys.</summary>
+    /// <summary>The current pause, requested by the provider or set after a fault; it applies to all keys.</summary>
     public Pause? Pause { get; init; }
 
     /// <summary>Whether the model has ever answered. If so, an address where nothing listens is an outage, otherwise a mistake.</summary>

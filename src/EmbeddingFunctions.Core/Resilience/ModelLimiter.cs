@@ -16,7 +16,7 @@ internal sealed class ModelLimiter(
     /// <summary>Longer pauses are left to the run, whose timer holds no claims.</summary>
     public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a provider is left alone that keeps failing and does not say for how long.</summary>
+    /// <summary>The pause after repeated failures when the provider states none.</summary>
     public static readonly TimeSpan DefaultPause = TimeSpan.FromSeconds(30);
 
     // Holds the next caller back until the retry of the failed call has set its pause.

@@ -8,8 +8,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// Runs that begin because a table changed: a host that stays up hears of it from the triggers or, where it cannot, looks every ten
-/// seconds.
+/// Starts runs when tables change: listens for the triggers' notifications or, where none arrive, polls every ten seconds.
 /// </summary>
 internal sealed class ChangeListener
 {
@@ -37,8 +36,7 @@ internal sealed class ChangeListener
 
     public ChangeListener(
         CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler scheduler, EmbeddingSettings settings,
-        Redaction redaction,
-        DatabaseOutages outages, ILogger<ChangeListener> log)
+        Redaction redaction, DatabaseOutages outages, ILogger<ChangeListener> log)
     {
         (_bound, _notices, _scheduler, _redaction, _outages, _log) = (bound, notices, scheduler, redaction, outages, log);
         _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];

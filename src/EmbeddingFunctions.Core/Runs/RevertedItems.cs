@@ -5,8 +5,7 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>
 /// Items that a run settled and that are pending again at once, because a trigger of the owner's changes their text, or sets their
-/// changed-at column
-/// after the engine's own.
+/// changed-at column after the engine's own.
 /// </summary>
 internal sealed class RevertedItems(NpgsqlDataSource database)
 {

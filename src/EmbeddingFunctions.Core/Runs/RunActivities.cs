@@ -6,7 +6,7 @@ using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>The steps of a run, in the order in which it takes them. They may be repeated: each is the same done twice.</summary>
+/// <summary>The steps of a run, in the order in which it takes them. Each is idempotent, so an engine may repeat it.</summary>
 internal sealed class RunActivities
 {
     public static readonly RunActivity<RunInput, DateTimeOffset> StartRun =

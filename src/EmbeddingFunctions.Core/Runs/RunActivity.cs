@@ -2,7 +2,7 @@ namespace EmbeddingFunctions.Runs;
 
 /// <summary>An activity: its name for the engines, and the one line that does it.</summary>
 /// <param name="IsValidOutput">
-/// Whether what an engine returns can be this activity's output: it has gone through JSON, and may be another activity's.
+/// Validates a result that was deserialized from JSON: an engine may return another activity's result.
 /// </param>
 /// <param name="Opens">Whether it begins a run.</param>
 /// <param name="Closes">Whether it ends a run, and so is done even while the process is stopping.</param>

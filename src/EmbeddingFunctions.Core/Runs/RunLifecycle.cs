@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Starts, opens and closes a run: each step is the same when repeated.</summary>
+/// <summary>Starts, opens and closes a run: each step is idempotent.</summary>
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
     RunJanitor janitor, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems revertedItems, Redaction redaction,

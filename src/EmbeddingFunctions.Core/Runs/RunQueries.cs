@@ -51,8 +51,8 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
         """;
 
     /// <summary>
-    /// What batches did by kind, of open runs and of those that ended within a time. Rows would not tell: one that was found unchanged
-    /// has a new time too. Each run's batches are looked up by index, as there may be millions of older ones.
+    /// What batches did by kind, of open runs and of those that ended within a time. Rows cannot be used: one that was found
+    /// unchanged also has a new timestamp. Each run's batches are looked up by index, as there may be millions of older ones.
     /// </summary>
     public static SqlText SumByKind(string corpus, TimeSpan within) =>
         $"""
@@ -70,8 +70,8 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
         """;
 
     /// <summary>
-    /// The moment of a forced run over the same scope that is not done with it, whatever became of its process: what it embedded is not
-    /// embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
+    /// The <c>force_before</c> of an unfinished forced run over the same scope, even if its process has ended: items that it embedded are
+    /// not embedded again. A run with a limit is done only if it found less than that. After a day a new one begins.
     /// </summary>
     public static SqlText UnfinishedForce(RunRequest request) =>
         $"""

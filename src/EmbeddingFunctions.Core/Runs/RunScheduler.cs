@@ -7,7 +7,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// Where runs are asked for: each becomes a row first and is then given to an engine, so that none is lost and none begun twice.
+/// Requests runs: records each as a row before handing it to an engine, so that no run is lost or started twice.
 /// </summary>
 internal sealed class RunScheduler(
     CorpusSet corpora, ResolvedCorpora bound, RunTransitions transitions, RunQueries runs, RunJanitor janitor, RunLifecycle lifecycle,
@@ -22,7 +22,7 @@ internal sealed class RunScheduler(
     /// <param name="engine">Who is to carry it.</param>
     /// <param name="request">What to run over; checked by the caller.</param>
     /// <param name="eventId">The sender's own id of the event, or null.</param>
-    /// <param name="cancellation">Ends the asking; what is recorded by then is begun later.</param>
+    /// <param name="cancellation">Cancels the request; a run that is already recorded starts later.</param>
     /// <returns>Null if an earlier event of that id asked for something else.</returns>
     /// <exception cref="SettingsException"><c>EMBEDDING_ENABLED</c> is false.</exception>
     /// <exception cref="TooManyRunsException">Too many runs of the corpus wait for their start.</exception>

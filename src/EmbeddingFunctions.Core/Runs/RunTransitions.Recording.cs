@@ -12,8 +12,9 @@ internal sealed partial class RunTransitions
 
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
-    // A forced command goes on where an earlier one stopped; what hosts carry goes on by itself, and each event means itself.
-    // Scheduled: only if no later moment was served, and no run of an earlier one goes on, which takes all that is pending anyway.
+    // A forced command continues where an earlier one stopped; forced runs of hosts continue by themselves, and each forced event starts
+    // afresh. A scheduled run is inserted only if no run exists for this or a later due time and no earlier scheduled run is open, because
+    // that one takes everything pending.
     private static SqlText Insert(RunRequest request, Guid id, RunHost host, DateTimeOffset? dueAt) =>
         $"""
         INSERT INTO embedding.jobs (corpus, partition, kinds, selection, item_limit, force_before, host, due_at, id)
@@ -82,9 +83,9 @@ internal sealed partial class RunTransitions
             """;
     }
 
-    // Not while a run is open that takes all that is pending (what a scheduled run leaves to a backfill, it does not take), nor if one has
-    // ended since that was looked for, which may have taken it; nor soon after one that failed at no item of its own, or was cancelled, or
-    // whose items a trigger made pending again: the next would end the same way.
+    // Inserts nothing while an open run takes everything pending (a scheduled run does not take what it leaves to a backfill), if a run has
+    // ended since the look, or soon after a run that was cancelled, failed without a failed item, or had its items reverted by a trigger:
+    // the next run would end the same way.
     private static SqlText InsertTriggered(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt) =>
         $$"""
         INSERT INTO embedding.jobs (corpus, id, host, kinds)

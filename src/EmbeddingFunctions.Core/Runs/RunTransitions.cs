@@ -5,8 +5,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>
-/// All writes to <c>embedding.jobs</c>: each moves a run from one state to another, once however often it is repeated. The diagram "The
-/// states of a run" in docs/architecture.md shows them; <see cref="RunQueries"/> reads.
+/// All writes to <c>embedding.jobs</c>: each moves a run from one state to another, idempotently. The diagram "The states of a run" in
+/// docs/architecture.md shows them; <see cref="RunQueries"/> reads.
 /// </summary>
 internal sealed partial class RunTransitions(NpgsqlDataSource database, RunQueries queries)
 {

@@ -5,7 +5,7 @@ using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Runs that were neither requested nor scheduled: something is pending that need not wait.</summary>
+/// <summary>Starts runs after edits, which were neither requested nor scheduled.</summary>
 internal sealed class TriggeredRuns(
     RunTransitions transitions, DatabaseClock clock, RunPages pages, SharedRateLimiter limiter, EmbeddingSettings settings)
 {

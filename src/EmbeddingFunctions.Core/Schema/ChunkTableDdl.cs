@@ -41,8 +41,7 @@ internal static class ChunkTableDdl
 
     /// <summary>
     /// For <see cref="TablePage"/>: vectors whose chunks are not there, because their table was dropped, are to be made again; those of
-    /// another rule are
-    /// in any case, and must only not pass for unchanged.
+    /// another rule are in any case, and must only not pass for unchanged.
     /// </summary>
     public static string Forget(ResolvedTable table) =>
         $"""

@@ -10,8 +10,7 @@ internal static class CompanionDdl
 
     /// <summary>
     /// There is no foreign key: it would make Postgres refuse a plain TRUNCATE or DROP TABLE of the owner's. A role that may read it sees
-    /// the
-    /// vectors of the rows that it may see.
+    /// the vectors of the rows that it may see.
     /// </summary>
     public static Part Part(ResolvedTable table)
     {

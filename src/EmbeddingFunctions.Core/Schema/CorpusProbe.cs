@@ -5,9 +5,8 @@ using EmbeddingFunctions.Storage;
 namespace EmbeddingFunctions.Schema;
 
 /// <summary>
-/// What the corpus's own tables do not tell of a declaration, Postgres does: whether filters' values are of their columns' types,
-/// partitions comparable,
-/// languages there; and whether tables that a migration would take over can serve.
+/// Asks Postgres for what the catalogue does not show: whether filters' values have their columns' types, partitions are comparable,
+/// text search configurations exist, and tables that a migration would take over are suitable.
 /// </summary>
 internal static class CorpusProbe
 {

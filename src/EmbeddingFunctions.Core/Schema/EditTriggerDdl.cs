@@ -11,13 +11,10 @@ internal static class EditTriggerDdl
     public static string Name(ResolvedTable table) => ObjectNames.Name("zzz_embedding_note_edit", table.Found);
 
     /// <summary>
-    /// A row that is inserted with vector and fingerprint, as a copy of another, is looked at: the fingerprint tells whether the vector is
-    /// of its text;
-    /// a vector of another model does not come in. When a vector was written, a trigger that bumps the changed-at column cannot make it
-    /// look older
-    /// than the row: this one runs last, because triggers run in the order of their names. A table that was altered so that the text cannot
-    /// be read
-    /// keeps no writer from writing: the row is then pending, or as it was written where the column of the rule is gone too.
+    /// An inserted row that already has a vector and fingerprint, such as a copy, is pending until its fingerprint is checked; a vector of
+    /// another model is cleared. This trigger runs last, because triggers run in the order of their names: a trigger that sets the
+    /// changed-at column cannot make a new vector look older than its row. If the table was altered so that the text cannot be read, the
+    /// write still succeeds: the row becomes pending or, without the column of the rule, stays as it was written.
     /// </summary>
     /// <remarks>It names no column in its definition: Postgres would let none of these be altered.</remarks>
     public static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<ResolvedTable> kinds)

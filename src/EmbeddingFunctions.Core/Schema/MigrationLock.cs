@@ -5,8 +5,8 @@ namespace EmbeddingFunctions.Schema;
 
 /// <summary>The right to migrate a database, which one process has at a time; it ends with the process.</summary>
 /// <remarks>
-/// The lock belongs to an open transaction, so it works through a transaction pooler. Others ask for it again and again
-/// instead of waiting in the server: building an index waits for every statement under way, one that waits for a lock included.
+/// The lock belongs to an open transaction, so it works through a transaction pooler. Other processes poll for it instead of waiting in the
+/// server, because an index build waits for every running statement, including one that waits for a lock.
 /// </remarks>
 internal sealed class MigrationLock : IAsyncDisposable
 {

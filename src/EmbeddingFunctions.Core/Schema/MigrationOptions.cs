@@ -2,6 +2,8 @@ namespace EmbeddingFunctions.Schema;
 
 /// <summary>Permissions that a person gives a migration.</summary>
 /// <param name="SampleTables">A script that creates the base tables where they are missing; null: they are the owner's.</param>
-/// <param name="TakeOver">To write what is there under the names that it needs, though no migration made it; a removal leaves it.</param>
-/// <param name="DropUndeclared">To drop what searches may use and the declaration names no more.</param>
+/// <param name="TakeOver">Whether existing objects with the required names are adopted and overwritten; a removal keeps them.</param>
+/// <param name="DropUndeclared">
+/// Whether undeclared objects that searches may use are dropped, and an older declaration may be applied.
+/// </param>
 internal sealed record MigrationOptions(string? SampleTables = null, bool TakeOver = false, bool DropUndeclared = false);

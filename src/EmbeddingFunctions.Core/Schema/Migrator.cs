@@ -35,8 +35,7 @@ internal sealed class Migrator
 
     /// <summary>
     /// Tables, columns, triggers and view; then the indexes, without blocking writers. What is there as it was made is left alone. Stopped
-    /// half-way,
-    /// it goes on when run again.
+    /// half-way, it goes on when run again.
     /// </summary>
     /// <param name="corpus">The declaration.</param>
     /// <param name="options">What it may do.</param>
@@ -79,8 +78,7 @@ internal sealed class Migrator
 
     /// <summary>
     /// The statements that <see cref="Migrate(Corpus, MigrationOptions, Action{string}?, CancellationToken)"/> would run now, as a script
-    /// for
-    /// psql; empty where there is nothing to do. Rows that were edited while a trigger was missing are looked for by a migration only.
+    /// for psql; empty where there is nothing to do. Rows that were edited while a trigger was missing are looked for by a migration only.
     /// </summary>
     /// <exception cref="DatabaseNotReadyException">As of a migration.</exception>
     public async Task<string> Plan(Corpus corpus, MigrationOptions options, CancellationToken cancellation)

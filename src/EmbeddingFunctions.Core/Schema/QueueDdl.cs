@@ -5,8 +5,8 @@ namespace EmbeddingFunctions.Schema;
 
 /// <summary>
 /// What ties a table to <c>embedding_queue</c>, as functions and triggers of the database: a changed row is queued by its writer's own
-/// transaction,
-/// and a queue row's status is worked out from the claim and the item whenever one of them changes; what that missed, a run puts right.
+/// transaction, and a queue row's status is worked out from the claim and the item whenever one of them changes; what that missed, a run
+/// puts right.
 /// </summary>
 internal static class QueueDdl
 {
@@ -30,8 +30,7 @@ internal static class QueueDdl
 
     /// <summary>
     /// For <see cref="TablePage"/>: gives items their content. Before <see cref="Declare"/>: the template of the content that is there is
-    /// the one
-    /// declared then.
+    /// the one declared then.
     /// </summary>
     public static string FillContent(ResolvedTable table) =>
         $"""
@@ -51,8 +50,7 @@ internal static class QueueDdl
 
     /// <summary>
     /// For <see cref="TablePage"/>: queues what is pending, as an older system's migration did. What is queued is locked, so that no edit
-    /// comes between
-    /// the reading of a text and the writing of its queue row; a writer that has the row at this moment queues it.
+    /// comes between the reading of a text and the writing of its queue row; a writer that has the row at this moment queues it.
     /// </summary>
     public static string Fill(ResolvedTable table) =>
         $"""

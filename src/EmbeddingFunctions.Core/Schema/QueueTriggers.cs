@@ -5,8 +5,7 @@ namespace EmbeddingFunctions.Schema;
 
 /// <summary>
 /// The triggers of a table with a queue, and of the claims on its items: a statement queues the rows that it changes in its writer's
-/// transaction,
-/// and an item's outcome is written to its queue row.
+/// transaction, and an item's outcome is written to its queue row.
 /// </summary>
 internal static class QueueTriggers
 {
@@ -133,9 +132,8 @@ internal static class QueueTriggers
             table, ObjectNames.Name("zzy_embedding_content", table.Found), "BEFORE INSERT OR UPDATE", "FOR EACH ROW", "content");
     }
 
-    // Nor must such a queue keep a writer from writing an item, which is pending without a row of the queue as well. All rows of a
-    // statement are
-    // queued at once, in one subtransaction; if that fails, each in its own.
+    // A queue that rejects a row must not prevent the item's own write; the item is pending even without a row of the queue. All rows of a
+    // statement are queued at once, in one subtransaction; if that fails, each in its own.
     private static IEnumerable<Part> Enqueue(string corpus, ResolvedTable table)
     {
         yield return Routine(table, "take", "items text[], event text", "void",

@@ -22,8 +22,7 @@ internal static class TablePage
     /// <param name="rows">How many rows the page has.</param>
     /// <param name="work">
     /// Further expressions of the statement, which write the rows whose key columns, or whose <c>key</c>, are in <c>page</c>; null passes
-    /// the
-    /// page over.
+    /// the page over.
     /// </param>
     /// <returns>A statement that answers the page's last key, or null after the last page.</returns>
     public static SqlText Of(ResolvedTable table, string? last, int rows, string? work) =>

@@ -10,8 +10,7 @@ internal static class TextSearchDdl
     public const string Column = "embedding_text_search";
 
     // A tsvector takes 1,048,575 bytes of words. Compounds are kept whole and in parts, which is up to eight bytes for a byte of text at
-    // worst;
-    // a character has up to four.
+    // worst; a character has up to four.
     private const int MaxBytes = 1_048_575 / 8;
 
     // What of a text is looked at at all.

@@ -13,10 +13,12 @@ internal static class DatabaseFaults
         e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName
         or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch;
 
-    /// <summary>Whether no token could be had that is the password: known by its namespace, as this library does without Azure's.</summary>
+    /// <summary>
+    /// Whether the token used as the password could not be acquired: recognised by its namespace, as this library does without Azure's.
+    /// </summary>
     internal static bool LacksToken(Exception? e) => e?.GetType().Namespace == "Azure.Identity";
 
-    /// <summary>Whether a statement took too long, on a connection that stands; not whether one could be had.</summary>
+    /// <summary>Whether a statement timed out on an open connection, as opposed to a failure to connect.</summary>
     public static bool IsTooSlow(Exception e) =>
         e is NpgsqlException { InnerException: TimeoutException } and not PostgresException
             && !e.Message.StartsWith("Failed to connect", StringComparison.Ordinal)

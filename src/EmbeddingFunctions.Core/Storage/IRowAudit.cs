@@ -1,7 +1,7 @@
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>Finds rows whose text is another than the one that their vector is of, which no trigger noted.</summary>
+/// <summary>Finds rows whose text changed after their vector was made although no trigger recorded the edit.</summary>
 internal interface IRowAudit
 {
     /// <summary>Makes them pending.</summary>
@@ -9,6 +9,5 @@ internal interface IRowAudit
 }
 
 /// <param name="Found">Rows with a vector of another text.</param>
-/// <param name="Refused">Those of them that were to be made pending, and that the database does not let be written, as a trigger of theirs
-/// may.</param>
+/// <param name="Refused">Rows found that could not be marked pending, for example because a trigger rejects it.</param>
 internal readonly record struct AuditedRows(long Found, long Refused);

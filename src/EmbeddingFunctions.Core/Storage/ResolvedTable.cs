@@ -202,8 +202,7 @@ internal sealed class ResolvedTable(
 
     /// <summary>
     /// Another one after each edit: a hash of what is embedded, made by the database from the row as it stands, or the number that a
-    /// companion
-    /// counts.
+    /// companion counts.
     /// </summary>
     public SqlText Version => field ??= IsBeside ? Sql.Of($"pg_catalog.int8send({Column(OwnColumns.Revision)})") : Sql.Of(
         $"pg_catalog.sha256(pg_catalog.convert_to(ROW({Sql.Join(", ", TextColumns)})::text, 'UTF8'::name))");

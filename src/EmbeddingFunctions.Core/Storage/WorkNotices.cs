@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>What the tables' triggers tell of work, heard over a connection of its own, which no batch ever waits for.</summary>
+/// <summary>Listens for the triggers' notifications on a connection of its own, so that no batch waits for it.</summary>
 internal sealed class WorkNotices(NpgsqlDataSource database)
 {
     public const string Channel = "embedding_work";
@@ -12,12 +12,14 @@ internal sealed class WorkNotices(NpgsqlDataSource database)
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
 
-    /// <summary>Hears until the connection breaks, which is an exception.</summary>
+    /// <summary>Listens until the connection breaks, which is an exception.</summary>
     /// <param name="ready">From now on nothing is missed.</param>
     /// <param name="heard">Receives the name of the corpus.</param>
-    /// <param name="cancellation">Ends the hearing.</param>
-    /// <returns>False, soon: nothing can be heard over a connection to this database, because a transaction pooler stands before it or it
-    /// gives one only.</returns>
+    /// <param name="cancellation">Ends the listening.</param>
+    /// <returns>
+    /// False, within seconds: this database delivers no notifications, because a transaction pooler is in front of it or it has one
+    /// connection.
+    /// </returns>
     public async Task<bool> Hear(Action ready, Action<string> heard, CancellationToken cancellation)
     {
         if (ConnectionPool.HasOneConnection(database))

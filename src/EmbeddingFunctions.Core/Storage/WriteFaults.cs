@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>Tells at whose fault a write was refused.</summary>
+/// <summary>Classifies why a write was rejected.</summary>
 internal static class WriteFaults
 {
     /// <summary>The row's: a constraint, a value out of range or too large, what a trigger raises unless it speaks of the server.</summary>
