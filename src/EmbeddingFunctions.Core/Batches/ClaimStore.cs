@@ -167,7 +167,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
 
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding.claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
-    // them is charged with it.
+    // them is charged with it. As text: tests/EmbeddingFunctions.Core.Tests/Sql/claim.approved.sql.
     internal static SqlText Statement(ResolvedCorpus corpus, EmbedBatch batch, Guid token)
     {
         var (table, name) = (corpus.TableOf(batch.Kind), corpus.Corpus.Name);

@@ -75,6 +75,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         return outcomes.Select(outcome => outcome.Outcome == Outcome.Embedded ? ++next : 0).ToArray();
     }
 
+    // As text: tests/EmbeddingFunctions.Core.Tests/Sql/write-vectors.approved.sql.
     internal static SqlText Statement(
         Claim claim, Guid batchId, IReadOnlyList<ItemOutcome> outcomes, IReadOnlyList<PlacedChunk> chunks, BatchCounts counts,
         bool skipLocked)
