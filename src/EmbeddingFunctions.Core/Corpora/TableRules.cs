@@ -14,13 +14,14 @@ internal static class TableRules
             corpus.Tables.Count == 0
                 ? ["it has no tables"]
                 : CorpusRules.Repeated(corpus.Tables.Select(t => t.Kind), kind => $"two tables have the kind '{kind}'"))
-            .Concat(corpus.Store == Store.Column ? CheckShared(corpus) : []).Select(message => new DeclarationFault("tables", message))
+            .Concat(corpus.Store == Store.Column ? CheckKindsExcludeEachOther(corpus) : [])
+                .Select(message => new DeclarationFault("tables", message))
             .Concat(corpus.Tables.SelectMany((table, i) => Check(corpus, table).Select(fault => fault.Within(PathOf(i), table.Kind))));
 
     public static string PathOf(int table) => $"tables[{table}]";
 
     // One table may hold several kinds if no row is of two: each would replace the other's vector, endlessly.
-    private static IEnumerable<string> CheckShared(Corpus corpus) =>
+    private static IEnumerable<string> CheckKindsExcludeEachOther(Corpus corpus) =>
         corpus.Tables.SelectMany(
             (table, i) =>
                 corpus.Tables.Skip(i + 1).Where(other => other.Table == table.Table && !Exclude(table, other))

@@ -123,11 +123,11 @@ internal sealed record FanOutState(RunInput Input)
             }
         }
 
-        return (state, state.IsPlanning || state.InFlight.Count > 0 ? commands : [state.Rest(now)]);
+        return (state, state.IsPlanning || state.InFlight.Count > 0 ? commands : [state.WaitOrFinish(now)]);
     }
 
     // Nothing is in flight: wait out a pause or others' claims, or be done.
-    private FanOutCommand Rest(DateTimeOffset now) =>
+    private FanOutCommand WaitOrFinish(DateTimeOffset now) =>
         StopReason is not null ? new FanOutCommand.Finish(HasMore: false)
         : PausedUntil is { } paused ? new FanOutCommand.Wait(paused, $"waiting for the provider: {PauseReason}")
         : (HeldUntil ?? (Contended.All.Count > 0 ? now + _lookAgain : null)) is { } held

@@ -20,10 +20,10 @@ internal sealed class CorpusRemoval
     private readonly NpgsqlDataSource _database;
     private readonly CorpusSet _corpora;
     private readonly Inventory _inventory;
-    private readonly Ddl _ddl;
+    private readonly LockingStatements _locking;
 
     public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora) =>
-        (_database, _corpora, _inventory, _ddl) = (database, corpora, new Inventory(database), new Ddl(database));
+        (_database, _corpora, _inventory, _locking) = (database, corpora, new Inventory(database), new LockingStatements(database));
 
     /// <summary>All corpora that something is recorded for, declared or not.</summary>
     public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)
@@ -168,7 +168,7 @@ internal sealed class CorpusRemoval
                 ? "DROP TABLE IF EXISTS "
                     + string.Join(", ", group.Select(key => $"{Sql.Identifier(key.Schema)}.{Sql.Identifier(key.Name)}"))
                 : group.First().Removal;
-            await _ddl.Run($"{removal}; {string.Join("; ", group.Select(key => Inventory.Forget(key)))}", progress, cancellation);
+            await _locking.Run($"{removal}; {string.Join("; ", group.Select(key => Inventory.Forget(key)))}", progress, cancellation);
         }
     }
 

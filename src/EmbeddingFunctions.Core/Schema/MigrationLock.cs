@@ -54,7 +54,10 @@ internal sealed class MigrationLock : IAsyncDisposable
             await connection.BeginTransactionAsync(cancellation);
             // In this order: a SELECT keeps its snapshot until the next statement, and building an index waits for all snapshots.
             var take = Sql.Of(
-                $"SELECT pg_try_advisory_xact_lock({_lockKey}); {Ddl.LiftTimeouts}; SET LOCAL idle_in_transaction_session_timeout = 0");
+                $"""
+                SELECT pg_try_advisory_xact_lock({_lockKey}); {LockingStatements.LiftTimeouts};
+                SET LOCAL idle_in_transaction_session_timeout = 0
+                """);
             if (await connection.ScalarAsync<bool>(take, cancellation))
             {
                 return new MigrationLock(connection);

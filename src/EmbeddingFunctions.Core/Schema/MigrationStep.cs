@@ -40,7 +40,8 @@ internal sealed record MigrationStep(StepKind Kind, IReadOnlyList<string> Statem
         var statements = Statements.Select(statement => $"{statement.TrimEnd().TrimEnd(';')};");
         var script = Kind switch
         {
-            StepKind.Transaction => $"BEGIN;\nSET LOCAL lock_timeout = '{Ddl.Patience}';\n{string.Join('\n', statements)}\nCOMMIT;",
+            StepKind.Transaction =>
+                $"BEGIN;\nSET LOCAL lock_timeout = '{LockingStatements.LockTimeout}';\n{string.Join('\n', statements)}\nCOMMIT;",
             // All rows at once, where a migration goes by pages so that it holds no row for long.
             StepKind.Pages => $"{TablePage.Whole(Table!, Statements[0])};",
             _ => string.Join('\n', statements),

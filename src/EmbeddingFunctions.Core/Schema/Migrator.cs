@@ -20,7 +20,7 @@ internal sealed class Migrator
     private readonly Inventory _inventory;
     private readonly SearchedSchemas _searched;
     private readonly StepRunner _runner;
-    private readonly Ddl _ddl;
+    private readonly LockingStatements _locking;
     private readonly ILogger _log;
 
     public Migrator(
@@ -28,9 +28,9 @@ internal sealed class Migrator
         IRowAudit audit, ITextWindow? window, ILogger<Migrator> log)
     {
         (_database, _catalogue, _settings, _audit, _window, _log) = (database, catalogue, settings, audit, window, log);
-        (_engine, _version, _inventory, _searched, _ddl) = (
-            engine, version, new Inventory(database), new SearchedSchemas(database), new Ddl(database));
-        _runner = new StepRunner(database, _ddl, log);
+        (_engine, _version, _inventory, _searched, _locking) = (
+            engine, version, new Inventory(database), new SearchedSchemas(database), new LockingStatements(database));
+        _runner = new StepRunner(database, _locking, log);
     }
 
     /// <summary>
@@ -52,7 +52,7 @@ internal sealed class Migrator
         {
             if (options.SampleTables is { } sampleTables)
             {
-                await _ddl.Run(sampleTables, progress, cancellation);
+                await _locking.Run(sampleTables, progress, cancellation);
             }
 
             var bound = await Bind(corpus, cancellation);

@@ -6,7 +6,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Schema;
 
 /// <summary>Runs the steps of a migration; what is done stays done when a later one fails.</summary>
-internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl, ILogger log)
+internal sealed class StepRunner(NpgsqlDataSource database, LockingStatements locking, ILogger log)
 {
     private const int Tries = 5;
 
@@ -40,7 +40,7 @@ internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl, ILogger log
         StepKind.Pages => Pages(step, progress, cancellation),
         StepKind.Alone => Alone(step, cancellation),
         _ when step.Statements.Count == 0 => Task.CompletedTask,
-        _ => ddl.Run(async connection =>
+        _ => locking.Run(async connection =>
         {
             foreach (var statement in step.Statements.Where(statement => statement.Length > 0))
             {
@@ -111,7 +111,7 @@ internal sealed class StepRunner(NpgsqlDataSource database, Ddl ddl, ILogger log
             try
             {
                 var page = TablePage.Of(step.Table!, last, Math.Max(rows, 1), isPassedOver ? null : step.Statements[0]);
-                var next = await ddl.Run(
+                var next = await locking.Run(
                     connection => connection.ScalarAsync<string>(page, cancellation, Sql.NoTimeout), progress, cancellation);
                 if (next is null)
                 {

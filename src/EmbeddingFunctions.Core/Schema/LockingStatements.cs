@@ -8,10 +8,10 @@ namespace EmbeddingFunctions.Schema;
 /// Runs statements that lock an application's tables or rows: each waits two seconds, and then lets those behind it pass before it tries
 /// again.
 /// </summary>
-internal sealed class Ddl(NpgsqlDataSource database)
+internal sealed class LockingStatements(NpgsqlDataSource database)
 {
     // Statements of the application that came after a waiting one wait with it.
-    internal const string Patience = "2s";
+    internal const string LockTimeout = "2s";
 
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _atMost = TimeSpan.FromMinutes(5);
@@ -26,7 +26,7 @@ internal sealed class Ddl(NpgsqlDataSource database)
         """;
 
     private static SqlText Prepare =>
-        $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', {Sql.Literal(Patience)}, true) WHERE {Sql.MarkEngineWrite}";
+        $"{LiftTimeouts}; SELECT pg_catalog.set_config('lock_timeout', {Sql.Literal(LockTimeout)}, true) WHERE {Sql.MarkEngineWrite}";
 
     /// <returns>How many rows were changed.</returns>
     public Task<int> Run(string sql, Action<string>? progress, CancellationToken cancellation) =>
