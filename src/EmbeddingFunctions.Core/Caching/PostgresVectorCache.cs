@@ -106,7 +106,7 @@ internal sealed class PostgresVectorCache(
         {
             throw new DatabaseNotReadyException(
                 "The database does not let this role read embedding.cache_key, so cached vectors cannot be found: GRANT SELECT on it, and "
-                    + "say this again.");
+                    + "run the command again.");
         }
 
         await database.ExecuteAsync(

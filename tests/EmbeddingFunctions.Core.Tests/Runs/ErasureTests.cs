@@ -178,7 +178,7 @@ public sealed class ErasureTests : IAsyncLifetime
         var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(
             () => _engine.Get<Erasure>().Forget("notes", "note", "1", default));
 
-        Assert.Contains("A run holds note:1", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("A run is processing note:1", refused.Message, StringComparison.Ordinal);
         Assert.True(await Cached() > 2, "Its cached vectors are gone though the run may write them.");
         Assert.Equal(1, await _database.Ask<long>("SELECT count(embedding) FROM notes WHERE id = 1"));
     }
