@@ -199,7 +199,7 @@ internal sealed class EmbeddingsApi : IDisposable
         }
     }
 
-    // The exception's type says whose fault it is: of these the host's log is told only what it must look after.
+    // The exception's type says whose fault it is; only faults that the host can mend are logged.
     private IResult Answer(HttpRequest request, Exception fault)
     {
         switch (fault)

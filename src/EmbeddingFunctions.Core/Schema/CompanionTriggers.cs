@@ -8,7 +8,7 @@ internal static class CompanionTriggers
 {
     private const string EditPurpose = "zzz_embedding_edit";
 
-    // What says that the table was altered since; of any other error the writer is told, or an edit would pass unnoticed.
+    // These errors mean that the table was altered since. Any other is raised to the writer, as an edit would pass unnoticed otherwise.
     private const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR "
         + "invalid_text_representation";
 

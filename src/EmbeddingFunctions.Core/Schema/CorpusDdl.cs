@@ -24,7 +24,8 @@ internal static class CorpusDdl
         .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Part),
     ];
 
-    private static IEnumerable<Part> Beside(Corpus corpus, ResolvedTable table) =>
+    /// <summary>The companion of a table, with the triggers that keep it up to date.</summary>
+    public static IEnumerable<Part> Beside(Corpus corpus, ResolvedTable table) =>
         [CompanionDdl.Part(table), .. table.HasTriggers ? CompanionTriggers.Parts(corpus, table) : []];
 
     private static IEnumerable<Part> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>

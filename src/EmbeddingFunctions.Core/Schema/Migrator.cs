@@ -140,7 +140,7 @@ internal sealed class Migrator
                 table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
             .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
             .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
-            .. corpus.Tables.Where(table => IsToBeFilled(table, states)).SelectMany(CompanionSteps),
+            .. corpus.Tables.Where(table => IsToBeFilled(corpus.Corpus, table, states)).SelectMany(CompanionSteps),
             Records(corpus),
             .. ObjectSteps.Make(corpus, states.Where(IsOwnIndex).ToList()),
             .. ObjectSteps.Drop(corpus, undeclared, options.DropUndeclared),
@@ -153,11 +153,17 @@ internal sealed class Migrator
         && states.Any(state => state.Part.Kind == ObjectKind.Table && state.Part.Name == chunks.Table && state.Live is null)
         && table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column));
 
-    // Rows were written while a trigger was not there, or never noted.
-    private static bool IsToBeFilled(ResolvedTable table, IReadOnlyList<ObjectState> states) =>
-        table is { IsBeside: true, HasTriggers: true } && states.Any(state => !state.IsRight
-        && (state.Part.Kind == ObjectKind.Trigger ? (state.Part.Schema, state.Part.Table) == (table.Schema, table.Name)
-            : state.Part.Kind == ObjectKind.Table && (state.Part.Schema, state.Part.Name) == (table.Holder.Schema, table.Holder.Name)));
+    // Rows were written while a trigger was not there or could not follow, or the declaration takes others than before.
+    private static bool IsToBeFilled(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states)
+    {
+        if (table is not { IsBeside: true, HasTriggers: true })
+        {
+            return false;
+        }
+
+        var parts = CorpusDdl.Beside(corpus, table).Select(part => part.Key).ToHashSet();
+        return states.Any(state => !state.IsRight && parts.Contains(state.Part.Key));
+    }
 
     private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>
         [MigrationStep.Pages(table, CompanionDdl.Fill(table)), MigrationStep.Alone(CompanionTable.RemoveOrphans(table).ToString())];

@@ -71,6 +71,21 @@ public sealed class CompanionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Another_filter_takes_in_the_rows_that_it_keeps_and_leaves_the_others()
+    {
+        static object Table(string hits) =>
+            new { kind = "note", table = "notes", text = "{title}", filter = new[] { new { column = "hits", equalTo = hits } } };
+        await using var before = await Notes(Table("0"));
+        await before.MigrateAndRun();
+        await _database.Execute("INSERT INTO notes VALUES (4, 'four', 1), (5, 'five', 1)");
+
+        await using var after = new DeclaredCorpus(_database.Source, Declared(Table("1")));
+        await after.MigrateAndRun();
+
+        Assert.Equal((2, 2), (await Count("id IN (4, 5) AND embedding IS NOT NULL"), await Count("true")));
+    }
+
+    [Fact]
     public async Task A_key_of_several_columns_is_one_key()
     {
         await _database.Execute(
