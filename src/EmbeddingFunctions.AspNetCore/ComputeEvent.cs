@@ -2,7 +2,7 @@ using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 
-namespace EmbeddingFunctions.Http;
+namespace EmbeddingFunctions.AspNetCore;
 
 /// <summary>The event <c>embeddings/compute.requested</c>, or its data alone; its faults are reported field by field.</summary>
 internal sealed class ComputeEvent

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
-namespace EmbeddingFunctions.Http;
+namespace EmbeddingFunctions.AspNetCore;
 
 /// <summary>The HTTP API, the same in every host: events in, runs and status out.</summary>
 internal sealed class EmbeddingsApi : IDisposable
@@ -22,7 +22,7 @@ internal sealed class EmbeddingsApi : IDisposable
     private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled"];
 
     private readonly CorpusSet _corpora;
-    private readonly ResolvedCorpora _bound;
+    private readonly ResolvedCorpora _resolved;
     private readonly RunScope _scope;
     private readonly RunScheduler _scheduler;
     private readonly RunHistory _history;
@@ -33,11 +33,11 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
 
     public EmbeddingsApi(
-        CorpusSet corpora, ResolvedCorpora bound, RunScope scope, RunScheduler scheduler, RunHistory history, StatusReport status,
+        CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, StatusReport status,
         CachedHealth health,
         Redaction redaction, ILogger<EmbeddingsApi> log)
     {
-        (_corpora, _bound, _scope, _scheduler, _history) = (corpora, bound, scope, scheduler, history);
+        (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
         (_status, _health, _redaction, _log) = (status, health, redaction, log);
     }
 
@@ -140,13 +140,13 @@ internal sealed class EmbeddingsApi : IDisposable
     // The first that the database was migrated for; if it was for none, the refusal names the first.
     private async Task<Corpus> DefaultCorpus(CancellationToken cancellation)
     {
-        var migrated = await _bound.MigratedNames(cancellation);
+        var migrated = await _resolved.MigratedNames(cancellation);
         return _corpora.All.FirstOrDefault(corpus => migrated.Contains(corpus.Name)) ?? _corpora.All[0];
     }
 
     private async Task<string?> PartitionFault(ComputeEvent asked, CancellationToken cancellation)
     {
-        var corpus = await _bound.Get(asked.Request!.Corpus, cancellation);
+        var corpus = await _resolved.Get(asked.Request!.Corpus, cancellation);
         return await _scope.PartitionFault(corpus, asked.Request.Partition, cancellation) is { } fault
             ? $"{asked.PartitionField}: {fault}" : null;
     }
@@ -191,7 +191,7 @@ internal sealed class EmbeddingsApi : IDisposable
     {
         try
         {
-            return await _bound.Fitting(serve, cancellation);
+            return await _resolved.Fitting(serve, cancellation);
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {

@@ -1,5 +1,5 @@
 using EmbeddingFunctions;
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 
-namespace EmbeddingFunctions.Http;
+namespace EmbeddingFunctions.AspNetCore;
 
 /// <summary>Answers in JSON; faults as problem details (RFC 9457).</summary>
 internal static class Replies

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
-namespace EmbeddingFunctions.Http;
+namespace EmbeddingFunctions.AspNetCore;
 
 /// <summary>Reads a small JSON body, or says why not.</summary>
 internal static class RequestBody

@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Http;
+namespace EmbeddingFunctions.AspNetCore;
 
 /// <summary>The addresses of the HTTP API, behind a prefix.</summary>
 internal static class Routes

@@ -1,10 +1,10 @@
-using EmbeddingFunctions.Imports;
-using EmbeddingFunctions.Search;
-using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Cli.Imports;
+using EmbeddingFunctions.Cli.Search;
+using EmbeddingFunctions.Cli.Status;
+using EmbeddingFunctions.Cli.Tables;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace EmbeddingFunctions;
+namespace EmbeddingFunctions.Cli;
 
 /// <summary>Registers what only the command line has.</summary>
 internal static class CommandServices

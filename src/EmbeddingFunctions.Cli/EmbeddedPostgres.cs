@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 
-namespace EmbeddingFunctions.Storage;
+namespace EmbeddingFunctions.Cli;
 
 /// <summary>
 /// Postgres with pgvector in a Node process of our own (PGlite), its data in a folder: for trying out, without a server.

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Cli.Server;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;

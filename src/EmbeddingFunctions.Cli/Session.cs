@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Local;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -50,9 +50,9 @@ internal sealed class Session : IAsyncDisposable
         var embedded = settings.Database is null
             ? await EmbeddedPostgres.Start(Folder, line => output.Note($"{line} …"), cancellation)
             : null;
-        var database = Storage.Database.Open(settings.Database ?? embedded!.ConnectionString);
+        var database = await Database.Open(settings.Database ?? embedded!.ConnectionString, cancellation);
         var hint = isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own";
-        output.Note($"Database: {(embedded is null ? Storage.Database.Describe(database) : $"embedded Postgres in {Folder}/ ({hint})")}.");
+        output.Note($"Database: {(embedded is null ? Database.Describe(database) : $"embedded Postgres in {Folder}/ ({hint})")}.");
         var level = defaultLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
         return new Session(settings, database, embedded, level);
     }

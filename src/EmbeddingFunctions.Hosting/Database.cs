@@ -1,10 +1,11 @@
+using System.Data.Common;
 using Azure.Core;
 using Azure.Identity;
 using Npgsql;
 
-namespace EmbeddingFunctions.Storage;
+namespace EmbeddingFunctions.Hosting;
 
-/// <summary>Opens a database so that a transaction pooler may stand before it: no session state, nothing prepared, nothing reset.</summary>
+/// <summary>Opens a database so that a transaction pooler may stand before it: no session state, and nothing reset.</summary>
 internal static class Database
 {
     private const string AzureServers = ".postgres.database.azure.com";
@@ -19,15 +20,57 @@ internal static class Database
         WHERE  name IN ('statement_timeout', 'transaction_timeout') AND setting <> '0' AND pg_catalog.pg_backend_pid() = $1
         """;
 
+    // A batch sends some fourteen different statements; a session keeps a few dozen.
+    private const int MaxPrepared = 50;
+
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
+
     private static readonly TokenRequestContext _entra = new(["https://ossrdbms-aad.database.windows.net/.default"]);
 
+    /// <summary>Statements that run often are prepared, unless a pooler stands before the database.</summary>
     /// <param name="connectionString">As Npgsql reads it. For an Azure server without a password, Entra is asked for a token.</param>
-    public static NpgsqlDataSource Open(string connectionString)
+    /// <param name="cancellation">Ends the connecting.</param>
+    public static async Task<NpgsqlDataSource> Open(string connectionString, CancellationToken cancellation)
+    {
+        var source = Open(connectionString, MaxPrepared);
+        if (await IsDirect(source, cancellation))
+        {
+            return source;
+        }
+
+        await source.DisposeAsync();
+        return Open(connectionString);
+    }
+
+    /// <summary>Nothing is prepared, and no connection is opened yet.</summary>
+    /// <param name="connectionString">As Npgsql reads it. For an Azure server without a password, Entra is asked for a token.</param>
+    public static NpgsqlDataSource Open(string connectionString) => Open(connectionString, maxPrepared: 0);
+
+    // A pooler answers the handshake itself, with a process number that is not the server's. A database that cannot be reached now is found
+    // to be so by the first statement, which says it better.
+    private static async Task<bool> IsDirect(NpgsqlDataSource source, CancellationToken cancellation)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(_patience);
+        try
+        {
+            await using var connection = await source.OpenConnectionAsync(patience.Token);
+            await using var command = new NpgsqlCommand("SELECT pg_catalog.pg_backend_pid()", connection);
+            return (int?)await command.ExecuteScalarAsync(patience.Token) == connection.ProcessID;
+        }
+        catch (Exception e) when (e is DbException or AuthenticationFailedException
+            || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            return false;
+        }
+    }
+
+    private static NpgsqlDataSource Open(string connectionString, int maxPrepared)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
         {
             NoResetOnClose = true,
-            MaxAutoPrepare = 0,
+            MaxAutoPrepare = maxPrepared,
             Multiplexing = false,
             // The server's detail of a failing row repeats the row's text, which must not be shown.
             IncludeErrorDetail = false,

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace EmbeddingFunctions.Settings;
+namespace EmbeddingFunctions.Hosting;
 
 /// <summary>Turns <c>postgres://user:password@host:port/database?option=value</c> or an Npgsql string into an Npgsql string.</summary>
 internal static class DatabaseUrl

@@ -1,12 +1,13 @@
+using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
-namespace EmbeddingFunctions;
+namespace EmbeddingFunctions.Hosting;
 
 /// <summary>Registers all of the product for a host of this repository, which calls this and nothing else.</summary>
 internal static class HostServices

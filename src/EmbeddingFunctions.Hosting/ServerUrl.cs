@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace EmbeddingFunctions.Settings;
+namespace EmbeddingFunctions.Hosting;
 
 /// <summary>The address of a provider: https, or of this machine, and nothing in it that could be a secret.</summary>
 internal static class ServerUrl

@@ -1,9 +1,10 @@
 using System.Globalization;
+using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
-namespace EmbeddingFunctions.Settings;
+namespace EmbeddingFunctions.Hosting;
 
 /// <summary>Reads and checks the settings: nothing else looks at the environment.</summary>
 internal static class SettingsReader

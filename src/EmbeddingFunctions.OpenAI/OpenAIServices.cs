@@ -1,4 +1,5 @@
 using EmbeddingFunctions;
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Providers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 

@@ -2,13 +2,14 @@ using System.ClientModel;
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Azure.Identity;
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using EmbeddingGenerationOptions = Microsoft.Extensions.AI.EmbeddingGenerationOptions;
 using Microsoft.Extensions.AI;
 using OpenAI.Embeddings;
 using OpenAI;
 
-namespace EmbeddingFunctions.Providers;
+namespace EmbeddingFunctions.OpenAI;
 
 /// <summary>OpenAI's embeddings endpoint, a deployment of Azure OpenAI, or a compatible server; one request a call.</summary>
 /// <param name="client">Its own retries switched off.</param>

@@ -4,9 +4,10 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 
-namespace EmbeddingFunctions.Providers;
+namespace EmbeddingFunctions.OpenAI;
 
 /// <summary>Reads from a failed reply of OpenAI's endpoint, or of one like it, whose fault it was.</summary>
 internal static partial class OpenAiFaults

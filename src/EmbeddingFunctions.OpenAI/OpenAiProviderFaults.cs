@@ -1,7 +1,8 @@
 using System.ClientModel;
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 
-namespace EmbeddingFunctions.Providers;
+namespace EmbeddingFunctions.OpenAI;
 
 /// <summary>Judges a refusal by its body and headers.</summary>
 internal sealed class OpenAiProviderFaults(Redaction redaction) : IProviderFaults

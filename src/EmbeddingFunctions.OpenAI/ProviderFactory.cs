@@ -7,7 +7,7 @@ using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.AI;
 using OpenAI;
 
-namespace EmbeddingFunctions.Providers;
+namespace EmbeddingFunctions.OpenAI;
 
 /// <summary>Makes the client of OpenAI, Azure OpenAI or a compatible server that the settings name.</summary>
 internal static class ProviderFactory

@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Providers;
+namespace EmbeddingFunctions.OpenAI;
 
 /// <summary>Reads a reply whole, and no reply larger than this program wants to hold.</summary>
 internal sealed class ReplyLimit(HttpMessageHandler inner) : DelegatingHandler(inner)

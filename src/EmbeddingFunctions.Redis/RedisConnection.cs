@@ -1,10 +1,11 @@
 using Azure.Identity;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
-namespace EmbeddingFunctions.Storage;
+namespace EmbeddingFunctions.Redis;
 
 /// <summary>
 /// Redis, if it is available. The connection is made in the background and skipped for a while after a failure, so that an outage costs one

@@ -5,7 +5,7 @@ using Azure.Identity;
 using StackExchange.Redis;
 using StackExchange.Redis.Configuration;
 
-namespace EmbeddingFunctions.Storage;
+namespace EmbeddingFunctions.Redis;
 
 /// <summary>Logs in to an Azure Redis with an Entra token in place of a password. New connections use the newest token.</summary>
 /// <param name="credential">Keeps a token until shortly before it expires.</param>

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace EmbeddingFunctions;
+namespace EmbeddingFunctions.Redis;
 
 /// <summary>What is logged of Redis: loss and return, once each.</summary>
 internal static partial class RedisLog

@@ -1,7 +1,7 @@
 using EmbeddingFunctions;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Redis;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 

@@ -1,8 +1,8 @@
+using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Storage;
 using StackExchange.Redis;
 
-namespace EmbeddingFunctions.Caching;
+namespace EmbeddingFunctions.Redis;
 
 /// <summary>The cache in Redis, and in Postgres while Redis is unavailable.</summary>
 internal sealed class RedisVectorCache(RedisConnection redis, CacheKey key, IVectorCache fallback, TimeProvider time) : IVectorCache

@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Cli.Tests;

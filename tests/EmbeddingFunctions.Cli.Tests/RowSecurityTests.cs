@@ -45,7 +45,7 @@ public sealed class RowSecurityTests : IAsyncLifetime, IDisposable
     [InlineData("CREATE POLICY own ON t1 USING (tenant = 0)", "5")]
     public async Task D4_where_policies_hide_rows_each_command_says_so_and_what_the_role_needs(string policies, string seen)
     {
-        var program = await Bound(policies);
+        var program = await UnderPolicies(policies);
 
         Assert.Contains(Told, (await program.Run("corpus", "check")).Exits(2).Out, StringComparison.Ordinal);
         Assert.Contains($"FAIL corpus c: {Told}", (await program.Run("doctor")).Exits(1).Out, StringComparison.Ordinal);
@@ -58,7 +58,7 @@ public sealed class RowSecurityTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task D4_with_policies_that_hide_nothing_no_command_complains()
     {
-        var program = await Bound("CREATE POLICY own ON t1 USING (true)");
+        var program = await UnderPolicies("CREATE POLICY own ON t1 USING (true)");
 
         (await program.Run("corpus", "check")).Exits(0);
         (await program.Run("doctor")).Exits(0);
@@ -68,7 +68,7 @@ public sealed class RowSecurityTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task D5_a_backfill_over_rows_that_may_be_seen_and_not_updated_ends_with_3_and_the_reason()
     {
-        var program = await Bound(
+        var program = await UnderPolicies(
             "CREATE POLICY s ON t1 FOR SELECT USING (true); CREATE POLICY u ON t1 FOR UPDATE USING (tenant = 0)");
 
         var done = (await program.Run("backfill", "c")).Exits(3).Says("5 items failed");
@@ -82,7 +82,7 @@ public sealed class RowSecurityTests : IAsyncLifetime, IDisposable
 
     private string DeclarationFile => Path.Combine(_folder.Path, "c.json");
 
-    private async Task<Program> Bound(string policies)
+    private async Task<Program> UnderPolicies(string policies)
     {
         await _database.Execute(
             $"""

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Testing;
 using Npgsql;
 
 namespace EmbeddingFunctions.Cli.Tests;
@@ -11,12 +12,8 @@ public sealed class WakePollingTests : WakeTest
     public async Task Behind_what_swallows_notifications_it_looks_every_ten_seconds()
     {
         await Migrate();
-        var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString);
-        using var pooler = new DeafPooler(settings.Host!, settings.Port);
-        (
-            settings.Host, settings.Port, settings.SslMode,
-            settings.GssEncryptionMode) = ("127.0.0.1", pooler.Port, SslMode.Disable, GssEncryptionMode.Disable);
-        await using var server = await Server.Start(Program.Set("DATABASE_URL", settings.ConnectionString));
+        using var pooler = new FakePooler(Database.ConnectionString);
+        await using var server = await Server.Start(Program.Set("DATABASE_URL", pooler.ConnectionString));
         await server.Process.Says(Polling);
 
         await Workspace.Item(Repository, "first");

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Redis;
 
 namespace EmbeddingFunctions.Core.Tests;
 

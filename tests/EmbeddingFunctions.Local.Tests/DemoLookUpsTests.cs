@@ -1,7 +1,8 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using EmbeddingFunctions.Imports;
-using EmbeddingFunctions.Search;
+using EmbeddingFunctions.Cli.Imports;
+using EmbeddingFunctions.Cli.Samples;
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Local.Tests;

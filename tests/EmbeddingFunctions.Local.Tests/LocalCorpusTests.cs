@@ -1,6 +1,7 @@
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using EmbeddingFunctions.Cli;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;

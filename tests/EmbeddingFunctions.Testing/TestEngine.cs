@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.DependencyInjection;

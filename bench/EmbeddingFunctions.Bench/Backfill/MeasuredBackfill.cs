@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EmbeddingFunctions.Bench.Data;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -26,7 +27,7 @@ internal static class MeasuredBackfill
     public static async Task<BackfillResult> Run(BackfillOrder order)
     {
         var corpus = new[] { BenchCorpus.Plain, BenchCorpus.Workspace }.Single(corpus => corpus.Name == order.Corpus);
-        await using var database = Database.Open(order.Database);
+        await using var database = await Database.Open(order.Database, CancellationToken.None);
         await using var services = new ServiceCollection()
             .AddEmbeddings(BenchDatabase.Settings(corpus, order.BaseUrl, order.Concurrency), database).BuildServiceProvider();
         await services.GetRequiredService<ResolvedCorpora>().Get(order.Corpus, CancellationToken.None);

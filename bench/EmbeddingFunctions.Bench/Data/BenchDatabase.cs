@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Samples;
 
 namespace EmbeddingFunctions.Bench.Data;
 

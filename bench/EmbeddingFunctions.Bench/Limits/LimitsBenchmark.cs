@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using EmbeddingFunctions.Bench.Data;
 using EmbeddingFunctions.Bench.Reports;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Resilience;
-using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 

@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Bench.Data;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Bench.Sharing;
@@ -13,7 +13,7 @@ internal static class SharingWorker
 
     public static async Task<SharingResult> Run(SharingOrder order)
     {
-        await using var database = Database.Open(order.Database);
+        await using var database = await Database.Open(order.Database, CancellationToken.None);
         var settings = BenchDatabase.Settings(BenchCorpus.Plain, order.BaseUrl, order.Concurrency) with
         {
             RequestsPerMinute = order.RequestsPerMinute,

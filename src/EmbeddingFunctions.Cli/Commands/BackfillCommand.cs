@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;

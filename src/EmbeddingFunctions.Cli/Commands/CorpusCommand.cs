@@ -1,8 +1,8 @@
 using System.CommandLine;
+using EmbeddingFunctions.Cli.Status;
+using EmbeddingFunctions.Cli.Tables;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Hosting;
 
 namespace EmbeddingFunctions.Cli.Commands;
 

@@ -1,7 +1,8 @@
 using System.CommandLine;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Imports;
+using EmbeddingFunctions.Cli.Samples;
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Cli.Commands;

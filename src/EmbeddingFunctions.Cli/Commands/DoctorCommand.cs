@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Cli.Status;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Commands;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Imports;
 
 namespace EmbeddingFunctions.Cli.Commands;
 

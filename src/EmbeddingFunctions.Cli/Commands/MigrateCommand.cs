@@ -1,5 +1,5 @@
 using System.CommandLine;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Samples;
 using EmbeddingFunctions.Schema;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -54,7 +54,9 @@ internal static class MigrateCommand
         {
             var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
             var options = new MigrationOptions(
-                parsed.GetValue(sampleTables) ? SampleTables.Of(name) : null, parsed.GetValue(takeOver), parsed.GetValue(yes));
+                parsed.GetValue(sampleTables) ? SampleTables.Of(name) : null, parsed.GetValue(takeOver),
+                DropUndeclared: parsed.GetValue(yes),
+                AllowOlderDeclaration: parsed.GetValue(yes));
             return Failures.Guard(
                 output,
                 () => parsed.GetValue(down) ? Remove(output, name, parsed.GetValue(yes), cancellation)

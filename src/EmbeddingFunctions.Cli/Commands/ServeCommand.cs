@@ -1,6 +1,6 @@
 using System.CommandLine;
+using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Cli.Server;
-using EmbeddingFunctions.Http;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.Logging;

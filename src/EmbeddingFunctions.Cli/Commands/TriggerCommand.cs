@@ -1,6 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Cli.Server;
-using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Cli.Commands;

@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>A document as it comes from outside; archive and member identify it.</summary>
 internal sealed record Document(string Archive, string Member, string? Title, string Content);

@@ -3,7 +3,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>Brings documents into the sample table of the documents corpus; done twice, it changes nothing.</summary>
 internal sealed class DocumentsImport(NpgsqlDataSource database)

@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>Writes what is read in sets of a bounded size, and counts what could not be read.</summary>
 internal static class ImportedBatches

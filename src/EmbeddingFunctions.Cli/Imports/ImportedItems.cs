@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>The result of an import.</summary>
 /// <param name="Read">Items read, the bad ones not counted.</param>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>Reads a workspace's items from JSON lines.</summary>
 internal static class ItemLines

@@ -4,7 +4,7 @@ using System.IO.Compression;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>Cuts a file, plain or gzipped, into lines; what cannot be a line becomes a result with its reason.</summary>
 internal static class Lines

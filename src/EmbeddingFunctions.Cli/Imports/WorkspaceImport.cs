@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>Brings items into the sample tables of the workspace corpus; done twice, it changes nothing.</summary>
 internal sealed class WorkspaceImport(NpgsqlDataSource database)

@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>An issue, pull request or discussion as it comes from outside.</summary>
 /// <param name="Kind"><c>issue</c>, <c>pull_request</c> or <c>discussion</c>.</param>

@@ -4,7 +4,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Imports;
 
 /// <summary>The sample tables of the workspace corpus, written in sets.</summary>
 internal sealed class WorkspaceTables(NpgsqlDataSource database)

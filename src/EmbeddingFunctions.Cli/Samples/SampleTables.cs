@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Samples;
 
 /// <summary>Base tables for trying out a shipped corpus on an empty database.</summary>
 internal static class SampleTables

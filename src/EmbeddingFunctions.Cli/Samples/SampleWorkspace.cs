@@ -1,4 +1,4 @@
-namespace EmbeddingFunctions.Imports;
+namespace EmbeddingFunctions.Cli.Samples;
 
 /// <summary>A small hand-written workspace of three repositories, for the demo.</summary>
 internal static class SampleWorkspace

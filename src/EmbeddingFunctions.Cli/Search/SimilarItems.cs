@@ -1,7 +1,7 @@
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Search;
+namespace EmbeddingFunctions.Cli.Search;
 
 /// <summary>Finds the items whose vectors are nearest to an item's own, across all kinds of its corpus.</summary>
 internal sealed class SimilarItems
@@ -24,21 +24,21 @@ internal sealed class SimilarItems
     /// <returns>The item itself first, then the nearest, by cosine similarity; empty if there is no such item with a vector.</returns>
     public async Task<IReadOnlyList<SimilarItem>> ToTitle(string corpus, string title, int limit, CancellationToken cancellation)
     {
-        var bound = await _corpora.Get(corpus, cancellation);
-        return await Find(bound, title, cancellation) is { } item ? await Nearest(bound, item, limit, cancellation) : [];
+        var resolved = await _corpora.Get(corpus, cancellation);
+        return await Find(resolved, title, cancellation) is { } item ? await Nearest(resolved, item, limit, cancellation) : [];
     }
 
-    private async Task<FoundItem?> Find(ResolvedCorpus bound, string title, CancellationToken cancellation)
+    private async Task<FoundItem?> Find(ResolvedCorpus resolved, string title, CancellationToken cancellation)
     {
         try
         {
-            return await Read(FindQuery(bound, title), cancellation);
+            return await Read(FindQuery(resolved, title), cancellation);
         }
         catch (InvalidCastException)
         {
             // The extension was created after this process had looked at the types of the database.
             await _database.ReloadTypesAsync(cancellation);
-            return await Read(FindQuery(bound, title), cancellation);
+            return await Read(FindQuery(resolved, title), cancellation);
         }
     }
 
@@ -46,18 +46,19 @@ internal sealed class SimilarItems
         (await _database.QueryAsync(
             statement, row => new FoundItem(row.GetString(0), row.GetString(1), row.GetValue(2)), cancellation)).SingleOrDefault();
 
-    private async Task<IReadOnlyList<SimilarItem>> Nearest(ResolvedCorpus bound, FoundItem item, int limit, CancellationToken cancellation)
+    private async Task<IReadOnlyList<SimilarItem>> Nearest(
+        ResolvedCorpus resolved, FoundItem item, int limit, CancellationToken cancellation)
     {
         var items = new List<SimilarItem>();
         await _database.ReadAsync(
-            [SearchOn(limit + 1), NearestQuery(bound, item, limit + 1)], cancellation, _ => { },
+            [SearchOn(limit + 1), NearestQuery(resolved, item, limit + 1)], cancellation, _ => { },
             row => items.Add(new SimilarItem(row.GetString(0), row.GetString(1), row.GetString(2), row.GetDouble(3))));
         return items;
     }
 
-    private static SqlText FindQuery(ResolvedCorpus bound, string title)
+    private static SqlText FindQuery(ResolvedCorpus resolved, string title)
     {
-        var items = bound.Tables.Select(table => Sql.Of(
+        var items = resolved.Tables.Select(table => Sql.Of(
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.Vector} AS embedding
              FROM   {table.Items} t
@@ -67,10 +68,10 @@ internal sealed class SimilarItems
     }
 
     // A branch for each table, with its own order and limit, so that each can use its own index.
-    internal static SqlText NearestQuery(ResolvedCorpus bound, FoundItem item, int limit)
+    internal static SqlText NearestQuery(ResolvedCorpus resolved, FoundItem item, int limit)
     {
         var (vector, most) = (Sql.Value(item.Vector), Sql.Value(limit));
-        var nearest = bound.Tables.Select(table => Sql.Of(
+        var nearest = resolved.Tables.Select(table => Sql.Of(
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
                     1 - ({table.Vector} {table.Distance} {vector}) AS similarity

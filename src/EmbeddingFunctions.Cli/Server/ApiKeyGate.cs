@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Settings;
 using Microsoft.AspNetCore.Http;
 

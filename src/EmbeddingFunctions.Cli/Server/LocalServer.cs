@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using Microsoft.AspNetCore.Builder;

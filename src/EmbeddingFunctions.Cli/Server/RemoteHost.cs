@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 

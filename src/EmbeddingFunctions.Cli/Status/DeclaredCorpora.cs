@@ -1,10 +1,11 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Status;
+namespace EmbeddingFunctions.Cli.Status;
 
 /// <summary>The declarations, held against the database.</summary>
 internal sealed class DeclaredCorpora
@@ -50,7 +51,7 @@ internal sealed class DeclaredCorpora
                 continue;
             }
 
-            found = found.Count > 0 ? found : await Faults(await _corpora.Bind(corpus, cancellation), cancellation);
+            found = found.Count > 0 ? found : await Faults(await _corpora.Resolve(corpus, cancellation), cancellation);
             faults.AddRange(
                 found.Select(fault => file.Locate(fault.Within(CorpusRules.PathOf(_declared.All.ToList().IndexOf(corpus)), corpus.Name))));
             fits.AddRange(found.Count == 0 ? [corpus.Name] : []);

@@ -1,10 +1,12 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Status;
+namespace EmbeddingFunctions.Cli.Status;
 
 /// <summary>Looks at everything a run needs, and says of each thing that it is well or what to do.</summary>
 internal sealed class Doctor
@@ -151,16 +153,16 @@ internal sealed class Doctor
     {
         // Looked up again: the tables may have changed since this process resolved them.
         var tables = await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        var bound = CorpusResolver.Bind(corpus, tables, await _catalogue.Schemas(cancellation), _settings);
-        await new SearchedSchemas(_database).Ensure(bound, cancellation);
+        var resolved = CorpusResolver.Resolve(corpus, tables, await _catalogue.Schemas(cancellation), _settings);
+        await new SearchedSchemas(_database).Ensure(resolved, cancellation);
         // Before the rules: a table that was recreated lacks what was made, and its rule is the same.
-        if (await _findings.Of(bound, cancellation) is { Count: > 0 } findings)
+        if (await _findings.Of(resolved, cancellation) is { Count: > 0 } findings)
         {
             throw new DatabaseNotReadyException(string.Join("; ", findings));
         }
 
         await _corpora.Get(corpus.Name, cancellation);
-        return $"{string.Join(", ", bound.Tables.Select(t => t.Name))}: {bound.Tables[0].VectorType} by {bound.Model}";
+        return $"{string.Join(", ", resolved.Tables.Select(t => t.Name))}: {resolved.Tables[0].VectorType} by {resolved.Model}";
     }
 
     private async Task<Finding> Try(string subject, Func<Task<string>> check, string? advice)

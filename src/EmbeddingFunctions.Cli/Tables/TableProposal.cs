@@ -3,8 +3,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 
-namespace EmbeddingFunctions.Storage;
+namespace EmbeddingFunctions.Cli.Tables;
 
 /// <summary>A declaration that a table's columns suggest, for a person to look over.</summary>
 /// <param name="Declaration">A whole file of declarations.</param>

@@ -1,9 +1,10 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Schema;
+using EmbeddingFunctions.Storage;
 using Npgsql;
 
-namespace EmbeddingFunctions.Storage;
+namespace EmbeddingFunctions.Cli.Tables;
 
 /// <summary>Looks at a table to propose a declaration for it.</summary>
 internal sealed class TableSurvey

@@ -25,7 +25,7 @@ internal sealed class ChangeListener
 
     private readonly IReadOnlyList<Corpus> _corpora;
     private readonly Dictionary<string, Channel<bool>> _signals;
-    private readonly ResolvedCorpora _bound;
+    private readonly ResolvedCorpora _resolved;
     private readonly WorkNotices _notices;
     private readonly RunScheduler _scheduler;
     private readonly Redaction _redaction;
@@ -35,10 +35,10 @@ internal sealed class ChangeListener
     private string _told = "";
 
     public ChangeListener(
-        CorpusSet corpora, ResolvedCorpora bound, WorkNotices notices, RunScheduler scheduler, EmbeddingSettings settings,
+        CorpusSet corpora, ResolvedCorpora resolved, WorkNotices notices, RunScheduler scheduler, EmbeddingSettings settings,
         Redaction redaction, DatabaseOutages outages, ILogger<ChangeListener> log)
     {
-        (_bound, _notices, _scheduler, _redaction, _outages, _log) = (bound, notices, scheduler, redaction, outages, log);
+        (_resolved, _notices, _scheduler, _redaction, _outages, _log) = (resolved, notices, scheduler, redaction, outages, log);
         _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
         // One ring that is not answered yet is as good as many.
         _signals = _corpora.ToDictionary(
@@ -72,7 +72,7 @@ internal sealed class ChangeListener
         {
             try
             {
-                _names = string.Join(", ", (await _bound.MigratedNames(stopping)).Where(_signals.ContainsKey).Order());
+                _names = string.Join(", ", (await _resolved.MigratedNames(stopping)).Where(_signals.ContainsKey).Order());
                 if (_names.Length == 0)
                 {
                     // Only a migration makes triggers.

@@ -89,7 +89,7 @@ internal sealed class DryRun
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
         var isWanted = Sql.Of(
             $"""
-            {table.Due(request.Scope(forceBefore), forceBefore)} AND {ClaimStore.NotHeld(corpus, table)}
+            {table.Due(request.Scope(forceBefore), forceBefore)} AND {ClaimStatements.NotHeld(corpus, table)}
             OR request.content IS NOT NULL{table.Filter}
             """);
         var rows = _database.StreamAsync(

@@ -46,24 +46,24 @@ internal sealed class Erasure
     /// <exception cref="DatabaseNotReadyException">A run holds the item, or a cache cannot be reached.</exception>
     public async Task<KeptOfItem> Forget(string corpus, string kind, string id, CancellationToken cancellation)
     {
-        var bound = await Table(corpus, kind, cancellation);
-        var found = await Look(bound, id, cancellation);
+        var resolved = await Table(corpus, kind, cancellation);
+        var found = await Look(resolved, id, cancellation);
         // First, while what tells their names is there. A cached vector that another item's text has too is paid for once more.
         await _cache.Forget(found.Fingerprints, cancellation);
         await using var connection = await _database.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await connection.ExecuteAsync($"SELECT {Sql.MarkEngineWrite} AND set_config('lock_timeout', '5s', true) IS NOT NULL", cancellation);
-        await Clear(connection, bound, id, found, cancellation);
+        await Clear(connection, resolved, id, found, cancellation);
         await transaction.CommitAsync(cancellation);
         return found.Kept;
     }
 
     // Locks go from the item to the claim. No run can claim a row that is locked; one that has it is left to end.
     private static async Task Clear(
-        NpgsqlConnection connection, (ResolvedCorpus Corpus, ResolvedTable Table) bound, string id, Found found,
+        NpgsqlConnection connection, (ResolvedCorpus Corpus, ResolvedTable Table) resolved, string id, Found found,
         CancellationToken cancellation)
     {
-        var (corpus, table) = bound;
+        var (corpus, table) = resolved;
         var content = Sql.When(table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = {table.Rendered}");
         await connection.ExecuteAsync(
             $"""
@@ -113,9 +113,9 @@ internal sealed class Erasure
                 $"The corpus '{name}' has no kind '{kind}': it has {string.Join(", ", corpus.Tables.Select(table => table.Kind))}."));
     }
 
-    private async Task<Found> Look((ResolvedCorpus Corpus, ResolvedTable Table) bound, string id, CancellationToken cancellation)
+    private async Task<Found> Look((ResolvedCorpus Corpus, ResolvedTable Table) resolved, string id, CancellationToken cancellation)
     {
-        var (corpus, table) = bound;
+        var (corpus, table) = resolved;
         var claims = await _database.QueryAsync(
             FindClaim(corpus, table, id), row => (Reason: row.Text(0), Hash: row.Text(1), IsHeld: row.GetBoolean(2)), cancellation);
         if (claims.Exists(claim => claim.IsHeld))
@@ -123,7 +123,7 @@ internal sealed class Erasure
             throw Held(table, id);
         }
 
-        var rows = await OfId(bound, id, () => Rows(table, id, cancellation));
+        var rows = await OfId(resolved, id, () => Rows(table, id, cancellation));
         var chunks = table.ChunkTable is not { } chunkTable ? []
             : await _database.QueryAsync(
                 $"SELECT content FROM {chunkTable} WHERE document_id {Sql.Is} {id}::{table.IdType}", row => row.GetString(0), cancellation);
@@ -158,7 +158,7 @@ internal sealed class Erasure
             row => (row.Text(0), row.GetBoolean(1), row.Text(2), row.Texts(FirstText, table.Template.Columns.Count)), cancellation);
     }
 
-    private static async Task<T> OfId<T>((ResolvedCorpus Corpus, ResolvedTable Table) bound, string id, Func<Task<T>> read)
+    private static async Task<T> OfId<T>((ResolvedCorpus Corpus, ResolvedTable Table) resolved, string id, Func<Task<T>> read)
     {
         try
         {
@@ -166,7 +166,7 @@ internal sealed class Erasure
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
         {
-            throw new InvalidCorpusException($"'{id}' is no id of a {bound.Table.Kind}: those are of the type {bound.Table.IdType}.");
+            throw new InvalidCorpusException($"'{id}' is no id of a {resolved.Table.Kind}: those are of the type {resolved.Table.IdType}.");
         }
     }
 

@@ -56,7 +56,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
                 FROM   {table.Target} t
                 WHERE  {table.DueIn(run.RunId, request.Scope(forceBefore), forceBefore)}
                        {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
-                AND    {ClaimStore.NotHeld(corpus, table)}
+                AND    {ClaimStatements.NotHeld(corpus, table)}
                 AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
                 """,
                 cancellation, Sql.TimeoutOfCounts);
@@ -140,7 +140,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
                     FROM   {table.Target} t
                     WHERE  {table.Partition} {table.IsPartition} a.key
                     AND    {table.DueIn(command.Run.RunId, scope, before)}{table.Selected(request.Selection)}
-                    AND    {ClaimStore.NotHeld(corpus, table)}
+                    AND    {ClaimStatements.NotHeld(corpus, table)}
                     ORDER  BY {table.Order(scope)}
                     LIMIT  {room}
                 ) next

@@ -10,7 +10,7 @@ namespace EmbeddingFunctions.Runs;
 /// Requests runs: records each as a row before handing it to an engine, so that no run is lost or started twice.
 /// </summary>
 internal sealed class RunScheduler(
-    CorpusSet corpora, ResolvedCorpora bound, RunTransitions transitions, RunQueries runs, RunJanitor janitor, RunLifecycle lifecycle,
+    CorpusSet corpora, ResolvedCorpora resolved, RunTransitions transitions, RunQueries runs, RunJanitor janitor, RunLifecycle lifecycle,
     TriggeredRuns triggered, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log)
 {
     // A timer may come a little before its time by the database's clock.
@@ -79,7 +79,7 @@ internal sealed class RunScheduler(
             return started;
         }
 
-        await Each(await bound.Migrated(cancellation), async corpus =>
+        await Each(await resolved.Migrated(cancellation), async corpus =>
         {
             if (
                 await StartIfDue(engine, corpus, cancellation)
@@ -134,7 +134,7 @@ internal sealed class RunScheduler(
 
     private async Task<bool> StartIfDue(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
-        await bound.Get(corpus.Name, cancellation);
+        await resolved.Get(corpus.Name, cancellation);
         await janitor.Tidy(corpus.Name, cancellation);
         var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(await clock.Now(cancellation) + _early);
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
@@ -159,7 +159,7 @@ internal sealed class RunScheduler(
             var names = corpora.All.Select(corpus => corpus.Name).ToArray();
             await Each(await transitions.Adopt(engine.Host, names, run, cancellation), async silent =>
             {
-                if (!await bound.Fits(silent.Request.Corpus, cancellation))
+                if (!await resolved.Fits(silent.Request.Corpus, cancellation))
                 {
                     log.RunSuitsAnotherHost(silent.RunId, silent.Request.Corpus);
                     await transitions.Free(silent.RunId, cancellation);

@@ -14,7 +14,7 @@ internal static class ChunkTableDdl
     /// <summary>
     /// A role that may read the table sees the chunks of the rows that it may see, whatever hides the others from it, now or later.
     /// </summary>
-    public static Part Part(ResolvedTable table) =>
+    public static SchemaObject Table(ResolvedTable table) =>
         new(ObjectKind.Table, table.Schema, "", table.Chunks!.Table,
             $"""
             CREATE TABLE {table.ChunkTable} (

@@ -12,7 +12,7 @@ internal static class CompanionDdl
     /// There is no foreign key: it would make Postgres refuse a plain TRUNCATE or DROP TABLE of the owner's. A role that may read it sees
     /// the vectors of the rows that it may see.
     /// </summary>
-    public static Part Part(ResolvedTable table)
+    public static SchemaObject Table(ResolvedTable table)
     {
         var (holder, bare) = (table.Holder, table.WithRow(""));
         var keys = string.Join(", ", table.KeyColumns.Select(Sql.Identifier));

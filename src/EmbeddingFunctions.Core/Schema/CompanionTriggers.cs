@@ -16,14 +16,14 @@ internal static class CompanionTriggers
     /// Updates are looked at row by row before they are written: most change no text, and cost one comparison. Inserts and deletes are
     /// followed once a statement; by rows where a statement on another table may write these, and where a subscription applies them.
     /// </summary>
-    public static IEnumerable<Part> Parts(Corpus corpus, ResolvedTable table)
+    public static IEnumerable<SchemaObject> Objects(Corpus corpus, ResolvedTable table)
     {
         var (edit, rows) = (Function(corpus, table, "note_edit"), Function(corpus, table, "note_rows"));
         var byRow = table.Found.IsPartitioned || table.Found.HasParent;
         return
         [
-            Part(table, edit, EditBody(corpus, table)),
-            Part(table, rows, RowsBody(corpus, table)),
+            Function(table, edit, EditBody(corpus, table)),
+            Function(table, rows, RowsBody(corpus, table)),
             Trigger(corpus, table, EditPurpose, $"BEFORE UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
             Trigger(corpus, table, "embedding_truncate", $"AFTER TRUNCATE ON {table.Table} FOR EACH STATEMENT", rows, "ALWAYS"),
             Trigger(
@@ -126,12 +126,12 @@ internal static class CompanionTriggers
     private static string Function(Corpus corpus, ResolvedTable table, string purpose) =>
         ObjectNames.Function($"{purpose}_{corpus.Name}", table.Holder with { Name = table.Kind });
 
-    private static Part Part(ResolvedTable table, string function, string body) =>
+    private static SchemaObject Function(ResolvedTable table, string function, string body) =>
         new(ObjectKind.Function, table.Holder.Schema, "", $"{function}()",
             $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {Sql.SafePath} AS "
                 + $"{Sql.Literal(body)}");
 
-    private static Part Trigger(Corpus corpus, ResolvedTable table, string purpose, string on, string function, string enabled)
+    private static SchemaObject Trigger(Corpus corpus, ResolvedTable table, string purpose, string on, string function, string enabled)
     {
         var name = Name(corpus, table, purpose);
         var enable = enabled == "" ? "" : $";\nALTER TABLE {table.Table} ENABLE {enabled} TRIGGER {Sql.Identifier(name)}";

@@ -7,37 +7,37 @@ namespace EmbeddingFunctions.Schema;
 internal static class CorpusDdl
 {
     /// <summary>In the order in which they are made.</summary>
-    public static IReadOnlyList<Part> Parts(ResolvedCorpus corpus) => All(corpus).DistinctBy(part => part.Key).ToList();
+    public static IReadOnlyList<SchemaObject> Objects(ResolvedCorpus corpus) => All(corpus).DistinctBy(wanted => wanted.Key).ToList();
 
-    private static IEnumerable<Part> All(ResolvedCorpus corpus) =>
+    private static IEnumerable<SchemaObject> All(ResolvedCorpus corpus) =>
     [
-        .. corpus.KindsByTable.SelectMany(kinds => Parts(corpus.Corpus, kinds)),
-        .. corpus.Corpus.SimilarityCache ? SimilarityCacheDdl.Parts(corpus) : [],
-        .. corpus.Corpus.JobsView is { } jobs ? [JobsView(corpus, jobs)] : Array.Empty<Part>(),
-        .. corpus.Corpus.PendingView is { } view ? [PendingViewDdl.Part(corpus, view)] : Array.Empty<Part>(),
+        .. corpus.KindsByTable.SelectMany(kinds => Objects(corpus.Corpus, kinds)),
+        .. corpus.Corpus.SimilarityCache ? SimilarityCacheDdl.Objects(corpus) : [],
+        .. corpus.Corpus.JobsView is { } jobs ? [JobsView(corpus, jobs)] : Array.Empty<SchemaObject>(),
+        .. corpus.Corpus.PendingView is { } view ? [PendingViewDdl.View(corpus, view)] : Array.Empty<SchemaObject>(),
         .. corpus.KindsByTable.SelectMany(Indexes),
     ];
 
-    private static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
+    private static IEnumerable<SchemaObject> Objects(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
         .. kinds[0].IsBeside ? kinds.SelectMany(kind => Beside(corpus, kind)) : Within(corpus, kinds),
-        .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Part),
+        .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Table),
     ];
 
     /// <summary>The companion of a table, with the triggers that keep it up to date.</summary>
-    public static IEnumerable<Part> Beside(Corpus corpus, ResolvedTable table) =>
-        [CompanionDdl.Part(table), .. table.HasTriggers ? CompanionTriggers.Parts(corpus, table) : []];
+    public static IEnumerable<SchemaObject> Beside(Corpus corpus, ResolvedTable table) =>
+        [CompanionDdl.Table(table), .. table.HasTriggers ? CompanionTriggers.Objects(corpus, table) : []];
 
-    private static IEnumerable<Part> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
+    private static IEnumerable<SchemaObject> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
         .. Columns(kinds[0]),
-        StateCheckDdl.Part(kinds[0]),
-        .. TextSearchDdl.Part(kinds) is { } search ? [search] : Array.Empty<Part>(),
-        .. EditTriggerDdl.Parts(corpus, kinds),
-        .. kinds[0].Queue != QueuedText.None ? QueueDdl.Parts(corpus, kinds[0]) : [],
+        StateCheckDdl.Check(kinds[0]),
+        .. TextSearchDdl.SearchColumn(kinds) is { } search ? [search] : Array.Empty<SchemaObject>(),
+        .. EditTriggerDdl.Objects(corpus, kinds),
+        .. kinds[0].Queue != QueuedText.None ? QueueDdl.Objects(corpus, kinds[0]) : [],
     ];
 
-    private static Part JobsView(ResolvedCorpus corpus, string view)
+    private static SchemaObject JobsView(ResolvedCorpus corpus, string view)
     {
         var (schema, name) = corpus.Schemas.Of(view);
         return new(
@@ -46,19 +46,19 @@ internal static class CorpusDdl
                 + "SELECT * FROM embedding.jobs");
     }
 
-    private static IEnumerable<Part> Columns(ResolvedTable table) =>
+    private static IEnumerable<SchemaObject> Columns(ResolvedTable table) =>
         table.Own.Of(table.Queue).Select(column => (column.Column, column.Type))
             .Prepend((table.VectorColumn, table.VectorColumnType.ToString()))
-            .Select(column => new Part(
+            .Select(column => new SchemaObject(
                 ObjectKind.Column, table.Schema, table.Name, column.Item1, $"ADD COLUMN {Sql.Identifier(column.Item1)} {column.Item2}"));
 
     /// <summary>
     /// Pending items newest first, items in the order of a forced run, vectors of another model, vectors by cosine distance, words.
     /// </summary>
-    private static IEnumerable<Part> Indexes(IReadOnlyList<ResolvedTable> kinds) =>
+    private static IEnumerable<SchemaObject> Indexes(IReadOnlyList<ResolvedTable> kinds) =>
         kinds.SelectMany(Indexes).Concat(TextSearchDdl.Index(kinds)).DistinctBy(index => index.Name);
 
-    private static IEnumerable<Part> Indexes(ResolvedTable table)
+    private static IEnumerable<SchemaObject> Indexes(ResolvedTable table)
     {
         var bare = table.WithRow("");
         var partition = table.HasPartition ? $"{bare.Partition}, " : "";
@@ -79,6 +79,6 @@ internal static class CorpusDdl
         }
     }
 
-    public static Part Index(CatalogueTable table, string name, string definition) =>
+    public static SchemaObject Index(CatalogueTable table, string name, string definition) =>
         new(ObjectKind.Index, table.Schema, table.Name, name, $"{Sql.Identifier(name)} ON {table.Quoted} {definition}");
 }

@@ -17,7 +17,7 @@ internal static class EditTriggerDdl
     /// write still succeeds: the row becomes pending or, without the column of the rule, stays as it was written.
     /// </summary>
     /// <remarks>It names no column in its definition: Postgres would let none of these be altered.</remarks>
-    public static IEnumerable<Part> Parts(Corpus corpus, IReadOnlyList<ResolvedTable> kinds)
+    public static IEnumerable<SchemaObject> Objects(Corpus corpus, IReadOnlyList<ResolvedTable> kinds)
     {
         var table = kinds[0];
         var function = ObjectNames.Function("embedding_note_edit", table.Found);

@@ -13,42 +13,42 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
 
     public async Task<IReadOnlyList<DeclarationFault>> Faults(ResolvedCorpus corpus, bool takeOver, CancellationToken cancellation)
     {
-        var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Parts(corpus), cancellation);
-        var faults = states.Where(state => state.Other is not null).GroupBy(state => (state.Other, state.Part.Table))
+        var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Objects(corpus), cancellation);
+        var faults = states.Where(state => state.Other is not null).GroupBy(state => (state.Other, state.Wanted.Table))
             .Select(
                 of =>
                     new DeclarationFault(
-                        Path(corpus, of.First().Part), of.Key.Table == "" ? $"{of.First().Part.Key} is the corpus '{of.Key.Other}''s"
+                        Path(corpus, of.First().Wanted), of.Key.Table == "" ? $"{of.First().Wanted.Key} is the corpus '{of.Key.Other}''s"
                 : $"the table {of.Key.Table} is embedded by the corpus '{of.Key.Other}' already: a table has one corpus; 'embeddings "
                     + $"migrate {of.Key.Other} --down' ends that"))
             .ToList();
         foreach (var state in states.Where(state => state.IsForeign && !takeOver))
         {
-            faults.Add(await Fault(corpus, state.Part, cancellation));
+            faults.Add(await Fault(corpus, state.Wanted, cancellation));
         }
 
         return faults;
     }
 
-    private async Task<DeclarationFault> Fault(ResolvedCorpus corpus, Part part, CancellationToken cancellation)
+    private async Task<DeclarationFault> Fault(ResolvedCorpus corpus, SchemaObject wanted, CancellationToken cancellation)
     {
         var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' adopts it, and keeps it when the corpus is removed";
-        if (part.Kind != ObjectKind.Column)
+        if (wanted.Kind != ObjectKind.Column)
         {
             return new(
-                Path(corpus, part), $"{part.Key} is there, and no migration made it: rename it, or declare another name; {takeOver}");
+                Path(corpus, wanted), $"{wanted.Key} is there, and no migration made it: rename it, or declare another name; {takeOver}");
         }
 
-        var table = corpus.Tables.First(table => table.Schema == part.Schema && table.Name == part.Table);
-        var count = await Count(database, table.Table, part.Name, cancellation);
-        if (part.Name == table.VectorColumn)
+        var table = corpus.Tables.First(table => table.Schema == wanted.Schema && table.Name == wanted.Table);
+        var count = await Count(database, table.Table, wanted.Name, cancellation);
+        if (wanted.Name == table.VectorColumn)
         {
-            return new(Path(corpus, part), $"{count} vectors are there in {part.Table}.{part.Name}, made by another program: "
+            return new(Path(corpus, wanted), $"{count} vectors are there in {wanted.Table}.{wanted.Name}, made by another program: "
                 + $"declare another column, \"vector\": \"…\"; {takeOver}, and overwrites them");
         }
 
-        var property = table.Own.Of(table.Queue).FirstOrDefault(column => column.Column == part.Name).Property;
-        return new(Path(corpus, part), $"the column {part.Table}.{part.Name} is not ours, and has {count} values: "
+        var property = table.Own.Of(table.Queue).FirstOrDefault(column => column.Column == wanted.Name).Property;
+        return new(Path(corpus, wanted), $"the column {wanted.Table}.{wanted.Name} is not ours, and has {count} values: "
             + (property is null ? "rename it" : $"declare another name for ours, \"columns\": {{ \"{property}\": \"…\" }}")
                 + $"; {takeOver}, and overwrites them");
     }
@@ -62,8 +62,8 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
         return count == CountedAtMost ? $"{count:N0} or more" : $"{count:N0}";
     }
 
-    private static string Path(ResolvedCorpus corpus, Part part) => part.Table == "" ? ""
-        : corpus.Tables.Select((table, i) => (table, i)).Where(found => found.table.Name == part.Table)
+    private static string Path(ResolvedCorpus corpus, SchemaObject wanted) => wanted.Table == "" ? ""
+        : corpus.Tables.Select((table, i) => (table, i)).Where(found => found.table.Name == wanted.Table)
             .Select(found => TableRules.PathOf(found.i)).FirstOrDefault()
             ?? "";
 }

@@ -49,13 +49,13 @@ internal sealed class Inventory(NpgsqlDataSource database)
     // Names are written with their schemas, whatever this role's own path.
     private static SqlText PinPath => $"SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
 
-    /// <summary>How each wanted part stands.</summary>
+    /// <summary>How each wanted object stands.</summary>
     public async Task<IReadOnlyList<ObjectState>> Compare(
-        string corpus, IReadOnlyList<Part> parts, CancellationToken cancellation)
+        string corpus, IReadOnlyList<SchemaObject> objects, CancellationToken cancellation)
     {
-        var wanted = parts.Select(part => part.Key).ToList();
+        var wanted = objects.Select(one => one.Key).ToList();
         var found = await Read(wanted, null, cancellation);
-        return parts.Select(part => new ObjectState(part, corpus, found[part.Key].Live, found[part.Key].Record)).ToList();
+        return objects.Select(one => new ObjectState(one, corpus, found[one.Key].Live, found[one.Key].Record)).ToList();
     }
 
     /// <summary>All that is recorded for a corpus, the oldest first; nothing if nothing was ever migrated.</summary>
@@ -64,15 +64,15 @@ internal sealed class Inventory(NpgsqlDataSource database)
         (await Read([], corpus, cancellation)).Where(found => found.Value.Record is not null).OrderBy(found => found.Value.Place)
             .Select(found => (found.Key, found.Value.Live, found.Value.Record!)).ToList();
 
-    /// <summary>Statements for the transaction that made the part.</summary>
-    public static IEnumerable<string> Record(Part part, string corpus, bool isMade)
+    /// <summary>Statements for the transaction that made the object.</summary>
+    public static IEnumerable<string> Record(SchemaObject wanted, string corpus, bool isMade)
     {
-        string[] key = [part.Kind.ToString(), part.Schema, part.Table, part.Name];
+        string[] key = [wanted.Kind.ToString(), wanted.Schema, wanted.Table, wanted.Name];
         return
         [
             $"""
             INSERT INTO {Records} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
-            VALUES ({Literals([.. key, part.IsShared ? "" : corpus, isMade ? "true" : "false", part.Fingerprint])})
+            VALUES ({Literals([.. key, wanted.IsShared ? "" : corpus, isMade ? "true" : "false", wanted.Fingerprint])})
             ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE
             SET    is_made = EXCLUDED.is_made, fingerprint = EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
             """,
@@ -134,29 +134,29 @@ internal sealed class Inventory(NpgsqlDataSource database)
 /// <param name="Definition">What there was of it then.</param>
 internal sealed record ObjectRecord(string Corpus, bool IsMade, string Fingerprint, string? Definition);
 
-/// <summary>How a wanted part stands in the database.</summary>
-/// <param name="Part">What is wanted.</param>
+/// <summary>How a wanted object stands in the database.</summary>
+/// <param name="Wanted">What is wanted.</param>
 /// <param name="Corpus">By which corpus.</param>
 /// <param name="Live">What is there, or null.</param>
 /// <param name="Record">What a migration recorded, or null.</param>
-internal sealed record ObjectState(Part Part, string Corpus, string? Live, ObjectRecord? Record)
+internal sealed record ObjectState(SchemaObject Wanted, string Corpus, string? Live, ObjectRecord? Record)
 {
     /// <summary>Another corpus's, whose name it is.</summary>
     public string? Other => Record is { Corpus: var corpus } && corpus != "" && corpus != Corpus ? corpus : null;
 
     /// <summary>There, and not made by a migration.</summary>
-    public bool IsForeign => Live is not null && Record is null && !Part.MayBeThere;
+    public bool IsForeign => Live is not null && Record is null && !Wanted.MayBeThere;
 
     /// <summary>Nothing is to be done.</summary>
     public bool IsRight =>
-        Live is not null && (Record is { IsMade: false } || (Record?.Fingerprint == Part.Fingerprint && Record.Definition == Live));
+        Live is not null && (Record is { IsMade: false } || (Record?.Fingerprint == Wanted.Fingerprint && Record.Definition == Live));
 
-    /// <summary>What a person reads of a part that was made and is not as it was; null where it is, or where it was never made.</summary>
+    /// <summary>How a person reads that an object is not as it was made; null if it is, or if it was never made.</summary>
     public string? Problem => Record is null || Other is not null || (Live is not null && Record.Definition == Live) ? null
-        : Live is null ? $"{Part.Key} is gone"
+        : Live is null ? $"{Wanted.Key} is gone"
         : !Record.IsMade ? null
-        : Part.Kind == ObjectKind.Trigger && Live[0] != Record.Definition?[0]
-            ? $"{Part.Key} {(Live[0] == 'D' ? "is disabled" : "does not always fire")}"
-        : Part.Kind == ObjectKind.Index && Live.EndsWith(" invalid", StringComparison.Ordinal) ? $"{Part.Key} is invalid"
-        : $"{Part.Key} is not as it was made";
+        : Wanted.Kind == ObjectKind.Trigger && Live[0] != Record.Definition?[0]
+            ? $"{Wanted.Key} {(Live[0] == 'D' ? "is disabled" : "does not always fire")}"
+        : Wanted.Kind == ObjectKind.Index && Live.EndsWith(" invalid", StringComparison.Ordinal) ? $"{Wanted.Key} is invalid"
+        : $"{Wanted.Key} is not as it was made";
 }

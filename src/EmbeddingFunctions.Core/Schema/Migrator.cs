@@ -55,18 +55,18 @@ internal sealed class Migrator
                 await _locking.Run(sampleTables, progress, cancellation);
             }
 
-            var bound = await Bind(corpus, cancellation);
-            await Ensure(bound, options, cancellation);
-            var states = await _inventory.Compare(corpus.Name, CorpusDdl.Parts(bound), cancellation);
-            foreach (var warning in await new Publications(_database).Warnings(bound, states, cancellation))
+            var resolved = await Resolve(corpus, cancellation);
+            await Ensure(resolved, options, cancellation);
+            var states = await _inventory.Compare(corpus.Name, CorpusDdl.Objects(resolved), cancellation);
+            foreach (var warning in await new Publications(_database).Warnings(resolved, states, cancellation))
             {
                 progress?.Invoke(warning);
             }
 
             await _runner.Run(await _engine.Plan(cancellation), progress, cancellation);
             await ReloadTypes(cancellation);
-            await _runner.Run(await Steps(bound, states, options, cancellation), progress, cancellation);
-            await Report(bound, states, progress, cancellation);
+            await _runner.Run(await Steps(resolved, states, options, cancellation), progress, cancellation);
+            await Report(resolved, states, progress, cancellation);
             _log.MigrationIsDone(corpus.Name, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
         }
         catch (PostgresException e) when (
@@ -83,18 +83,18 @@ internal sealed class Migrator
     /// <exception cref="DatabaseNotReadyException">As of a migration.</exception>
     public async Task<string> Plan(Corpus corpus, MigrationOptions options, CancellationToken cancellation)
     {
-        var bound = await Bind(corpus, cancellation);
-        await Ensure(bound, options, cancellation);
-        var states = await _inventory.Compare(corpus.Name, CorpusDdl.Parts(bound), cancellation);
+        var resolved = await Resolve(corpus, cancellation);
+        await Ensure(resolved, options, cancellation);
+        var states = await _inventory.Compare(corpus.Name, CorpusDdl.Objects(resolved), cancellation);
         var engine = await _engine.Plan(cancellation);
         var history = new DeclarationHistory(_database);
-        var isDone = engine.Count == 0 && states.All(state => state.IsRight) && await history.IsInForce(bound, cancellation)
-            && (await Undeclared(bound, cancellation)).Count == 0;
+        var isDone = engine.Count == 0 && states.All(state => state.IsRight) && await history.IsInForce(resolved, cancellation)
+            && (await Undeclared(resolved, cancellation)).Count == 0;
         return isDone ? "" : string.Join(
-            "\n\n", engine.Concat(await Steps(bound, states, options, cancellation)).Select(step => step.Script()));
+            "\n\n", engine.Concat(await Steps(resolved, states, options, cancellation)).Select(step => step.Script()));
     }
 
-    private async Task<ResolvedCorpus> Bind(Corpus corpus, CancellationToken cancellation) => CorpusResolver.Bind(
+    private async Task<ResolvedCorpus> Resolve(Corpus corpus, CancellationToken cancellation) => CorpusResolver.Resolve(
         corpus, await _catalogue.Find(Catalogue.TablesOf(corpus), cancellation), await _catalogue.Schemas(cancellation), _settings,
         _window);
 
@@ -107,7 +107,7 @@ internal sealed class Migrator
                 "A newer version of this program migrated the database: migrate with that one. Until then this one runs on it as it is.");
         }
 
-        if (!options.DropUndeclared && await new DeclarationHistory(_database).Older(corpus, cancellation) is { } older)
+        if (!options.AllowOlderDeclaration && await new DeclarationHistory(_database).Older(corpus, cancellation) is { } older)
         {
             throw new DatabaseNotReadyException(
                 $"{older} To return to it anyway, run 'embeddings migrate {corpus.Corpus.Name} --yes'.");
@@ -133,7 +133,7 @@ internal sealed class Migrator
     private async Task<IReadOnlyList<MigrationStep>> Steps(
         ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, MigrationOptions options, CancellationToken cancellation)
     {
-        static bool IsOwnIndex(ObjectState state) => state.Part is { Kind: ObjectKind.Index, IsShared: false };
+        static bool IsOwnIndex(ObjectState state) => state.Wanted is { Kind: ObjectKind.Index, IsShared: false };
         var undeclared = await Undeclared(corpus, cancellation);
         return [
             .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
@@ -150,7 +150,7 @@ internal sealed class Migrator
     // Before the table of the chunks is made: stopped between the two, the next migration begins again.
     private static bool IsWithoutChunks(ResolvedTable table, IReadOnlyList<ObjectState> states) =>
         table.Chunks is { } chunks
-        && states.Any(state => state.Part.Kind == ObjectKind.Table && state.Part.Name == chunks.Table && state.Live is null)
+        && states.Any(state => state.Wanted.Kind == ObjectKind.Table && state.Wanted.Name == chunks.Table && state.Live is null)
         && table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column));
 
     // Rows were written while a trigger was not there or could not follow, or the declaration takes others than before.
@@ -161,8 +161,8 @@ internal sealed class Migrator
             return false;
         }
 
-        var parts = CorpusDdl.Beside(corpus, table).Select(part => part.Key).ToHashSet();
-        return states.Any(state => !state.IsRight && parts.Contains(state.Part.Key));
+        var beside = CorpusDdl.Beside(corpus, table).Select(wanted => wanted.Key).ToHashSet();
+        return states.Any(state => !state.IsRight && beside.Contains(state.Wanted.Key));
     }
 
     private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>
@@ -215,7 +215,7 @@ internal sealed class Migrator
 
     private async Task<IReadOnlyList<ObjectKey>> Undeclared(ResolvedCorpus corpus, CancellationToken cancellation)
     {
-        var wanted = CorpusDdl.Parts(corpus).Select(part => part.Key).ToHashSet();
+        var wanted = CorpusDdl.Objects(corpus).Select(one => one.Key).ToHashSet();
         var recorded = await _inventory.Of(corpus.Corpus.Name, cancellation);
         return recorded.Where(found => found.Record.IsMade && !wanted.Contains(found.Key)).Select(found => found.Key).ToList();
     }
@@ -224,8 +224,8 @@ internal sealed class Migrator
     private async Task Audit(
         ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, Action<string>? progress, CancellationToken cancellation)
     {
-        var missed = states.Where(state => state is { Part.Kind: ObjectKind.Trigger, Record: not null, IsRight: false })
-            .Select(state => state.Part.Table).ToHashSet();
+        var missed = states.Where(state => state is { Wanted.Kind: ObjectKind.Trigger, Record: not null, IsRight: false })
+            .Select(state => state.Wanted.Table).ToHashSet();
         foreach (var table in corpus.Tables.Where(table => missed.Contains(table.Name)))
         {
             progress?.Invoke($"looking for rows of {table.Name} that were edited while its trigger was missing");

@@ -23,7 +23,7 @@ internal static class NotifyTriggerDdl
         """;
 
     /// <summary>Only requests tell, not what the engine writes there.</summary>
-    public static IEnumerable<Part> OfQueue(Corpus corpus, ResolvedTable table)
+    public static IEnumerable<SchemaObject> OfQueue(Corpus corpus, ResolvedTable table)
     {
         var function = ObjectNames.Function(Purpose, table.Found);
         var body = Sql.Literal($"BEGIN {Notify(corpus)}; RETURN NULL; END");

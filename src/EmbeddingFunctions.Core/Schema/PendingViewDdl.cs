@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Schema;
 internal static class PendingViewDdl
 {
     /// <summary>It shows a person the rows of the tables that the person may see.</summary>
-    public static Part Part(ResolvedCorpus corpus, PendingView view)
+    public static SchemaObject View(ResolvedCorpus corpus, PendingView view)
     {
         var (schema, name) = corpus.Schemas.Of(view.Name);
         return new(ObjectKind.View, schema, "", name,

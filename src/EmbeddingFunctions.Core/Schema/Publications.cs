@@ -25,12 +25,12 @@ internal sealed class Publications(NpgsqlDataSource database)
         var warnings = new List<string>();
         foreach (var table in corpus.Tables.DistinctBy(table => table.Table))
         {
-            var missing = states.Where(state => state is { Live: null, Part.Kind: ObjectKind.Column });
-            var added = missing.Where(state => (state.Part.Schema, state.Part.Table) == (table.Schema, table.Name)).ToList();
+            var missing = states.Where(state => state is { Live: null, Wanted.Kind: ObjectKind.Column });
+            var added = missing.Where(state => (state.Wanted.Schema, state.Wanted.Table) == (table.Schema, table.Name)).ToList();
             if (added.Count > 0 && await database.ScalarAsync<string>(FindPublications(table), cancellation) is { } publications)
             {
                 warnings.Add($"{table.Name} is published by {publications}: subscribers stop at its next change until they have "
-                    + $"{string.Join(", ", added.Select(state => state.Part.Name))} too; add them there, or publish a list of columns");
+                    + $"{string.Join(", ", added.Select(state => state.Wanted.Name))} too; add them there, or publish a list of columns");
             }
         }
 

@@ -11,9 +11,9 @@ namespace EmbeddingFunctions.Schema;
 internal static class QueueDdl
 {
     /// <summary>Of the table; and, of all corpora with a queue, the queue itself.</summary>
-    public static IEnumerable<Part> Parts(Corpus corpus, ResolvedTable table) =>
+    public static IEnumerable<SchemaObject> Objects(Corpus corpus, ResolvedTable table) =>
     [
-        .. QueueTable.Parts(table.Schemas), TemplateFunction.Part(table), .. QueueTriggers.Parts(corpus.Name, table),
+        .. QueueTable.Objects(table.Schemas), TemplateFunction.Function(table), .. QueueTriggers.Objects(corpus.Name, table),
         .. corpus.Trigger ? NotifyTriggerDdl.OfQueue(corpus, table) : [],
     ];
 

@@ -62,12 +62,12 @@ internal static class QueueTable
         "id", "table_name", "record_id", "content", "embedding_column", "status", "error_message", "created_at", "processed_at"];
 
     /// <summary>Of all corpora together; a queue that an older system left is used as it is.</summary>
-    public static IEnumerable<Part> Parts(DatabaseSchemas schemas)
+    public static IEnumerable<SchemaObject> Objects(DatabaseSchemas schemas)
     {
         var table = schemas.QueueTable(Name);
-        Part Column(string name, string type) =>
+        SchemaObject Column(string name, string type) =>
             new(ObjectKind.Column, schemas.Queue, Name, name, $"ADD COLUMN {name} {type}") { IsShared = true, MayBeThere = true };
-        Part Index(string name, string columns) =>
+        SchemaObject Index(string name, string columns) =>
             new(ObjectKind.Index, schemas.Queue, Name, name, $"{name} ON {table} {columns}") { IsShared = true, MayBeThere = true };
         return
         [

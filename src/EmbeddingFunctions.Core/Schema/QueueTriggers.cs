@@ -21,13 +21,13 @@ internal static class QueueTriggers
     // Rows before and after, which have no index.
     private const string ByHash = "SET enable_nestloop = off SET enable_hashjoin = on";
 
-    public static IEnumerable<Part> Parts(string corpus, ResolvedTable table) =>
+    public static IEnumerable<SchemaObject> Objects(string corpus, ResolvedTable table) =>
         [
             Settle(corpus, table), .. Watch(corpus, table), .. table.Queue == QueuedText.Content ? KeepContent(table) : [],
             .. Enqueue(corpus, table)];
 
     // A queue that refuses a status, or is locked, is left as it is: it must not keep vectors from being stored.
-    private static Part Settle(string corpus, ResolvedTable table) => Routine(table, "settle", "items text[]", "void",
+    private static SchemaObject Settle(string corpus, ResolvedTable table) => Routine(table, "settle", "items text[]", "void",
         $"""
         #variable_conflict use_variable
         DECLARE
@@ -83,10 +83,10 @@ internal static class QueueTriggers
         END
         """, $"SET lock_timeout = '250ms' {ByIndex}");
 
-    private static IEnumerable<Part> Watch(string corpus, ResolvedTable table)
+    private static IEnumerable<SchemaObject> Watch(string corpus, ResolvedTable table)
     {
         // The table is shared: other schemas may have a table of the name.
-        Part Trigger(string purpose, string events, string row) =>
+        SchemaObject Trigger(string purpose, string events, string row) =>
             ObjectNames.Name(purpose, table.Found, table.QuotedName) is var name
                 ? new(ObjectKind.Trigger, EngineSchema.Name, "claims", name,
                 $"""
@@ -105,7 +105,7 @@ internal static class QueueTriggers
     }
 
     // Before the trigger that notes an edit: to it the content is the text. A table that was altered keeps no writer from writing.
-    private static IEnumerable<Part> KeepContent(ResolvedTable table)
+    private static IEnumerable<SchemaObject> KeepContent(ResolvedTable table)
     {
         yield return Routine(table, "content", "", "trigger",
             $"""
@@ -134,7 +134,7 @@ internal static class QueueTriggers
 
     // A queue that rejects a row must not prevent the item's own write; the item is pending even without a row of the queue. All rows of a
     // statement are queued at once, in one subtransaction; if that fails, each in its own.
-    private static IEnumerable<Part> Enqueue(string corpus, ResolvedTable table)
+    private static IEnumerable<SchemaObject> Enqueue(string corpus, ResolvedTable table)
     {
         yield return Routine(table, "take", "items text[], event text", "void",
             $"""
@@ -242,13 +242,14 @@ internal static class QueueTriggers
     private static string IsClaimOf(string corpus, ResolvedTable table, string item) =>
         $"c.corpus = {Sql.Literal(corpus)} AND c.kind = {Sql.Literal(table.Kind)} AND c.item_id = {item}";
 
-    private static Part Trigger(ResolvedTable table, string name, string moment, string level, string does) => new(
+    private static SchemaObject Trigger(ResolvedTable table, string name, string moment, string level, string does) => new(
         ObjectKind.Trigger, table.Schema, table.Name, name,
         $"CREATE OR REPLACE TRIGGER {Sql.Identifier(name)} {moment} ON {table.Table} {level} EXECUTE FUNCTION "
             + $"{Function(does, table.Found)}()");
 
     // A literal, because a column's name could hold any other quotes. Who may write an item, or a claim, is the one to call it.
-    private static Part Routine(ResolvedTable table, string does, string arguments, string returns, string body, string settings = "")
+    private static SchemaObject Routine(
+        ResolvedTable table, string does, string arguments, string returns, string body, string settings = "")
     {
         var name = Function(does, table.Found);
         var types = string.Join(", ", arguments.Split(", ").Select(argument => argument.Split(' ')[^1]));

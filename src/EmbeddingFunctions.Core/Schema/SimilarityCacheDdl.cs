@@ -8,7 +8,7 @@ internal static class SimilarityCacheDdl
 {
     private static readonly string[] _functions = ["increment_cache_access(uuid)", "cleanup_expired_cache()", "get_cache_statistics()"];
 
-    public static IEnumerable<Part> Parts(ResolvedCorpus corpus)
+    public static IEnumerable<SchemaObject> Objects(ResolvedCorpus corpus)
     {
         var schema = ("schema", Sql.Identifier(corpus.Schemas.Application));
         yield return new(

@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>The constraint by which a table's column of the state holds nothing but an <see cref="ItemState"/>, or null.</summary>
 internal static class StateCheckDdl
 {
-    public static Part Part(ResolvedTable table)
+    public static SchemaObject Check(ResolvedTable table)
     {
         var name = ObjectNames.Name("embedding_state", table.Found);
         return new(
@@ -20,14 +20,14 @@ internal static class StateCheckDdl
     /// <param name="wasThere">Whether the column was there before, and may have other values.</param>
     public static IEnumerable<MigrationStep> Steps(ResolvedTable table, IReadOnlyList<string> records, bool wasThere)
     {
-        var part = Part(table);
+        var wanted = Check(table);
         var alter = $"ALTER TABLE {table.Table}";
         return
         [
             .. wasThere ? [MigrationStep.Pages(table, Clear(table))] : Array.Empty<MigrationStep>(),
             // Recorded while it is not there, so that one whose validation was interrupted is known as ours, and as unfinished.
-            MigrationStep.Transaction([part.Key.Removal, .. records, $"{alter} {part.Statement} NOT VALID"]),
-            MigrationStep.Transaction([$"{alter} VALIDATE CONSTRAINT {Sql.Identifier(part.Name)}", .. records]) with
+            MigrationStep.Transaction([wanted.Key.Removal, .. records, $"{alter} {wanted.Statement} NOT VALID"]),
+            MigrationStep.Transaction([$"{alter} VALIDATE CONSTRAINT {Sql.Identifier(wanted.Name)}", .. records]) with
             {
                 Explain = e => e.SqlState == PostgresErrorCodes.CheckViolation
                     ? $"The column {table.Name}.{table.Own.State} has values that are not {ItemState.All}: another program or a trigger "

@@ -8,7 +8,7 @@ internal static class TemplateFunction
 {
     private const string Row = "item.";
 
-    public static Part Part(ResolvedTable table)
+    public static SchemaObject Function(ResolvedTable table)
     {
         var item = table.WithRow(Row);
         var columns = item.Declared.Columns.Select(item.Text).ToList();

@@ -17,13 +17,13 @@ internal static class TextSearchDdl
     private const int MaxCharacters = 200_000;
 
     /// <returns>Null if no kind of the table asks for a search. Adding the column rewrites the table.</returns>
-    public static Part? Part(IReadOnlyList<ResolvedTable> kinds) => Words(kinds) is { } words
+    public static SchemaObject? SearchColumn(IReadOnlyList<ResolvedTable> kinds) => Words(kinds) is { } words
         ? new(
             ObjectKind.Column, kinds[0].Schema, kinds[0].Name, Column,
             $"ADD COLUMN \"{Column}\" tsvector GENERATED ALWAYS AS ({words}) STORED")
         : null;
 
-    public static IEnumerable<Part> Index(IReadOnlyList<ResolvedTable> kinds) => Words(kinds) is { } words
+    public static IEnumerable<SchemaObject> Index(IReadOnlyList<ResolvedTable> kinds) => Words(kinds) is { } words
         ? [CorpusDdl.Index(kinds[0].Found, ObjectNames.Name("embedding_search", kinds[0].Found, words), $"USING gin (\"{Column}\")")]
         : [];
 

@@ -88,7 +88,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
 
     private async Task<(IReadOnlyList<string> Findings, bool HasColumns)> Examine(ResolvedCorpus corpus, CancellationToken cancellation)
     {
-        var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Parts(corpus), cancellation);
+        var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Objects(corpus), cancellation);
         var problems = states.Select(state => state.Problem).OfType<string>().ToList();
         var findings = problems.Count == 0
             ? []
@@ -101,7 +101,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
 
         return (
             [.. findings, .. await Access(corpus, cancellation)],
-            states.All(state => state.Part.Kind is not (ObjectKind.Column or ObjectKind.Table) || state.Live is not null));
+            states.All(state => state.Wanted.Kind is not (ObjectKind.Column or ObjectKind.Table) || state.Live is not null));
     }
 
     private async Task<IReadOnlyList<string>> Access(ResolvedCorpus corpus, CancellationToken cancellation)

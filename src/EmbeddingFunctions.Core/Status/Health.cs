@@ -18,7 +18,7 @@ internal sealed class Health
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly NpgsqlDataSource _database;
-    private readonly ResolvedCorpora _bound;
+    private readonly ResolvedCorpora _resolved;
     private readonly CorpusFindings _findings;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
@@ -28,9 +28,10 @@ internal sealed class Health
     // By check: what the log was told last.
     private readonly ConcurrentDictionary<string, string> _failing = new();
 
-    public Health(NpgsqlDataSource database, ResolvedCorpora bound, CorpusFindings findings, ProviderCheck provider, RedisCheck redis,
+    public Health(NpgsqlDataSource database, ResolvedCorpora resolved, CorpusFindings findings, ProviderCheck provider, RedisCheck redis,
         Redaction redaction, ILogger<Health> log) =>
-        (_database, _bound, _findings, _provider, _redis, _redaction, _log) = (database, bound, findings, provider, redis, redaction, log);
+        (_database, _resolved, _findings, _provider) = (database, resolved, findings, provider);
+        (_redis, _redaction, _log) = (redis, redaction, log);
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
@@ -38,7 +39,7 @@ internal sealed class Health
         IReadOnlyList<Corpus> migrated = [];
         if (checks[0].IsHealthy)
         {
-            var corpora = await Try("corpora", async token => migrated = await _bound.Migrated(token));
+            var corpora = await Try("corpora", async token => migrated = await _resolved.Migrated(token));
             checks.AddRange(corpora.IsHealthy ? [] : [corpora]);
             foreach (var corpus in migrated)
             {
@@ -101,8 +102,8 @@ internal sealed class Health
 
     private async Task EnsureCorpus(Corpus corpus, CancellationToken cancellation)
     {
-        var bound = await _bound.Get(corpus.Name, cancellation);
-        if (await _findings.Faults(bound, cancellation) is { Count: > 0 } findings)
+        var resolved = await _resolved.Get(corpus.Name, cancellation);
+        if (await _findings.Faults(resolved, cancellation) is { Count: > 0 } findings)
         {
             throw new DatabaseNotReadyException(string.Join("; ", findings));
         }

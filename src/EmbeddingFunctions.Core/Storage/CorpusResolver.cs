@@ -14,7 +14,7 @@ internal static class CorpusResolver
     /// <param name="settings">They choose the model, which is part of the rule.</param>
     /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
     /// <exception cref="DatabaseNotReadyException">All that is missing or of a wrong type.</exception>
-    public static ResolvedCorpus Bind(
+    public static ResolvedCorpus Resolve(
         Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings,
         ITextWindow? window = null)
     {
@@ -27,8 +27,8 @@ internal static class CorpusResolver
         }
 
         var model = settings.ModelFor(corpus);
-        var bound = corpus.Tables.Select(table => new ResolvedTable(corpus, table, tables[table.Table], model, schemas, window));
-        return new ResolvedCorpus(corpus, model, bound.ToList(), ActivePartitions(corpus, tables));
+        var resolved = corpus.Tables.Select(table => new ResolvedTable(corpus, table, tables[table.Table], model, schemas, window));
+        return new ResolvedCorpus(corpus, model, resolved.ToList(), ActivePartitions(corpus, tables));
     }
 
     /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>

@@ -11,7 +11,9 @@ internal static class DatabaseFaults
     /// <summary>Whether a statement names what is not there, or is of another type than it was.</summary>
     public static bool IsSchemaMismatch(PostgresException e) =>
         e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName
-        or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch;
+        or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.DatatypeMismatch
+        // A prepared statement would answer with other types than before.
+        || e is { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" };
 
     /// <summary>
     /// Whether the token used as the password could not be acquired: recognised by its namespace, as this library does without Azure's.

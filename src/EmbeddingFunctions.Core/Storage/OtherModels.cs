@@ -8,7 +8,7 @@ internal sealed class OtherModels(NpgsqlDataSource database)
 {
     private const int CountedUpTo = 100_000;
 
-    /// <param name="corpus">The declaration, bound.</param>
+    /// <param name="corpus">The declaration, resolved.</param>
     /// <param name="kinds">Only the columns of these kinds; none: of all.</param>
     /// <param name="cancellation">Cancels the query.</param>
     /// <exception cref="DatabaseNotReadyException">There are some.</exception>

@@ -7,7 +7,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>
-/// The corpora as this database holds them: bound once a process, refused if the database was not migrated for this very rule.
+/// The corpora as this database holds them: resolved once a process, refused if the database was not migrated for this very rule.
 /// </summary>
 internal sealed class ResolvedCorpora(
     CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, SchemaVersion version, IMigrationObstacles obstacles,
@@ -26,7 +26,7 @@ internal sealed class ResolvedCorpora(
     // Two processes with different declarations would undo each other's vectors, and pay for it, for as long as both run.
     private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
 
-    private readonly ConcurrentDictionary<string, (ResolvedCorpus Corpus, long CheckedAt)> _bound = new();
+    private readonly ConcurrentDictionary<string, (ResolvedCorpus Corpus, long CheckedAt)> _resolved = new();
 
     /// <exception cref="NotFoundException">It is not declared.</exception>
     /// <exception cref="DatabaseNotReadyException">
@@ -34,16 +34,16 @@ internal sealed class ResolvedCorpora(
     /// </exception>
     public async Task<ResolvedCorpus> Get(string name, CancellationToken cancellation)
     {
-        if (_bound.TryGetValue(name, out var known) && time.GetElapsedTime(known.CheckedAt) < _trust)
+        if (_resolved.TryGetValue(name, out var known) && time.GetElapsedTime(known.CheckedAt) < _trust)
         {
             return known.Corpus;
         }
 
-        var corpus = known.Corpus ?? await Bind(corpora.Get(name), cancellation);
+        var corpus = known.Corpus ?? await Resolve(corpora.Get(name), cancellation);
         await EnsureMigrated(corpus, cancellation);
         // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
         await new SearchedSchemas(database).Ensure(corpus, cancellation);
-        return _bound.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() })
+        return _resolved.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() })
             .Corpus;
     }
 
@@ -53,7 +53,7 @@ internal sealed class ResolvedCorpora(
         try
         {
             await EnsureMigrated(
-                _bound.TryGetValue(name, out var known) ? known.Corpus : await Bind(corpora.Get(name), cancellation), cancellation);
+                _resolved.TryGetValue(name, out var known) ? known.Corpus : await Resolve(corpora.Get(name), cancellation), cancellation);
             return true;
         }
         catch (DatabaseNotReadyException e)
@@ -76,14 +76,14 @@ internal sealed class ResolvedCorpora(
     public Task<List<string>> MigratedNames(CancellationToken cancellation) =>
         Read(FindMigrated, reader => reader.GetString(0), cancellation);
 
-    /// <summary>Binds without asking whether the database was migrated.</summary>
-    public async Task<ResolvedCorpus> Bind(Corpus corpus, CancellationToken cancellation)
+    /// <summary>Resolves without asking whether the database was migrated.</summary>
+    public async Task<ResolvedCorpus> Resolve(Corpus corpus, CancellationToken cancellation)
     {
         var tables = await catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
-        return CorpusResolver.Bind(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
+        return CorpusResolver.Resolve(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
     }
 
-    /// <summary>Does work; if a statement meets tables that were altered since they were bound, they are bound again next time.</summary>
+    /// <summary>Does work; if a statement meets tables that were altered meanwhile, they are resolved again next time.</summary>
     /// <exception cref="DatabaseNotReadyException">What of the database no longer fits, instead of the statement that failed.</exception>
     public async Task<T> Fitting<T>(Func<Task<T>> work, CancellationToken cancellation)
     {
@@ -99,15 +99,15 @@ internal sealed class ResolvedCorpora(
 
     private async Task<DatabaseNotReadyException> Misfit(PostgresException cause, CancellationToken cancellation)
     {
-        var names = _bound.Keys.ToList();
-        _bound.Clear();
+        var names = _resolved.Keys.ToList();
+        _resolved.Clear();
         // A session keeps what its functions were planned for.
         database.Clear();
         foreach (var name in names)
         {
             try
             {
-                await Bind(corpora.Get(name), cancellation);
+                await Resolve(corpora.Get(name), cancellation);
             }
             catch (DatabaseNotReadyException e)
             {

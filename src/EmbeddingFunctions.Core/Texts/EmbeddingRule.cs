@@ -21,7 +21,7 @@ internal sealed class EmbeddingRule(string template, string model, int dimension
     public int Dimensions { get; } = dimensions;
 
     /// <summary>A short name of the rule, kept with every vector that was made under it.</summary>
-    public string Id => Convert.ToHexStringLower(SHA256.HashData([.. _prefix, .. _longText]))[..12];
+    public string Id => field ??= Convert.ToHexStringLower(SHA256.HashData([.. _prefix, .. _longText]))[..12];
 
     /// <returns>The fingerprint of a text that is sent as it is: SHA-256 over rule and text, 64 hexadecimal digits.</returns>
     public string Fingerprint(string normalizedText) => Hash(_prefix, normalizedText);

@@ -1,5 +1,5 @@
 using EmbeddingFunctions.App.Durable;
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Http;
+using EmbeddingFunctions.AspNetCore;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 

@@ -32,7 +32,7 @@ public sealed class ConnectionTests(BatchDatabase shared) : BatchTest(shared)
     {
         await Workspace.Items(Repository, 3);
         var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 5 };
-        await using var pool = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var pool = Hosting.Database.Open(settings.ConnectionString);
         await using var worker = new Worker(pool, Fake);
         using var hold = Fake.Hold();
         var embedding = worker.Embed(await Order());
@@ -52,7 +52,7 @@ public sealed class ConnectionTests(BatchDatabase shared) : BatchTest(shared)
     {
         await Workspace.Items(Repository, 160);
         var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 15 };
-        await using var pool = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var pool = Hosting.Database.Open(settings.ConnectionString);
         await using var worker = new Worker(pool, Fake);
 
         var outcome = await worker.Run();
@@ -67,7 +67,7 @@ public sealed class ConnectionTests(BatchDatabase shared) : BatchTest(shared)
         await Embed();
         await Workspace.Items(await Workspace.Repository("acme/copy"), 3);
         var settings = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 5 };
-        await using var pool = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var pool = Hosting.Database.Open(settings.ConnectionString);
         await using var worker = new Worker(pool, Fake);
 
         var prediction = await worker.Get<DryRun>().Predict(new RunRequest("workspace", []), default);

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;

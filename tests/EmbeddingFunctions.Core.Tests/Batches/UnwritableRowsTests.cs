@@ -1,8 +1,8 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Storage;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 

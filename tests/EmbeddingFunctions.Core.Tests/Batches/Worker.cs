@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Resilience;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;

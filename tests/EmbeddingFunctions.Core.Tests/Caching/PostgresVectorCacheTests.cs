@@ -29,7 +29,7 @@ public sealed class PostgresVectorCacheTests : VectorCacheTests
     [Fact]
     public async Task A_database_that_is_away_is_a_miss_and_no_error()
     {
-        await using var nowhere = EmbeddingFunctions.Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2");
+        await using var nowhere = Hosting.Database.Open("Host=127.0.0.1;Port=1;Timeout=2");
         var cache = new PostgresVectorCache(nowhere, Key, TimeProvider.System);
 
         await cache.Store([Entry("a", 1)]);

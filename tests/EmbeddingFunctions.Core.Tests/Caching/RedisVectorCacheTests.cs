@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Core.Tests.Resilience;
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Redis;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;

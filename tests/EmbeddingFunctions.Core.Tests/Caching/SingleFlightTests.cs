@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 using Npgsql;
@@ -101,7 +102,7 @@ public sealed class SingleFlightTests : IAsyncLifetime
     [Fact]
     public async Task Without_a_database_each_pays_for_its_own()
     {
-        await using var nowhere = EmbeddingFunctions.Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2");
+        await using var nowhere = Database.Open("Host=127.0.0.1;Port=1;Timeout=2");
 
         Assert.Equal(["a", "b"], (await new SingleFlight(nowhere, Key).Take(["a", "b"], Guid.NewGuid(), default)).Order());
     }

@@ -1,7 +1,7 @@
 using System.IO.Compression;
 using System.Text;
+using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Core.Tests.Storage;
-using EmbeddingFunctions.Imports;
 
 namespace EmbeddingFunctions.Core.Tests.Imports;
 

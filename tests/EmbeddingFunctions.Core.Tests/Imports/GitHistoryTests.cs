@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Imports;

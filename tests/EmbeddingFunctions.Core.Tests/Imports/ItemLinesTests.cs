@@ -1,6 +1,6 @@
 using System.IO.Compression;
 using System.Text;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Imports;
 
 namespace EmbeddingFunctions.Core.Tests.Imports;
 

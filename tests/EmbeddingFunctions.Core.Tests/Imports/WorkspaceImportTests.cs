@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using EmbeddingFunctions.Cli.Imports;
+using EmbeddingFunctions.Cli.Samples;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Imports;

@@ -1,4 +1,5 @@
 using Azure.Core;
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;

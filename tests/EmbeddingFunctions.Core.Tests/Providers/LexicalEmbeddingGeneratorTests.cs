@@ -1,5 +1,5 @@
 using System.Text.Json;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli.Samples;
 using EmbeddingFunctions.Providers;
 using Microsoft.Extensions.AI;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Testing;
 

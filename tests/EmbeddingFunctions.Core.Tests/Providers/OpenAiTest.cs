@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.AI;

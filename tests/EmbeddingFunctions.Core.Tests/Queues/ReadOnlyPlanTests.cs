@@ -15,7 +15,7 @@ public sealed class ReadOnlyPlanTests : QueueTest
         await Requeue(asked);
         await Session("Pending");
         var connection = new NpgsqlConnectionStringBuilder(Database.ConnectionString) { Options = "-c default_transaction_read_only=on" };
-        await using var readOnly = EmbeddingFunctions.Storage.Database.Open(connection.ConnectionString);
+        await using var readOnly = Hosting.Database.Open(connection.ConnectionString);
         await using var engine = new TestEngine(readOnly, Fake);
         var request = new RunRequest("sessions", []);
         var run = new RunInput(Guid.NewGuid(), request);

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Testing;
 
@@ -18,7 +19,7 @@ public sealed class PostgresLimiterStoreTests : LimiterStoreContract, IAsyncLife
     {
         var clock = new ManualClock();
         var port = RedisProxy.FreePort();
-        await using var database = EmbeddingFunctions.Storage.Database.Open($"Host=127.0.0.1;Port={port};Username=u;Timeout=2");
+        await using var database = Database.Open($"Host=127.0.0.1;Port={port};Username=u;Timeout=2");
         var store = new PostgresLimiterStore(database, clock);
         Assert.Null(await store.Read("p"));
         var connections = 0;

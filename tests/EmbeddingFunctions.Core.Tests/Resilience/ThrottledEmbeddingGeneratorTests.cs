@@ -1,3 +1,4 @@
+using EmbeddingFunctions.OpenAI;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Redis;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Storage;

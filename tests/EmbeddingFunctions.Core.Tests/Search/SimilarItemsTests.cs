@@ -1,6 +1,6 @@
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Core.Tests.Storage;
-using EmbeddingFunctions.Search;
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Search;

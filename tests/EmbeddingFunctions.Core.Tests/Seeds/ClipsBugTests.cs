@@ -1,6 +1,6 @@
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 
@@ -189,7 +189,7 @@ public sealed class ClipsBugTests : ClipsTest
     public async Task C12_a_backfill_of_many_pages_holds_few_connections()
     {
         await Clips(600, "1 day");
-        await using var few = EmbeddingFunctions.Storage.Database.Open(
+        await using var few = Hosting.Database.Open(
             new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 3 }.ConnectionString);
         await using var engine = new TestEngine(few, Fake);
 

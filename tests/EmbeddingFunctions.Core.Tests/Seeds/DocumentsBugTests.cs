@@ -1,6 +1,6 @@
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 
@@ -134,7 +134,7 @@ public sealed class DocumentsBugTests : DocumentsTest
         {
             Options = "-c enable_seqscan=off -c enable_sort=off"
         };
-        await using var indexed = EmbeddingFunctions.Storage.Database.Open(settings.ConnectionString);
+        await using var indexed = Hosting.Database.Open(settings.ConnectionString);
         await using var engine = new TestEngine(indexed, Fake);
 
         var found = await engine.Get<SimilarItems>().ToTitle("documents", "section 7 of laws.tar.bz2", 150, default);

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Imports;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;

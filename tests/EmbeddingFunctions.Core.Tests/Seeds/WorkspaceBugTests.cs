@@ -1,7 +1,7 @@
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
-using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Hosting;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Settings;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Primitives;

@@ -43,8 +43,9 @@ judged AS (
 ),
 chosen AS (
     SELECT * FROM judged
-    WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (SELECT FROM embedding.claims WHERE corpus = $15 AND leased_until > now()
-            AND attempts >= $16) FROM judged WHERE place = 1)
+    WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (
+        SELECT FROM embedding.claims
+        WHERE  corpus = $15 AND leased_until > now() AND attempts >= $16) FROM judged WHERE place = 1)
                 THEN place = 1 ELSE NOT is_suspect END
     AND    (place = 1 OR characters <= $17)
 ),

@@ -1,7 +1,8 @@
+using EmbeddingFunctions.Cli;
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;

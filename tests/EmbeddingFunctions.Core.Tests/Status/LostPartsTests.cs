@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;

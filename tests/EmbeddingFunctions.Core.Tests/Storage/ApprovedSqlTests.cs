@@ -29,18 +29,18 @@ public sealed partial class ApprovedSqlTests
 
     private static readonly Dictionary<string, Func<SqlText>> _statements = new()
     {
-        ["claim"] = () => ClaimStore.Statement(SampleCorpus.Bound, Batch("article"), Guid.Empty),
-        ["claim-forced"] = () => ClaimStore.Statement(
-            SampleCorpus.Bound, Batch("article") with { ForceBefore = _moment, Selection = _selection }, Guid.Empty),
+        ["claim"] = () => ClaimStatements.Take(SampleCorpus.Within, Batch("article"), Guid.Empty),
+        ["claim-forced"] = () => ClaimStatements.Take(
+            SampleCorpus.Within, Batch("article") with { ForceBefore = _moment, Selection = _selection }, Guid.Empty),
         ["claim-beside"] = () =>
-            ClaimStore.Statement(SampleCorpus.Beside, _besideBatch with { Selection = _selection with { FromId = null } }, Guid.Empty),
-        ["companion"] = () => Sql.Raw(string.Join(";\n", CorpusDdl.Parts(SampleCorpus.Beside).Select(part => part.Statement))),
+            ClaimStatements.Take(SampleCorpus.Beside, _besideBatch with { Selection = _selection with { FromId = null } }, Guid.Empty),
+        ["companion"] = () => Sql.Raw(string.Join(";\n", CorpusDdl.Objects(SampleCorpus.Beside).Select(wanted => wanted.Statement))),
         ["write-vectors-beside"] = () => VectorStore.Statement(
             new Claim(SampleCorpus.Beside, SampleCorpus.Beside.TableOf("page"), Guid.Empty, "", Guid.Empty, [_item], IsForced: false),
             Guid.Empty, [new(_item, EmbeddingFunctions.Batches.Outcome.Embedded, "hash", new float[512])], [], new BatchCounts(),
             skipLocked: false),
         ["plan-page"] = () => PagePlanner.Statement(
-            SampleCorpus.Bound, SampleCorpus.Articles,
+            SampleCorpus.Within, SampleCorpus.Articles,
             new PlanPage(new RunInput(Guid.Empty, new RunRequest("library", []) { IsScheduled = true }), Cursor: "", Busy: [], Items: 200),
             room: 200, batchSize: 20),
         ["write-vectors"] = () => VectorStore.Statement(
@@ -52,13 +52,13 @@ public sealed partial class ApprovedSqlTests
             Claim("article") with { IsForced = true }, Guid.Empty, [new ItemFailure(_item, "hash", "reason", IsDead: true)], ["reason"],
             new BatchCounts(), marked: true, TimeSpan.FromHours(1)),
         ["ignore-failed"] = () => FailedItems.IgnoreSome(
-            SampleCorpus.Bound, SampleCorpus.Articles, [new FailedItems.FailedText("1", [1], "hash", new string('0', 64))]),
+            SampleCorpus.Within, SampleCorpus.Articles, [new FailedItems.FailedText("1", [1], "hash", new string('0', 64))]),
         ["retry-failed"] = () => FailedItems.Retry("library", SampleCorpus.Articles, ["1"]),
         ["take-queue"] = () => QueueIntake.Statement("library", SampleCorpus.Notes, ["1"], last: null),
         ["requeue"] = () => QueueRows.RequeueSome(SampleCorpus.Notes, ["1"], reason: null, first: null, last: null),
-        ["queue-table"] = () => Parts(part => part.IsShared),
-        ["settle-queue"] = () => Parts(part => part.Name.Contains("embedding_queue_settle", StringComparison.Ordinal)),
-        ["pending-view"] = () => Parts(part => part.Kind == ObjectKind.View),
+        ["queue-table"] = () => Objects(wanted => wanted.IsShared),
+        ["settle-queue"] = () => Objects(wanted => wanted.Name.Contains("embedding_queue_settle", StringComparison.Ordinal)),
+        ["pending-view"] = () => Objects(wanted => wanted.Kind == ObjectKind.View),
     };
 
     public static TheoryData<string> Names => new(_statements.Keys);
@@ -105,7 +105,7 @@ public sealed partial class ApprovedSqlTests
     private static EmbedBatch Batch(string kind) => new(Guid.Empty, Guid.Empty, "library", kind, "tenant", Count: 20, ForceBefore: null);
 
     private static Claim Claim(string kind) =>
-        new(SampleCorpus.Bound, SampleCorpus.Bound.TableOf(kind), Guid.Empty, "tenant", Guid.Empty, [_item], IsForced: false);
+        new(SampleCorpus.Within, SampleCorpus.Within.TableOf(kind), Guid.Empty, "tenant", Guid.Empty, [_item], IsForced: false);
 
     private static ItemOutcome Outcome()
     {
@@ -116,6 +116,6 @@ public sealed partial class ApprovedSqlTests
         };
     }
 
-    private static SqlText Parts(Func<Part, bool> which) => Sql.Raw(
-        string.Join(";\n", CorpusDdl.Parts(SampleCorpus.Bound).Where(which).Select(part => part.Statement)));
+    private static SqlText Objects(Func<SchemaObject, bool> which) => Sql.Raw(
+        string.Join(";\n", CorpusDdl.Objects(SampleCorpus.Within).Where(which).Select(wanted => wanted.Statement)));
 }

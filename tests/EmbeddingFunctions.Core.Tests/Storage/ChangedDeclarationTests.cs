@@ -62,13 +62,13 @@ public sealed class ChangedDeclarationTests : IAsyncLifetime
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "{title}", changedAt = "edited_at" }));
 
         Assert.Equal(0, (await changed.Run()).ItemsTotal);
-        var bound = await changed.Get<ResolvedCorpora>().Get("notes", default);
+        var resolved = await changed.Get<ResolvedCorpora>().Get("notes", default);
         Assert.Contains(
             "the declaration changed since the last migration: run 'embeddings migrate notes'",
-            Assert.Single(await changed.Get<CorpusFindings>().Of(bound, default)), StringComparison.Ordinal);
+            Assert.Single(await changed.Get<CorpusFindings>().Of(resolved, default)), StringComparison.Ordinal);
 
         Assert.Equal(0, (await changed.MigrateAndRun()).ItemsTotal);
-        Assert.Empty(await changed.Get<CorpusFindings>().Of(bound, default));
+        Assert.Empty(await changed.Get<CorpusFindings>().Of(resolved, default));
         Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexname ~ '^embedding_(pending|age)_notes_'"));
     }
 
@@ -81,12 +81,12 @@ public sealed class ChangedDeclarationTests : IAsyncLifetime
         var old = new ResolvedCorpora(
             corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<SchemaVersion>(),
             corpus.Get<IMigrationObstacles>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(), time);
-        var bound = await old.Get("notes", default);
+        var resolved = await old.Get("notes", default);
         await using var changed = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));
         await changed.Migrate();
 
-        Assert.Same(bound, await old.Get("notes", default));
+        Assert.Same(resolved, await old.Get("notes", default));
         time.Advance(seconds: 11);
         await Assert.ThrowsAsync<DatabaseNotReadyException>(() => old.Get("notes", default));
     }

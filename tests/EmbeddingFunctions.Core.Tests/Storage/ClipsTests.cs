@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;

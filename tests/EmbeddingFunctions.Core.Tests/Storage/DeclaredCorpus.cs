@@ -1,5 +1,7 @@
 using System.Text.Json;
+using EmbeddingFunctions.Cli;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
@@ -40,7 +42,7 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
         Get<Migrator>().Migrate(Corpus, Options(withSampleTables, takeOver, yes), progress, CancellationToken.None);
 
     private MigrationOptions Options(bool withSampleTables, bool takeOver, bool yes) =>
-        new(withSampleTables ? Migrations.SampleTables(Corpus.Name) : null, takeOver, yes);
+        new(withSampleTables ? Migrations.SampleTables(Corpus.Name) : null, takeOver, DropUndeclared: yes, AllowOlderDeclaration: yes);
 
     public async Task<RunOutcome> Run(bool force = false)
     {

@@ -1,5 +1,5 @@
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;

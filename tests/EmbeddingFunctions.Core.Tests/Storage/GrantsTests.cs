@@ -1,6 +1,6 @@
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 

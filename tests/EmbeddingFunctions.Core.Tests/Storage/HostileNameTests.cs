@@ -1,5 +1,5 @@
+using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;

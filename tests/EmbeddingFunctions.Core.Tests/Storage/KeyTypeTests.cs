@@ -1,6 +1,6 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;

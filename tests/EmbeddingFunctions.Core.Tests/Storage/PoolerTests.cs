@@ -1,10 +1,11 @@
 using System.Text;
-using EmbeddingFunctions.Imports;
+using EmbeddingFunctions.Cli;
+using EmbeddingFunctions.Cli.Imports;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -66,6 +67,48 @@ public sealed class PoolerTests
             Assert.Equal(0L, await Ask(source, "SELECT count(*) FROM pg_listening_channels()"));
             Assert.Equal(0L, await Ask(source, "SELECT count(*) FROM pg_class WHERE relpersistence = 't'"));
         }
+    }
+
+    [Fact]
+    public async Task Statements_that_run_often_are_prepared_in_sessions_of_this_client_alone()
+    {
+        await using var database = await TestDatabase.Empty();
+        await using var source = await Database.Open(OneSession(database.ConnectionString), default);
+
+        Assert.NotEqual(0L, await PreparedInARun(database, source));
+    }
+
+    [Fact]
+    public async Task Nothing_is_prepared_behind_a_pooler()
+    {
+        await using var database = await TestDatabase.Empty();
+        using var pooler = new FakePooler(database.ConnectionString);
+        await using var source = await Database.Open(OneSession(pooler.ConnectionString), default);
+
+        Assert.Equal(0L, await PreparedInARun(database, source));
+    }
+
+    [Fact]
+    public async Task A_prepared_statement_survives_that_its_table_is_altered()
+    {
+        await using var database = await TestDatabase.Empty();
+        await using var source = await Database.Open(OneSession(database.ConnectionString), default);
+        await PreparedInARun(database, source);
+        await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
+        await database.Execute("ALTER TABLE notes ALTER COLUMN title TYPE varchar(80); UPDATE notes SET title = title || ' again'");
+
+        Assert.Equal(400, (await corpus.Run()).Counts.Embedded);
+    }
+
+    private static string OneSession(string connectionString) =>
+        new NpgsqlConnectionStringBuilder(connectionString) { MaxPoolSize = 1 }.ConnectionString;
+
+    private static async Task<object?> PreparedInARun(TestDatabase database, NpgsqlDataSource source)
+    {
+        await using var notes = await Declarations.CreateNotes(database, 400);
+        await using var corpus = new DeclaredCorpus(source, Declarations.Notes());
+        Assert.Equal(400, (await corpus.MigrateAndRun()).Counts.Embedded);
+        return await Ask(source, "SELECT count(*) FROM pg_prepared_statements WHERE name <> ''");
     }
 
     [Theory]

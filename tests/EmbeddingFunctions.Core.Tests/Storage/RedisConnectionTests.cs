@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Redis;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;

@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Text.Json;
 using Azure.Core;
 using Azure.Identity;
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Redis;
 using StackExchange.Redis;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;

@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Cli.Status;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;

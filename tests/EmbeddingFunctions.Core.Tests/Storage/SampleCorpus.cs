@@ -4,7 +4,7 @@ using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
 
-/// <summary>A declaration that uses nearly everything, bound to tables that are in no database.</summary>
+/// <summary>A declaration that uses nearly everything, resolved against tables that are in no database.</summary>
 internal static class SampleCorpus
 {
     private const string Declaration =
@@ -33,18 +33,18 @@ internal static class SampleCorpus
                   "where": { "section": "section" }, "filter": [ { "column": "state", "equalTo": "published" } ] } ] } ] }
         """;
 
-    public static ResolvedCorpus Bound { get; } = Bind(Declaration);
+    public static ResolvedCorpus Within { get; } = Resolve(Declaration);
 
-    public static ResolvedCorpus Beside { get; } = Bind(BesideDeclaration);
+    public static ResolvedCorpus Beside { get; } = Resolve(BesideDeclaration);
 
-    public static ResolvedTable Articles => Bound.TableOf("article");
+    public static ResolvedTable Articles => Within.TableOf("article");
 
-    public static ResolvedTable Notes => Bound.TableOf("note");
+    public static ResolvedTable Notes => Within.TableOf("note");
 
-    private static ResolvedCorpus Bind(string declaration)
+    private static ResolvedCorpus Resolve(string declaration)
     {
         var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "a test" };
-        return CorpusResolver.Bind(CorpusFile.Parse(declaration, "a test").All[0], new[]
+        return CorpusResolver.Resolve(CorpusFile.Parse(declaration, "a test").All[0], new[]
         {
             Table("tenants", ("id", "uuid"), ("state", "text"), ("account", "uuid")),
             Table("accounts", ("id", "uuid"), ("closed_at", "timestamp with time zone")),

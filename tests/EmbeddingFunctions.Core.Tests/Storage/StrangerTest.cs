@@ -1,4 +1,4 @@
-using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 

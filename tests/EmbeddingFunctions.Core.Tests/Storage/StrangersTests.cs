@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.App;
 using EmbeddingFunctions.App.Durable;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Testing;
 using Microsoft.DurableTask;
@@ -27,7 +28,7 @@ public sealed class RetryTests
         await using var fake = await FakeOpenAi.StartAsync();
         await using var database = await TestDatabase.Migrated();
         await using var engine = new TestEngine(database, fake);
-        await using var away = new TestEngine(Storage.Database.Open("Host=127.0.0.1;Port=1;Timeout=2"), fake);
+        await using var away = new TestEngine(Database.Open("Host=127.0.0.1;Port=1;Timeout=2"), fake);
 
         var passing = await Assert.ThrowsAsync<TransientFailureException>(() => Steps(away).OpenRun(Input("workspace"), default));
         var final = await Assert.ThrowsAsync<ActivityFailedException>(

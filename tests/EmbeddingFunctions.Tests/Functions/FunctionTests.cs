@@ -1,8 +1,8 @@
 using System.Reflection;
 using EmbeddingFunctions.App;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Tests.Functions;

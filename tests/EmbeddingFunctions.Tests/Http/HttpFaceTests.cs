@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using EmbeddingFunctions.Cli.Tests;
+using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Tests.Http;
@@ -83,7 +84,7 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
     [Fact]
     public async Task Without_its_database_every_function_says_so_and_shows_nothing()
     {
-        await using var nowhere = Storage.Database.Open("Host=127.0.0.1;Port=1;Username=ann7;Password=s3cr-et;Timeout=2");
+        await using var nowhere = Database.Open("Host=127.0.0.1;Port=1;Username=ann7;Password=s3cr-et;Timeout=2");
         await using var functions = await FunctionsHost.Start(nowhere, _fake);
         using var client = functions.Client();
         foreach (

@@ -22,7 +22,7 @@ internal enum ObjectKind
 /// <param name="Name">The object's name; of a function its signature as SQL writes it.</param>
 /// <param name="Statement">Makes the object, or puts it in place of an earlier one; of a column or constraint the part of an
 /// ALTER TABLE.</param>
-internal sealed record Part(ObjectKind Kind, string Schema, string Table, string Name, string Statement)
+internal sealed record SchemaObject(ObjectKind Kind, string Schema, string Table, string Name, string Statement)
 {
     /// <summary>Whether corpora share it: it is recorded for none, and stays while one is left.</summary>
     public bool IsShared { get; init; }
