@@ -29,9 +29,11 @@ internal sealed class Health
     private readonly ConcurrentDictionary<string, string> _failing = new();
 
     public Health(NpgsqlDataSource database, ResolvedCorpora resolved, CorpusFindings findings, ProviderCheck provider, RedisCheck redis,
-        Redaction redaction, ILogger<Health> log) =>
+        Redaction redaction, ILogger<Health> log)
+    {
         (_database, _resolved, _findings, _provider) = (database, resolved, findings, provider);
         (_redis, _redaction, _log) = (redis, redaction, log);
+    }
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
     {
