@@ -62,7 +62,7 @@ internal sealed class SimilarItems
             $"""
             (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, {table.Vector} AS embedding
              FROM   {table.Items} t
-             WHERE  {table.TextColumns.First()} = {title} AND {Current(table)} LIMIT 1)
+             WHERE  {table.TextColumns[0]} = {title} AND {Current(table)} LIMIT 1)
             """));
         return Sql.Of($"SELECT kind, id, embedding FROM ({Sql.Join(" UNION ALL ", items)}) found LIMIT 1");
     }
@@ -73,7 +73,7 @@ internal sealed class SimilarItems
         var (vector, most) = (Sql.Value(item.Vector), Sql.Value(limit));
         var nearest = resolved.Tables.Select(table => Sql.Of(
             $"""
-            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns.First()}, '') AS title,
+            (SELECT {Sql.Literal(table.Kind)} AS kind, {table.Id}::text AS id, COALESCE({table.TextColumns[0]}, '') AS title,
                     1 - ({table.Vector} {table.Distance} {vector}) AS similarity
              FROM   {table.Items} t
              WHERE  {Current(table)}

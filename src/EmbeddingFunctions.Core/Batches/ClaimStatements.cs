@@ -8,19 +8,25 @@ internal static class ClaimStatements
     private const string Unchangeable = "a policy of row security lets this role see the row and not change it";
     private const string Hidden = "a policy of row security hides the row from this role";
 
-    // Claims of a partition are serialized, so that each sees the batches in flight and none waits for another's rows. While some items may
-    // have ended their workers, claims of the whole corpus are serialized and one such item is in flight at a time. A batch that does not
-    // get the advisory lock does not wait on a connection; the lock ends with the transaction.
-    public static SqlText TakeTurn(string corpus, string partition) =>
-        $"""
-        SELECT pg_catalog.set_config('embedding.has_turn', (
-            pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding lanes of ' || {corpus} || ' ' || {partition}, 0))
-            AND CASE WHEN EXISTS (
-                         SELECT FROM embedding.claims
-                         WHERE  corpus = {corpus} AND leased_until < now() AND attempts >= {ClaimStore.MaxAttempts} - 1)
-                     THEN pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('embedding suspects of ' || {corpus}, 0))
-                     ELSE true END)::text, true)
-        """;
+    // Where lanes are declared, claims of a partition are serialized, so that each sees the batches in flight. While some items may have
+    // ended their workers, claims of the whole corpus are serialized and one such item is in flight at a time. A batch that does not get
+    // the advisory lock does not wait on a connection; the lock ends with the transaction.
+    public static SqlText TakeTurn(ResolvedCorpus corpus, string partition)
+    {
+        var name = corpus.Corpus.Name;
+        SqlText Lock(SqlText of) => $"pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended({of}, 0))";
+        var lane = Sql.When(
+            corpus.Corpus.LanesPerPartition is not null, $"{Lock($"'embedding lanes of ' || {name} || ' ' || {partition}")} AND ");
+        return
+            $"""
+            SELECT pg_catalog.set_config('embedding.has_turn', (
+                {lane}CASE WHEN EXISTS (
+                             SELECT FROM embedding.claims
+                             WHERE  corpus = {name} AND leased_until < now() AND attempts >= {ClaimStore.MaxAttempts} - 1)
+                         THEN {Lock($"'embedding suspects of ' || {name}")}
+                         ELSE true END)::text, true)
+            """;
+    }
 
     /// <summary>Excludes items that a worker holds or that wait after a failure; <c>t</c> is the row.</summary>
     /// <remarks>OFFSET 0 makes it a look-up by key for each row: the table comes and goes too fast for statistics, which would have it
@@ -58,7 +64,7 @@ internal static class ClaimStatements
                 AND    current_setting('embedding.has_turn') = 'true'
                 AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = {batch.BatchId})
                 AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = {batch.RunId} AND cancel_requested_at IS NOT NULL)
-                AND    {corpus.Corpus.LanesPerPartition} > ({Lanes(corpus, batch.Partition)})
+                {AndLaneIsFree(corpus, batch.Partition)}
                 ORDER  BY {table.Order(batch.Scope)}
                 LIMIT  {batch.Count}
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
@@ -112,11 +118,13 @@ internal static class ClaimStatements
         """;
 
     // A batch is its claims: those of a worker that vanished count until their lease is over.
-    public static SqlText Lanes(ResolvedCorpus corpus, string partition) =>
+    public static SqlText AndLaneIsFree(ResolvedCorpus corpus, string partition) => Sql.When(
+        corpus.Corpus.LanesPerPartition is not null,
         $"""
-        SELECT count(DISTINCT token) FROM embedding.claims
-            WHERE  corpus = {corpus.Corpus.Name} AND partition = {partition} AND leased_until > now()
-        """;
+        AND    {corpus.Corpus.LanesPerPartition} > (
+            SELECT count(DISTINCT token) FROM embedding.claims
+            WHERE  corpus = {corpus.Corpus.Name} AND partition = {partition} AND leased_until > now())
+        """);
 
     // Items that may be to blame for their workers' end, in flight: the attempt at hand is their last.
     public static SqlText SuspectInFlight(ResolvedCorpus corpus) =>

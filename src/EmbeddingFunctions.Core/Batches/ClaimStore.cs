@@ -41,7 +41,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
         {
             var (hadTurn, items) = (false, new List<ClaimedItem>());
             await database.ReadAsync(
-                [ClaimStatements.TakeTurn(corpus.Corpus.Name, batch.Partition), ClaimStatements.Take(corpus, batch, token)], cancellation,
+                [ClaimStatements.TakeTurn(corpus, batch.Partition), ClaimStatements.Take(corpus, batch, token)], cancellation,
                 row => hadTurn = row.GetString(0) == "true", row => items.Add(Item(row, table.Template.Columns.Count)));
             return new Claim(
                 corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null)
@@ -55,11 +55,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
 
     /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
     public Task<bool> HasFreeLane(ResolvedCorpus corpus, string partition, CancellationToken cancellation) => database.ScalarAsync<bool>(
-        $"""
-        SELECT {corpus.Corpus.LanesPerPartition} > ({ClaimStatements.Lanes(corpus, partition)})
-            AND NOT {ClaimStatements.SuspectInFlight(corpus)}
-        """,
-        cancellation);
+        $"SELECT NOT {ClaimStatements.SuspectInFlight(corpus)} {ClaimStatements.AndLaneIsFree(corpus, partition)}", cancellation);
 
     /// <summary><see cref="MaxCharacters"/>, or of texts that are embedded in small chunks as many as make some thousand chunks.</summary>
     public static int MaxCharactersOf(ResolvedTable table) => table.Chunks is not { } chunks ? MaxCharacters

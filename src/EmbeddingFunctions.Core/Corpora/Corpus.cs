@@ -30,8 +30,8 @@ public sealed record Corpus
     /// <summary>Items embedded by one activity.</summary>
     public int BatchSize { get; init; } = 20;
 
-    /// <summary>Batches of one partition in flight at once.</summary>
-    public int LanesPerPartition { get; init; } = 2;
+    /// <summary>Batches of one partition in flight at once, of all processes; none: only the process limits them.</summary>
+    public int? LanesPerPartition { get; init; }
 
     /// <summary>Runs that may start in a minute: n at once, then one every 60/n seconds.</summary>
     public int StartsPerMinute { get; init; } = 5;

@@ -92,6 +92,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
         var batches = request.BatchesPerActivity ?? 1;
         var room = Math.Min(command.Items, (request.PageSize ?? corpus.Corpus.PageSize) * batches);
         var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var lanes = corpus.Corpus.LanesPerPartition ?? request.Concurrency;
         var page = new List<PlannedBatch>();
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
         {
@@ -114,7 +115,7 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
 
         // Few enough batches one after the other that no lane of the partition stays empty.
         int Size(PendingItems items) =>
-            batchSize * Math.Clamp((int)Math.Ceiling((double)items.Count / batchSize / corpus.Corpus.LanesPerPartition), 1, batches);
+            batchSize * Math.Clamp((int)Math.Ceiling((double)items.Count / batchSize / lanes), 1, batches);
     }
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:

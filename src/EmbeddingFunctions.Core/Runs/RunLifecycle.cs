@@ -59,7 +59,7 @@ internal sealed class RunLifecycle(
         await queue.Settle(corpus, cancellation);
         var pending = await planner.Count(run, forceBefore, cancellation);
         var total = await transitions.SetItems(run.RunId, pending, done.Processed + done.Failed, cancellation) ?? pending;
-        return new OpenedRun(total, corpus.Corpus.LanesPerPartition, forceBefore, goesOn, done.Claimed > 0 ? done : null);
+        return new OpenedRun(total, corpus.Corpus.LanesPerPartition ?? int.MaxValue, forceBefore, goesOn, done.Claimed > 0 ? done : null);
     }
 
     /// <summary>Ends the run with what its committed batches say, never with what a process remembers.</summary>

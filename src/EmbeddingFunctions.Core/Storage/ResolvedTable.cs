@@ -86,22 +86,22 @@ internal sealed partial class ResolvedTable(
         table.Chunks is null ? null : Sql.Of($"{Sql.Identifier(found.Schema)}.{Sql.Identifier(table.Chunks.Table)}");
 
     /// <summary>What tells an item from all others: the key or, where that has several columns, one text of them all.</summary>
-    public SqlText Id => Column(IdColumn);
+    public SqlText Id => field ??= Column(IdColumn);
 
     public string IdColumn => table.KeyColumns is [var only] ? only : OwnColumns.Item;
 
     /// <summary>The id's type as Postgres names it, and as SQL writes it.</summary>
     public string IdTypeName => table.KeyColumns is [var only] ? found.Columns[only].Type : "text";
 
-    public SqlText IdType => Sql.Raw(IdTypeName);
+    public SqlText IdType => field ??= Sql.Raw(IdTypeName);
 
     /// <summary>For between two partitions.</summary>
-    public SqlText IsPartition => table.Partition is null ? Sql.Is : found.Columns[table.Partition].Is;
+    public SqlText IsPartition => field ??= table.Partition is null ? Sql.Is : found.Columns[table.Partition].Is;
 
     /// <summary>The partition as stored, or a constant where the corpus has one partition only.</summary>
-    public SqlText Partition => table.Partition is null ? Sql.Of($"''::text") : Column(table.Partition);
+    public SqlText Partition => field ??= table.Partition is null ? Sql.Of($"''::text") : Column(table.Partition);
 
-    public SqlText PartitionType => table.Partition is null ? Sql.Of($"text") : found.Columns[table.Partition].SqlType;
+    public SqlText PartitionType => field ??= table.Partition is null ? Sql.Of($"text") : found.Columns[table.Partition].SqlType;
 
     /// <summary>The language of the table's full-text search, or null.</summary>
     public string? TextSearch => table.TextSearch;
@@ -114,20 +114,20 @@ internal sealed partial class ResolvedTable(
     /// <summary>The column of the vectors as declared, and as SQL writes it after no row's name.</summary>
     public string VectorColumn => table.Vector;
 
-    public SqlText VectorName => Sql.Identifier(table.Vector);
+    public SqlText VectorName => field ??= Sql.Identifier(table.Vector);
 
-    public SqlText Vector => Column(table.Vector);
+    public SqlText Vector => field ??= Column(table.Vector);
 
     /// <summary>The type of the vectors as a declaration has it, and as SQL writes it.</summary>
     public string VectorType => VectorTypeOf(corpus);
 
-    public SqlText VectorColumnType => schemas.InVector(VectorTypeOf(corpus));
+    public SqlText VectorColumnType => field ??= schemas.InVector(VectorTypeOf(corpus));
 
     public SqlText CosineOperators =>
         schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
 
     /// <summary>Cosine distance, for between two vectors.</summary>
-    public SqlText Distance => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
+    public SqlText Distance => field ??= $"OPERATOR({Sql.Identifier(schemas.Vector)}.<=>)";
 
     /// <summary>For between two vectors.</summary>
     public SqlText IsOtherVector => $"OPERATOR({Sql.Identifier(schemas.Vector)}.<>)";
@@ -138,23 +138,23 @@ internal sealed partial class ResolvedTable(
     public OwnColumns Own => table.Columns;
 
     /// <summary>The rule under which the row was decided on; null since an edit.</summary>
-    public SqlText RuleId => Column(table.Columns.Rule);
+    public SqlText RuleId => field ??= Column(table.Columns.Rule);
 
     /// <summary>The fingerprint of the text that was decided on.</summary>
-    public SqlText Hash => Column(table.Columns.ContentHash);
+    public SqlText Hash => field ??= Column(table.Columns.ContentHash);
 
     /// <summary>The decision, see <see cref="ItemState"/>; null if there was none.</summary>
-    public SqlText State => Column(table.Columns.State);
+    public SqlText State => field ??= Column(table.Columns.State);
 
     /// <summary>The name of the model that the row's vector is of.</summary>
-    public SqlText Model => Column(table.Columns.Model);
+    public SqlText Model => field ??= Column(table.Columns.Model);
 
     /// <summary>The same columns where SQL assigns to them.</summary>
-    public SqlText RuleName => Sql.Identifier(table.Columns.Rule);
+    public SqlText RuleName => field ??= Sql.Identifier(table.Columns.Rule);
 
-    public SqlText HashName => Sql.Identifier(table.Columns.ContentHash);
+    public SqlText HashName => field ??= Sql.Identifier(table.Columns.ContentHash);
 
-    public SqlText StateName => Sql.Identifier(table.Columns.State);
+    public SqlText StateName => field ??= Sql.Identifier(table.Columns.State);
 
     /// <summary>After SET: takes the vector away, and decides that the text with this fingerprint has none.</summary>
     public SqlText Unembedded(SqlText state, SqlText hash) =>
@@ -171,7 +171,7 @@ internal sealed partial class ResolvedTable(
     public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 
     /// <summary>The text's columns, as text, in the template's order.</summary>
-    public IEnumerable<SqlText> TextColumns => Template.Columns.Select(Text);
+    public IReadOnlyList<SqlText> TextColumns => field ??= Template.Columns.Select(Text).ToList();
 
     /// <summary>
     /// A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.
@@ -218,10 +218,10 @@ internal sealed partial class ResolvedTable(
     public SqlText Column(string name) => $"{Sql.Raw(row)}{Sql.Identifier(name)}";
 
     /// <summary>Newest first, then by id so that the order is total.</summary>
-    public SqlText Newest => Moved is null ? Id : Sql.Of($"{Moved} DESC, {Id}");
+    public SqlText Newest => field ??= Moved is null ? Id : Sql.Of($"{Moved} DESC, {Id}");
 
     /// <summary>When the row was last decided upon: the order in which a forced run walks it.</summary>
-    public SqlText GeneratedAt => $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
+    public SqlText GeneratedAt => field ??= $"COALESCE({Column(table.Columns.GeneratedAt)}, '-infinity'::timestamptz)";
 
     public static bool IsMoment(string type) => type is "timestamp with time zone" or "timestamp without time zone" or "date";
 

@@ -13,7 +13,7 @@ public sealed class CorpusFileTests
         var corpus = CorpusFile.Load(null).Get("workspace");
 
         Assert.Equal(
-            ("workspace", 384, VectorType.Vector, 200, 20, 2, 5),
+            ("workspace", 384, VectorType.Vector, 200, 20, (int?)2, 5),
             (
                 corpus.Name, corpus.Dimensions, corpus.VectorType, corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition,
                 corpus.StartsPerMinute));
@@ -53,7 +53,7 @@ public sealed class CorpusFileTests
         var corpus = Parse($$"""{ "name": "notes", "dimensions": 16, "tables": [{{Notes}}] }""").Get("notes");
 
         Assert.Equal(
-            (200, 20, 2, 5, "0 */15 * * * *", VectorType.Vector),
+            (200, 20, (int?)null, 5, "0 */15 * * * *", VectorType.Vector),
             (corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute, corpus.Schedule, corpus.VectorType));
         Assert.Equal(
             ("id", null, null, 1),

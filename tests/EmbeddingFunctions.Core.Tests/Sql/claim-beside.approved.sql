@@ -19,10 +19,8 @@ WITH found AS (
     AND    current_setting('embedding.has_turn') = 'true'
     AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = $6)
     AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = $7 AND cancel_requested_at IS NOT NULL)
-    AND    $8 > (SELECT count(DISTINCT token) FROM embedding.claims
-        WHERE  corpus = $9 AND partition = $10 AND leased_until > now())
     ORDER  BY t."updated_at" DESC, t."embedding_item"
-    LIMIT  $11
+    LIMIT  $8
     FOR    NO KEY UPDATE OF t SKIP LOCKED
 ),
 read AS (
@@ -34,24 +32,24 @@ judged AS (
     SELECT f.*, row_number() OVER (ORDER BY f.position DESC, f.id) AS place,
            sum(COALESCE(length(f.text_0), 0) + COALESCE(length(f.text_1), 0)) OVER (ORDER BY f.position DESC, f.id) AS characters,
            COALESCE(c.leased_until < now(), false) AS was_lost,
-           COALESCE(c.leased_until < now() AND c.attempts >= $12 - 1, false) AS is_suspect
+           COALESCE(c.leased_until < now() AND c.attempts >= $9 - 1, false) AS is_suspect
     FROM   read f
     LEFT   JOIN LATERAL (
         SELECT leased_until, attempts FROM embedding.claims
-        WHERE  corpus = $13 AND kind = $14 AND item_id = f.item_id OFFSET 0
+        WHERE  corpus = $10 AND kind = $11 AND item_id = f.item_id OFFSET 0
     ) c ON true
 ),
 chosen AS (
     SELECT * FROM judged
     WHERE  CASE WHEN (SELECT is_suspect AND NOT EXISTS (
         SELECT FROM embedding.claims
-        WHERE  corpus = $15 AND leased_until > now() AND attempts >= $16) FROM judged WHERE place = 1)
+        WHERE  corpus = $12 AND leased_until > now() AND attempts >= $13) FROM judged WHERE place = 1)
                 THEN place = 1 ELSE NOT is_suspect END
-    AND    (place = 1 OR characters <= $17)
+    AND    (place = 1 OR characters <= $14)
 ),
 claimed AS (
     INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
-    SELECT $18, $19, item_id, $20, $21, clock_timestamp() + $22, version
+    SELECT $15, $16, item_id, $17, $18, clock_timestamp() + $19, version
     FROM   chosen ORDER BY item_id
     ON CONFLICT (corpus, kind, item_id) DO UPDATE
     SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition,

@@ -17,7 +17,8 @@ WITH found AS (
     AND    current_setting('embedding.has_turn') = 'true'
     AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = $7)
     AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = $8 AND cancel_requested_at IS NOT NULL)
-    AND    $9 > (SELECT count(DISTINCT token) FROM embedding.claims
+    AND    $9 > (
+        SELECT count(DISTINCT token) FROM embedding.claims
         WHERE  corpus = $10 AND partition = $11 AND leased_until > now())
     ORDER  BY COALESCE(t."embedding_generated_at", '-infinity'::timestamptz), t."id"
     LIMIT  $12

@@ -22,7 +22,8 @@ WITH found AS (
     AND    current_setting('embedding.has_turn') = 'true'
     AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = $5)
     AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = $6 AND cancel_requested_at IS NOT NULL)
-    AND    $7 > (SELECT count(DISTINCT token) FROM embedding.claims
+    AND    $7 > (
+        SELECT count(DISTINCT token) FROM embedding.claims
         WHERE  corpus = $8 AND partition = $9 AND leased_until > now())
     ORDER  BY t."updated_at" DESC, t."id"
     LIMIT  $10

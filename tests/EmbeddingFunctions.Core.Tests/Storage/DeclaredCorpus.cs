@@ -14,7 +14,6 @@ namespace EmbeddingFunctions.Core.Tests.Storage;
 /// <summary>The product on a database, with one corpus of the test's own and vectors made in this process.</summary>
 internal sealed class DeclaredCorpus : IAsyncDisposable
 {
-    private readonly string _file = Path.GetTempFileName();
     private readonly ServiceProvider _services;
 
     /// <param name="database">Where its tables are.</param>
@@ -22,17 +21,20 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
     /// <param name="model">Null: the lexical provider's; else a model that is never called.</param>
     public DeclaredCorpus(NpgsqlDataSource database, object declaration, string? model = null)
     {
-        File.WriteAllText(_file, JsonSerializer.Serialize(new { corpora = new[] { declaration } }));
+        System.IO.File.WriteAllText(File, JsonSerializer.Serialize(new { corpora = new[] { declaration } }));
         var settings = new EmbeddingSettings
         {
             Provider = model is null ? ProviderChoice.Lexical : ProviderChoice.OpenAi,
             ProviderReason = "test",
             ApiKey = "sk-never-sent",
             Model = model ?? "",
-            CorporaFile = _file,
+            CorporaFile = File,
         };
         _services = new ServiceCollection().AddEmbeddings(settings, database).AddCommands().BuildServiceProvider();
     }
+
+    /// <summary>The corpora file.</summary>
+    public string File { get; } = Path.GetTempFileName();
 
     public Corpus Corpus => Get<CorpusSet>().All[0];
 
@@ -61,6 +63,6 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _services.DisposeAsync();
-        File.Delete(_file);
+        System.IO.File.Delete(File);
     }
 }

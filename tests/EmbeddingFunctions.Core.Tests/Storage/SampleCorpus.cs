@@ -11,7 +11,7 @@ internal static class SampleCorpus
         """
         { "corpora": [ {
             "name": "library", "dimensions": 512, "similarityCache": true, "scheduled": { "newerThan": "30 days" }, "trigger": true,
-            "partitions": {
+            "lanesPerPartition": 2, "partitions": {
                 "table": "tenants", "column": "id", "filter": [ { "column": "state", "equalTo": "active" } ],
                 "owner": { "table": "accounts", "referredBy": "account", "filter": [ { "column": "closed_at", "isNull": true } ] } },
             "pendingView": { "name": "pending_items", "columns": [ "title" ] },
