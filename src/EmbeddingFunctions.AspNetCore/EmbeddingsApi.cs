@@ -73,8 +73,7 @@ internal sealed class EmbeddingsApi : IDisposable
         var (corpus, status, limit) = (Query("corpus"), Query("status"), DefaultRuns);
         if (corpus is not null && !_corpora.All.Any(c => c.Name == corpus))
         {
-            return Replies.Invalid(
-                "corpus", $"There is no corpus '{corpus}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+            return Replies.Invalid("corpus", _corpora.Unknown(corpus));
         }
 
         if (status is not null && !_statuses.Contains(status))
@@ -122,8 +121,7 @@ internal sealed class EmbeddingsApi : IDisposable
 
         return _corpora.All.Any(corpus => corpus.Name == asked)
             ? Replies.Json(new CorporaStatus([await _status.Of(asked, cancellation)], []))
-            : Replies.Invalid(
-                "corpus", $"There is no corpus '{asked}'. Declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+            : Replies.Invalid("corpus", _corpora.Unknown(asked));
     }, cancellation);
 
     /// <summary>

@@ -2,9 +2,12 @@ using System.CommandLine;
 using EmbeddingFunctions.Cli;
 using EmbeddingFunctions.Cli.Commands;
 
-var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them true to their text.")
+var root = new RootCommand(
+    "Embeds the text of Postgres rows, and keeps the vectors up to date. Settings come from the environment: DATABASE_URL, "
+        + "CORPORA_FILE, OPENAI_API_KEY and others (docs/configuration.md).")
 {
     DemoCommand.Create(),
+    CorpusCommand.Create(),
     MigrateCommand.Create(),
     ImportCommand.Create(),
     BackfillCommand.Create(),
@@ -18,9 +21,9 @@ var root = new RootCommand("Makes vectors for texts in Postgres, and keeps them 
     AuditCommand.Create(),
     ForgetCommand.Create(),
     UninstallCommand.Create(),
-    CorpusCommand.Create(),
 };
-HelpWithExamples.AddTo(root, "embeddings demo", "embeddings backfill workspace", "embeddings backfill --help");
+HelpWithExamples.AddTo(
+    root, "embeddings demo", "embeddings corpus init articles", "embeddings backfill articles", "embeddings backfill --help");
 
 var parsed = root.Parse(LegacyAliases.Replace(args));
 if (parsed.Errors.Count > 0)

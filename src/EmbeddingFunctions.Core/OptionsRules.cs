@@ -17,7 +17,8 @@ internal sealed class OptionsRules(IServiceProvider services) : IValidateOptions
     public static CorpusSet Corpora(EmbeddingsOptions options)
     {
         var (corpora, faults) = Examine(options);
-        return faults.Count == 0 ? new CorpusSet(corpora) : throw new InvalidCorpusException(string.Join('\n', faults));
+        return faults.Count == 0 ? new CorpusSet(corpora, nameof(EmbeddingsOptions))
+            : throw new InvalidCorpusException(string.Join('\n', faults));
     }
 
     public ValidateOptionsResult Validate(string? name, EmbeddingsOptions options)

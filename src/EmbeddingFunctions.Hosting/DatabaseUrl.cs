@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Hosting;
 /// <summary>Turns <c>postgres://user:password@host:port/database?option=value</c> or an Npgsql string into an Npgsql string.</summary>
 internal static class DatabaseUrl
 {
-    private const string Form = "postgres://user:password@host:5432/database, with what is special in them percent-encoded";
+    private const string Form = "postgres://user:password@host:5432/database, with special characters percent-encoded";
 
     // The names that libpq gives its options, where Npgsql has others.
     private static readonly Dictionary<string, string> _names = new(StringComparer.OrdinalIgnoreCase)

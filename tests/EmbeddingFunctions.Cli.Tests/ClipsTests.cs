@@ -13,7 +13,7 @@ public sealed class ClipsTests() : SampleProgramTest("clips")
         var status = (await Program.Run("status")).Exits(0).Says("Not migrated: workspace, sessions, summaries, documents.");
 
         Assert.Contains(
-            "Of the pending, 5 never had a vector and are too old for the schedule: 'embeddings backfill clips' takes them.", status.Out,
+            "5 of the pending never had a vector and are too old for the schedule: 'embeddings backfill clips' takes them.", status.Out,
             StringComparison.Ordinal);
         Assert.DoesNotContain("workspace:", status.Out, StringComparison.Ordinal);
         Assert.Contains(

@@ -14,7 +14,7 @@ public sealed class ForgetTests() : SampleProgramTest("sessions")
 
         (await Program.Run("forget", "sessions", $"session:{id}")).Exits(2)
             .Says("This would go, and not come back:\n  - its vector\n  - its row of embedding_queue\n  - cached vectors of its text")
-                .Says("Say --yes to do it.");
+                .Says("Add --yes to do it.");
         Assert.Equal(3, await Database.Ask<long>("SELECT count(title_embedding) FROM sessions"));
 
         var done = (await Program.Run("forget", "sessions", $"session:{id}", "--yes")).Exits(0);

@@ -132,7 +132,7 @@ public sealed class OwnersTableTests : IAsyncLifetime, IDisposable
         Assert.Equal(2, await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%hnsw%'"));
         (await program.Run("backfill", "c", "--force")).Exits(0);
         (await program.Run("migrate", "c", "--down")).Exits(2)
-            .Says("t1: the columns embedding, ").Says("embedding2").Says("with 100 vectors").Says("Say --yes to do it.");
+            .Says("t1: the columns embedding, ").Says("embedding2").Says("with 100 vectors").Says("Add --yes to do it.");
 
         (await program.Run("migrate", "c", "--yes")).Exits(0)
             .Says("dropping the index embedding_hnsw_t1, which is declared no more")

@@ -136,7 +136,7 @@ public sealed class ServeDoorTests : ProgramTest
     {
         await using var server = await Server.Start(Program);
 
-        (await Program.Run("serve", "--urls", server.Address)).Exits(2).Says($"{server.Address} cannot be listened on:").Says("--urls");
+        (await Program.Run("serve", "--urls", server.Address)).Exits(2).Says($"Cannot listen on {server.Address}:").Says("--urls");
     }
 
     private static async Task<HttpStatusCode> Status(Server server, string route, params (string Name, string Value)[] headers)

@@ -21,7 +21,7 @@ public sealed class TriggerTests : ProgramTest
         await using var server = await Server.Start(Program);
 
         var first = (await Trigger(server, "workspace", "--id", "nightly-7")).Exits(0);
-        var second = (await Trigger(server, "workspace", "--id", "nightly-7")).Exits(0).Says("was asked for earlier");
+        var second = (await Trigger(server, "workspace", "--id", "nightly-7")).Exits(0).Says("was requested earlier");
 
         Assert.True(Guid.TryParse(first.Out, out _));
         Assert.Equal(first.Out, second.Out);
@@ -68,7 +68,7 @@ public sealed class TriggerTests : ProgramTest
 
     [Fact]
     public async Task Without_a_host_it_says_how_to_start_one() =>
-        (await Program.Run("trigger", "workspace", "--url", "http://127.0.0.1:1")).Exits(1).Says("does not answer as a host of ours")
+        (await Program.Run("trigger", "workspace", "--url", "http://127.0.0.1:1")).Exits(1).Says("is no embeddings host")
             .Says("embeddings serve");
 
     [Fact]

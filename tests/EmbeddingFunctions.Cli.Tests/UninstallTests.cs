@@ -42,12 +42,12 @@ public sealed class UninstallTests() : SampleProgramTest("sessions")
 
         (await Program.Run("uninstall")).Exits(2)
             .Says("This would go, and not come back:\n  - sessions: sessions: the columns ").Says("with 3 vectors")
-            .Says("  - the table embedding.cache\n").Says("  - the table embedding_queue\n").Says("Say --yes to do it.");
+            .Says("  - the table embedding.cache\n").Says("  - the table embedding_queue\n").Says("Add --yes to do it.");
         Assert.Equal(made, await Database.Ask<long>(OfTheProduct));
 
         var done = (await Program.Run("uninstall", "--yes")).Exits(0).Out;
         Assert.Equal(
-            "All that the product made is gone. What stays:\n  - the extension vector\n  - your tables\n", done.ReplaceLineEndings("\n"));
+            "All that the program made is gone. What stays:\n  - the extension vector\n  - your tables\n", done.ReplaceLineEndings("\n"));
         Assert.Equal(0, await Database.Ask<long>(OfTheProduct));
         Assert.Equal(3, await Database.Ask<long>("SELECT count(title) FROM sessions"));
         Assert.Equal(1, await Database.Ask<long>("SELECT count(my_embedding) FROM my_embeddings"));

@@ -15,7 +15,7 @@ internal sealed class BackfillOptions
     private const int MaxConcurrency = 256;
 
     private readonly Argument<string> _corpus = Arguments.Corpus();
-    private readonly Option<int?> _limit = Arguments.Count("--limit", "The largest number of items (with --iterations: of each run).");
+    private readonly Option<int?> _limit = Arguments.Count("--limit", "At most this number of items (with --iterations: of each run).");
     private readonly Option<string?> _partition = new("--partition")
     {
         Description = "Only this partition's items: its key, for a workspace the repository's id.",
@@ -59,7 +59,7 @@ internal sealed class BackfillOptions
     };
     private readonly Option<bool> _retryNow = new("--retry-now")
     {
-        Description = "Take items too that failed and wait for their next attempt."
+        Description = "Also take items that failed and wait for their next attempt."
     };
     private readonly Option<bool> _dryRun = new("--dry-run")
     {

@@ -36,7 +36,7 @@ internal static class FailuresCommand
     private static CommandWithExamples List()
     {
         var corpus = Arguments.Corpus();
-        var limit = Arguments.Count("--limit", $"The largest number of items; {Shown} unless given.");
+        var limit = Arguments.Count("--limit", $"At most this number of items; {Shown} unless given.");
         var json = Arguments.Json();
         var command = new CommandWithExamples("list", "List failed items, the latest first.",
             "embeddings failures list workspace",

@@ -23,10 +23,8 @@ internal static class ForgetCommand
         var yes = new Option<bool>("--yes") { Description = "Do it; without, only say what would go." };
         var json = Arguments.Json();
         var command = new CommandWithExamples("forget",
-            "Clear everything that is kept of one item: vector, chunks, queue row, copies, cached vectors of its text, failure. Its own "
-                + "row "
-                + "stays yours: "
-                + "while it is there, it is ignored until its text changes.",
+            "Clear everything that is kept of one item: vector, chunks, queue row, copies, cached vectors of its text, failure. The row "
+                + "itself is kept; the item is ignored until its text changes.",
             "embeddings forget workspace issue:42",
             "embeddings forget workspace issue:42 --yes") { corpus, item, yes, json };
         command.SetAction((parsed, cancellation) =>
@@ -47,7 +45,7 @@ internal static class ForgetCommand
         {
             var kept = await erasure.Find(corpus, kind, id, cancellation);
             var plan = string.Concat(Lines(kept).Select(line => $"\n  - {line}"));
-            return output.Fail($"This would go, and not come back:{plan}\n{After(kept)}\nSay --yes to do it.", ExitCode.Usage);
+            return output.Fail($"This would go, and not come back:{plan}\n{After(kept)}\nAdd --yes to do it.", ExitCode.Usage);
         }
 
         var forgotten = await erasure.Forget(corpus, kind, id, cancellation);

@@ -24,7 +24,7 @@ internal static class MigrateCommand
         };
         var yes = new Option<bool>("--yes")
         {
-            Description = "Drop what searches may use: with --down all that was made for the corpus, else what it declares no more."
+            Description = "Drop what searches may use: with --down all that was made for the corpus, without it what is no longer declared."
         };
         var plan = new Option<bool>("--plan")
         {
@@ -101,7 +101,7 @@ internal static class MigrateCommand
         if (plan.Count > 0 && !isSure)
         {
             return output.Fail(
-                $"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.",
+                $"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nAdd --yes to do it.",
                 ExitCode.Usage);
         }
 

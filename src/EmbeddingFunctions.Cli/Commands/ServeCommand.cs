@@ -73,7 +73,7 @@ internal static class ServeCommand
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            throw new SettingsException([$"{url} cannot be listened on: {e.Message} Give another address with --urls."]);
+            throw new SettingsException([$"Cannot listen on {url}: {e.Message} Give another address with --urls."]);
         }
     }
 

@@ -60,7 +60,7 @@ internal static class StatusCommand
         {
             text.WriteLine();
             text.WriteLine(
-                $"Of the pending, {left:N0} never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' "
+                $"{left:N0} of the pending never had a vector and are too old for the schedule: 'embeddings backfill {status.Corpus}' "
                     + "takes them.");
         }
 

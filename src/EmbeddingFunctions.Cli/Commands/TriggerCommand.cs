@@ -28,7 +28,7 @@ internal static class TriggerCommand
             Description = "Only items of this kind; may be given several times.",
             HelpName = "kind"
         };
-        var limit = Arguments.Count("--limit", "The largest number of items.");
+        var limit = Arguments.Count("--limit", "At most this number of items.");
         var force = new Option<bool>("--force") { Description = "Embed everything in scope again, changed or not." };
         var id = new Option<string?>("--id") { Description = "The event's id: the same id again is the same run.", HelpName = "id" };
         var wait = new Option<bool>("--wait") { Description = "Wait for the run's end and show its progress." };
@@ -57,7 +57,7 @@ internal static class TriggerCommand
     {
         var run = await host.Trigger(data, id, cancellation);
         output.Note(
-            run.IsNew ? $"Run {run.RunId} was asked for." : $"Run {run.RunId} was asked for earlier, and does what this event asks for.");
+            run.IsNew ? $"Requested run {run.RunId}." : $"Run {run.RunId} was requested earlier, and does what this event asks for.");
         if (!wait)
         {
             output.Result(run, text => text.WriteLine(run.RunId));

@@ -38,7 +38,7 @@ internal static class UninstallCommand
         if (plan.Count > 0 && !isSure)
         {
             return output.Fail(
-                $"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nSay --yes to do it.",
+                $"This would go, and not come back:{string.Concat(plan.Select(line => $"\n  - {line}"))}\nAdd --yes to do it.",
                 ExitCode.Usage);
         }
 
@@ -54,8 +54,8 @@ internal static class UninstallCommand
 
         output.Result(new { Removed = plan, Stays = stays }, text => text.WriteLine(
             plan.Count == 0
-                ? "Nothing of the product's is in this database: nothing to do."
-                : "All that the product made is gone. What stays:"
+                ? "Nothing of the program's is in this database: nothing to do."
+                : "All that the program made is gone. What stays:"
                     + string.Concat(stays.Concat(["the extension vector", "your tables"]).Select(line => $"\n  - {line}"))));
         return ExitCode.Done;
     }

@@ -62,7 +62,7 @@ internal sealed class RemoteHost : IDisposable
         {
             throw new RemoteHostException(
                 null,
-                $"{_base.GetLeftPart(UriPartial.Authority)} does not answer as a host of ours: {e.Message.TrimEnd('.')}. Start one with "
+                $"{_base.GetLeftPart(UriPartial.Authority)} is no embeddings host: {e.Message.TrimEnd('.')}. Start one with "
                     + "'embeddings serve', or name it with --url.");
         }
     }

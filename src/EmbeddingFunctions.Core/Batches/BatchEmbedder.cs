@@ -73,7 +73,7 @@ internal sealed class BatchEmbedder(
         {
             if (!isSettled)
             {
-                await lease.Release();
+                await lease.ReleaseUncharged();
             }
         }
     }

@@ -142,7 +142,7 @@ internal static class ClaimStatements
         """;
 
     // Gives the attempt back. A row is kept only for the failures it remembers.
-    public static SqlText Release(Claim claim) =>
+    public static SqlText ReleaseUncharged(Claim claim) =>
         $"""
         WITH forgotten AS (
             DELETE FROM embedding.claims

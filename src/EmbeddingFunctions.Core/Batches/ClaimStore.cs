@@ -82,8 +82,8 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
     }
 
     /// <summary>Gives up what the batch still holds, without charge.</summary>
-    public Task Release(Claim claim, CancellationToken cancellation) =>
-        database.ExecuteAsync(ClaimStatements.Release(claim), cancellation);
+    public Task ReleaseUncharged(Claim claim, CancellationToken cancellation) =>
+        database.ExecuteAsync(ClaimStatements.ReleaseUncharged(claim), cancellation);
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {

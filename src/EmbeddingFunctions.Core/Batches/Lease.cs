@@ -32,11 +32,11 @@ internal sealed class Lease : IAsyncDisposable
     }
 
     /// <summary>Gives back at once, and without charge, what the batch still holds; if the database is away, the lease runs out.</summary>
-    public async Task Release()
+    public async Task ReleaseUncharged()
     {
         try
         {
-            await _claims.Release(_claim, CancellationToken.None);
+            await _claims.ReleaseUncharged(_claim, CancellationToken.None);
         }
         catch (Exception e) when (IsOfTheDatabase(e))
         {

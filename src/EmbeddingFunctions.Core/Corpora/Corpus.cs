@@ -60,8 +60,10 @@ public sealed record Corpus
     /// <summary>A view of the pending items for people and dashboards.</summary>
     public PendingView? PendingView { get; init; }
 
+    /// <returns>The table of a kind; a table that holds one kind is known by its own name too.</returns>
     internal CorpusTable TableOf(string kind) =>
         Tables.FirstOrDefault(table => table.Kind == kind)
+        ?? (Tables.Where(table => table.Table == kind).ToList() is [var named] ? named : null)
         ?? throw new NotFoundException(
             $"Corpus '{Name}' has no kind '{kind}'{Hint(kind)} It has: {string.Join(", ", Tables.Select(t => t.Kind))}.");
 

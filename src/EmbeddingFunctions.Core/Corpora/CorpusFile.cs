@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Corpora;
 /// <summary>Reads declarations: the user's own file, or the shipped one.</summary>
 internal static class CorpusFile
 {
-    private const string ShippedName = "the shipped corpora.json";
+    private const string ShippedName = "The shipped corpora.json (CORPORA_FILE is not set)";
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
     {

@@ -11,5 +11,6 @@ internal sealed record DeclarationFault(string Path, string Message, long Line =
         this with { Path = Path.Length == 0 ? path : $"{path}.{Path}", Message = speaker is null ? Message : $"{speaker}: {Message}" };
 
     internal static string Describe(Corpus corpus, IEnumerable<DeclarationFault> faults) =>
-        $"The corpus '{corpus.Name}' does not fit the database:{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}";
+        $"The corpus '{corpus.Name}' does not fit the database. Correct the declaration or the tables, and look again with 'embeddings "
+            + $"corpus check {corpus.Name}':{string.Concat(faults.Select(fault => $"\n  - {fault.Message}"))}";
 }

@@ -18,7 +18,7 @@ internal sealed class ExaminedFile
 
     /// <exception cref="InvalidCorpusException">All that is wrong, with the lines.</exception>
     public CorpusSet Ensure() => Faults.Count == 0
-        ? new CorpusSet(_corpora!)
+        ? new CorpusSet(_corpora!, Source)
         : throw new InvalidCorpusException(_corpora is null
             ? $"{Source} cannot be read: {string.Join("\n  - ", Faults.Select(Describe))}"
             : $"{Source} declares what cannot be:{string.Concat(Faults.Select(fault => $"\n  - {Describe(fault)}"))}");

@@ -166,7 +166,8 @@ internal sealed class Erasure
         }
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
         {
-            throw new InvalidCorpusException($"'{id}' is no id of a {resolved.Table.Kind}: those are of the type {resolved.Table.IdType}.");
+            throw new InvalidCorpusException(
+                $"'{id}' is no id of a {resolved.Table.Kind}: its ids are of the type {resolved.Table.IdType}.");
         }
     }
 

@@ -33,11 +33,13 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
     public static SqlText FindInHistory(Guid run) => $"{HistoryColumns}\nWHERE j.id = {run}";
 
     /// <summary>The newest runs, of a corpus and a status or of all.</summary>
-    public static SqlText FindHistory(string? corpus, string? status, int limit) =>
+    /// <param name="hasWork">Whether scheduled runs that found nothing to do are left out.</param>
+    public static SqlText FindHistory(string? corpus, string? status, int limit, bool hasWork) =>
         $"""
         {HistoryColumns}
         WHERE  ({corpus}::text IS NULL OR j.corpus = {corpus})
         AND    ({status}::text IS NULL OR j.status = {status})
+        AND    NOT ({hasWork} AND j.status = 'completed' AND j.due_at IS NOT NULL AND j.items_total = 0 AND j.items_processed = 0)
         ORDER  BY j.created_at DESC, j.id DESC
         LIMIT  {limit}
         """;

@@ -38,8 +38,10 @@ internal sealed class RunHistory
     /// <param name="status">Only those that stand so.</param>
     /// <param name="limit">The largest number of runs.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    public async Task<IReadOnlyList<RecordedRun>> List(string? corpus, string? status, int limit, CancellationToken cancellation) =>
-        await _database.QueryAsync(RunQueries.FindHistory(corpus, status, limit), Read, cancellation);
+    /// <param name="hasWork">Whether scheduled runs that found nothing to do are left out.</param>
+    public async Task<IReadOnlyList<RecordedRun>> List(
+        string? corpus, string? status, int limit, CancellationToken cancellation, bool hasWork = false) =>
+        await _database.QueryAsync(RunQueries.FindHistory(corpus, status, limit, hasWork), Read, cancellation);
 
     private static RecordedRun Read(NpgsqlDataReader row)
     {

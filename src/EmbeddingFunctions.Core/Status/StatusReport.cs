@@ -70,7 +70,7 @@ internal sealed class StatusReport
 
         var failures = await Read(FindFailures(name), r => new FailureReason(
             r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), Time(r, 4)), cancellation);
-        var runs = await _history.List(name, status: null, RecentRuns, cancellation);
+        var runs = await _history.List(name, status: null, RecentRuns, cancellation, hasWork: true);
         var provider = await _provider.Status(corpus.Corpus, cancellation);
         var recent = await Read(RunQueries.SumByKind(name, _recent), r => (
             Hits: r.GetInt64(1), Misses: r.GetInt64(2), SavedTokens: r.GetInt64(3),

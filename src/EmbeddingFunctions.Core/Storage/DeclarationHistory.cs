@@ -28,6 +28,10 @@ internal sealed class DeclarationHistory(NpgsqlDataSource database)
                 + $"{found[0].MigratedAt:yyyy-MM-dd HH:mm} UTC, and for another since. Use the newer declaration.";
     }
 
+    /// <returns>The model that the newest migration was for, or null.</returns>
+    public async Task<string?> Model(string corpus, CancellationToken cancellation) =>
+        (await Read(Newest(corpus), row => row.GetString(1), cancellation)).SingleOrDefault();
+
     /// <returns>Whether vectors are made as this declaration says, and yet the newest migration was for another one.</returns>
     public async Task<bool> IsChanged(ResolvedCorpus corpus, CancellationToken cancellation)
     {

@@ -70,7 +70,7 @@ internal sealed class ResolvedCorpora(
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
             : corpora.All is [var only] ? [(await Get(only.Name, cancellation)).Corpus]
-            : throw NeverMigrated();
+            : throw NeverMigrated(found);
     }
 
     public Task<List<string>> MigratedNames(CancellationToken cancellation) =>
@@ -115,14 +115,20 @@ internal sealed class ResolvedCorpora(
             }
         }
 
-        return (await MigratedNames(cancellation)).Count == 0 ? NeverMigrated() : new DatabaseNotReadyException(
+        var migrated = await MigratedNames(cancellation);
+        return migrated.Count == 0 ? NeverMigrated(migrated) : new DatabaseNotReadyException(
             $"The database is not as it was migrated: {cause.MessageText}. 'embeddings doctor' says what is missing, 'embeddings migrate "
                 + "CORPUS' makes it.");
     }
 
-    private DatabaseNotReadyException NeverMigrated() => new(
-        "The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of "
-            + $"{string.Join(", ", corpora.All.Select(corpus => corpus.Name))}.");
+    private DatabaseNotReadyException NeverMigrated(IReadOnlyList<string> others)
+    {
+        var declared = string.Join(", ", corpora.All.Select(corpus => corpus.Name));
+        return new(others.Count == 0
+            ? $"The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of {declared}."
+            : $"The database was migrated for {string.Join(", ", others.Order())}, and {corpora.Source} declares {declared}: set "
+                + "CORPORA_FILE to the file that declares the former, or run 'embeddings migrate CORPUS' for one of the latter.");
+    }
 
     // Only a change that alters vectors is refused: a host of another declaration would undo it, and pay for that.
     private async Task EnsureMigrated(ResolvedCorpus corpus, CancellationToken cancellation)
@@ -150,13 +156,22 @@ internal sealed class ResolvedCorpora(
 
         throw new DatabaseNotReadyException(
             await new DeclarationHistory(database).Older(corpus, cancellation)
-            ?? $"The rule of {string.Join(", ", changed.Select(t => t.Kind))} in '{name}' is not the one in the database (its text, "
-                + "model, dimensions or what becomes of long texts changed; "
-                + $"the model is now '{corpus.Model}'): every vector must be looked at, and made again where it would be another. Run "
-                + $"'embeddings migrate {name}' if that is what you want.")
+            ?? await Changed(corpus, changed, cancellation))
         {
             SuitsAnotherHost = true,
         };
+    }
+
+    private async Task<string> Changed(ResolvedCorpus corpus, List<ResolvedTable> changed, CancellationToken cancellation)
+    {
+        var name = corpus.Corpus.Name;
+        return await new DeclarationHistory(database).Model(name, cancellation) is { } model && model != corpus.Model
+            ? $"The database was migrated for the model {model} of '{name}', and {corpus.Model} is chosen now ({settings.ProviderReason}). "
+                + "To keep its vectors, choose provider and model as before (EMBEDDING_PROVIDER, EMBEDDING_MODEL); to make all of them again, "
+                + $"run 'embeddings migrate {name}', then 'embeddings backfill {name} --yes-mix'."
+            : $"The declaration of {string.Join(", ", changed.Select(table => table.Kind))} in '{name}' changed since the database was "
+                + "migrated, in its text, its dimensions or how it treats long texts: every vector must be looked at, and made again where "
+                + $"it would be another. Run 'embeddings migrate {name}' if that is what you want.";
     }
 
     private async Task<Dictionary<string, string>> Rules(string corpus, CancellationToken cancellation) =>

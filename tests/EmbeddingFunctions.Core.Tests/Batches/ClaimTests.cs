@@ -106,7 +106,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         var claim = await Take();
         Assert.Equal(1, claim.Items.Single().Attempts);
 
-        await Claims.Release(claim, CancellationToken.None);
+        await Claims.ReleaseUncharged(claim, CancellationToken.None);
 
         await AssertNoneCharged();
         Assert.Equal(1, (await Take()).Items.Single().Attempts);
@@ -120,7 +120,7 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         await LetLeasesRunOut();
         var second = await Take();
 
-        await Claims.Release(first, CancellationToken.None);
+        await Claims.ReleaseUncharged(first, CancellationToken.None);
         await Claims.Renew(first, CancellationToken.None);
 
         Assert.Equal(second.Token, await Database.Ask<Guid>("SELECT token FROM embedding.claims"));

@@ -64,7 +64,7 @@ public sealed class SuspectTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Empty((await Take()).Items);
         Assert.False(await Claims.HasFreeLane(await Corpus(), Repository.ToString(), CancellationToken.None));
         Assert.Equal("new", Assert.Single((await Take(order: await Order(repository: other))).Items).Values[0]);
-        await Claims.Release(suspect, CancellationToken.None);
+        await Claims.ReleaseUncharged(suspect, CancellationToken.None);
         Assert.True(await Claims.HasFreeLane(await Corpus(), Repository.ToString(), CancellationToken.None));
     }
 

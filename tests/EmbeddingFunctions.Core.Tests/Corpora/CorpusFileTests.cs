@@ -144,7 +144,7 @@ public sealed class CorpusFileTests
         var corpora = CorpusFile.Load(null);
 
         Assert.Contains(
-            "Declared are: workspace, sessions, summaries, clips, documents.",
+            "The shipped corpora.json (CORPORA_FILE is not set) declares workspace, sessions, summaries, clips, documents.",
             Assert.Throws<NotFoundException>(() => corpora.Get("docs")).Message, StringComparison.Ordinal);
         Assert.Contains(
             "It has: issue, pull_request, discussion.",

@@ -107,7 +107,7 @@ public sealed class PagePlannerTests : RunTest
         Assert.Empty(held.Batches);
         Assert.NotNull(held.HeldUntil);
 
-        await Engine.Get<ClaimStore>().Release(claim, default);
+        await Engine.Get<ClaimStore>().ReleaseUncharged(claim, default);
         Assert.Equal(5, (await Plan()).Batches.Sum(batch => batch.Count));
     }
 

@@ -148,8 +148,7 @@ public sealed class DoctorTests
         var findings = await Examine(database.Source, fake, settings => settings with { Model = "no-such-model" });
 
         Assert.Equal([true, true, false, true, false], findings.Select(finding => finding.IsWell));
-        Assert.Contains(
-            "every vector must be looked at, and made again where it would be another", findings[2].Message, StringComparison.Ordinal);
+        Assert.Contains("'embeddings backfill workspace --yes-mix'", findings[2].Message, StringComparison.Ordinal);
         Assert.Contains("no-such-model", findings[4].Message, StringComparison.Ordinal);
     }
 

@@ -47,7 +47,7 @@ public sealed class ChangedDeclarationTests : IAsyncLifetime
         await using var changed = new DeclaredCorpus(_database.Source, Declarations.Notes(), model: "text-embedding-3-large");
 
         var error = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => changed.Get<ResolvedCorpora>().Get("notes", default));
-        Assert.Contains("the model is now 'text-embedding-3-large'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("and text-embedding-3-large is chosen now", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

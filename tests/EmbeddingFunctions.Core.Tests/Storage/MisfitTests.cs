@@ -69,7 +69,9 @@ public sealed class MisfitTests : IAsyncLifetime
 
         Assert.Equal(
             [
-                "The corpus 'notes' does not fit the database:", "note: the table notes has no column 'title'",
+                "The corpus 'notes' does not fit the database. Correct the declaration or the tables, and look again with 'embeddings "
+                    + "corpus check notes':",
+                "note: the table notes has no column 'title'",
                 "note: the table notes has no column 'state'",
                 "note: the table notes has no column 'made'", "note: the table notes has no column 'tenant'",
                 "note: the key notes.id is of type jsonb; it takes uuid, bigint, integer or text",

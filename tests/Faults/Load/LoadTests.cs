@@ -72,7 +72,7 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
             var claim = await claims.Take(corpus, order, default);
             times.Add(watch.Elapsed);
             Assert.Equal(Batch, claim.Items.Count);
-            await claims.Release(claim, default);
+            await claims.ReleaseUncharged(claim, default);
         }
 
         times.Sort();
