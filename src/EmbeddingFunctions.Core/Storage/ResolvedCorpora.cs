@@ -11,8 +11,7 @@ namespace EmbeddingFunctions.Storage;
 /// </summary>
 internal sealed class ResolvedCorpora(
     CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, SchemaVersion version, IMigrationObstacles obstacles,
-    EmbeddingSettings settings, TimeProvider time,
-    ITextWindow? window = null)
+    Generations generations, EmbeddingSettings settings, TimeProvider time, ITextWindow? window = null)
 {
     private static SqlText FindMigrated => $"SELECT DISTINCT corpus FROM embedding.rules";
 
@@ -39,6 +38,7 @@ internal sealed class ResolvedCorpora(
             return known.Corpus;
         }
 
+        await generations.Refresh(cancellation);
         var corpus = known.Corpus ?? await Resolve(corpora.Get(name), cancellation);
         await EnsureMigrated(corpus, cancellation);
         // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
@@ -66,6 +66,7 @@ internal sealed class ResolvedCorpora(
     /// <exception cref="DatabaseNotReadyException">It was migrated for none.</exception>
     public async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
     {
+        await generations.Refresh(cancellation);
         var found = await MigratedNames(cancellation);
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
@@ -123,19 +124,18 @@ internal sealed class ResolvedCorpora(
 
     private DatabaseNotReadyException NeverMigrated(IReadOnlyList<string> others)
     {
-        var declared = string.Join(", ", corpora.All.Select(corpus => corpus.Name));
+        var declared = string.Join(", ", corpora.Declared.Select(corpus => corpus.Name));
         return new(others.Count == 0
             ? $"The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of {declared}."
             : $"The database was migrated for {string.Join(", ", others.Order())}, and {corpora.Source} declares {declared}: set "
                 + "CORPORA_FILE to the file that declares the former, or run 'embeddings migrate CORPUS' for one of the latter.");
     }
-
     // Only a change that alters vectors is refused: a host of another declaration would undo it, and pay for that.
     private async Task EnsureMigrated(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var name = corpus.Corpus.Name;
         await version.Ensure(name, cancellation);
-        var rules = await Rules(name, cancellation);
+        var rules = await RulesOf(name, cancellation);
         if (corpus.Tables.Where(table => !rules.ContainsKey(table.Kind)).Select(table => table.Kind).ToList() is { Count: > 0 } missing)
         {
             // Objects for which a migration would be refused come first.
@@ -174,7 +174,8 @@ internal sealed class ResolvedCorpora(
                 + $"it would be another. Run 'embeddings migrate {name}' if that is what you want.";
     }
 
-    private async Task<Dictionary<string, string>> Rules(string corpus, CancellationToken cancellation) =>
+    /// <returns>The rules that a corpus was migrated for, by kind.</returns>
+    public async Task<Dictionary<string, string>> RulesOf(string corpus, CancellationToken cancellation) =>
         (await Read(FindRules(corpus), reader => (Kind: reader.GetString(0), Rule: reader.GetString(1)), cancellation))
         .ToDictionary(found => found.Kind, found => found.Rule);
 
