@@ -115,7 +115,8 @@ internal sealed class ComputeEvent
         var corpus = value.ValueKind == JsonValueKind.String ? _corpora.Find(value.GetString()!) : null;
         if (corpus is null)
         {
-            Refuse($"{_prefix}corpus", $"names no declared corpus; declared are: {string.Join(", ", _corpora.Declared.Select(c => c.Name))}.");
+            var declared = string.Join(", ", _corpora.Declared.Select(c => c.Name));
+            Refuse($"{_prefix}corpus", $"names no declared corpus; declared are: {declared}.");
         }
 
         return corpus;

@@ -86,7 +86,8 @@ internal sealed class EmbeddingsApi : IDisposable
             return Replies.Invalid("limit", $"limit is '{text}'; it takes a whole number from 1 to {MaxRuns}.");
         }
 
-        return Replies.Json(new { Runs = await _history.List(corpus is null ? null : _corpora.Live(corpus).Name, status, limit, cancellation) });
+        var name = corpus is null ? null : _corpora.Live(corpus).Name;
+        return Replies.Json(new { Runs = await _history.List(name, status, limit, cancellation) });
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>

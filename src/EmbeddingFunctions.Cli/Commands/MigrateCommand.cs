@@ -104,7 +104,8 @@ internal static class MigrateCommand
         var removal = session.Get<CorpusRemoval>();
         var kept = await removal.Stays(corpus, cancellation);
         // The generation that is not live is of no use alone.
-        var names = session.Corpora.All.Where(kept => kept.DeclaredName == corpus).Select(kept => kept.Name).DefaultIfEmpty(corpus).ToList();
+        var names = session.Corpora.All.Where(kept => kept.DeclaredName == corpus).Select(kept => kept.Name)
+            .DefaultIfEmpty(corpus).ToList();
         var plan = new List<string>();
         foreach (var name in names)
         {

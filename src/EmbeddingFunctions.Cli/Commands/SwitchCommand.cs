@@ -103,7 +103,8 @@ internal static class SwitchCommand
     {
         var removed = await generations.Finish(name, isGivenUp, line => output.Note($"{line} …"), cancellation);
         output.Result(
-            new { Corpus = name, Removed = removed }, text => text.WriteLine($"Generation {removed} of '{name}' is gone, with its vectors."));
+            new { Corpus = name, Removed = removed },
+            text => text.WriteLine($"Generation {removed} of '{name}' is gone, with its vectors."));
         return ExitCode.Done;
     }
 

@@ -74,7 +74,8 @@ internal sealed class ChangeListener
         {
             try
             {
-                _names = string.Join(", ", (await _resolved.MigratedNames(stopping)).Select(Generation.CorpusOf).Distinct().Where(_signals.ContainsKey).Order());
+                var migrated = (await _resolved.MigratedNames(stopping)).Select(Generation.CorpusOf).Distinct();
+                _names = string.Join(", ", migrated.Where(_signals.ContainsKey).Order());
                 if (_names.Length == 0)
                 {
                     // Only a migration makes triggers.

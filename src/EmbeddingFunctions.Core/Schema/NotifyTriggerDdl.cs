@@ -17,8 +17,8 @@ internal static class NotifyTriggerDdl
     public static string Notify(Corpus corpus) =>
         $"""
         IF pg_catalog.current_setting('embeddings.told', true) IS DISTINCT FROM '{corpus.DeclaredName}' THEN
-                PERFORM pg_catalog.set_config('embeddings.told', '{corpus.DeclaredName}', true), pg_catalog.pg_notify('{WorkNotices.Channel}',
-                    '{corpus.DeclaredName}');
+                PERFORM pg_catalog.set_config('embeddings.told', '{corpus.DeclaredName}', true),
+                    pg_catalog.pg_notify('{WorkNotices.Channel}', '{corpus.DeclaredName}');
             END IF
         """;
 

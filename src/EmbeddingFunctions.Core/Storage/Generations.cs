@@ -7,7 +7,8 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>The generations that a database keeps of its corpora.</summary>
 internal sealed class Generations(NpgsqlDataSource database, CorpusSet corpora, EmbeddingSettings settings)
 {
-    private static SqlText FindAll => $"SELECT corpus, number, is_live, declaration::text FROM embedding.generations ORDER BY corpus, number";
+    private static SqlText FindAll =>
+        $"SELECT corpus, number, is_live, declaration::text FROM embedding.generations ORDER BY corpus, number";
 
     /// <summary>Statement for the transaction in which a generation was migrated.</summary>
     public static SqlText Record(ResolvedCorpus corpus)

@@ -39,13 +39,18 @@ internal sealed class ResolvedCorpora(
         }
 
         await generations.Refresh(cancellation);
-        var corpus = known.Corpus ?? await Resolve(corpora.Get(name), cancellation);
+        var declared = corpora.Get(name);
+        var corpus = known.Corpus?.Corpus.Name == declared.Name ? known.Corpus : await Resolve(declared, cancellation);
         await EnsureMigrated(corpus, cancellation);
         // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
         await new SearchedSchemas(database).Ensure(corpus, cancellation);
-        return _resolved.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() })
-            .Corpus;
+        return _resolved.AddOrUpdate(
+            name, _ => (corpus, time.GetTimestamp()),
+            (_, first) => (first.Corpus.Corpus.Name == declared.Name ? first.Corpus : corpus, time.GetTimestamp())).Corpus;
     }
+
+    /// <summary>Has it resolved again, since its tables are others now.</summary>
+    public void Forget(string name) => _resolved.TryRemove(name, out _);
 
     /// <summary>Whether the database is, at this moment, not for another declaration or version than this program's.</summary>
     public async Task<bool> Fits(string name, CancellationToken cancellation)
@@ -164,14 +169,15 @@ internal sealed class ResolvedCorpora(
 
     private async Task<string> Changed(ResolvedCorpus corpus, List<ResolvedTable> changed, CancellationToken cancellation)
     {
-        var name = corpus.Corpus.Name;
-        return await new DeclarationHistory(database).Model(name, cancellation) is { } model && model != corpus.Model
+        var name = corpus.Corpus.DeclaredName;
+        var beside = corpus.Corpus.Store == Store.Table ? $" 'embeddings switch {name}' does so without a gap in the search." : "";
+        return await new DeclarationHistory(database).Model(corpus.Corpus.Name, cancellation) is { } model && model != corpus.Model
             ? $"The database was migrated for the model {model} of '{name}', and {corpus.Model} is chosen now ({settings.ProviderReason}). "
-                + "To keep its vectors, choose provider and model as before (EMBEDDING_PROVIDER, EMBEDDING_MODEL); to make all of them again, "
-                + $"run 'embeddings migrate {name}', then 'embeddings backfill {name} --yes-mix'."
+                + "To keep its vectors, choose provider and model as before (EMBEDDING_PROVIDER, EMBEDDING_MODEL); to make all of them "
+                + $"again, run 'embeddings migrate {name}', then 'embeddings backfill {name} --yes-mix'.{beside}"
             : $"The declaration of {string.Join(", ", changed.Select(table => table.Kind))} in '{name}' changed since the database was "
                 + "migrated, in its text, its dimensions or how it treats long texts: every vector must be looked at, and made again where "
-                + $"it would be another. Run 'embeddings migrate {name}' if that is what you want.";
+                + $"it would be another. Run 'embeddings migrate {name}' if that is what you want.{beside}";
     }
 
     /// <returns>The rules that a corpus was migrated for, by kind.</returns>

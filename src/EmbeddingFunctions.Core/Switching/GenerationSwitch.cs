@@ -142,7 +142,9 @@ internal sealed class GenerationSwitch(
                     + $"switch {name} --abandon'.");
         }
 
-        await removal.Remove(Generation.NameOf(name, state.Other.Number), progress, cancellation);
+        var removed = Generation.NameOf(name, state.Other.Number);
+        await removal.Remove(removed, progress, cancellation);
+        resolved.Forget(removed);
         await generations.Refresh(cancellation);
         return state.Other.Number;
     }
@@ -205,7 +207,7 @@ internal sealed class GenerationSwitch(
 
             if (isMeasured && kind.Recall < LeastRecall)
             {
-                yield return $"the index finds {kind.Recall:P1} of the true neighbours of {kind.Kind}, of which {LeastRecall:P0} are wanted";
+                yield return $"the index finds {kind.Recall:P1} of the true neighbours of {kind.Kind}, and {LeastRecall:P0} are wanted";
             }
 
             if (kind is { P95: { } next, LiveP95: { } live } && next > FastEnough && next > MostOfLiveP95 * live)

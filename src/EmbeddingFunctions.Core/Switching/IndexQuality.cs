@@ -18,7 +18,10 @@ internal sealed class IndexProbe(NpgsqlDataSource database)
 
     // Left alone, pgvector looks at forty rows.
     private static readonly SqlText _byIndex = Sql.Of(
-        $"SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true), set_config('hnsw.ef_search', '100', true)");
+        $"""
+        SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),
+               set_config('hnsw.ef_search', '100', true)
+        """);
 
     private static readonly SqlText _exactly = Sql.Of(
         $"SELECT set_config('enable_indexscan', 'off', true), set_config('enable_bitmapscan', 'off', true)");
@@ -43,7 +46,7 @@ internal sealed class IndexProbe(NpgsqlDataSource database)
         return wanted == 0 ? null : new IndexQuality(Math.Min(1, (double)found / wanted), Percentile(times, 0.95));
     }
 
-    /// <returns>The share of an item's neighbours that two generations have in common, 0 to 1; a smoke figure: models rightly differ.</returns>
+    /// <returns>The share of an item's neighbours that two generations have in common, 0 to 1; models may rightly differ.</returns>
     public async Task<double?> Overlap(ResolvedTable one, ResolvedTable other, CancellationToken cancellation)
     {
         var shares = new List<double>();

@@ -6,7 +6,7 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Switching;
 
-/// <summary>Another width is filled beside the living vectors, which stay true, and one transaction changes which of the two is read.</summary>
+/// <summary>Another width is filled beside the living vectors, and one transaction changes which of the two is read.</summary>
 public sealed class GenerationSwitchTests : IAsyncLifetime
 {
     private const int Old = 16;
