@@ -112,10 +112,11 @@ internal sealed class ComputeEvent
             return _default;
         }
 
-        var corpus = value.ValueKind == JsonValueKind.String ? _corpora.All.FirstOrDefault(c => c.Name == value.GetString()) : null;
+        var corpus = value.ValueKind == JsonValueKind.String ? _corpora.Find(value.GetString()!) : null;
         if (corpus is null)
         {
-            Refuse($"{_prefix}corpus", $"names no declared corpus; declared are: {string.Join(", ", _corpora.All.Select(c => c.Name))}.");
+            var declared = string.Join(", ", _corpora.Declared.Select(c => c.Name));
+            Refuse($"{_prefix}corpus", $"names no declared corpus; declared are: {declared}.");
         }
 
         return corpus;

@@ -71,7 +71,7 @@ internal sealed class EmbeddingsApi : IDisposable
     {
         string? Query(string name) => request.Query[name].FirstOrDefault() is { Length: > 0 } value ? value : null;
         var (corpus, status, limit) = (Query("corpus"), Query("status"), DefaultRuns);
-        if (corpus is not null && !_corpora.All.Any(c => c.Name == corpus))
+        if (corpus is not null && _corpora.Find(corpus) is null)
         {
             return Replies.Invalid("corpus", _corpora.Unknown(corpus));
         }
@@ -86,7 +86,8 @@ internal sealed class EmbeddingsApi : IDisposable
             return Replies.Invalid("limit", $"limit is '{text}'; it takes a whole number from 1 to {MaxRuns}.");
         }
 
-        return Replies.Json(new { Runs = await _history.List(corpus, status, limit, cancellation) });
+        var name = corpus is null ? null : _corpora.Live(corpus).Name;
+        return Replies.Json(new { Runs = await _history.List(name, status, limit, cancellation) });
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
@@ -119,8 +120,8 @@ internal sealed class EmbeddingsApi : IDisposable
             return Replies.Json(await _status.OfAll(cancellation));
         }
 
-        return _corpora.All.Any(corpus => corpus.Name == asked)
-            ? Replies.Json(new CorporaStatus([await _status.Of(asked, cancellation)], []))
+        return _corpora.Find(asked) is { } live
+            ? Replies.Json(new CorporaStatus([await _status.Of(live.Name, cancellation)], []))
             : Replies.Invalid("corpus", _corpora.Unknown(asked));
     }, cancellation);
 

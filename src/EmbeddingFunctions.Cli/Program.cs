@@ -20,6 +20,7 @@ var root = new RootCommand(
     QueueCommand.Create(),
     AuditCommand.Create(),
     ForgetCommand.Create(),
+    SwitchCommand.Create(),
     UninstallCommand.Create(),
 };
 HelpWithExamples.AddTo(

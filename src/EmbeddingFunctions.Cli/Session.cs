@@ -2,6 +2,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Local;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -54,11 +55,29 @@ internal sealed class Session : IAsyncDisposable
         var hint = isLeftAlone ? "DATABASE_URL is left alone" : "set DATABASE_URL for your own";
         output.Note($"Database: {(embedded is null ? Database.Describe(database) : $"embedded Postgres in {Folder}/ ({hint})")}.");
         var level = defaultLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
-        return new Session(settings, database, embedded, level);
+        var session = new Session(settings, database, embedded, level);
+        await session.ReadGenerations(cancellation);
+        return session;
     }
+
+    /// <summary>Under which name the live vectors of a corpus are kept.</summary>
+    /// <exception cref="NotFoundException">No corpus has that name.</exception>
+    public string LiveName(string corpus) => Corpora.Live(corpus).Name;
 
     /// <summary>The model that embeds a corpus.</summary>
     public string ModelOf(string corpus) => Settings.ModelFor(Corpora.Get(corpus));
+
+    // A database that cannot be reached is found to be so by the command itself.
+    private async Task ReadGenerations(CancellationToken cancellation)
+    {
+        try
+        {
+            await Get<Generations>().Refresh(cancellation);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(e))
+        {
+        }
+    }
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 

@@ -8,6 +8,7 @@ using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Schema;
+using EmbeddingFunctions.Switching;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,9 +47,10 @@ internal static class EngineServices
         .AddSingleton(s => new ModelWindow(s.GetRequiredService<Provider>().Generator.GetService<ITextWindow>()))
         .AddSingleton(s => new ResolvedCorpora(
             s.GetRequiredService<Corpora.CorpusSet>(), s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<Catalogue>(),
-            s.GetRequiredService<SchemaVersion>(), s.GetRequiredService<IMigrationObstacles>(), s.GetRequiredService<EmbeddingSettings>(),
-            s.Time(),
+            s.GetRequiredService<SchemaVersion>(), s.GetRequiredService<IMigrationObstacles>(), s.GetRequiredService<Generations>(),
+            s.GetRequiredService<EmbeddingSettings>(), s.Time(),
             s.GetRequiredService<ModelWindow>().Window))
+        .AddSingleton<Generations>()
         .AddSingleton<OtherModels>()
         .AddSingleton<SourceSweep>()
         .AddSingleton<WorkNotices>()
@@ -153,6 +155,8 @@ internal static class EngineServices
         .AddSingleton<CorpusFindings>()
         .AddSingleton<Audit>()
         .AddSingleton<Health>()
+        .AddSingleton<IndexProbe>()
+        .AddSingleton<GenerationSwitch>()
         .AddTimed<CachedHealth>();
 
     // The clock is handed over, because none is registered for the app.

@@ -21,6 +21,7 @@ public sealed class HelpTests
     [InlineData("corpus", "init")]
     [InlineData("corpus", "check")]
     [InlineData("corpus", "list")]
+    [InlineData("switch")]
     public async Task Help_shows_examples_of_the_command(params string[] command)
     {
         var help = (await _program.Run([.. command, "--help"])).Exits(0);

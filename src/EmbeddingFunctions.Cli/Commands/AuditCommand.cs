@@ -28,7 +28,7 @@ internal static class AuditCommand
     private static async Task<int> Run(Output output, string corpus, bool isRepaired, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
-        var audit = await session.Get<Audit>().Of(corpus, isRepaired, cancellation);
+        var audit = await session.Get<Audit>().Of(session.LiveName(corpus), isRepaired, cancellation);
         var all = audit.Found.Values.Sum();
         output.Result(new { Corpus = corpus, audit.Found, Repaired = isRepaired, audit.Refused }, text => text.WriteLine(all == 0
             ? "Every vector of a declared row belongs to its text."

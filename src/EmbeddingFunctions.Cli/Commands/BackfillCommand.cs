@@ -29,8 +29,12 @@ internal static class BackfillCommand
             {
                 await using var session = await Session.Open(output, cancellation, settings => options.Adjust(parsed, settings));
                 var request = options.Request(parsed, session.Settings.BatchesInFlight);
-                var corpus = session.Corpora.Get(request.Corpus);
-                request = request with { Kinds = request.Kinds.Select(kind => corpus.TableOf(kind).Kind).ToList() };
+                var corpus = session.Corpora.Live(request.Corpus);
+                request = request with
+                {
+                    Corpus = corpus.Name,
+                    Kinds = request.Kinds.Select(kind => corpus.TableOf(kind).Kind).ToList(),
+                };
                 output.Note(Configuration(session, request, options.IsDryRun(parsed)));
                 return options.IsDryRun(parsed)
                     ? await Predict(session, output, request, cancellation)

@@ -47,7 +47,8 @@ internal static class FailuresCommand
             return Failures.Guard(output, async () =>
             {
                 await using var session = await Session.Open(output, cancellation);
-                var items = await session.Get<FailedItems>().List(parsed.GetValue(corpus)!, parsed.GetValue(limit) ?? Shown, cancellation);
+                var items = await session.Get<FailedItems>().List(
+                    session.LiveName(parsed.GetValue(corpus)!), parsed.GetValue(limit) ?? Shown, cancellation);
                 output.Result(new { Items = items }, text => Print(items, text));
                 return ExitCode.Done;
             }, cancellation);
@@ -75,8 +76,8 @@ internal static class FailuresCommand
             {
                 await using var session = await Session.Open(output, cancellation);
                 var done = await decide(
-                    session.Get<FailedItems>(), parsed.GetValue(corpus)!, new FailureFilter(items.Items(parsed), items.Error(parsed)),
-                    cancellation);
+                    session.Get<FailedItems>(), session.LiveName(parsed.GetValue(corpus)!),
+                    new FailureFilter(items.Items(parsed), items.Error(parsed)), cancellation);
                 output.Result(done.Result, text => text.WriteLine(done.Line));
                 return ExitCode.Done;
             }, cancellation);

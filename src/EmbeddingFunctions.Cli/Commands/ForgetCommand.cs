@@ -40,6 +40,7 @@ internal static class ForgetCommand
     private static async Task<int> Run(Output output, string corpus, string kind, string id, bool isSure, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
+        corpus = session.LiveName(corpus);
         var erasure = session.Get<Erasure>();
         if (!isSure)
         {

@@ -70,8 +70,14 @@ internal static class MigrateCommand
     public static Task Migrate(Session session, Output output, string corpus, bool withSampleTables, CancellationToken cancellation) =>
         Migrate(session, output, corpus, new MigrationOptions(withSampleTables ? SampleTables.Of(corpus) : null), cancellation);
 
-    private static Task Migrate(Session session, Output output, string corpus, MigrationOptions options, CancellationToken cancellation) =>
-        session.Get<Migrator>().Migrate(session.Corpora.Get(corpus), options, line => output.Note($"{line} …"), cancellation);
+    private static async Task Migrate(
+        Session session, Output output, string corpus, MigrationOptions options, CancellationToken cancellation)
+    {
+        foreach (var generation in session.Corpora.GenerationsOf(corpus))
+        {
+            await session.Get<Migrator>().Migrate(generation, options, line => output.Note($"{line} …"), cancellation);
+        }
+    }
 
     private static async Task<int> Run(Output output, string corpus, MigrationOptions options, CancellationToken cancellation)
     {
@@ -85,7 +91,7 @@ internal static class MigrateCommand
     private static async Task<int> Plan(Output output, string corpus, MigrationOptions options, CancellationToken cancellation)
     {
         await using var session = await Session.Open(output, cancellation);
-        var script = await session.Get<Migrator>().Plan(session.Corpora.Get(corpus), options, cancellation);
+        var script = await session.Get<Migrator>().Plan(session.Corpora.Live(corpus), options, cancellation);
         output.Result(
             new { Corpus = corpus, Migrated = script.Length == 0, Script = script },
             text => text.WriteLine(script.Length == 0 ? $"-- The database is ready for the corpus '{corpus}': nothing to do." : script));
@@ -97,7 +103,15 @@ internal static class MigrateCommand
         await using var session = await Session.Open(output, cancellation);
         var removal = session.Get<CorpusRemoval>();
         var kept = await removal.Stays(corpus, cancellation);
-        var plan = await removal.Plan(corpus, cancellation);
+        // The generation that is not live is of no use alone.
+        var names = session.Corpora.All.Where(kept => kept.DeclaredName == corpus).Select(kept => kept.Name)
+            .DefaultIfEmpty(corpus).ToList();
+        var plan = new List<string>();
+        foreach (var name in names)
+        {
+            plan.AddRange(await removal.Plan(name, cancellation));
+        }
+
         if (plan.Count > 0 && !isSure)
         {
             return output.Fail(
@@ -105,9 +119,9 @@ internal static class MigrateCommand
                 ExitCode.Usage);
         }
 
-        if (plan.Count > 0)
+        foreach (var name in plan.Count > 0 ? names : [])
         {
-            await removal.Remove(corpus, line => output.Note($"{line} …"), cancellation);
+            await removal.Remove(name, line => output.Note($"{line} …"), cancellation);
         }
 
         IReadOnlyList<string> stays = plan.Count == 0 ? [] : kept;

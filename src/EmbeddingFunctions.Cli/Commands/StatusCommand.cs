@@ -28,7 +28,8 @@ internal static class StatusCommand
         // Its answer says all that the log would.
         await using var session = await Session.Open(output, cancellation, defaultLevel: LogLevel.None);
         var report = session.Get<StatusReport>();
-        var status = corpus is null ? await report.OfAll(cancellation) : new CorporaStatus([await report.Of(corpus, cancellation)], []);
+        var status = corpus is null ? await report.OfAll(cancellation)
+            : new CorporaStatus([await report.Of(session.LiveName(corpus), cancellation)], []);
         if (status.NotMigrated.Count > 0)
         {
             output.Note($"Not migrated: {string.Join(", ", status.NotMigrated)}.");

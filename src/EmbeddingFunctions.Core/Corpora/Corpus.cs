@@ -60,6 +60,11 @@ public sealed record Corpus
     /// <summary>A view of the pending items for people and dashboards.</summary>
     public PendingView? PendingView { get; init; }
 
+    /// <summary>Which of its sets of vectors this is; null: it has one.</summary>
+    internal Generation? Generation { get; init; }
+
+    internal string DeclaredName => Generation?.Corpus ?? Name;
+
     /// <returns>The table of a kind; a table that holds one kind is known by its own name too.</returns>
     internal CorpusTable TableOf(string kind) =>
         Tables.FirstOrDefault(table => table.Kind == kind)

@@ -15,6 +15,7 @@ internal static class CorpusFile
         AllowTrailingCommas = true,
         AllowDuplicateProperties = false,
         RespectNullableAnnotations = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 
@@ -59,6 +60,11 @@ internal static class CorpusFile
         JsonValueKind.String when json.GetString()!.Contains('\0') => [new(path, $"{path} holds a NUL character.")],
         _ => [],
     };
+
+    /// <returns>One declaration as JSON, which <see cref="ReadOne"/> reads.</returns>
+    public static string Write(Corpus corpus) => JsonSerializer.Serialize(corpus, _json);
+
+    public static Corpus ReadOne(string json) => JsonSerializer.Deserialize<Corpus>(json, _json)!;
 
     private static string ReadAll(string path)
     {

@@ -23,7 +23,7 @@ internal static class DeclarationHash
     /// <param name="model">The model, which a setting may name.</param>
     public static string Of(Corpus corpus, string model)
     {
-        var values = JsonSerializer.SerializeToNode(corpus with { Model = model }, _options);
+        var values = JsonSerializer.SerializeToNode(corpus with { Name = corpus.DeclaredName, Model = model }, _options);
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(Sorted(values)?.ToJsonString() ?? ""));
         return Convert.ToHexStringLower(hash)[..Digits];
     }

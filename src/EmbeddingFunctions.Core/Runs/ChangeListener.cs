@@ -23,6 +23,7 @@ internal sealed class ChangeListener
     // A server that was merely slow carries notifications after all.
     private const int PollsBeforeListeningAgain = 60;
 
+    private readonly CorpusSet _set;
     private readonly IReadOnlyList<Corpus> _corpora;
     private readonly Dictionary<string, Channel<bool>> _signals;
     private readonly ResolvedCorpora _resolved;
@@ -39,7 +40,8 @@ internal sealed class ChangeListener
         Redaction redaction, DatabaseOutages outages, ILogger<ChangeListener> log)
     {
         (_resolved, _notices, _scheduler, _redaction, _outages, _log) = (resolved, notices, scheduler, redaction, outages, log);
-        _corpora = settings.IsEnabled ? corpora.All.Where(corpus => corpus.Trigger).ToList() : [];
+        _set = corpora;
+        _corpora = settings.IsEnabled ? corpora.Declared.Where(corpus => corpus.Trigger).ToList() : [];
         // One ring that is not answered yet is as good as many.
         _signals = _corpora.ToDictionary(
             corpus => corpus.Name,
@@ -72,7 +74,8 @@ internal sealed class ChangeListener
         {
             try
             {
-                _names = string.Join(", ", (await _resolved.MigratedNames(stopping)).Where(_signals.ContainsKey).Order());
+                var migrated = (await _resolved.MigratedNames(stopping)).Select(Generation.CorpusOf).Distinct();
+                _names = string.Join(", ", migrated.Where(_signals.ContainsKey).Order());
                 if (_names.Length == 0)
                 {
                     // Only a migration makes triggers.
@@ -143,12 +146,13 @@ internal sealed class ChangeListener
     {
         try
         {
-            return await _scheduler.Wake(engine, corpus, stopping) switch
+            var results = new List<TriggerResult>();
+            foreach (var generation in _set.GenerationsOf(corpus.Name))
             {
-                TriggerResult.Busy => _soon,
-                TriggerResult.Stopped => _lookEvery,
-                _ => null,
-            };
+                results.Add(await _scheduler.Wake(engine, generation, stopping));
+            }
+
+            return results.Contains(TriggerResult.Busy) ? _soon : results.Contains(TriggerResult.Stopped) ? _lookEvery : null;
         }
         catch (DatabaseNotReadyException e)
         {

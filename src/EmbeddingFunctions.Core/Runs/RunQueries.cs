@@ -134,6 +134,14 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
     public async Task<RunInput?> Open(Guid run, CancellationToken cancellation) =>
         (await database.QueryAsync(FindOpen(run), ReadInput, cancellation)).SingleOrDefault();
 
+    /// <returns>The tokens that runs of a corpus have paid for.</returns>
+    public Task<long> Tokens(string corpus, CancellationToken cancellation) => database.ScalarAsync<long>(
+        $"""
+        SELECT COALESCE(sum(b.tokens), 0)::bigint FROM embedding.batches b JOIN embedding.jobs j ON j.id = b.run_id
+        WHERE  j.corpus = {corpus}
+        """,
+        cancellation, Sql.TimeoutOfCounts);
+
     /// <returns>What a run's committed batches did.</returns>
     public async Task<BatchCounts> Sum(Guid run, CancellationToken cancellation) =>
         (await database.QueryAsync(SumBatches(run), BatchRow.Read, cancellation)).Single();

@@ -44,6 +44,22 @@ internal static class CompanionDdl
         };
     }
 
+    /// <summary>
+    /// The vectors of the live generation under a name that stays. Their type does not say the width, so that the view can be replaced by
+    /// one of another width whatever depends on it.
+    /// </summary>
+    public static SchemaObject LiveView(Corpus corpus, ResolvedTable table)
+    {
+        var name = $"live_{corpus.DeclaredName}_{table.Kind}";
+        var columns = table.KeyColumns.Select(Sql.Identifier)
+            .Append(Sql.Of($"{table.VectorName}::{table.AnyWidth} AS {table.VectorName}"))
+            .Concat(table.Own.Always.Select(column => Sql.Identifier(column.Column)));
+        return new(
+            ObjectKind.View, table.Holder.Schema, "", name,
+            $"CREATE OR REPLACE VIEW {Sql.Identifier(table.Holder.Schema)}.{Sql.Identifier(name)} WITH (security_invoker = true) AS\n"
+                + $"SELECT {Sql.Join(", ", columns)} FROM {table.Target}");
+    }
+
     /// <summary>For <see cref="TablePage"/>: items that the companion lacks, as pending ones.</summary>
     public static string Fill(ResolvedTable table) =>
         $"""

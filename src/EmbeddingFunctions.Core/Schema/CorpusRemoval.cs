@@ -13,7 +13,8 @@ internal sealed class CorpusRemoval
         WITH rules AS (DELETE FROM embedding.rules WHERE corpus = {corpus}),
              claims AS (DELETE FROM embedding.claims WHERE corpus = {corpus}),
              slots AS (DELETE FROM embedding.start_slots WHERE corpus = {corpus}),
-             shapes AS (DELETE FROM embedding.declarations WHERE corpus = {corpus})
+             shapes AS (DELETE FROM embedding.declarations WHERE corpus = {corpus}),
+             generations AS (DELETE FROM embedding.generations WHERE name = {corpus})
         {RunTransitions.DeleteAllOf(corpus)}
         """;
 

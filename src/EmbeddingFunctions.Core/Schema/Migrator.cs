@@ -193,7 +193,8 @@ internal sealed class Migrator
             INSERT INTO embedding.declarations (corpus, declaration, model)
             VALUES ({name}, {Sql.Literal(corpus.Declaration)}, {Sql.Literal(corpus.Model)})
             ON CONFLICT (corpus, declaration) DO UPDATE SET model = EXCLUDED.model, migrated_at = now()
-            """]);
+            """,
+            .. corpus.Corpus.Store == Store.Table ? [Generations.Record(corpus).ToString()] : Array.Empty<string>()]);
     }
 
     private async Task Report(

@@ -16,9 +16,9 @@ internal static class NotifyTriggerDdl
     /// </summary>
     public static string Notify(Corpus corpus) =>
         $"""
-        IF pg_catalog.current_setting('embeddings.told', true) IS DISTINCT FROM '{corpus.Name}' THEN
-                PERFORM pg_catalog.set_config('embeddings.told', '{corpus.Name}', true), pg_catalog.pg_notify('{WorkNotices.Channel}',
-                    '{corpus.Name}');
+        IF pg_catalog.current_setting('embeddings.told', true) IS DISTINCT FROM '{corpus.DeclaredName}' THEN
+                PERFORM pg_catalog.set_config('embeddings.told', '{corpus.DeclaredName}', true),
+                    pg_catalog.pg_notify('{WorkNotices.Channel}', '{corpus.DeclaredName}');
             END IF
         """;
 

@@ -11,10 +11,11 @@ internal static class CompanionTable
 
     public static CatalogueTable Of(Corpus corpus, CorpusTable table, CatalogueTable found)
     {
+        var suffix = corpus.Generation is { Number: > 1 and var number } ? $"@{number}" : "";
         var (schema, name) = table.Companion?.Split('.', 2) switch
         {
-            [var declared, var own] => (declared, own),
-            [var own] => (DefaultSchema, own),
+            [var declared, var own] => (declared, own + suffix),
+            [var own] => (DefaultSchema, own + suffix),
             _ => (DefaultSchema, ObjectNames.Name($"vectors_{corpus.Name}", new CatalogueTable("", table.Kind, 'r', []))),
         };
         return new CatalogueTable(schema, name, 'r', found.Columns);

@@ -11,8 +11,7 @@ namespace EmbeddingFunctions.Storage;
 /// </summary>
 internal sealed class ResolvedCorpora(
     CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, SchemaVersion version, IMigrationObstacles obstacles,
-    EmbeddingSettings settings, TimeProvider time,
-    ITextWindow? window = null)
+    Generations generations, EmbeddingSettings settings, TimeProvider time, ITextWindow? window = null)
 {
     private static SqlText FindMigrated => $"SELECT DISTINCT corpus FROM embedding.rules";
 
@@ -39,13 +38,19 @@ internal sealed class ResolvedCorpora(
             return known.Corpus;
         }
 
-        var corpus = known.Corpus ?? await Resolve(corpora.Get(name), cancellation);
+        await generations.Refresh(cancellation);
+        var declared = corpora.Get(name);
+        var corpus = known.Corpus?.Corpus.Name == declared.Name ? known.Corpus : await Resolve(declared, cancellation);
         await EnsureMigrated(corpus, cancellation);
         // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
         await new SearchedSchemas(database).Ensure(corpus, cancellation);
-        return _resolved.AddOrUpdate(name, _ => (corpus, time.GetTimestamp()), (_, first) => first with { CheckedAt = time.GetTimestamp() })
-            .Corpus;
+        return _resolved.AddOrUpdate(
+            name, _ => (corpus, time.GetTimestamp()),
+            (_, first) => (first.Corpus.Corpus.Name == declared.Name ? first.Corpus : corpus, time.GetTimestamp())).Corpus;
     }
+
+    /// <summary>Has it resolved again, since its tables are others now.</summary>
+    public void Forget(string name) => _resolved.TryRemove(name, out _);
 
     /// <summary>Whether the database is, at this moment, not for another declaration or version than this program's.</summary>
     public async Task<bool> Fits(string name, CancellationToken cancellation)
@@ -66,6 +71,7 @@ internal sealed class ResolvedCorpora(
     /// <exception cref="DatabaseNotReadyException">It was migrated for none.</exception>
     public async Task<IReadOnlyList<Corpus>> Migrated(CancellationToken cancellation)
     {
+        await generations.Refresh(cancellation);
         var found = await MigratedNames(cancellation);
         var migrated = corpora.All.Where(corpus => found.Contains(corpus.Name)).ToList();
         return migrated.Count > 0 ? migrated
@@ -123,19 +129,18 @@ internal sealed class ResolvedCorpora(
 
     private DatabaseNotReadyException NeverMigrated(IReadOnlyList<string> others)
     {
-        var declared = string.Join(", ", corpora.All.Select(corpus => corpus.Name));
+        var declared = string.Join(", ", corpora.Declared.Select(corpus => corpus.Name));
         return new(others.Count == 0
             ? $"The database is not ready for any corpus: run 'embeddings migrate CORPUS' first, with one of {declared}."
             : $"The database was migrated for {string.Join(", ", others.Order())}, and {corpora.Source} declares {declared}: set "
                 + "CORPORA_FILE to the file that declares the former, or run 'embeddings migrate CORPUS' for one of the latter.");
     }
-
     // Only a change that alters vectors is refused: a host of another declaration would undo it, and pay for that.
     private async Task EnsureMigrated(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var name = corpus.Corpus.Name;
         await version.Ensure(name, cancellation);
-        var rules = await Rules(name, cancellation);
+        var rules = await RulesOf(name, cancellation);
         if (corpus.Tables.Where(table => !rules.ContainsKey(table.Kind)).Select(table => table.Kind).ToList() is { Count: > 0 } missing)
         {
             // Objects for which a migration would be refused come first.
@@ -164,17 +169,19 @@ internal sealed class ResolvedCorpora(
 
     private async Task<string> Changed(ResolvedCorpus corpus, List<ResolvedTable> changed, CancellationToken cancellation)
     {
-        var name = corpus.Corpus.Name;
-        return await new DeclarationHistory(database).Model(name, cancellation) is { } model && model != corpus.Model
+        var name = corpus.Corpus.DeclaredName;
+        var beside = corpus.Corpus.Store == Store.Table ? $" 'embeddings switch {name}' does so without a gap in the search." : "";
+        return await new DeclarationHistory(database).Model(corpus.Corpus.Name, cancellation) is { } model && model != corpus.Model
             ? $"The database was migrated for the model {model} of '{name}', and {corpus.Model} is chosen now ({settings.ProviderReason}). "
-                + "To keep its vectors, choose provider and model as before (EMBEDDING_PROVIDER, EMBEDDING_MODEL); to make all of them again, "
-                + $"run 'embeddings migrate {name}', then 'embeddings backfill {name} --yes-mix'."
+                + "To keep its vectors, choose provider and model as before (EMBEDDING_PROVIDER, EMBEDDING_MODEL); to make all of them "
+                + $"again, run 'embeddings migrate {name}', then 'embeddings backfill {name} --yes-mix'.{beside}"
             : $"The declaration of {string.Join(", ", changed.Select(table => table.Kind))} in '{name}' changed since the database was "
                 + "migrated, in its text, its dimensions or how it treats long texts: every vector must be looked at, and made again where "
-                + $"it would be another. Run 'embeddings migrate {name}' if that is what you want.";
+                + $"it would be another. Run 'embeddings migrate {name}' if that is what you want.{beside}";
     }
 
-    private async Task<Dictionary<string, string>> Rules(string corpus, CancellationToken cancellation) =>
+    /// <returns>The rules that a corpus was migrated for, by kind.</returns>
+    public async Task<Dictionary<string, string>> RulesOf(string corpus, CancellationToken cancellation) =>
         (await Read(FindRules(corpus), reader => (Kind: reader.GetString(0), Rule: reader.GetString(1)), cancellation))
         .ToDictionary(found => found.Kind, found => found.Rule);
 

@@ -123,6 +123,9 @@ internal sealed partial class ResolvedTable(
 
     public SqlText VectorColumnType => field ??= schemas.InVector(VectorTypeOf(corpus));
 
+    /// <summary>The type without its width.</summary>
+    public SqlText AnyWidth => schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec");
+
     public SqlText CosineOperators =>
         schemas.InVector(corpus.VectorType == Corpora.VectorType.Vector ? "vector_cosine_ops" : "halfvec_cosine_ops");
 

@@ -14,6 +14,8 @@ CREATE TABLE "embedding"."vectors_beside_page" (
     CHECK ("embedding_state" IN ('embedded', 'empty', 'failed', 'ignored', 'rewritten')),
     PRIMARY KEY ("tenant", "id")
 );
+CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
+SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page";
 CREATE OR REPLACE FUNCTION "embedding"."note_edit_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DECLARE
     is_edited boolean := true;
 BEGIN

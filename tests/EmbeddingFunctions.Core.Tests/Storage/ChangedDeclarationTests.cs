@@ -80,7 +80,8 @@ public sealed class ChangedDeclarationTests : IAsyncLifetime
         await corpus.Migrate();
         var old = new ResolvedCorpora(
             corpus.Get<CorpusSet>(), _database.Source, corpus.Get<Catalogue>(), corpus.Get<SchemaVersion>(),
-            corpus.Get<IMigrationObstacles>(), corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(), time);
+            corpus.Get<IMigrationObstacles>(), corpus.Get<Generations>(),
+            corpus.Get<EmbeddingFunctions.Settings.EmbeddingSettings>(), time);
         var resolved = await old.Get("notes", default);
         await using var changed = new DeclaredCorpus(
             _database.Source, Declarations.Notes(new { kind = "note", table = "notes", text = "NOTE {title}" }));

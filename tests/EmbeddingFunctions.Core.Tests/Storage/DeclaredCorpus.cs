@@ -46,10 +46,12 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
     private MigrationOptions Options(bool withSampleTables, bool takeOver, bool yes) =>
         new(withSampleTables ? Migrations.SampleTables(Corpus.Name) : null, takeOver, DropUndeclared: yes, AllowOlderDeclaration: yes);
 
-    public async Task<RunOutcome> Run(bool force = false)
+    /// <param name="force">Whether all is embedded again.</param>
+    /// <param name="name">Of a generation; null: the corpus.</param>
+    public async Task<RunOutcome> Run(bool force = false, string? name = null)
     {
         var outcome = await Get<InProcessEngine>()
-            .Run(new RunRequest(Corpus.Name, [], Force: force, Concurrency: 2), null, CancellationToken.None);
+            .Run(new RunRequest(name ?? Corpus.Name, [], Force: force, Concurrency: 2), null, CancellationToken.None);
         Assert.True(outcome.Status == RunStatus.Completed, outcome.Error);
         return outcome;
     }

@@ -71,7 +71,8 @@ public sealed class HostChangeTests : DurableTest
         var (status, error) = await Job(run);
         Assert.Equal("failed", status);
         Assert.Contains(
-            "The declaration of issue, pull_request, discussion in 'workspace' changed since the database was migrated", error, StringComparison.Ordinal);
+            "The declaration of issue, pull_request, discussion in 'workspace' changed since the database was migrated", error,
+            StringComparison.Ordinal);
         Assert.Equal((39, 41), (Host.Backend.Timers.Count, Host.Backend.Activities));
     }
 }

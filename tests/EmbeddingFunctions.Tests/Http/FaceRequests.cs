@@ -19,7 +19,8 @@ internal static class FaceRequests
         ("GET /api/embeddings/status?corpus=workspace", null, 200, ["\"corpus\":\"workspace\""]),
         (
             "GET /api/embeddings/status?corpus=laws", null, 400,
-            ["\"corpus\":[", "There is no corpus 'laws'. The shipped corpora.json (CORPORA_FILE is not set) declares workspace, sessions, summaries, clips, documents."]),
+            ["\"corpus\":[", "There is no corpus 'laws'. The shipped corpora.json (CORPORA_FILE is not set) declares workspace, sessions, "
+                + "summaries, clips, documents."]),
         ("GET /api/embeddings/runs", null, 200, [Completed, Failed, Open]),
         (
             "GET /api/embeddings/runs?status=failed&corpus=workspace&limit=1", null, 200,
