@@ -155,7 +155,13 @@ public sealed class OwnersTableTests : IAsyncLifetime, IDisposable
         var file = Path.Combine(_folder.Path, $"{name}-{vector}.json");
         File.WriteAllText(file, JsonSerializer.Serialize(new
         {
-            corpora = new[] { new { name, dimensions = 32, tables = new[] { new { kind = "k", table = "t1", text = "{t}", vector } } } },
+            corpora = new[]
+            {
+                new
+                {
+                    name, dimensions = 32, store = "column", tables = new[] { new { kind = "k", table = "t1", text = "{t}", vector } }
+                },
+            },
         }));
         return new Program(_folder.Path).Set("DATABASE_URL", _database.ConnectionString).Set("CORPORA_FILE", file);
     }

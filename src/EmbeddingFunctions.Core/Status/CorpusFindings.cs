@@ -93,7 +93,11 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         var findings = problems.Count == 0
             ? []
             : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
-        if (problems.Count == 0 && await new DeclarationHistory(database).IsChanged(corpus, cancellation))
+        if (await new ForeignObjects(database).OtherStore(corpus, cancellation) is { } other)
+        {
+            findings.Add(other.Message);
+        }
+        else if (problems.Count == 0 && await new DeclarationHistory(database).IsChanged(corpus, cancellation))
         {
             findings.Add(
                 $"the declaration changed since the last migration: run 'embeddings migrate {corpus.Corpus.Name}'; its vectors stay");
