@@ -26,7 +26,10 @@ internal static class CorpusDdl
 
     /// <summary>The companion of a table, with the triggers that keep it up to date.</summary>
     public static IEnumerable<SchemaObject> Beside(Corpus corpus, ResolvedTable table) =>
-        [CompanionDdl.Table(table), .. table.HasTriggers ? CompanionTriggers.Objects(corpus, table) : []];
+    [
+        CompanionDdl.SeesRow(corpus, table), CompanionDdl.Table(corpus, table),
+        .. table.HasTriggers ? CompanionTriggers.Objects(corpus, table) : [],
+    ];
 
     private static IEnumerable<SchemaObject> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [

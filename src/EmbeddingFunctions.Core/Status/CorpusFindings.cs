@@ -111,6 +111,13 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     private async Task<IReadOnlyList<string>> Access(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>(await Policies(corpus, cancellation));
+        foreach (var table in corpus.Tables.Where(table => table.IsBeside))
+        {
+            findings.AddRange((await CompanionDdl.Retyped(table, new Catalogue(database), cancellation)).Select(
+                column => $"{table.Name}.{column} is of another type now than in {table.Holder.Name}: run 'embeddings migrate "
+                    + $"{corpus.Corpus.Name}'"));
+        }
+
         foreach (var table in corpus.Tables.DistinctBy(table => table.Target))
         {
             var columns = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray();
