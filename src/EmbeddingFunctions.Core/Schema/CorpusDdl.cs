@@ -15,11 +15,13 @@ internal static class CorpusDdl
         .. corpus.Corpus.SimilarityCache ? SimilarityCacheDdl.Objects(corpus) : [],
         .. corpus.Corpus.JobsView is { } jobs ? [JobsView(corpus, jobs)] : Array.Empty<SchemaObject>(),
         .. corpus.Corpus.PendingView is { } view ? [PendingViewDdl.View(corpus, view)] : Array.Empty<SchemaObject>(),
+        .. corpus.Tables.Where(table => table.View is not null).Select(table => JoinedViewDdl.View(table, table.View!)),
         .. corpus.KindsByTable.SelectMany(Indexes),
     ];
 
     private static IEnumerable<SchemaObject> Objects(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
+        .. kinds.SelectMany(ExpressionDdl.Functions),
         .. kinds[0].IsBeside ? kinds.SelectMany(kind => Beside(corpus, kind)) : Within(corpus, kinds),
         .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Table),
     ];
