@@ -43,7 +43,8 @@ internal static class CompanionDdl
     }
 
     /// <summary>
-    /// Whether the role sees the row of a key. A policy that named the owner's table would make Postgres refuse a DROP TABLE of it.
+    /// Whether the role sees the row of a key. A policy that named the owner's table would make Postgres refuse a DROP TABLE of it. All
+    /// names are written with their schemas, so that no search path is set for each row.
     /// </summary>
     public static SchemaObject SeesRow(Corpus corpus, ResolvedTable table)
     {
@@ -52,7 +53,7 @@ internal static class CompanionDdl
             " AND ", table.KeyColumns.Select((key, i) => Sql.Of($"s.{Sql.Identifier(key)} {keys[i].Is} {Sql.Raw($"${i + 1}")}")));
         var signature = $"{Sees(corpus, table)}({string.Join(", ", keys.Select(key => key.SqlType))})";
         return new(ObjectKind.PolicyFunction, table.Holder.Schema, "", signature,
-            $"CREATE OR REPLACE FUNCTION {signature} RETURNS boolean LANGUAGE plpgsql STABLE {Sql.SafePath} AS "
+            $"CREATE OR REPLACE FUNCTION {signature} RETURNS boolean LANGUAGE plpgsql STABLE AS "
                 + Sql.Literal($"BEGIN RETURN EXISTS (SELECT FROM {table.Table} s WHERE {isSame}); END"));
     }
 

@@ -88,6 +88,6 @@ internal static class CorpusProbe
     private static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table)
     {
         var language = Sql.When(table.TextSearch is not null, $"{Sql.Literal(table.TextSearch!)}::regconfig");
-        return Sql.Of($"SELECT {language} FROM {table.Table} t WHERE true {corpus.AndIsActive(table)}{table.Filter} LIMIT 0");
+        return Sql.Of($"SELECT {language} FROM {table.Table} t WHERE true {corpus.AndIsActive(table)}{table.DeclaredFilter} LIMIT 0");
     }
 }

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Cli.Status;
+using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Core.Tests.Messy;
 
@@ -157,6 +158,11 @@ public sealed partial class MessyTablesTests
         const string Told = "note: the table notes has no column 'title'";
         Assert.Contains(await before.Check(), fault => fault.Contains(Told, StringComparison.Ordinal));
         Assert.Contains(Told, (await Assert.ThrowsAnyAsync<CorpusException>(() => before.Corpus.Migrate())).Message,
+            StringComparison.Ordinal);
+        await using var later = await MessyTable.Propose(
+            _database, "notes", "s.title", declare: corpus => corpus["tables"]![0]!["text"] = "{title}");
+        Assert.Contains(
+            Told, (await Assert.ThrowsAnyAsync<CorpusException>(() => later.Corpus.Get<StatusReport>().Of("notes", default))).Message,
             StringComparison.Ordinal);
         var findings = await before.Corpus.Get<Doctor>().Examine([before.Declared], default);
         Assert.Contains(findings, finding => !finding.IsWell && finding.Message.Contains(Told, StringComparison.Ordinal));

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION "embedding"."sees_beside_page"(uuid, bigint) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM "public"."articles" s WHERE s."tenant" OPERATOR(pg_catalog.=) $1 AND s."id" OPERATOR(pg_catalog.=) $2); END';
+CREATE OR REPLACE FUNCTION "embedding"."sees_beside_page"(uuid, bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT FROM "public"."articles" s WHERE s."tenant" OPERATOR(pg_catalog.=) $1 AND s."id" OPERATOR(pg_catalog.=) $2); END';
 CREATE TABLE "embedding"."vectors_beside_page" (
     "tenant" uuid NOT NULL,
     "id" bigint NOT NULL,
