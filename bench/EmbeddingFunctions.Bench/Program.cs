@@ -36,6 +36,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("backfill", BackfillBenchmark.Run),
     ("memory", MemoryBenchmark.Run),
     ("writes", WritesBenchmark.Run),
+    ("owners-writes", OwnersWritesBenchmark.Run),
     ("planning", PlanningBenchmark.Run),
     ("sharing", SharingBenchmark.Run),
     ("limits", LimitsBenchmark.Run),

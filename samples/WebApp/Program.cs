@@ -32,7 +32,10 @@ app.MapGet("/search", async (string text, IEmbeddingGenerator<string, Embedding<
 {
     var vector = await generator.GenerateVectorAsync(text);
     await using var search = database.CreateCommand(
-        "SELECT headline FROM blog.articles WHERE embedding IS NOT NULL ORDER BY embedding <=> $1::real[]::vector LIMIT 10");
+        """
+        SELECT headline FROM blog.articles JOIN embedding.vectors_articles_articles v USING (id)
+        WHERE  v.embedding IS NOT NULL ORDER BY v.embedding <=> $1::real[]::vector LIMIT 10
+        """);
     search.Parameters.Add(new() { Value = vector.ToArray() });
     await using var rows = await search.ExecuteReaderAsync();
     var headlines = new List<string>();
@@ -44,6 +47,6 @@ app.MapGet("/search", async (string text, IEmbeddingGenerator<string, Embedding<
     return headlines;
 });
 
-// Where the app's role may create columns; else call it from a deployment step.
+// Where the app's role may create tables and triggers; else call it from a deployment step.
 await app.Services.GetRequiredService<IEmbeddings>().MigrateAsync("articles");
 await app.RunAsync();

@@ -10,7 +10,7 @@ public sealed class CorpusCheckTests : CorpusTest
         var text = """
             { "corpora": [{
               "name": "articles",
-              "dimensions": 512,
+              "dimensions": 512, "store": "column",
               "tables": [{
                 "kind": "article", "table": "blog.articles",
                 "text": "{titel}",
@@ -60,7 +60,7 @@ public sealed class CorpusCheckTests : CorpusTest
             """);
         await File.WriteAllTextAsync(Declared, """
             { "corpora": [{ "name": "articles", "dimensions": 16,
-              "similarityCache": true,
+              "store": "column", "similarityCache": true,
               "tables": [{ "kind": "article", "table": "blog.articles", "text": "{title}", "longText": "chunk",
                 "chunks": { "table": "article_chunks" },
                 "queue": "row" }] }] }

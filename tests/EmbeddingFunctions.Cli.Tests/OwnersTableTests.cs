@@ -26,12 +26,12 @@ public sealed class OwnersTableTests : IAsyncLifetime, IDisposable
         InlineData(
             "content_hash text NOT NULL DEFAULT 'mine', ADD COLUMN embedding_model text",
             "the column t1.content_hash is not ours, and has 50 values: declare another name for ours, \"columns\": { \"contentHash\"",
-            "columns: embedding_model, content_hash of t1 are not ours")]
+            "text: all columns with text, t.")]
     [
         InlineData(
             "embedding vector(32) DEFAULT array_fill(0.5, ARRAY[32])::vector",
             "50 vectors are there in t1.embedding, made by another program: declare another column, \"vector\"",
-            "vector: 50 vectors are there in t1.embedding, made by another program")]
+            "vectors: 50 are there in t1.embedding, made by another program")]
     public async Task D1_D2_columns_and_vectors_of_others_are_reported_by_each_command_and_not_touched(
         string column, string told, string toldByInit)
     {
@@ -155,7 +155,13 @@ public sealed class OwnersTableTests : IAsyncLifetime, IDisposable
         var file = Path.Combine(_folder.Path, $"{name}-{vector}.json");
         File.WriteAllText(file, JsonSerializer.Serialize(new
         {
-            corpora = new[] { new { name, dimensions = 32, tables = new[] { new { kind = "k", table = "t1", text = "{t}", vector } } } },
+            corpora = new[]
+            {
+                new
+                {
+                    name, dimensions = 32, store = "column", tables = new[] { new { kind = "k", table = "t1", text = "{t}", vector } }
+                },
+            },
         }));
         return new Program(_folder.Path).Set("DATABASE_URL", _database.ConnectionString).Set("CORPORA_FILE", file);
     }

@@ -27,7 +27,10 @@ public sealed class RowSecurityTests : IAsyncLifetime, IDisposable
             """);
         await File.WriteAllTextAsync(DeclarationFile, JsonSerializer.Serialize(new
         {
-            corpora = new[] { new { name = "c", dimensions = 32, tables = new[] { new { kind = "k", table = "t1", text = "{t}" } } } },
+            corpora = new[]
+            {
+                new { name = "c", dimensions = 32, store = "column", tables = new[] { new { kind = "k", table = "t1", text = "{t}" } } },
+            },
         }));
         (await Program(_database.ConnectionString).Run("migrate", "c")).Exits(0);
     }

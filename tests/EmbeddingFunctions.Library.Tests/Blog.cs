@@ -32,7 +32,11 @@ internal sealed class Blog : IAsyncDisposable
     /// <returns>The ids of the articles whose vector is the one that this function gives for their present text.</returns>
     public async Task<IReadOnlyList<long>> Embedded(Func<string, float[]> vectorOf)
     {
-        var rows = await _database.Rows("SELECT id, headline || '. ' || body, embedding::real[] FROM blog.articles ORDER BY id");
+        var rows = await _database.Rows(
+            """
+            SELECT a.id, headline || '. ' || body, v.embedding::real[]
+            FROM   blog.articles a JOIN embedding.vectors_articles_articles v USING (id) ORDER BY a.id
+            """);
         return rows.Where(row => row[2] is float[] vector && AreEqual(vector, vectorOf((string)row[1]!)))
             .Select(row => (long)row[0]!).ToList();
     }

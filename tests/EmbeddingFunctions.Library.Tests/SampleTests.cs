@@ -26,6 +26,6 @@ public sealed class SampleTests
         await process.WaitForExitAsync();
 
         Assert.EndsWith("Completed: 3 of 3 embedded, 0 failed.", printed.TrimEnd(), StringComparison.Ordinal);
-        Assert.Equal(3L, await database.Ask<long>("SELECT count(*) FROM articles WHERE embedding IS NOT NULL"));
+        Assert.Equal(3L, await database.Ask<long>("SELECT count(embedding) FROM embedding.vectors_articles_articles"));
     }
 }

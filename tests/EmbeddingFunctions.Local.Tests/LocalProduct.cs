@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using EmbeddingFunctions.Cli;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
@@ -18,7 +19,8 @@ internal sealed class LocalProduct : IAsyncDisposable
     private readonly string? _file;
     private readonly ServiceProvider _services;
 
-    /// <param name="declaration">One corpus, as the corpora file has it; null: the shipped ones.</param>
+    /// <param name="declaration">One corpus, as the corpora file has it; null: the shipped ones. Without a <c>store</c> it is of
+    /// the store <c>column</c>.</param>
     /// <param name="model">Only borrowed: disposing of the product leaves it.</param>
     public LocalProduct(
         TestDatabase database, MiniLmModel model, object? declaration = null, ProviderChoice provider = ProviderChoice.Local)
@@ -26,7 +28,9 @@ internal sealed class LocalProduct : IAsyncDisposable
         if (declaration is not null)
         {
             _file = Path.GetTempFileName();
-            File.WriteAllText(_file, JsonSerializer.Serialize(new { corpora = new[] { declaration } }));
+            var declared = JsonSerializer.SerializeToNode(declaration)!;
+            declared["store"] ??= "column";
+            File.WriteAllText(_file, JsonSerializer.Serialize(new { corpora = new[] { declared } }));
         }
 
         var settings = new EmbeddingSettings { Provider = provider, ProviderReason = "test", CorporaFile = _file };

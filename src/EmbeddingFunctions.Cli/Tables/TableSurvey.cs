@@ -14,7 +14,7 @@ internal sealed class TableSurvey
         SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
-        WHERE  c.relkind IN ('r', 'p') AND NOT c.relispartition
+        WHERE  c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
         AND    n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
         ORDER  BY 1
         """;
@@ -37,7 +37,7 @@ internal sealed class TableSurvey
         (_database, _catalogue, _isLocal) = (database, catalogue, settings.Provider == ProviderChoice.Local);
 
     /// <exception cref="NotFoundException">There is no such table.</exception>
-    /// <exception cref="InvalidCorpusException">It is no table, or has no key or no text.</exception>
+    /// <exception cref="InvalidCorpusException">It has no key or no text, or its rows cannot be read.</exception>
     public async Task<TableProposal> Propose(string name, CancellationToken cancellation)
     {
         if (!(await _catalogue.Find([name], cancellation)).TryGetValue(name, out var table))
@@ -48,16 +48,24 @@ internal sealed class TableSurvey
             throw new NotFoundException($"There is no table '{name}'{advice}");
         }
 
-        if (!table.IsTable)
-        {
-            throw new InvalidCorpusException($"'{name}' is a {table.KindInWords}; it takes a table, which can hold vectors.");
-        }
-
         var references = await _database.QueryAsync(
             FindReferences(table), reader => (reader.GetString(0), reader.GetString(1)), cancellation);
         var vectors = table.Columns.ContainsKey(CorpusTable.DefaultVector)
             ? await ForeignObjects.Count(_database, table.Quoted, CorpusTable.DefaultVector, cancellation)
             : null;
-        return TableProposal.Of(name, table, references, _isLocal, vectors);
+        return TableProposal.Of(name, table, references, await Sample(name, table, cancellation), _isLocal, vectors);
+    }
+
+    private async Task<TableSample> Sample(string name, CatalogueTable table, CancellationToken cancellation)
+    {
+        try
+        {
+            return await TableSample.Read(_database, table, cancellation);
+        }
+        catch (PostgresException e)
+        {
+            throw new InvalidCorpusException(
+                $"The rows of the {table.KindInWords} '{name}' cannot be read: {e.MessageText} ({e.SqlState}).");
+        }
     }
 }

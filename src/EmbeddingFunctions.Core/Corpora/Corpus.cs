@@ -21,8 +21,8 @@ public sealed record Corpus
     /// <summary>The type of the column that holds a vector.</summary>
     public VectorType VectorType { get; init; } = VectorType.Vector;
 
-    /// <summary>Where vectors and their state are kept.</summary>
-    public Store Store { get; init; } = Store.Column;
+    /// <summary>Where vectors and their state are kept: beside the rows unless declared.</summary>
+    public Store Store { get; init; } = Store.Table;
 
     /// <summary>Items planned at a time.</summary>
     public int PageSize { get; init; } = 200;

@@ -37,8 +37,10 @@ internal static partial class CorpusRules
                     cache => $"two corpora keep a {cache}"))
             .Concat(
                 Twice(
-                    corpora, corpus => new[] { corpus.PendingView?.Name, corpus.JobsView }.OfType<string>(), "pendingView",
-                    view => $"two corpora have the view '{view}'"));
+                    corpora,
+                    corpus => new[] { corpus.PendingView?.Name, corpus.JobsView }.Concat(corpus.Tables.Select(table => table.View))
+                        .OfType<string>(),
+                    "pendingView", view => $"two corpora have the view '{view}'"));
 
     private static IEnumerable<DeclarationFault> Twice(
         IReadOnlyList<Corpus> corpora, Func<Corpus, IEnumerable<string>> names, string property, Func<string, string> message) =>

@@ -31,6 +31,17 @@ public sealed record CorpusTable
     /// <summary>What is embedded: words and columns, for example <c>[ISSUE] {title} {body}</c>.</summary>
     public required string Text { get; init; }
 
+    /// <summary>
+    /// SQL expressions over the row's columns that the text may name like columns: <c>"summary": "left(body, 500)"</c>. They are immutable.
+    /// </summary>
+    public IReadOnlyDictionary<string, string>? Expressions { get; init; }
+
+    /// <summary>
+    /// A view that a migration makes of the table and its vectors together, optionally with its schema; only where vectors are kept in a
+    /// table beside the rows.
+    /// </summary>
+    public string? View { get; init; }
+
     /// <summary>The column that holds the row's vector; a migration makes it where it is missing.</summary>
     public string Vector { get; init; } = DefaultVector;
 

@@ -15,6 +15,11 @@ internal static class StoreRules
             yield return new("companion", "a companion table is kept with \"store\": \"table\" in the corpus only");
         }
 
+        if (table.View is not null)
+        {
+            yield return new("view", "a view of rows with their vectors is made with \"store\": \"table\" only");
+        }
+
         if (table.Key.Count > 1)
         {
             yield return new("key", "a key of several columns needs \"store\": \"table\" in the corpus");
@@ -38,6 +43,11 @@ internal static class StoreRules
             yield return new("companion", $"companion is '{companion}'; it takes a table's name, optionally with its schema");
         }
 
+        if (table.View is { } view && !view.Split('.', 2).All(CorpusRules.IsTableName))
+        {
+            yield return new("view", $"view is '{view}'; it takes a view's name, optionally with its schema");
+        }
+
         foreach (var message in CorpusRules.Repeated(table.KeyColumns, column => $"the key names '{column}' twice"))
         {
             yield return new("key", message);
@@ -46,7 +56,9 @@ internal static class StoreRules
         var own = table.Columns.Always.Select(column => column.Column).Concat([table.Vector, OwnColumns.Revision, OwnColumns.Item])
             .ToList();
         var used = TextTemplate.Problem(table.Text) is null ? TextTemplate.Parse(table.Text).Columns : [];
-        foreach (var column in used.Concat(Copied(table)).Concat(table.Where.Values).Concat(corpus.PendingView?.Columns ?? []).Distinct())
+        var read = (table.Expressions?.Values ?? []).SelectMany(SqlExpression.Names);
+        var columns = used.Concat(read).Concat(Copied(table)).Concat(table.Where.Values).Concat(corpus.PendingView?.Columns ?? []);
+        foreach (var column in columns.Distinct())
         {
             if (own.Contains(column))
             {

@@ -125,6 +125,18 @@ internal static class TableRules
             yield return new("text", $"the text '{table.Text}' {problem}");
         }
 
+        foreach (var (name, expression) in table.Expressions ?? new Dictionary<string, string>())
+        {
+            if (!CorpusRules.IsName(name))
+            {
+                yield return new("expressions", $"expressions has '{name}'; it takes names of a-z, 0-9, _ and -, beginning with a letter");
+            }
+            else if (SqlExpression.Problem(expression) is { } why)
+            {
+                yield return new($"expressions.{name}", $"the expression '{name}', {expression}, {why}");
+            }
+        }
+
         var own = table.Columns.Of(QueuedText.Content).ToList();
         foreach (
             var (property, column, _) in own.Where(

@@ -12,7 +12,7 @@ internal static class CompanionDdl
     /// There is no foreign key: it would make Postgres refuse a plain TRUNCATE or DROP TABLE of the owner's. A role that may read it sees
     /// the vectors of the rows that it may see.
     /// </summary>
-    public static SchemaObject Table(ResolvedTable table)
+    public static SchemaObject Table(Corpus corpus, ResolvedTable table)
     {
         var (holder, bare) = (table.Holder, table.WithRow(""));
         var keys = string.Join(", ", table.KeyColumns.Select(Sql.Identifier));
@@ -37,9 +37,7 @@ internal static class CompanionDdl
                 $"""
                 ALTER TABLE {table.Target} ENABLE ROW LEVEL SECURITY;
                 DROP POLICY IF EXISTS {Policy} ON {table.Target};
-                CREATE POLICY {Policy} ON {table.Target}
-                    USING (EXISTS (SELECT FROM {table.Table} s WHERE
-                        {CompanionTable.SameKey(table, Sql.Of($"s."), Sql.Of($"{table.Target}."))}))
+                CREATE POLICY {Policy} ON {table.Target} USING ({Sees(corpus, table)}({keys}))
                 """,
         };
     }
@@ -58,6 +56,55 @@ internal static class CompanionDdl
             ObjectKind.View, table.Holder.Schema, "", name,
             $"CREATE OR REPLACE VIEW {Sql.Identifier(table.Holder.Schema)}.{Sql.Identifier(name)} WITH (security_invoker = true) AS\n"
                 + $"SELECT {Sql.Join(", ", columns)} FROM {table.Target}");
+    }
+
+    /// <summary>
+    /// Whether the role sees the row of a key. A policy that named the owner's table would make Postgres refuse a DROP TABLE of it. All
+    /// names are written with their schemas, so that no search path is set for each row.
+    /// </summary>
+    public static SchemaObject SeesRow(Corpus corpus, ResolvedTable table)
+    {
+        var keys = table.KeyColumns.Select(key => table.Found.Columns[key]).ToList();
+        var isSame = Sql.Join(
+            " AND ", table.KeyColumns.Select((key, i) => Sql.Of($"s.{Sql.Identifier(key)} {keys[i].Is} {Sql.Raw($"${i + 1}")}")));
+        var signature = $"{Sees(corpus, table)}({string.Join(", ", keys.Select(key => key.SqlType))})";
+        return new(ObjectKind.PolicyFunction, table.Holder.Schema, "", signature,
+            $"CREATE OR REPLACE FUNCTION {signature} RETURNS boolean LANGUAGE plpgsql STABLE AS "
+                + Sql.Literal($"BEGIN RETURN EXISTS (SELECT FROM {table.Table} s WHERE {isSame}); END"));
+    }
+
+    private static string Sees(Corpus corpus, ResolvedTable table) =>
+        ObjectNames.Function("sees", table.Holder with { Name = $"{corpus.Name}_{table.Kind}" });
+
+    /// <summary>Columns that have another type in the owner's table since the companion was made.</summary>
+    public static async Task<IReadOnlyList<string>> Retyped(ResolvedTable table, Catalogue catalogue, CancellationToken cancellation)
+    {
+        var name = $"{table.Holder.Schema}.{table.Holder.Name}";
+        return (await catalogue.Find([name], cancellation)).GetValueOrDefault(name) is not { } found ? []
+            : table.Copied.Where(
+                column => found.Columns.GetValueOrDefault(column) is { } copy
+                    && copy.Definition.ToString() != table.Found.Columns[column].Definition.ToString()).ToList();
+    }
+
+    /// <summary>
+    /// Steps that give companions the types that the owners' columns have now; the policy, which names them, is made again after them.
+    /// </summary>
+    public static async Task<IReadOnlyList<MigrationStep>> Retype(
+        ResolvedCorpus corpus, Catalogue catalogue, CancellationToken cancellation)
+    {
+        var (steps, views) = (new List<MigrationStep>(), CorpusDdl.ViewsOf(corpus).ToList());
+        foreach (var table in corpus.Tables.Where(table => table.IsBeside))
+        {
+            var columns = await Retyped(table, catalogue, cancellation);
+            var changes = columns.Select(column => (Name: Sql.Identifier(column), Type: table.Found.Columns[column])).Select(
+                column => $"ALTER COLUMN {column.Name} TYPE {column.Type.Definition} USING {column.Name}::text::{column.Type.SqlType}");
+            steps.AddRange(columns.Count == 0 ? [] : [
+                MigrationStep.Transaction([
+                    $"DROP POLICY IF EXISTS {Policy} ON {table.Target}", .. views.Select(view => view.Key.Removal),
+                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}", .. views.Select(view => view.Statement)])]);
+        }
+
+        return steps;
     }
 
     /// <summary>For <see cref="TablePage"/>: items that the companion lacks, as pending ones.</summary>

@@ -10,7 +10,7 @@ internal static class CompanionTriggers
 
     // These errors mean that the table was altered since. Any other is raised to the writer, as an edit would pass unnoticed otherwise.
     private const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR "
-        + "invalid_text_representation";
+        + "invalid_text_representation OR numeric_value_out_of_range";
 
     /// <summary>
     /// Updates are looked at row by row before they are written: most change no text, and cost one comparison. Inserts and deletes are

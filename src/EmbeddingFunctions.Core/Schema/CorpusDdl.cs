@@ -15,11 +15,24 @@ internal static class CorpusDdl
         .. corpus.Corpus.SimilarityCache ? SimilarityCacheDdl.Objects(corpus) : [],
         .. corpus.Corpus.JobsView is { } jobs ? [JobsView(corpus, jobs)] : Array.Empty<SchemaObject>(),
         .. corpus.Corpus.PendingView is { } view ? [PendingViewDdl.View(corpus, view)] : Array.Empty<SchemaObject>(),
+        .. ViewsOf(corpus),
         .. corpus.KindsByTable.SelectMany(Indexes),
+    ];
+
+    /// <summary>The views that read this generation: those of the live one.</summary>
+    public static IEnumerable<SchemaObject> ViewsOf(ResolvedCorpus corpus) =>
+        corpus.Corpus.Generation is null or { IsLive: true } ? LiveViews(corpus) : [];
+
+    /// <summary>The views that read a generation once it is live.</summary>
+    public static IEnumerable<SchemaObject> LiveViews(ResolvedCorpus corpus) =>
+    [
+        .. corpus.Tables.Where(table => table.IsBeside).Select(table => CompanionDdl.LiveView(corpus.Corpus, table)),
+        .. corpus.Tables.Where(table => table.View is not null).Select(table => JoinedViewDdl.View(table, table.View!)),
     ];
 
     private static IEnumerable<SchemaObject> Objects(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
+        .. kinds.SelectMany(ExpressionDdl.Functions),
         .. kinds[0].IsBeside ? kinds.SelectMany(kind => Beside(corpus, kind)) : Within(corpus, kinds),
         .. kinds.Where(kind => kind.Chunks is not null).Select(ChunkTableDdl.Table),
     ];
@@ -27,8 +40,7 @@ internal static class CorpusDdl
     /// <summary>The companion of a table, with the triggers that keep it up to date.</summary>
     public static IEnumerable<SchemaObject> Beside(Corpus corpus, ResolvedTable table) =>
     [
-        CompanionDdl.Table(table),
-        .. corpus.Generation is null or { IsLive: true } ? [CompanionDdl.LiveView(corpus, table)] : Array.Empty<SchemaObject>(),
+        CompanionDdl.SeesRow(corpus, table), CompanionDdl.Table(corpus, table),
         .. table.HasTriggers ? CompanionTriggers.Objects(corpus, table) : [],
     ];
 

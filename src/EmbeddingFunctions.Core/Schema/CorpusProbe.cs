@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Schema;
 
 /// <summary>
 /// Asks Postgres for what the catalogue does not show: whether filters' values have their columns' types, partitions are comparable,
-/// text search configurations exist, and tables that a migration would take over are suitable.
+/// text search configurations exist, expressions are ones that it can rely on, and tables that a migration would take over are suitable.
 /// </summary>
 internal static class CorpusProbe
 {
@@ -26,7 +26,10 @@ internal static class CorpusProbe
                 await Chunks(table, catalogue, cancellation),
                 await Queue(table, database, catalogue, cancellation),
             ];
-            faults.AddRange(found.OfType<DeclarationFault>().Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)));
+            var expressions = await ExpressionDdl.Faults(table, database, cancellation);
+            faults.AddRange(
+                found.OfType<DeclarationFault>().Concat(expressions)
+                    .Select(fault => fault.Within(TableRules.PathOf(i), table.Kind)));
         }
 
         return [.. faults, .. await SimilarityCache(corpus, catalogue, cancellation)];
@@ -85,6 +88,6 @@ internal static class CorpusProbe
     private static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table)
     {
         var language = Sql.When(table.TextSearch is not null, $"{Sql.Literal(table.TextSearch!)}::regconfig");
-        return Sql.Of($"SELECT {language} FROM {table.Table} t WHERE true {corpus.AndIsActive(table)}{table.Filter} LIMIT 0");
+        return Sql.Of($"SELECT {language} FROM {table.Table} t WHERE true {corpus.AndIsActive(table)}{table.DeclaredFilter} LIMIT 0");
     }
 }

@@ -13,6 +13,11 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
 
     public async Task<IReadOnlyList<DeclarationFault>> Faults(ResolvedCorpus corpus, bool takeOver, CancellationToken cancellation)
     {
+        if (await OtherStore(corpus, cancellation) is { } other)
+        {
+            return [other];
+        }
+
         var states = await _inventory.Compare(corpus.Corpus.Name, CorpusDdl.Objects(corpus), cancellation);
         var faults = states.Where(state => state.Other is not null).GroupBy(state => (state.Other, state.Wanted.Table))
             .Select(
@@ -28,6 +33,23 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
         }
 
         return faults;
+    }
+
+    /// <returns>That the corpus was migrated for the other store, whose vectors a migration would leave behind unseen; or null.</returns>
+    public async Task<DeclarationFault?> OtherStore(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        var name = corpus.Corpus.Name;
+        var chunks = corpus.Corpus.Tables.Select(table => table.Chunks?.Table).ToList();
+        var made = (await _inventory.Of(name, cancellation)).Select(found => found.Key).ToList();
+        var columns = made.Where(key => key.Kind == ObjectKind.Column).Select(key => key.Table).Distinct().ToList();
+        var tables = made.Where(key => key.Kind == ObjectKind.Table && !chunks.Contains(key.Name))
+            .Select(key => $"{key.Schema}.{key.Name}");
+        var (store, where) = columns.Count > 0 ? (Store.Column, $"columns of {string.Join(", ", columns)}")
+            : (Store.Table, string.Join(", ", tables));
+        return where == "" || store == corpus.Corpus.Store ? null : new(
+            "store",
+            $"the vectors of '{name}' are kept in {where}: declare \"store\": \"{store.ToString().ToLowerInvariant()}\" to keep them "
+                + $"there. To begin again without them, say 'embeddings migrate {name} --down' first");
     }
 
     private async Task<DeclarationFault> Fault(ResolvedCorpus corpus, SchemaObject wanted, CancellationToken cancellation)

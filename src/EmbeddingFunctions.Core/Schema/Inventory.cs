@@ -11,7 +11,7 @@ internal sealed class Inventory(NpgsqlDataSource database)
     // What there is of an object w, in words that change when it does. An index's name says what it is over.
     private static SqlText Definition =>
         $"""
-        CASE w.kind
+        CASE replace(w.kind, 'PolicyFunction', 'Function')
         WHEN 'Column' THEN (
             SELECT format_type(a.atttypid, a.atttypmod) || COALESCE(' ' || pg_get_expr(d.adbin, d.adrelid), '')
             FROM   pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -136,6 +136,7 @@ internal sealed class Migrator
         static bool IsOwnIndex(ObjectState state) => state.Wanted is { Kind: ObjectKind.Index, IsShared: false };
         var undeclared = await Undeclared(corpus, cancellation);
         return [
+            .. await CompanionDdl.Retype(corpus, _catalogue, cancellation),
             .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
                 table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
             .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
@@ -156,7 +157,7 @@ internal sealed class Migrator
     // Rows were written while a trigger was not there or could not follow, or the declaration takes others than before.
     private static bool IsToBeFilled(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states)
     {
-        if (table is not { IsBeside: true, HasTriggers: true })
+        if (!table.IsBeside)
         {
             return false;
         }
@@ -166,7 +167,11 @@ internal sealed class Migrator
     }
 
     private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>
-        [MigrationStep.Pages(table, CompanionDdl.Fill(table)), MigrationStep.Alone(CompanionTable.RemoveOrphans(table).ToString())];
+    [
+        table.HasTriggers
+            ? MigrationStep.Pages(table, CompanionDdl.Fill(table)) : MigrationStep.Alone(SourceSweep.AddNew(table).ToString()),
+        MigrationStep.Alone(CompanionTable.RemoveOrphans(table).ToString()),
+    ];
 
     private static IEnumerable<MigrationStep> QueueSteps(string corpus, ResolvedTable table) => table.Queue == QueuedText.None
         ? [MigrationStep.Transaction($"{QueueDdl.Removal(corpus)} AND kind = {Sql.Literal(table.Kind)}")]

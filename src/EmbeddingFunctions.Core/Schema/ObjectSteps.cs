@@ -33,7 +33,7 @@ internal static class ObjectSteps
             : MigrationStep.Transaction(key.Removal, Inventory.Forget(key)) with { Title = $"dropping {key}, which is declared no more" });
 
     private static bool IsSearched(ObjectKey key, IReadOnlyList<ObjectKey> keys) =>
-        key.Kind is ObjectKind.Table or ObjectKind.View or ObjectKind.Column
+        key.Kind is ObjectKind.Table or ObjectKind.PolicyFunction or ObjectKind.View or ObjectKind.Column
         || (key.Kind == ObjectKind.Index
             && keys.Any(column => column.Kind == ObjectKind.Column && column.Table == key.Table && column.Schema == key.Schema)
             && (key.Name.StartsWith("embedding_hnsw", StringComparison.Ordinal)
@@ -105,7 +105,8 @@ internal static class ObjectSteps
                 DefaultPrivileges.RevokeFrom($"{Sql.Identifier(wanted.Schema)}.{Sql.Identifier(wanted.Name)}"),
             ],
         { Kind: ObjectKind.Table } wanted when state.Record is { IsMade: true } => [wanted.Finish],
-        { Kind: ObjectKind.View or ObjectKind.Function or ObjectKind.Trigger } wanted => [wanted.Statement],
+        { Kind: ObjectKind.View or ObjectKind.Function or ObjectKind.PolicyFunction or ObjectKind.Trigger } wanted =>
+            [wanted.Statement],
         _ => [],
     };
 

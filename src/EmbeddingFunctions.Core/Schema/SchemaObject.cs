@@ -7,6 +7,9 @@ namespace EmbeddingFunctions.Schema;
 internal enum ObjectKind
 {
     Schema,
+
+    /// <summary>A function that a policy of a table calls, so that it outlives the table.</summary>
+    PolicyFunction,
     Table,
     Column,
     Constraint,
@@ -50,7 +53,7 @@ internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, s
     public override string ToString() => Kind switch
     {
         ObjectKind.Column => $"the column {Table}.{Name}",
-        ObjectKind.Function => $"the function {Name.Replace("\"", "", StringComparison.Ordinal)}",
+        ObjectKind.Function or ObjectKind.PolicyFunction => $"the function {Name.Replace("\"", "", StringComparison.Ordinal)}",
         ObjectKind.Constraint or ObjectKind.Trigger => $"the {Kind.ToString().ToLowerInvariant()} {Name} of {Table}",
         _ => $"the {Kind.ToString().ToLowerInvariant()} {(Schema == EngineSchema.Name ? $"{Schema}." : "")}{Name}",
     };
@@ -60,7 +63,7 @@ internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, s
     {
         ObjectKind.Column => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP COLUMN IF EXISTS {Sql.Identifier(Name)}",
         ObjectKind.Constraint => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP CONSTRAINT IF EXISTS {Sql.Identifier(Name)}",
-        ObjectKind.Function => $"DROP FUNCTION IF EXISTS {Name}",
+        ObjectKind.Function or ObjectKind.PolicyFunction => $"DROP FUNCTION IF EXISTS {Name}",
         ObjectKind.Trigger => $"DROP TRIGGER IF EXISTS {Sql.Identifier(Name)} ON {Relation(Table)}",
         ObjectKind.View => $"DROP VIEW IF EXISTS {Relation(Name)}",
         ObjectKind.Schema => $"DROP SCHEMA IF EXISTS {Sql.Identifier(Name)}",

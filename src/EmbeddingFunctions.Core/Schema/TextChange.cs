@@ -19,8 +19,8 @@ internal static class TextChange
     {
         var (old, current) = (table.WithRow("OLD."), table.WithRow("NEW."));
         var differ = columns.Distinct().Select(column => (
-            Place: $"pg_catalog.pg_column_toast_chunk_id({current.Column(table.Found.ColumnOf(column))}) = "
-                + $"pg_catalog.pg_column_toast_chunk_id({old.Column(table.Found.ColumnOf(column))})",
+            Place: string.Join(" AND ", table.ColumnsOf(column).Select(read =>
+                $"pg_catalog.pg_column_toast_chunk_id({current.Column(read)}) = pg_catalog.pg_column_toast_chunk_id({old.Column(read)})")),
             Text: $"{current.Text(column)} IS DISTINCT FROM {old.Text(column)}")).ToList();
         // Each statement is looked at by the server only when it is reached.
         return

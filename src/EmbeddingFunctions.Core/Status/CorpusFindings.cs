@@ -93,7 +93,11 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         var findings = problems.Count == 0
             ? []
             : new List<string> { $"{string.Join("; ", problems)}: run 'embeddings migrate {corpus.Corpus.Name}'" };
-        if (problems.Count == 0 && await new DeclarationHistory(database).IsChanged(corpus, cancellation))
+        if (await new ForeignObjects(database).OtherStore(corpus, cancellation) is { } other)
+        {
+            findings.Add(other.Message);
+        }
+        else if (problems.Count == 0 && await new DeclarationHistory(database).IsChanged(corpus, cancellation))
         {
             findings.Add(
                 $"the declaration changed since the last migration: run 'embeddings migrate {corpus.Corpus.Name}'; its vectors stay");
@@ -107,6 +111,13 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     private async Task<IReadOnlyList<string>> Access(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>(await Policies(corpus, cancellation));
+        foreach (var table in corpus.Tables.Where(table => table.IsBeside))
+        {
+            findings.AddRange((await CompanionDdl.Retyped(table, new Catalogue(database), cancellation)).Select(
+                column => $"{table.Name}.{column} is of another type now than in {table.Holder.Name}: run 'embeddings migrate "
+                    + $"{corpus.Corpus.Name}'"));
+        }
+
         foreach (var table in corpus.Tables.DistinctBy(table => table.Target))
         {
             var columns = table.Own.Of(table.Queue).Select(column => column.Column).Append(table.VectorColumn).ToArray();

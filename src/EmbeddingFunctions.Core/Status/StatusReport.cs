@@ -63,7 +63,8 @@ internal sealed class StatusReport
                 kinds.Add(await Coverage(corpus, table, cancellation));
             }
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedColumn && findings.Count > 0)
+        catch (PostgresException e) when (
+            e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable && findings.Count > 0)
         {
             throw new DatabaseNotReadyException(string.Join("; ", findings));
         }

@@ -127,8 +127,13 @@ internal sealed record CatalogueTable(string Schema, string Name, char Type, Dic
 {
     public SqlText Quoted => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
 
-    /// <summary>The column whose value a name in a template has: its own, or the one that a path leads into.</summary>
-    public string ColumnOf(string name) => !Columns.ContainsKey(name) && JsonPath.Of(name) is { } path ? path.Column : name;
+    /// <summary>
+    /// The columns that a name in a declared text reads: the one of the name, those of an expression, or the one that a path leads into.
+    /// </summary>
+    public IEnumerable<string> ColumnsOf(CorpusTable table, string name) =>
+        Columns.ContainsKey(name) ? [name]
+        : table.Expressions?.GetValueOrDefault(name) is { } expression ? SqlExpression.Names(expression).Where(Columns.ContainsKey)
+        : [JsonPath.Of(name)?.Column ?? name];
 
     public bool IsTable => Type is 'r' or 'p';
 

@@ -27,7 +27,7 @@ internal static class CompanionTable
     public static SqlText Items(ResolvedTable resolved, Corpus corpus, CorpusTable table)
     {
         var own = OwnColumns(resolved, table).ToList();
-        var read = TextTemplate.Parse(table.Text).Columns.Select(resolved.Found.ColumnOf).Concat(table.Where.Values)
+        var read = TextTemplate.Parse(table.Text).Columns.SelectMany(resolved.ColumnsOf).Concat(table.Where.Values)
             .Concat(corpus.PendingView?.Columns ?? [])
             .Except(own).Distinct();
         var columns = own.Select(column => Sql.Of($"c.{Sql.Identifier(column)}"))

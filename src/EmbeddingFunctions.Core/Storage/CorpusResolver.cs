@@ -5,7 +5,7 @@ using EmbeddingFunctions.Texts;
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>Holds a declaration against a database's catalogue and says all that does not fit.</summary>
-internal static class CorpusResolver
+internal static partial class CorpusResolver
 {
     internal static readonly string[] KeyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
 
@@ -59,25 +59,45 @@ internal static class CorpusResolver
             return [new("table", $"there is no table '{table.Table}'")];
         }
 
-        var columns = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)found.ColumnOf(column)))
+        var columns = TextTemplate.Parse(table.Text).Columns
+            .SelectMany(name => found.ColumnsOf(table, name)).Select(column => ("text", (string?)column))
             .Concat(Filters(table.Filter))
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat(table.KeyColumns.Select(column => (table.Key.Count > 0 ? "key" : "id", (string?)column)))
             .Concat([("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);
-        return Missing(found, columns).Concat(CheckPaths(table, found)).Concat(CheckKey(corpus, table, found))
-            .Concat(CheckTypes(corpus, table, found))
+        return Missing(found, columns).Concat(CheckPaths(table, found)).Concat(CheckExpressions(table, found))
+            .Concat(CheckKey(corpus, table, found)).Concat(CheckTypes(corpus, table, found))
             .Concat(CheckGenerated(table, found)).Concat(CheckTextSearch(table, found))
             .Concat(corpus.Store == Store.Column ? CheckOldColumns(table, found) : []);
     }
 
     private static IEnumerable<DeclarationFault> CheckPaths(CorpusTable table, CatalogueTable found) =>
         from name in TextTemplate.Parse(table.Text).Columns
-        where !found.Columns.ContainsKey(name)
-        let column = found.ColumnOf(name)
+        where !found.Columns.ContainsKey(name) && table.Expressions?.ContainsKey(name) != true
+        let column = found.ColumnsOf(table, name).Single()
         where column != name && found.Columns.TryGetValue(column, out var type) && type.Type is not ("json" or "jsonb")
         select new DeclarationFault(
             "text", $"{{{name}}} looks into {found.Name}.{column}, which is of type {found.Columns[column].Type}; it takes json or jsonb");
+
+    private static IEnumerable<DeclarationFault> CheckExpressions(CorpusTable table, CatalogueTable found)
+    {
+        foreach (var (name, expression) in table.Expressions ?? new Dictionary<string, string>())
+        {
+            if (found.Columns.ContainsKey(name))
+            {
+                yield return new($"expressions.{name}", $"{found.Name} has a column '{name}': give the expression another name");
+            }
+            else if (!found.ColumnsOf(table, name).Any())
+            {
+                yield return new($"expressions.{name}", $"the expression '{name}', {expression}, reads no column of {found.Name}");
+            }
+            else if (table.TextSearch is not null && TextTemplate.Parse(table.Text).Columns.Contains(name))
+            {
+                yield return new("textSearch", $"textSearch takes columns only, and the text has the expression '{name}'");
+            }
+        }
+    }
 
     private static IEnumerable<DeclarationFault> CheckKey(Corpus corpus, CorpusTable table, CatalogueTable found)
     {
@@ -119,6 +139,14 @@ internal static class CorpusResolver
             }
         }
 
+        if (table.View is not null && found.Columns.ContainsKey(table.Vector))
+        {
+            yield return new(
+                "view",
+                $"the view would have the column '{table.Vector}' twice, ours and that of {found.Name}: declare another name for ours, "
+                    + "\"vector\": \"…\"");
+        }
+
         if (
             corpus.Store == Store.Column && found.Columns.GetValueOrDefault(table.Vector) is { } embedding
                 && VectorType(embedding) is var type
@@ -132,7 +160,8 @@ internal static class CorpusResolver
     // To the trigger that notes edits such a column is null: each vector's own write would look like an edit.
     private static IEnumerable<DeclarationFault> CheckGenerated(CorpusTable table, CatalogueTable found)
     {
-        var noted = TextTemplate.Parse(table.Text).Columns.Select(column => ("text", (string?)found.ColumnOf(column)))
+        var noted = TextTemplate.Parse(table.Text).Columns
+            .SelectMany(name => found.ColumnsOf(table, name)).Select(column => ("text", (string?)column))
             .Append(("changedAt", table.ChangedAt));
         foreach (var (property, column) in Those(found, noted, column => column.IsGenerated))
         {
@@ -177,22 +206,6 @@ internal static class CorpusResolver
         : column.Modifier < 0 ? $"{column.Type} without dimensions"
         : $"{column.Type}({column.Modifier})";
 
-    private static IEnumerable<DeclarationFault> CheckPartitions(Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables)
-    {
-        if (corpus.Partitions is not { } partitions)
-        {
-            return [];
-        }
-
-        var listed = Missing(
-            tables, partitions.Table,
-            [.. Filters(partitions.Filter), ("column", partitions.Column), ("owner.referredBy", partitions.Owner?.ReferredBy)]);
-        var owners = partitions.Owner is { } owner
-            ? Missing(tables, owner.Table, [.. Filters(owner.Filter), ("id", owner.Id)]).Select(fault => fault.Within("owner"))
-            : [];
-        return listed.Concat(owners).Select(fault => fault.Within("partitions", "partitions"));
-    }
-
     private static IEnumerable<(string Property, string? Column)> Filters(IReadOnlyList<ColumnFilter> filters) =>
         filters.Select((filter, i) => ($"filter[{i}].column", (string?)filter.Column));
 
@@ -207,28 +220,4 @@ internal static class CorpusResolver
                     new DeclarationFault(
                         named.Property,
                         $"the table {found.Name} has no column '{named.Column}'{NearestName.Hint(named.Column!, found.Columns.Keys)}"));
-
-    // One row an active partition, the column called "key".
-    private static SqlText? ActivePartitions(Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables)
-    {
-        if (corpus.Partitions is not { } partitions)
-        {
-            return null;
-        }
-
-        var listed = tables[partitions.Table];
-        var conditions = partitions.Filter.Select(filter => ResolvedTable.Condition(Sql.Of($"p."), listed, filter)).ToList();
-        var join = Sql.Empty;
-        if (partitions.Owner is { } owner)
-        {
-            var owners = tables[owner.Table];
-            var isOwner = Sql.Of($"o.{Sql.Identifier(owner.Id)} {owners.Columns[owner.Id].Is} p.{Sql.Identifier(owner.ReferredBy)}");
-            join = Sql.Of($"JOIN {owners.Quoted} o ON {isOwner}");
-            conditions.AddRange(owner.Filter.Select(filter => ResolvedTable.Condition(Sql.Of($"o."), owners, filter)));
-        }
-
-        var key = Sql.Identifier(partitions.Column);
-        conditions.Add(Sql.Of($"p.{key} IS NOT NULL"));
-        return Sql.Of($"SELECT DISTINCT p.{key} AS key FROM {listed.Quoted} p {join} WHERE {Sql.Join(" AND ", conditions)}");
-    }
 }

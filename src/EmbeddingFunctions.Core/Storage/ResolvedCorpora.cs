@@ -113,7 +113,11 @@ internal sealed class ResolvedCorpora(
         {
             try
             {
-                await Resolve(corpora.Get(name), cancellation);
+                var corpus = await Resolve(corpora.Get(name), cancellation);
+                if (await obstacles.Faults(corpus, takeOver: true, cancellation) is { Count: > 0 } faults)
+                {
+                    return new DatabaseNotReadyException(DeclarationFault.Describe(corpus.Corpus, faults));
+                }
             }
             catch (DatabaseNotReadyException e)
             {

@@ -59,6 +59,9 @@ internal sealed partial class ResolvedTable(
 
     public string DeclaredText => table.Text;
 
+    /// <summary>The declared view of rows with their vectors, or null.</summary>
+    public string? View => table.View;
+
     public QueuedText Queue => table.Queue;
 
     /// <summary>The table as the declaration and the queue's rows call it.</summary>
@@ -173,28 +176,6 @@ internal sealed partial class ResolvedTable(
 
     public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 
-    /// <summary>The text's columns, as text, in the template's order.</summary>
-    public IReadOnlyList<SqlText> TextColumns => field ??= Template.Columns.Select(Text).ToList();
-
-    /// <summary>
-    /// A column as text; of an array the words with a space between them; of a row that came past the triggers its text as declared.
-    /// </summary>
-    public SqlText Text(string column) =>
-        found.Columns.TryGetValue(column, out var type) && type.Type.EndsWith("[]", StringComparison.Ordinal)
-        ? Sql.Of($"pg_catalog.array_to_string({Column(column)}, ' ')")
-        : column == table.Columns.Content && table.Queue == QueuedText.Content && row == DefaultRow
-            ? Sql.Of($"COALESCE({Column(column)}, {Rendered})")
-        : !found.Columns.ContainsKey(column) && JsonPath.Of(column) is { } path
-            ? Sql.Of($"pg_catalog.jsonb_extract_path_text({Column(path.Column)}::jsonb, {Sql.Join(", ", path.Steps.Select(Sql.Literal))})")
-        : Sql.Of($"{Column(column)}::text");
-
-    /// <summary>The row's text as declared, by the database's own function, see <see cref="ObjectNames.TextFunction"/>.</summary>
-    public SqlText Rendered => $"{Sql.Raw(ObjectNames.TextFunction(found))}({Sql.Raw(row)}*)";
-
-    /// <summary>The columns by whose change an item may have become pending, as the declaration has their names.</summary>
-    public IEnumerable<string> WakingColumns =>
-        Declared.Columns.Concat(FilterColumns).Concat(table.Partition is null ? [] : [table.Partition]).Distinct();
-
     /// <summary>
     /// Another one after each edit: a hash of what is embedded, made by the database from the row as it stands, or the number that a
     /// companion counts.
@@ -241,6 +222,8 @@ internal sealed partial class ResolvedTable(
             LongText.Chunk => $"chunk {table.Chunks!.MaxTokens} {table.Chunks.OverlapTokens}",
             _ => "fail",
         };
-        return $"{queued}{longText} {TokenCounter.Of(model).Name}";
+        var expressions = TextTemplate.Parse(table.Text).Columns.Where(name => table.Expressions?.ContainsKey(name) == true)
+            .Select(name => $" {name}={table.Expressions![name]}");
+        return $"{queued}{longText} {TokenCounter.Of(model).Name}{string.Concat(expressions)}";
     }
 }

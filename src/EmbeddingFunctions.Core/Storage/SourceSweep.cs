@@ -1,28 +1,54 @@
+using System.Collections.Concurrent;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>
-/// Finds rows that came, changed or went in sources that can have no triggers: views, materialized views and foreign tables.
+/// Finds rows that came, changed or went in sources that can have no triggers: views, materialized views and foreign tables; and those of
+/// partitions that were attached, detached or truncated, which fires no trigger of the partitioned table.
 /// </summary>
 internal sealed class SourceSweep(NpgsqlDataSource database)
 {
-    /// <summary>Brings the companions of a corpus's sources to what the sources hold now; sources with triggers need none of it.</summary>
+    // Another one when a partition comes or goes, or is truncated.
+    private static SqlText FindPartitions(ResolvedTable table) =>
+        $"""
+        SELECT pg_catalog.string_agg(relid::pg_catalog.oid || ':' || pg_catalog.pg_relation_filenode(relid), ',' ORDER BY relid)
+        FROM   pg_catalog.pg_partition_tree({Sql.Literal(table.QuotedName)}::pg_catalog.regclass) WHERE isleaf
+        """;
+
+    private readonly ConcurrentDictionary<string, string> _partitions = new();
+
+    /// <summary>Brings the companions of a corpus's sources to what the sources hold now; where triggers do all, it does nothing.</summary>
     public async Task Sweep(ResolvedCorpus corpus, CancellationToken cancellation)
     {
-        foreach (var table in corpus.Tables.Where(table => table is { IsBeside: true, HasTriggers: false }))
+        foreach (var table in corpus.Tables.Where(table => table.IsBeside && (!table.HasTriggers || table.Found.IsPartitioned)))
         {
+            var partitions = table.HasTriggers ? await database.ScalarAsync<string>(FindPartitions(table), cancellation) ?? "" : null;
+            if (partitions is not null && _partitions.GetValueOrDefault(table.Target.ToString()) == partitions)
+            {
+                continue;
+            }
+
             await database.ExecuteAsync(AddNew(table), cancellation, Sql.TimeoutOfCounts);
-            await database.ExecuteAsync(NoteChanged(table), cancellation, Sql.TimeoutOfCounts);
+            if (!table.HasTriggers)
+            {
+                await database.ExecuteAsync(NoteChanged(table), cancellation, Sql.TimeoutOfCounts);
+            }
+
             await database.ExecuteAsync(CompanionTable.RemoveOrphans(table), cancellation, Sql.TimeoutOfCounts);
+            if (partitions is not null)
+            {
+                _partitions[table.Target.ToString()] = partitions;
+            }
         }
     }
 
     // A source may have a key twice; one of its rows is the item.
-    private static SqlText AddNew(ResolvedTable table) =>
+    public static SqlText AddNew(ResolvedTable table) =>
         $"""
-        INSERT INTO {table.Target} ({CompanionTable.Names(table)}, {CompanionTable.SeenName})
-        SELECT DISTINCT ON ({Keys(table)}) {CompanionTable.Values(table, Sql.Of($"t."))}, {CompanionTable.Seen(table)}
+        INSERT INTO {table.Target} ({CompanionTable.Names(table)}{Sql.When(!table.HasTriggers, $", {CompanionTable.SeenName}")})
+        SELECT DISTINCT ON ({Keys(table)}) {CompanionTable.Values(table, Sql.Of($"t."))}
+               {Sql.When(!table.HasTriggers, $", {CompanionTable.Seen(table)}")}
         FROM   {table.Table} t
         WHERE  (true{table.DeclaredFilter}) IS TRUE AND ({Keys(table)}) IS NOT NULL
         AND    NOT EXISTS (SELECT FROM {table.Target} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"t."))})

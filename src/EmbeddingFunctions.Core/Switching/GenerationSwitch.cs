@@ -117,7 +117,7 @@ internal sealed class GenerationSwitch(
             throw new DatabaseNotReadyException($"'{name}' was flipped by another process at this moment: look how it stands.");
         }
 
-        foreach (var view in flipped.Tables.Select(table => CompanionDdl.LiveView(flipped.Corpus, table)))
+        foreach (var view in CorpusDdl.LiveViews(flipped))
         {
             await connection.RunScriptAsync(
                 string.Join(";\n", [view.Statement, Inventory.Forget(view.Key), .. Inventory.Record(view, other.Name, isMade: true)]),

@@ -31,7 +31,7 @@ internal static class OldDatabase
     /// <summary>Its one corpus, with a run every second.</summary>
     public const string Corpora =
         """
-        {"corpora": [{"name": "notes", "dimensions": 16, "schedule": "* * * * * *", "startsPerMinute": 10000, "tables": [
+        {"corpora": [{"name": "notes", "dimensions": 16, "store": "column", "schedule": "* * * * * *", "startsPerMinute": 10000, "tables": [
           {"kind": "note", "table": "notes", "text": "{title}", "queue": "content"}]}]}
         """;
 

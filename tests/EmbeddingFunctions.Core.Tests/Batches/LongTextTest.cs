@@ -51,7 +51,11 @@ public abstract class LongTextTest : IAsyncLifetime
         {
             corpora = new[]
             {
-                new { name = "notes", dimensions = Dimensions, maxCharacters, startsPerMinute = 1_000, tables = new[] { table } }
+                new
+                {
+                    name = "notes", dimensions = Dimensions, store = "column", maxCharacters, startsPerMinute = 1_000,
+                    tables = new[] { table },
+                },
             },
         }));
         var engine = new TestEngine(Database, fake ?? Fake, settings => settings with { CorporaFile = file });

@@ -160,7 +160,11 @@ public sealed class TooLongForProviderTests : IAsyncLifetime
         {
             corpora = new[]
             {
-                new { name = "notes", model = Model, dimensions = Dimensions, startsPerMinute = 1_000, tables = new[] { table } }
+                new
+                {
+                    name = "notes", model = Model, dimensions = Dimensions, store = "column", startsPerMinute = 1_000,
+                    tables = new[] { table },
+                },
             },
         }));
         var engine = new TestEngine(_database, fake ?? _fake, settings => settings with { CorporaFile = _file });

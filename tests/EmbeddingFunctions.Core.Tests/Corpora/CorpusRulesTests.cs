@@ -5,7 +5,7 @@ namespace EmbeddingFunctions.Core.Tests.Corpora;
 public sealed class CorpusRulesTests
 {
     private static readonly CorpusTable _table = new() { Kind = "note", Table = "notes", Text = "{title}" };
-    private static readonly Corpus _corpus = new() { Name = "notes", Dimensions = 16, Tables = [_table] };
+    private static readonly Corpus _corpus = new() { Name = "notes", Dimensions = 16, Store = Store.Column, Tables = [_table] };
     private static readonly ActivePartitions _partitions = new() { Table = "tenants", Column = "id" };
 
     [Theory]

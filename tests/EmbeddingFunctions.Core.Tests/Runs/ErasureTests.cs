@@ -35,7 +35,7 @@ public sealed class ErasureTests : IAsyncLifetime
             {
                 new
                 {
-                    name = "notes", dimensions = 16, startsPerMinute = 1_000, similarityCache = true,
+                    name = "notes", dimensions = 16, store = "column", startsPerMinute = 1_000, similarityCache = true,
                     tables = new[]
                     {
                         new

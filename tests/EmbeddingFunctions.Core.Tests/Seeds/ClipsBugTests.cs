@@ -199,7 +199,7 @@ public sealed class ClipsBugTests : ClipsTest
     private async Task<NotesEngine> Notes()
     {
         var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, """{ "corpora": [{ "name": "notes", "dimensions": 16, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
+        await File.WriteAllTextAsync(file, """{ "corpora": [{ "name": "notes", "dimensions": 16, "store": "column", "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
         await Database.Execute(
             "CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'Title: Fail. Broadcaster: ninja. "
                 + "Clipped by: bob')");

@@ -78,6 +78,7 @@ public sealed class DocumentsDataTests
                 {
                     name = "documents",
                     dimensions = Dimensions,
+                    store = "column",
                     maxCharacters = MaxCharacters,
                     batchSize = 40,
                     lanesPerPartition = 8,

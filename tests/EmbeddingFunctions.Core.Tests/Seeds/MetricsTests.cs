@@ -21,7 +21,7 @@ public sealed class MetricsTests
         await database.Execute(
             "CREATE TABLE notes (id bigint PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'one'), (2, 'two'), (3, 'poison')");
         var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, $$"""{ "corpora": [{ "name": "{{Corpus}}", "dimensions": 16, "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
+        await File.WriteAllTextAsync(file, $$"""{ "corpora": [{ "name": "{{Corpus}}", "dimensions": 16, "store": "column", "tables": [{ "kind": "note", "table": "notes", "text": "{title}" }] }] }""");
         await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = file });
         await engine.Get<Migrator>().Migrate(engine.Get<CorpusSet>().Get(Corpus), withSampleTables: false, null, default);
         _ = fake.Script(Requests.WithInput(text => text == "poison"), Fault.BadInput());

@@ -1,3 +1,4 @@
+CREATE OR REPLACE FUNCTION "embedding"."sees_beside_page"(uuid, bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT FROM "public"."articles" s WHERE s."tenant" OPERATOR(pg_catalog.=) $1 AND s."id" OPERATOR(pg_catalog.=) $2); END';
 CREATE TABLE "embedding"."vectors_beside_page" (
     "tenant" uuid NOT NULL,
     "id" bigint NOT NULL,
@@ -55,12 +56,14 @@ END IF;
         END IF;
     END IF;
     RETURN NEW;
-EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation THEN
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
+        OR numeric_value_out_of_range THEN
     RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
     BEGIN
         UPDATE "embedding"."vectors_beside_page" c SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL WHERE
             c."tenant" OPERATOR(pg_catalog.=) NEW."tenant" AND c."id" OPERATOR(pg_catalog.=) NEW."id";
-    EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation THEN
+    EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
+            OR numeric_value_out_of_range THEN
         RETURN NEW;
     END;
     RETURN NEW;
@@ -93,7 +96,8 @@ CREATE OR REPLACE FUNCTION "embedding"."note_rows_beside_page"() RETURNS trigger
     END IF;
     END IF;
     RETURN NULL;
-EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation THEN
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
+        OR numeric_value_out_of_range THEN
     RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
     RETURN NULL;
 END';

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using EmbeddingFunctions.Cli;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
@@ -17,11 +18,13 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
     private readonly ServiceProvider _services;
 
     /// <param name="database">Where its tables are.</param>
-    /// <param name="declaration">One corpus, as the corpora file has it.</param>
+    /// <param name="declaration">
+    /// The text of a corpora file, or one corpus as such a file has it; without a <c>store</c> that is of the store <c>column</c>.
+    /// </param>
     /// <param name="model">Null: the lexical provider's; else a model that is never called.</param>
     public DeclaredCorpus(NpgsqlDataSource database, object declaration, string? model = null)
     {
-        System.IO.File.WriteAllText(File, JsonSerializer.Serialize(new { corpora = new[] { declaration } }));
+        System.IO.File.WriteAllText(File, declaration as string ?? WithStore(declaration));
         var settings = new EmbeddingSettings
         {
             Provider = model is null ? ProviderChoice.Lexical : ProviderChoice.OpenAi,
@@ -60,6 +63,13 @@ internal sealed class DeclaredCorpus : IAsyncDisposable
     {
         await Migrate();
         return await Run();
+    }
+
+    private static string WithStore(object declaration)
+    {
+        var corpus = JsonSerializer.SerializeToNode(declaration)!;
+        corpus["store"] ??= "column";
+        return new JsonObject { ["corpora"] = new JsonArray(corpus) }.ToJsonString();
     }
 
     public async ValueTask DisposeAsync()

@@ -10,8 +10,9 @@ internal static class SampleCorpus
     private const string Declaration =
         """
         { "corpora": [ {
-            "name": "library", "dimensions": 512, "similarityCache": true, "scheduled": { "newerThan": "30 days" }, "trigger": true,
-            "lanesPerPartition": 2, "partitions": {
+            "name": "library", "dimensions": 512, "store": "column", "similarityCache": true, "trigger": true,
+            "scheduled": { "newerThan": "30 days" }, "lanesPerPartition": 2,
+            "partitions": {
                 "table": "tenants", "column": "id", "filter": [ { "column": "state", "equalTo": "active" } ],
                 "owner": { "table": "accounts", "referredBy": "account", "filter": [ { "column": "closed_at", "isNull": true } ] } },
             "pendingView": { "name": "pending_items", "columns": [ "title" ] },
