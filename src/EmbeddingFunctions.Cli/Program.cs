@@ -10,6 +10,7 @@ var root = new RootCommand(
     CorpusCommand.Create(),
     MigrateCommand.Create(),
     ImportCommand.Create(),
+    AdoptCommand.Create(),
     BackfillCommand.Create(),
     StatusCommand.Create(),
     ServeCommand.Create(),

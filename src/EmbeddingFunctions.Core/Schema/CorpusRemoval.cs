@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
@@ -21,9 +22,11 @@ internal sealed class CorpusRemoval
     private readonly CorpusSet _corpora;
     private readonly Inventory _inventory;
     private readonly LockingStatements _locking;
+    private readonly AdoptionRecords _adoptions;
 
     public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora) =>
-        (_database, _corpora, _inventory, _locking) = (database, corpora, new Inventory(database), new LockingStatements(database));
+        (_database, _corpora, _inventory, _locking, _adoptions) = (
+            database, corpora, new Inventory(database), new LockingStatements(database), new AdoptionRecords(database));
 
     /// <summary>All corpora that something is recorded for, declared or not.</summary>
     public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)
@@ -95,6 +98,7 @@ internal sealed class CorpusRemoval
             await EnsureNoRun(name, cancellation);
             // First, so that hosts start no more runs of it.
             await Run(RemoveRows(name), cancellation);
+            await _adoptions.Forget(name, cancellation);
             await Run(Sql.Raw(QueueDdl.Removal(name)), cancellation);
             await Drop(await Made(name, cancellation), progress, cancellation);
             await Run($"DELETE FROM {Sql.Raw(Inventory.Records)} WHERE corpus = {name}", cancellation);
