@@ -39,7 +39,7 @@ internal static class AdoptCommand
         if (plan.Items == 0)
         {
             output.Result(new Answer(plan, 0, plan.LeftOut), text => text.WriteLine($"There is nothing to adopt.{Lines(plan.LeftOut)}"));
-            return plan.LeftOut.Any(left => left.Reason >= LeftOutReason.SeveralVectors) ? ExitCode.WithFailures : ExitCode.Done;
+            return plan.LeftOut.Any(left => left.IsFault) ? ExitCode.WithFailures : ExitCode.Done;
         }
 
         if (!plan.Cosines!.IsOfOneModel)
@@ -57,7 +57,7 @@ internal static class AdoptCommand
             new Answer(plan, adopted.Items, adopted.LeftOut),
             text => text.WriteLine(
                 $"Adopted {adopted.Items:N0} vectors of {plan.Adoption.Source.Name}; {Sample(plan)}.{Lines(adopted.LeftOut)}"));
-        return adopted.Items == plan.Items ? ExitCode.Done : ExitCode.WithFailures;
+        return adopted.LeftOut.Any(left => left.Reason == LeftOutReason.Refused) ? ExitCode.WithFailures : ExitCode.Done;
     }
 
     private static string Describe(AdoptionPlan plan) =>

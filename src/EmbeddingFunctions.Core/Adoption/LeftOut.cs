@@ -24,6 +24,9 @@ internal enum LeftOutReason
 /// <param name="Ids">Of a few of them, where they are worth a look.</param>
 internal sealed record LeftOutItems(LeftOutReason Reason, long Items, IReadOnlyList<string> Ids)
 {
+    /// <summary>Whether there was a vector, and it could not be taken.</summary>
+    public bool IsFault => Reason is not LeftOutReason.WrittenSince and >= LeftOutReason.SeveralVectors;
+
     /// <summary>The reason as a person reads it after a number of items.</summary>
     public string Words => Reason switch
     {

@@ -155,7 +155,8 @@ internal sealed class CorpusRemoval
         };
 
         foreach (var group in made.Where(found => found.Record.IsMade).Select(found => found.Key)
-            .GroupBy(key => (key.Kind, key.Schema, Table: Together(key))).OrderByDescending(group => group.Key.Kind))
+            .GroupBy(key => (key.Kind, Schema: key.Kind == ObjectKind.Table ? "" : key.Schema, Table: Together(key)))
+            .OrderByDescending(group => group.Key.Kind))
         {
             if (group.Key.Kind == ObjectKind.Column)
             {

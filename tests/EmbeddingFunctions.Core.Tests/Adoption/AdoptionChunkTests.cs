@@ -1,6 +1,5 @@
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Adoption;
 

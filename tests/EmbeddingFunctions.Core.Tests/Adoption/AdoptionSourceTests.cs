@@ -9,6 +9,8 @@ public sealed class AdoptionSourceTests : AdoptionTest
 {
     private const string LangChain = "langchain_pg_embedding.embedding";
 
+    private static readonly string[] _pageKey = ["tenant", "path"];
+
     [Theory]
     [InlineData("table", "cmetadata->>'note'")]
     [InlineData("table", "cmetadata->'row'->>'id'")]
@@ -88,7 +90,7 @@ public sealed class AdoptionSourceTests : AdoptionTest
             INSERT INTO pages SELECT md5((id % 2)::text)::uuid, '/"p,' || id, title FROM notes;
             CREATE TABLE vectors AS SELECT md5((id % 2)::text)::uuid AS of_tenant, '/"p,' || id AS at_path, old AS v FROM notes;
             """);
-        await Migrate("table", new { kind = "page", table = "pages", key = new[] { "tenant", "path" }, text = "{body}" });
+        await Migrate("table", new { kind = "page", table = "pages", key = _pageKey, text = "{body}" });
 
         Assert.Equal(10, (await Adopt(Request("vectors.v") with { Key = ["of_tenant", "at_path"] })).Items);
     }

@@ -1,7 +1,6 @@
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Status;
-using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Adoption;
 
