@@ -153,7 +153,7 @@ public sealed class AdoptTests : CorpusTest
         Assert.Equal(10, Fake.PaidInputCount - paid);
     }
 
-    private Task<Result> Adopt(Program program, params string[] options) =>
+    private static Task<Result> Adopt(Program program, params string[] options) =>
         program.Run(["adopt", "articles", "--model", Model, .. options]);
 
     private Task<long> Embedded() => Target.Ask<long>("SELECT count(embedding) FROM embedding.vectors_articles_article");
@@ -189,12 +189,13 @@ public sealed class AdoptTests : CorpusTest
         }
     }
 
-    /// <summary>The declaration that <c>corpus init</c> proposes, with the store of the test.</summary>
+    /// <summary>The declaration that <c>corpus init</c> proposes, with the store of the test and the usual column.</summary>
     private async Task<Program> Declare(string store)
     {
         (await Run("corpus", "init", "blog.articles", "--output", Declared)).Exits(0);
         var declaration = JsonNode.Parse(await File.ReadAllTextAsync(Declared))!;
         declaration["corpora"]![0]!["store"] = store;
+        declaration["corpora"]![0]!["tables"]![0]!["vector"] = "embedding";
         await File.WriteAllTextAsync(Declared, declaration.ToJsonString());
         return Program().Set("CORPORA_FILE", Declared);
     }
