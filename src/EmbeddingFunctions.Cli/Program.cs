@@ -10,7 +10,6 @@ var root = new RootCommand(
     CorpusCommand.Create(),
     MigrateCommand.Create(),
     ImportCommand.Create(),
-    AdoptCommand.Create(),
     BackfillCommand.Create(),
     StatusCommand.Create(),
     ServeCommand.Create(),
@@ -20,6 +19,7 @@ var root = new RootCommand(
     FailuresCommand.Create(),
     QueueCommand.Create(),
     AuditCommand.Create(),
+    AdoptCommand.Create(),
     ForgetCommand.Create(),
     UninstallCommand.Create(),
 };
