@@ -4,6 +4,7 @@ using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Cli.Server;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -23,7 +24,7 @@ internal static class Failures
         var command = parsed.CommandResult.Command;
         var errors = command.Subcommands.Count > 0
             ? [NoCommand(command, parsed.UnmatchedTokens)]
-            : parsed.Errors.Select(error => WithHint(error.Message, parsed.UnmatchedTokens, command));
+            : parsed.Errors.Select(error => WithoutAddress(WithHint(error.Message, parsed.UnmatchedTokens, command)));
         var example = command is CommandWithExamples { Examples: var examples } ? $"For example: {examples[0]}\n" : "";
         return Output.For(parsed).Fail($"{string.Join('\n', errors)}\n{example}See '{Path(parsed.CommandResult)} --help'.", ExitCode.Usage);
     }
@@ -62,6 +63,10 @@ internal static class Failures
             ? message.TrimEnd('.') + Hint(wrong, command.Options.Select(option => option.Name))
             : message;
 
+    // What was typed in a wrong place may be an address with a password.
+    private static string WithoutAddress(string message) =>
+        message.Contains("://", StringComparison.Ordinal) ? Clean(message) : message;
+
     private static string Hint(string name, IEnumerable<string> known) =>
         NearestName.Hint(name, known) is { Length: > 0 } hint ? hint : ".";
 
@@ -73,6 +78,8 @@ internal static class Failures
         ActivityFailedException { InnerException: { } cause } => Explain(cause),
         RemoteHostException remote => (remote.Message, remote.IsUsage ? ExitCode.Usage : ExitCode.Failed),
         SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
+        ProviderException provider => (
+            $"The provider gave no vectors: {Clean(provider.Message)}. 'embeddings doctor' looks at it.", ExitCode.Failed),
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
             ("Another session has one of the rows locked: run the command again to do the rest.", ExitCode.Failed),
         PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } cut =>

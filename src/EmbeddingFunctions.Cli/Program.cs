@@ -19,6 +19,7 @@ var root = new RootCommand(
     FailuresCommand.Create(),
     QueueCommand.Create(),
     AuditCommand.Create(),
+    AdoptCommand.Create(),
     ForgetCommand.Create(),
     SwitchCommand.Create(),
     UninstallCommand.Create(),

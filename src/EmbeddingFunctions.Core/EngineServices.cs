@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Providers;
@@ -114,6 +115,9 @@ internal static class EngineServices
         .AddSingleton<FailureStore>()
         .AddSingleton<FailedItems>()
         .AddSingleton<Erasure>()
+        .AddSingleton<AdoptionRecords>()
+        .AddSingleton<ExistingVectors>()
+        .AddSingleton<Adopter>()
         .AddSingleton<WaitingItems>()
         .AddSingleton<RowAudit>()
         .AddSingleton<BatchWriter>()

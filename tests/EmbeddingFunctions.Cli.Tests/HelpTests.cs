@@ -10,6 +10,7 @@ public sealed class HelpTests
     [InlineData("migrate")]
     [InlineData("import")]
     [InlineData("import", "workspace")]
+    [InlineData("adopt")]
     [InlineData("backfill")]
     [InlineData("status")]
     [InlineData("doctor")]

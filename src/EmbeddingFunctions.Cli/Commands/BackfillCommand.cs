@@ -141,6 +141,11 @@ internal static class BackfillCommand
             {
                 text.WriteLine($"The run would be refused: {finding}.");
             }
+
+            foreach (var existing in prediction.Existing)
+            {
+                text.WriteLine($"{existing}.");
+            }
         });
         return ExitCode.Done;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Status;
 using Microsoft.Extensions.Logging;
@@ -77,6 +78,7 @@ internal static class StatusCommand
             text.WriteLine($"Ignored until their text changes: {ignored:N0}.");
         }
 
+        PrintAdoptions(status.Adoptions, text);
         PrintProvider(status.Provider, text);
         PrintCache(status.Cache, text);
         PrintFailures(status, text);
@@ -102,6 +104,24 @@ internal static class StatusCommand
             text.WriteLine(
                 $"Embedded in the last hour: {status.Recent.Sum(recent => recent.LastHour):N0}, the latest at "
                     + $"{status.Recent.Max(recent => recent.Latest).UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC");
+        }
+    }
+
+    private static void PrintAdoptions(IReadOnlyList<RecordedAdoption> adoptions, TextWriter text)
+    {
+        if (adoptions.Count == 0)
+        {
+            return;
+        }
+
+        text.WriteLine();
+        text.WriteLine("Adopted");
+        foreach (var adoption in adoptions)
+        {
+            text.WriteLine(
+                $"  {adoption.Vectors,6:N0} {adoption.Kind}: {adoption.Source}, {adoption.Model}, "
+                    + $"{adoption.AdoptedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"
+                    + (adoption.FinishedAt is null ? ", not finished: the same command goes on" : ""));
         }
     }
 

@@ -1,6 +1,6 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -51,7 +51,7 @@ internal sealed class TableSurvey
         var references = await _database.QueryAsync(
             FindReferences(table), reader => (reader.GetString(0), reader.GetString(1)), cancellation);
         var vectors = table.Columns.ContainsKey(CorpusTable.DefaultVector)
-            ? await ForeignObjects.Count(_database, table.Quoted, CorpusTable.DefaultVector, cancellation)
+            ? await ExistingVectors.Count(_database, table.Quoted, CorpusTable.DefaultVector, cancellation)
             : null;
         return TableProposal.Of(name, table, references, await Sample(name, table, cancellation), _isLocal, vectors);
     }

@@ -63,7 +63,8 @@ internal sealed class BatchTriage
     private static ItemText Sent(ItemText text, TextWork sent) =>
         text with { Hash = sent.SentFingerprint, LeftOut = text.LeftOut + sent.LeftOut };
 
-    private static ItemOutcome Embedded(ClaimedItem item, ItemText text, List<ReadOnlyMemory<float>> vectors)
+    /// <summary>The outcome of an item with a vector for each part of its text.</summary>
+    public static ItemOutcome Embedded(ClaimedItem item, ItemText text, IReadOnlyList<ReadOnlyMemory<float>> vectors)
     {
         var chunks = text.Chunks.Zip(vectors, (chunk, vector) => new EmbeddedChunk(chunk, vector)).ToList();
         var vector = chunks.Count == 0 ? vectors[0] : EmbeddedChunk.Mean(chunks);

@@ -156,8 +156,10 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         ),
         """;
 
-    // An entry that is written again begins a new life: its age counts from now.
-    private static SqlText SimilarityCache(ResolvedTable table, SqlText partition) =>
+    /// <summary>
+    /// Copies the vectors in <c>written</c>. An entry that is written again begins a new life: its age counts from now.
+    /// </summary>
+    internal static SqlText SimilarityCache(ResolvedTable table, SqlText partition) =>
         $"""
         cached AS (
             INSERT INTO similarity_cache (repository_id, item_type, item_id, embedding, content_hash)

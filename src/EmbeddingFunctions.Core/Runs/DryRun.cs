@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
@@ -17,13 +18,15 @@ internal sealed class DryRun
     private readonly RunScope _scope;
     private readonly RunQueries _runs;
     private readonly OtherModels _models;
+    private readonly ExistingVectors _existing;
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
 
     public DryRun(
-        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, IVectorCache cache,
-        EmbeddingSettings settings) =>
-        (_corpora, _database, _scope, _runs, _models, _cache, _settings) = (corpora, database, scope, runs, models, cache, settings);
+        ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, ExistingVectors existing,
+        IVectorCache cache, EmbeddingSettings settings) =>
+        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings) =
+        (corpora, database, scope, runs, models, existing, cache, settings);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
@@ -64,6 +67,7 @@ internal sealed class DryRun
             TokenCounter.Of(corpus.Model).IsExact)
         {
             Findings = request.AllowMixedModels ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
+            Existing = items == 0 ? [] : await _existing.Findings(corpus, request.Kinds, cancellation),
         };
     }
 
@@ -150,4 +154,7 @@ internal sealed record Prediction(int Items, int Inputs, int Requests, long Toke
 {
     /// <summary>Why the run would be refused.</summary>
     public IReadOnlyList<string> Findings { get; init; } = [];
+
+    /// <summary>Vectors of other programs that could be adopted instead of paid for, a sentence each.</summary>
+    public IReadOnlyList<string> Existing { get; init; } = [];
 }

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
@@ -22,9 +23,11 @@ internal sealed class CorpusRemoval
     private readonly CorpusSet _corpora;
     private readonly Inventory _inventory;
     private readonly LockingStatements _locking;
+    private readonly AdoptionRecords _adoptions;
 
     public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora) =>
-        (_database, _corpora, _inventory, _locking) = (database, corpora, new Inventory(database), new LockingStatements(database));
+        (_database, _corpora, _inventory, _locking, _adoptions) = (
+            database, corpora, new Inventory(database), new LockingStatements(database), new AdoptionRecords(database));
 
     /// <summary>All corpora that something is recorded for, declared or not.</summary>
     public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)
@@ -96,6 +99,7 @@ internal sealed class CorpusRemoval
             await EnsureNoRun(name, cancellation);
             // First, so that hosts start no more runs of it.
             await Run(RemoveRows(name), cancellation);
+            await _adoptions.Forget(name, cancellation);
             await Run(Sql.Raw(QueueDdl.Removal(name)), cancellation);
             await Drop(await Made(name, cancellation), progress, cancellation);
             await Run($"DELETE FROM {Sql.Raw(Inventory.Records)} WHERE corpus = {name}", cancellation);
@@ -152,7 +156,8 @@ internal sealed class CorpusRemoval
         };
 
         foreach (var group in made.Where(found => found.Record.IsMade).Select(found => found.Key)
-            .GroupBy(key => (key.Kind, key.Schema, Table: Together(key))).OrderByDescending(group => group.Key.Kind))
+            .GroupBy(key => (key.Kind, Schema: key.Kind == ObjectKind.Table ? "" : key.Schema, Table: Together(key)))
+            .OrderByDescending(group => group.Key.Kind))
         {
             if (group.Key.Kind == ObjectKind.Column)
             {

@@ -1,14 +1,13 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
-using Npgsql;
 using EmbeddingFunctions.Storage;
+using Npgsql;
 
 namespace EmbeddingFunctions.Schema;
 
 /// <summary>Objects in a corpus's way that no migration of it made.</summary>
 internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObstacles
 {
-    private const int CountedAtMost = 1_000_000;
-
     private readonly Inventory _inventory = new(database);
 
     public async Task<IReadOnlyList<DeclarationFault>> Faults(ResolvedCorpus corpus, bool takeOver, CancellationToken cancellation)
@@ -54,7 +53,7 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
 
     private async Task<DeclarationFault> Fault(ResolvedCorpus corpus, SchemaObject wanted, CancellationToken cancellation)
     {
-        var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' adopts it, and keeps it when the corpus is removed";
+        var takeOver = $"'embeddings migrate {corpus.Corpus.Name} --take-over' uses it, and keeps it when the corpus is removed";
         if (wanted.Kind != ObjectKind.Column)
         {
             return new(
@@ -62,26 +61,20 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
         }
 
         var table = corpus.Tables.First(table => table.Schema == wanted.Schema && table.Name == wanted.Table);
-        var count = await Count(database, table.Table, wanted.Name, cancellation);
+        var count = await ExistingVectors.Count(database, table.Table, wanted.Name, cancellation);
         if (wanted.Name == table.VectorColumn)
         {
-            return new(Path(corpus, wanted), $"{count} vectors are there in {wanted.Table}.{wanted.Name}, made by another program: "
-                + $"declare another column, \"vector\": \"…\"; {takeOver}, and overwrites them");
+            var adopt = $"'embeddings adopt {corpus.Corpus.Name} --from {ColumnName.Of(table.Schema, table.Name, wanted.Name)} "
+                + $"--model {corpus.Model}'";
+            return new(Path(corpus, wanted), $"{count} vectors are there in {wanted.Table}.{wanted.Name}, made by another program: declare "
+                + $"another column, \"vector\": \"…\", or \"store\": \"table\", migrate, and {adopt} takes them over, if they are of "
+                + $"that model; {takeOver}, and runs overwrite those that were not adopted by then");
         }
 
         var property = table.Own.Of(table.Queue).FirstOrDefault(column => column.Column == wanted.Name).Property;
         return new(Path(corpus, wanted), $"the column {wanted.Table}.{wanted.Name} is not ours, and has {count} values: "
             + (property is null ? "rename it" : $"declare another name for ours, \"columns\": {{ \"{property}\": \"…\" }}")
                 + $"; {takeOver}, and overwrites them");
-    }
-
-    /// <summary>How many rows have a value in the column, in words.</summary>
-    public static async Task<string> Count(NpgsqlDataSource database, SqlText table, string column, CancellationToken cancellation)
-    {
-        var count = await database.ScalarAsync<long>(
-            $"SELECT count(*) FROM (SELECT FROM {table} WHERE {Sql.Identifier(column)} IS NOT NULL LIMIT {CountedAtMost}) found",
-            cancellation);
-        return count == CountedAtMost ? $"{count:N0} or more" : $"{count:N0}";
     }
 
     private static string Path(ResolvedCorpus corpus, SchemaObject wanted) => wanted.Table == "" ? ""

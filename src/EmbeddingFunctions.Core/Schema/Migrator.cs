@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -216,6 +217,11 @@ internal sealed class Migrator
         foreach (var finding in await new OtherModels(_database).Findings(corpus, [], cancellation))
         {
             progress?.Invoke($"no run is started: {finding}");
+        }
+
+        foreach (var finding in await new ExistingVectors(_database).Findings(corpus, [], cancellation))
+        {
+            progress?.Invoke(finding);
         }
     }
 
