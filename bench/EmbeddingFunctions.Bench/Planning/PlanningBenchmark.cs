@@ -73,7 +73,7 @@ internal static class PlanningBenchmark
                 claim = await claims.Take(corpus, order, CancellationToken.None);
                 return claim.Items.Count == order.Count;
             },
-            () => claims.Release(claim!, CancellationToken.None));
+            () => claims.ReleaseUncharged(claim!, CancellationToken.None));
     }
 
     private static async Task<List<double>> Time(int count, Func<Task<bool>> act, Func<Task>? undo = null)
