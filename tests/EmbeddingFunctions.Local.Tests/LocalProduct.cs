@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using EmbeddingFunctions.Cli;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;

@@ -88,7 +88,7 @@ internal static class OwnersWritesBenchmark
         await using var connection = await database.Source.OpenConnectionAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         var (id, text) = (new NpgsqlParameter<long>(), new NpgsqlParameter<string>());
-        command.Parameters.AddRange((NpgsqlParameter[])[id, text]);
+        command.Parameters.AddRange(new NpgsqlParameter[] { id, text });
         await command.PrepareAsync();
         var texts = Enumerable.Range(0, RowsInTransaction).Select(n => Words.Text(n, Characters)).ToList();
         var begun = Stopwatch.GetTimestamp();
