@@ -1,3 +1,4 @@
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Providers;
@@ -134,6 +135,7 @@ internal static class EngineServices
         .AddSingleton<RevertedItems>()
         .AddTimed<RunLifecycle>()
         .AddSingleton<TriggeredRuns>()
+        .AddBatchLane()
         .AddSingleton<RunScheduler>()
         .AddSingleton<ChangeListener>()
         .AddTimed<BackgroundEngine>()
@@ -143,6 +145,15 @@ internal static class EngineServices
         .AddSingleton<RunActivities>()
         .AddSingleton<DryRun>()
         .AddTimed<InProcessEngine>();
+
+    private static IServiceCollection AddBatchLane(this IServiceCollection services) => services
+        .AddSingleton<LaneLimits>()
+        .AddSingleton<LaneStore>()
+        .AddSingleton<LaneItems>()
+        .AddSingleton<LaneSubmission>()
+        .AddTimed<LaneResults>()
+        .AddTimed<LaneRuns>()
+        .AddSingleton<ILaneRuns>(s => s.GetRequiredService<LaneRuns>());
 
     private static IServiceCollection AddReports(this IServiceCollection services) => services
         .AddSingleton(s => new ProviderCheck(

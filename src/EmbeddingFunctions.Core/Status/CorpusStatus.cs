@@ -1,3 +1,4 @@
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Resilience;
 
 namespace EmbeddingFunctions.Status;
@@ -15,6 +16,9 @@ public sealed record CorpusStatus(
 
     /// <summary>What was embedded of late, of those kinds of which anything was by runs of the last seven days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
+
+    /// <summary>Batches on the provider's batch lane, oldest first.</summary>
+    public IReadOnlyList<BatchOnItsWay> Batches { get; init; } = [];
 
     /// <summary>
     /// What of that which was made for it is missing, and what this role may not do; the counts are of the rows that it sees.

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
@@ -29,12 +30,13 @@ internal sealed class StatusReport
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
     private readonly CorpusFindings _findings;
+    private readonly LaneStore _lane;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
-        RedisCheck redis, CorpusFindings findings) =>
-        (_database, _declared, _corpora, _history, _provider, _redis, _findings) =
-        (database, declared, corpora, history, provider, redis, findings);
+        RedisCheck redis, CorpusFindings findings, LaneStore lane) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _lane) =
+        (database, declared, corpora, history, provider, redis, findings, lane);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -83,6 +85,7 @@ internal sealed class StatusReport
             Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),
             Findings = findings,
             Redis = await _redis.Status(cancellation),
+            Batches = await _lane.OfCorpus(name, cancellation),
         };
     }
 

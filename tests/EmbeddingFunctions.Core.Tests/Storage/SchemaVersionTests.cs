@@ -92,7 +92,8 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     {
         var versions = SqlScript.Versioned.Select(script => script.Version).ToList();
 
-        Assert.Equal(Enumerable.Range(1, _program.Current), versions);
+        Assert.Equal(versions.Distinct().Order(), versions);
+        Assert.Equal((1, _program.Current), (versions[0], versions[^1]));
         Assert.InRange(_program.CompatibleWith, _program.OldestSupported, _program.Current);
     }
 }
