@@ -14,7 +14,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA embedding TO :"role";
 -- A run's state.
 GRANT INSERT, UPDATE, DELETE
 ON embedding.jobs, embedding.run_events, embedding.batches, embedding.claims, embedding.start_slots, embedding.cache,
-   embedding.limiters, embedding.flights, embedding.adoptions
+   embedding.limiters, embedding.flights, embedding.adoptions, embedding.generations, embedding.lane_runs, embedding.lane_batches,
+   embedding.lane_lines, embedding.lane_items
 TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON similarity_cache TO :"role";
 

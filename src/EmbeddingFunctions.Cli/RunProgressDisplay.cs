@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Cli;
 
 /// <summary>Shows a run as it goes: what it found, then a bar on a terminal, a plain line every few seconds elsewhere.</summary>
 /// <param name="isOneOfSeveral">Then what one found and how one ended is not worth a line.</param>
-internal sealed class RunProgressDisplay(Output output, string model, ItemNoun noun, bool isOneOfSeveral)
+internal sealed class RunProgressDisplay(Output output, RunFigures figures, ItemNoun noun, bool isOneOfSeveral)
 {
     private const int BarWidth = 20;
     private const int PercentageWidth = 4;
@@ -14,7 +14,7 @@ internal sealed class RunProgressDisplay(Output output, string model, ItemNoun n
 
     private static readonly TimeSpan _between = TimeSpan.FromSeconds(3);
 
-    private readonly RunFigures _figures = new(model, noun);
+    private readonly RunFigures _figures = figures;
     private bool _hasFound;
 
     public async Task<RunOutcome> Show(Func<Action<RunProgress>, Task<RunOutcome>> run)

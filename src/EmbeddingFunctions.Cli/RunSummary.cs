@@ -17,6 +17,9 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     /// <summary>What the items are called.</summary>
     public ItemNoun Noun { get; init; } = ItemNoun.Any;
 
+    /// <summary>Whether it was billed at half the price.</summary>
+    public bool IsOnBatchLane { get; init; }
+
     /// <summary>Items that failed in it, the last first.</summary>
     public IReadOnlyList<FailedItem> Failures { get; init; } = [];
 
@@ -50,7 +53,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
 
     private double ItemsPerSecond => Math.Round(_counts.Processed / Math.Max(0.001, Seconds), 1);
 
-    private decimal? Dollars => Price.Of(model, _counts.Tokens);
+    private decimal? Dollars => Price.Of(model, _counts.Tokens, IsOnBatchLane);
 
     private decimal? Saved => Price.Of(model, _counts.SavedTokens);
 
@@ -66,6 +69,8 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     /// <summary>What to do, if there is anything.</summary>
     public string? Advice => Status switch
     {
+        RunStatus.Cancelled when IsOnBatchLane =>
+            "Cancelled: what the provider had done by then was written, and the rest is pending.",
         RunStatus.Cancelled =>
             "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
         RunStatus.Failed =>

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Adoption;
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Providers;
@@ -140,6 +141,7 @@ internal static class EngineServices
         .AddSingleton<RevertedItems>()
         .AddTimed<RunLifecycle>()
         .AddSingleton<TriggeredRuns>()
+        .AddBatchLane()
         .AddSingleton<RunScheduler>()
         .AddSingleton<ChangeListener>()
         .AddTimed<BackgroundEngine>()
@@ -149,6 +151,15 @@ internal static class EngineServices
         .AddSingleton<RunActivities>()
         .AddSingleton<DryRun>()
         .AddTimed<InProcessEngine>();
+
+    private static IServiceCollection AddBatchLane(this IServiceCollection services) => services
+        .AddSingleton<LaneLimits>()
+        .AddSingleton<LaneStore>()
+        .AddSingleton<LaneItems>()
+        .AddSingleton<LaneSubmission>()
+        .AddTimed<LaneResults>()
+        .AddTimed<LaneRuns>()
+        .AddSingleton<ILaneRuns>(s => s.GetRequiredService<LaneRuns>());
 
     private static IServiceCollection AddReports(this IServiceCollection services) => services
         .AddSingleton(s => new ProviderCheck(

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
 using Microsoft.Extensions.Logging;
 
@@ -113,6 +114,16 @@ internal static partial class Log
 
     [LoggerMessage(312, LogLevel.Debug, "Whether {Kind} of {Corpus} can be written is asked with the next batch: rows of it are locked")]
     public static partial void RowsAreLocked(this ILogger logger, string kind, string corpus);
+
+    [LoggerMessage(320, LogLevel.Information, "Batch {Batch} of run {RunId} is on the provider's lane as {ProviderId}")]
+    public static partial void LaneBatchIsSent(this ILogger logger, Guid batch, Guid runId, string providerId);
+
+    [LoggerMessage(321, LogLevel.Information, "Batch {Batch} of run {RunId} has ended: {Status}, {Lines} lines with vectors")]
+    public static partial void LaneBatchHasEnded(this ILogger logger, Guid batch, Guid runId, LaneStatus status, int lines);
+
+    [LoggerMessage(322, LogLevel.Warning,
+        "The provider's queue is full, and run {RunId} sends at most {Tokens} tokens at a time: {Reason}")]
+    public static partial void LaneQueueIsFull(this ILogger logger, Guid runId, long tokens, string reason);
 
     [LoggerMessage(400, LogLevel.Information, "The migration for {Corpus} begins")]
     public static partial void MigrationBegins(this ILogger logger, string corpus);

@@ -43,6 +43,6 @@ internal static class HostServices
             ProviderChoice.Local when settings.IsEnabled => throw new SettingsException([settings.NoLocalModel]),
             ProviderChoice.Local => services.AddSingleton(new Provider(new DisabledEmbeddingGenerator())),
             ProviderChoice.Lexical => services.AddSingleton(new Provider(new LexicalEmbeddingGenerator(DefaultDimensions))),
-            _ => services.AddSingleton(_ => new Provider(ProviderFactory.Create(settings))),
+            _ => services.AddSingleton(_ => new Provider(ProviderFactory.Create(settings)) { Lane = ProviderFactory.CreateLane(settings) }),
         };
 }

@@ -31,14 +31,26 @@ internal static partial class OpenAiFaults
     /// <param name="redaction">Takes the key out of the message.</param>
     public static ProviderException From(ClientResultException refusal, Redaction redaction)
     {
-        var error = ErrorBody.Parse(refusal.GetRawResponse());
-        var message = $"the provider answered {refusal.Status}{(error.Code is null ? "" : $" ({error.Code})")}: "
+        var response = refusal.GetRawResponse();
+        return From(
+            refusal.Status, response?.Content.ToMemory() ?? default,
+            name => response?.Headers.TryGetValue(name, out var value) == true ? value : null, redaction);
+    }
+
+    /// <param name="status">The HTTP status.</param>
+    /// <param name="body">The reply's body.</param>
+    /// <param name="header">A header's value by its name, or null.</param>
+    /// <param name="redaction">Takes the key out of the message.</param>
+    public static ProviderException From(int status, ReadOnlyMemory<byte> body, Func<string, string?> header, Redaction redaction)
+    {
+        var error = ErrorBody.Parse(body);
+        var message = $"the provider answered {status}{(error.Code is null ? "" : $" ({error.Code})")}: "
             + $"{error.Message ?? "no reason given"}";
-        return new ProviderException(Classify(refusal.Status, error), redaction.Clean(message))
+        return new ProviderException(Classify(status, error), redaction.Clean(message))
         {
-            RetryAfter = RetryAfter(refusal.GetRawResponse()?.Headers),
-            IsOverload = refusal.Status is 503 or 529 || error.Names(_overloadCodes),
-            Limits = LimitsOf(refusal.GetRawResponse()),
+            RetryAfter = RetryAfter(header),
+            IsOverload = status is 503 or 529 || error.Names(_overloadCodes),
+            Limits = ProviderLimits.Read(header),
             MaxTokensPerRequest = error.IsTooManyTokens ? MaxTokens(error.Message) : null,
             Overrun = error.Overrun,
         };
@@ -64,36 +76,27 @@ internal static partial class OpenAiFaults
     };
 
     // Milliseconds are the exact hint and win; what is negative, not finite or unreadable is no hint.
-    private static TimeSpan? RetryAfter(PipelineResponseHeaders? headers)
+    private static TimeSpan? RetryAfter(Func<string, string?> header)
     {
-        if (headers is null)
-        {
-            return null;
-        }
-
-        if (headers.TryGetValue("retry-after-ms", out var ms) && Positive(ms) is { } milliseconds)
+        if (Positive(header("retry-after-ms")) is { } milliseconds)
         {
             return Capped(milliseconds / 1_000);
         }
 
-        if (!headers.TryGetValue("Retry-After", out var after))
-        {
-            return null;
-        }
-
+        var after = header("Retry-After");
         if (Positive(after) is { } seconds)
         {
             return Capped(seconds);
         }
 
-        return RetryConditionHeaderValue.TryParse(after, out var condition) && condition.Date > Sent(headers)
-            ? Capped((condition.Date.Value - Sent(headers)).TotalSeconds)
+        return RetryConditionHeaderValue.TryParse(after, out var condition) && condition.Date > Sent(header)
+            ? Capped((condition.Date.Value - Sent(header)).TotalSeconds)
             : null;
     }
 
     // A date is by the server's clock, and its reply says what that shows.
-    private static DateTimeOffset Sent(PipelineResponseHeaders headers) =>
-        headers.TryGetValue("Date", out var date) && RetryConditionHeaderValue.TryParse(date, out var sent) && sent.Date is { } moment
+    private static DateTimeOffset Sent(Func<string, string?> header) =>
+        RetryConditionHeaderValue.TryParse(header("Date"), out var sent) && sent.Date is { } moment
             ? moment
             : DateTimeOffset.UtcNow;
 
@@ -141,11 +144,11 @@ internal static partial class OpenAiFaults
         public bool Names(HashSet<string> codes) =>
             (Code is not null && codes.Contains(Code)) || (Type is not null && codes.Contains(Type));
 
-        public static ErrorBody Parse(PipelineResponse? response)
+        public static ErrorBody Parse(ReadOnlyMemory<byte> text)
         {
             try
             {
-                using var body = JsonDocument.Parse(response?.Content.ToMemory() ?? default);
+                using var body = JsonDocument.Parse(text);
                 return body.RootElement.ValueKind == JsonValueKind.Object ? Read(body.RootElement) : _none;
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException)

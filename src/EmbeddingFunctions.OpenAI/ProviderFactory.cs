@@ -3,6 +3,7 @@ using System.ClientModel.Primitives;
 using Azure.AI.OpenAI;
 using Azure.Core;
 using Azure.Identity;
+using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
 using Microsoft.Extensions.AI;
 using OpenAI;
@@ -24,6 +25,11 @@ internal static class ProviderFactory
     public static IEmbeddingGenerator<string, Embedding<float>> Create(
         EmbeddingSettings settings, TimeSpan? longestCall = null, TokenCredential? entra = null) =>
         new OpenAiEmbeddingGenerator(Client(settings, entra), settings.Model, new Redaction(settings), longestCall ?? _longestCall);
+
+    /// <returns>The batch interface of the server that the settings name, or null where it is not to be used.</returns>
+    public static IBatchLane? CreateLane(EmbeddingSettings settings) => settings.NoBatchLane is not null ? null
+        : new OpenAiBatchLane(new HttpClient(Handler()) { Timeout = Timeout.InfiniteTimeSpan }, settings.BaseUrl ?? _openAi,
+            settings.ApiKey ?? "none", new Redaction(settings));
 
     // A server on this machine may need no key, but the client requires one.
     private static OpenAIClient Client(EmbeddingSettings settings, TokenCredential? entra) => settings switch
@@ -48,13 +54,12 @@ internal static class ProviderFactory
 
     // A redirect would carry the key to wherever it points.
     private static HttpClient Connections() =>
-        new(new ReplyLimit(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            ConnectTimeout = _longestConnect,
-        }))
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
+        new(new ReplyLimit(Handler())) { Timeout = Timeout.InfiniteTimeSpan };
+
+    private static SocketsHttpHandler Handler() => new()
+    {
+        AllowAutoRedirect = false,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        ConnectTimeout = _longestConnect,
+    };
 }

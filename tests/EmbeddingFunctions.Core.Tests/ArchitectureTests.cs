@@ -10,7 +10,7 @@ public sealed partial class ArchitectureTests
     private static readonly string[] _floors =
         [
             "Corpora", "Texts", "Settings", "Storage", "Queues", "Providers", "Resilience", "Caching", "Batches", "Adoption", "Runs",
-            "Schema", "Status", "Switching"];
+            "BatchLane", "Schema", "Status", "Switching"];
 
     public static TheoryData<string> Folders => new(Directory.GetDirectories(Core()).Select(folder => Path.GetFileName(folder)!));
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
@@ -19,6 +20,7 @@ internal static class BackfillCommand
             "embeddings backfill workspace --kind issue --limit 1000",
             "embeddings backfill documents --archive gjeldende-lover.tar.bz2 --resume-from-id 5000",
             "embeddings backfill workspace --iterations 100 --delay 5s",
+            "embeddings backfill workspace --lane batch",
             "embeddings backfill workspace --force --json");
         var options = new BackfillOptions();
         options.AddTo(command);
@@ -35,10 +37,22 @@ internal static class BackfillCommand
                     Corpus = corpus.Name,
                     Kinds = request.Kinds.Select(kind => corpus.TableOf(kind).Kind).ToList(),
                 };
+                if (options.IsOnBatchLane(parsed))
+                {
+                    session.Get<LaneRuns>().EnsureLane();
+                }
+
+                if (options.IsCancel(parsed))
+                {
+                    return await BatchLaneBackfill.Cancel(session, output, request.Corpus, cancellation);
+                }
+
                 output.Note(Configuration(session, request, options.IsDryRun(parsed)));
                 return options.IsDryRun(parsed)
                     ? await Predict(session, output, request, cancellation)
-                    : await Run(session, output, request, options.Iterations(parsed), options.IsRetryNow(parsed), cancellation);
+                    : await Run(
+                        session, output, request, options.Iterations(parsed), options.IsRetryNow(parsed), options.IsOnBatchLane(parsed),
+                        cancellation);
             }, cancellation);
         });
         return command;
@@ -49,15 +63,22 @@ internal static class BackfillCommand
         Session session, Output output, RunRequest request, CancellationToken cancellation, bool isOneOfSeveral = false)
     {
         var engine = session.Get<InProcessEngine>();
-        var display = new RunProgressDisplay(output, session.ModelOf(request.Corpus), NounOf(session, request), isOneOfSeveral);
+        var display = Display(session, output, request, isOneOfSeveral: isOneOfSeveral);
         return display.Show(report => engine.Run(request, report, cancellation));
     }
 
+    private static RunProgressDisplay Display(
+        Session session, Output output, RunRequest request, bool isOneOfSeveral = false, bool isOnBatchLane = false) =>
+        new(output, new RunFigures(session.ModelOf(request.Corpus), NounOf(session, request), isOnBatchLane), NounOf(session, request),
+            isOneOfSeveral);
+
     /// <summary>How the runs of one request ended, with the items that failed in them.</summary>
     public static async Task<RunSummary> Summarise(
-        Session session, RunRequest request, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted, CancellationToken cancellation) =>
+        Session session, RunRequest request, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted, CancellationToken cancellation,
+        bool isOnBatchLane = false) =>
         new(request.Corpus, session.ModelOf(request.Corpus), outcomes, isInterrupted)
         {
+            IsOnBatchLane = isOnBatchLane,
             Noun = NounOf(session, request),
             Failures = cancellation.IsCancellationRequested || outcomes.All(outcome => outcome.Counts.Failed == 0)
                 ? []
@@ -137,6 +158,17 @@ internal static class BackfillCommand
             text.WriteLine(prediction.Minutes is { } minutes
                 ? $"  minutes   {minutes,12:N1}  (at the configured limits)"
                 : "  minutes        unknown  (the model runs on this machine)");
+            if (prediction.BatchLane is { } lane)
+            {
+                text.WriteLine($"With --lane batch:");
+                text.WriteLine($"  dollars   {RunFigures.Money(lane.Dollars),12}  (half the price)");
+                text.WriteLine($"  hours     {lane.MaxHours,12:N0}  (at most, mostly far fewer)");
+                if (lane.Refusal is { } refusal)
+                {
+                    text.WriteLine($"  {refusal}");
+                }
+            }
+
             foreach (var finding in prediction.Findings)
             {
                 text.WriteLine($"The run would be refused: {finding}.");
@@ -152,7 +184,7 @@ internal static class BackfillCommand
 
     private static async Task<int> Run(
         Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, bool isRetryNow,
-        CancellationToken cancellation)
+        bool isOnBatchLane, CancellationToken cancellation)
     {
         session.Settings.EnsureEnabled();
         await NoteRowSecurity(session, output, request.Corpus, cancellation);
@@ -168,9 +200,11 @@ internal static class BackfillCommand
             ? await Iterations.Run(
                 output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation, isOneOfSeveral: true),
                 cancellation)
-            : [await RunOnce(session, output, request, cancellation)];
+            : [await (isOnBatchLane
+                ? BatchLaneBackfill.Run(session, output, request, Display(session, output, request, isOnBatchLane: true), cancellation)
+                : RunOnce(session, output, request, cancellation))];
         var isInterrupted = iterations?.Count > outcomes.Count && cancellation.IsCancellationRequested;
-        var summary = await Summarise(session, request, outcomes, isInterrupted, cancellation);
+        var summary = await Summarise(session, request, outcomes, isInterrupted, cancellation, isOnBatchLane);
         summary.Print(output);
         return summary.ExitCode;
     }

@@ -79,6 +79,14 @@ internal static class StatusCommand
         }
 
         PrintAdoptions(status.Adoptions, text);
+        if (status.Batches.Count > 0)
+        {
+            text.WriteLine();
+            text.WriteLine(
+                $"On the batch lane: {status.Batches.Sum(batch => batch.Inputs):N0} texts in {status.Batches.Count:N0} batches, the "
+                    + $"oldest of {status.Batches[0].CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.");
+        }
+
         PrintProvider(status.Provider, text);
         PrintCache(status.Cache, text);
         PrintFailures(status, text);

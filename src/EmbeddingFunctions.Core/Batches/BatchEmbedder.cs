@@ -45,13 +45,24 @@ internal sealed class BatchEmbedder(
 
     /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>
-    public async Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation)
+    public Task<EmbeddedBatch> Embed(EmbedBatch batch, CancellationToken cancellation) => Embed(
+        batch, (triage, claim, meter, token) => embedder.Embed(triage.Texts, claim, meter, batch.ForceBefore, token), cancellation);
+
+    /// <summary>The same, where texts are decided otherwise than by asking the provider now.</summary>
+    /// <param name="batch">What to claim.</param>
+    /// <param name="decide">Decides texts; items of which one stays undecided are given back.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<EmbeddedBatch> Embed(EmbedBatch batch, DecideTexts decide, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(batch.Corpus, cancellation);
         var (claim, noLane) = await Claim(corpus, batch, cancellation);
         if (claim.Items.Count == 0)
         {
-            await claims.RefuseUnwritable(corpus, batch, cancellation);
+            if (batch.Line is null)
+            {
+                await claims.RefuseUnwritable(corpus, batch, cancellation);
+            }
+
             return new EmbeddedBatch(await writer.Recorded(batch.BatchId, cancellation), NoLane: noLane);
         }
 
@@ -65,7 +76,7 @@ internal sealed class BatchEmbedder(
         var isSettled = false;
         try
         {
-            var embedded = await Embed(claim, batch, cancellation);
+            var embedded = await Embed(claim, batch, decide, cancellation);
             isSettled = embedded.Counts.Settled == claim.Items.Count;
             return embedded;
         }
@@ -86,7 +97,8 @@ internal sealed class BatchEmbedder(
             cancellation.ThrowIfCancellationRequested();
             // Not cancelled: a claim that was committed unseen would wait for its lease to run out.
             var claim = await claims.Take(corpus, batch, CancellationToken.None);
-            var noLane = claim.Items.Count == 0 && !(claim.HadTurn && await claims.HasFreeLane(corpus, batch.Partition, cancellation));
+            var noLane = claim.Items.Count == 0
+                && !(claim.HadTurn && (batch.Line is not null || await claims.HasFreeLane(corpus, batch.Partition, cancellation)));
             if (!noLane || waited >= _patience)
             {
                 return (claim, noLane);
@@ -96,11 +108,11 @@ internal sealed class BatchEmbedder(
         }
     }
 
-    private async Task<EmbeddedBatch> Embed(Claim claim, EmbedBatch batch, CancellationToken cancellation)
+    private async Task<EmbeddedBatch> Embed(Claim claim, EmbedBatch batch, DecideTexts decide, CancellationToken cancellation)
     {
         var triage = BatchTriage.Sort(claim);
         var meter = new RequestMeter();
-        var fault = await Call(triage.Texts, claim, meter, batch.ForceBefore, cancellation);
+        var fault = await Call(() => decide(triage, claim, meter, cancellation), cancellation);
         var (outcomes, failures) = triage.Settle();
         // What is given back was not claimed: it does not count towards a run's limit.
         var counts = new BatchCounts
@@ -127,12 +139,11 @@ internal sealed class BatchEmbedder(
     }
 
     /// <returns>Why not all texts were decided upon, or null.</returns>
-    private async Task<Exception?> Call(
-        IReadOnlyList<TextWork> texts, Claim claim, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation)
+    private static async Task<Exception?> Call(Func<Task> decide, CancellationToken cancellation)
     {
         try
         {
-            await embedder.Embed(texts, claim, meter, since, cancellation);
+            await decide();
             return null;
         }
         catch (ProviderException e)
@@ -145,3 +156,6 @@ internal sealed class BatchEmbedder(
         }
     }
 }
+
+/// <summary>Gives a batch's texts their vectors or failures, as far as it can.</summary>
+internal delegate Task DecideTexts(BatchTriage triage, Claim claim, RequestMeter meter, CancellationToken cancellation);

@@ -20,6 +20,10 @@ internal sealed class BatchTriage
     /// <summary>The texts to embed, no two alike.</summary>
     public IReadOnlyList<TextWork> Texts => _texts.Values;
 
+    /// <summary>The items that wait for their texts, with the fingerprint of the whole text.</summary>
+    public IEnumerable<(ClaimedItem Item, string Hash, IReadOnlyList<TextWork> Parts)> Waiting =>
+        _waiting.Select(waiting => (waiting.Item, waiting.Text.Hash, (IReadOnlyList<TextWork>)waiting.Parts));
+
     /// <summary>How many items got their vector from the cache.</summary>
     public int Cached => _waiting.Count(waiting => waiting.Parts.All(part => part.IsFromCache));
 

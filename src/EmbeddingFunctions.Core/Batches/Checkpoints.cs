@@ -13,6 +13,9 @@ internal enum Checkpoint
     AfterCommit,
     DuringHeartbeat,
     DuringFinalise,
+    AfterLaneUpload,
+    AfterLaneCreate,
+    DuringLaneDownload,
 }
 
 /// <summary>Announces the checkpoints that a process passes on a <see cref="DiagnosticListener"/>, which nothing here listens to.</summary>

@@ -40,6 +40,27 @@ internal static class ClaimStatements
             OFFSET 0)
         """;
 
+    // Unless the line has failed, what is on another line too waits for that one. The array is one look by key for each item.
+    private static SqlText IsOnLine(ResolvedCorpus corpus, ResolvedTable table, LaneLine line) =>
+        $"""
+        {table.Id} {Sql.Is} ANY (ARRAY(
+            SELECT item_id::{table.IdType} FROM embedding.lane_items
+            WHERE  batch_id = {line.Batch} AND line = {line.Number} AND kind = {table.Kind}))
+        AND EXISTS (
+            SELECT FROM embedding.lane_items l
+            WHERE  l.batch_id = {line.Batch} AND l.line = {line.Number} AND l.kind = {table.Kind} AND l.item_id = {table.Id}::text
+            AND    l.version = {table.Version}
+            AND    ({line.HasFailed} OR NOT EXISTS (
+                SELECT FROM embedding.lane_items o
+                WHERE  o.batch_id = l.batch_id AND o.line <> l.line AND o.kind = l.kind AND o.item_id = l.item_id))
+            OFFSET 0)
+        AND NOT EXISTS (
+            SELECT FROM embedding.claims c
+            WHERE  c.corpus = {corpus.Corpus.Name} AND c.kind = {table.Kind} AND c.item_id = {table.Id}::text
+            AND    (c.leased_until > now() OR c.reason IS NOT NULL AND c.retry_at > now())
+            OFFSET 0)
+        """;
+
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding.claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
     // them is charged with it. As text: tests/EmbeddingFunctions.Core.Tests/Sql/claim.approved.sql.
@@ -60,11 +81,10 @@ internal static class ClaimStatements
                 FROM   {table.Target} t
                 WHERE  {table.Partition} {table.IsPartition} {partition} {corpus.AndIsActive(table, partition)}
                 AND    {table.DueIn(batch.RunId, batch.Scope, batch.ForceBefore)}{table.Selected(batch.Selection)}
-                AND    {NotHeld(corpus, table)}
+                AND    {(batch.Line is { } line ? IsOnLine(corpus, table, line) : NotHeld(corpus, table))}
                 AND    current_setting('embedding.has_turn') = 'true'
                 AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = {batch.BatchId})
-                AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = {batch.RunId} AND cancel_requested_at IS NOT NULL)
-                {AndLaneIsFree(corpus, batch.Partition)}
+                {(batch.Line is null ? AndIsWanted(corpus, batch) : Sql.Empty)}
                 ORDER  BY {table.Order(batch.Scope)}
                 LIMIT  {batch.Count}
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
@@ -95,7 +115,7 @@ internal static class ClaimStatements
                 SET    token = EXCLUDED.token, leased_until = EXCLUDED.leased_until, partition = EXCLUDED.partition,
                        version = EXCLUDED.version, attempts = c.attempts + 1
                 WHERE  (c.leased_until IS NULL OR c.leased_until < now())
-                AND    (c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)
+                AND    {(batch.Line is null ? MayRetry : Sql.Of($"true"))}
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
             SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
@@ -105,6 +125,14 @@ internal static class ClaimStatements
             ORDER  BY ch.place
             """;
     }
+
+    private static SqlText MayRetry => $"(c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)";
+
+    private static SqlText AndIsWanted(ResolvedCorpus corpus, EmbedBatch batch) =>
+        $"""
+        AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = {batch.RunId} AND cancel_requested_at IS NOT NULL)
+        {AndLaneIsFree(corpus, batch.Partition)}
+        """;
 
     // The row of the companion is locked as it is now, the texts are those of the statement's beginning: an edit in between has counted the
     // version on, and the item is left to a later claim.

@@ -23,6 +23,12 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
     /// <summary>How long a claim holds unless it is renewed.</summary>
     public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long an item whose text is in a batch on the provider's lane is left alone by other runs: the provider answers within 24 hours.
+    /// Its claim has no lease and no reason, only this wait, which ends with an edit.
+    /// </summary>
+    public static readonly TimeSpan LaneTime = TimeSpan.FromHours(26);
+
     private readonly ConcurrentDictionary<(string, string), SemaphoreSlim> _turns = new();
 
     /// <summary>

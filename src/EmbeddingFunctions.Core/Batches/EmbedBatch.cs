@@ -20,6 +20,10 @@ internal sealed record EmbedBatch(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? BatchSize { get; init; }
 
+    /// <summary>The line of a batch that has come back, whose items are to be written; null: items that are pending.</summary>
+    [JsonIgnore]
+    public LaneLine? Line { get; init; }
+
     /// <summary>One of the order's batches, with an id of its own that is the same whenever the order is repeated.</summary>
     internal EmbedBatch Part(int index, int count)
     {
@@ -30,6 +34,9 @@ internal sealed record EmbedBatch(
 
     internal PendingScope Scope => ForceBefore is not null ? PendingScope.Forced : IsScheduled ? PendingScope.Scheduled : PendingScope.All;
 }
+
+/// <summary>A line of a batch on the provider's batch lane, as <c>embedding.lane_items</c> has it.</summary>
+internal sealed record LaneLine(Guid Batch, int Number, bool HasFailed = false);
 
 /// <summary>What a batch did, as committed.</summary>
 /// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and no item was

@@ -13,6 +13,9 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Predicts a run from the texts themselves and the cache: it calls no provider and writes nothing.</summary>
 internal sealed class DryRun
 {
+    // In a round the provider's queue is filled once.
+    private const int HoursPerRound = 24;
+
     private readonly ResolvedCorpora _corpora;
     private readonly NpgsqlDataSource _database;
     private readonly RunScope _scope;
@@ -66,6 +69,9 @@ internal sealed class DryRun
             isFree ? null : Math.Round(minutes, 2),
             TokenCounter.Of(corpus.Model).IsExact)
         {
+            BatchLane = isFree ? null : new LanePrediction(
+                Price.Of(corpus.Model, tokens, isOnBatchLane: true),
+                HoursPerRound * (int)Math.Ceiling((double)tokens / _settings.QueuedTokens), _settings.NoBatchLane),
             Findings = request.AllowMixedModels ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
             Existing = items == 0 ? [] : await _existing.Findings(corpus, request.Kinds, cancellation),
         };
@@ -152,9 +158,18 @@ internal sealed class DryRun
 /// <param name="AreTokensExact">Counted as the model counts them; else they are estimated.</param>
 internal sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double? Minutes, bool AreTokensExact)
 {
+    /// <summary>The same on the provider's batch lane; null for a model in this process.</summary>
+    public LanePrediction? BatchLane { get; init; }
+
     /// <summary>Why the run would be refused.</summary>
     public IReadOnlyList<string> Findings { get; init; } = [];
 
     /// <summary>Vectors of other programs that could be adopted instead of paid for, a sentence each.</summary>
     public IReadOnlyList<string> Existing { get; init; } = [];
 }
+
+/// <param name="MaxHours">
+/// The provider answers a batch within 24 hours, mostly sooner; what is beyond the limit of its queue waits until there is room.
+/// </param>
+/// <param name="Refusal">Why the lane cannot be used, and what to do instead.</param>
+internal sealed record LanePrediction(decimal? Dollars, int MaxHours, string? Refusal);

@@ -25,6 +25,20 @@ internal sealed class Erasure
         RETURNING COALESCE(leased_until > now(), false)
         """;
 
+    // Of the line nothing tells any longer what it was of: its vector, when it comes, is kept nowhere.
+    private static SqlText FromBatches(ResolvedCorpus corpus, ResolvedTable table, string id, Found found) =>
+        $"""
+        WITH items AS (
+            DELETE FROM embedding.lane_items WHERE corpus = {corpus.Corpus.Name} AND kind = {table.Kind} AND item_id = {id}
+            RETURNING batch_id, line
+        )
+        UPDATE embedding.lane_lines l
+        SET    fingerprints = ARRAY(
+                   SELECT CASE WHEN f = ANY ({found.Fingerprints.ToArray()}::text[]) THEN '' ELSE f END
+                   FROM   unnest(l.fingerprints) WITH ORDINALITY AS u (f, place) ORDER BY place)
+        FROM   items i WHERE l.batch_id = i.batch_id AND l.line = i.line
+        """;
+
     private static SqlText IsClaimOf(ResolvedCorpus corpus, ResolvedTable table, string id) =>
         $"corpus = {corpus.Corpus.Name} AND kind = {table.Kind} AND item_id = {id}";
 
@@ -73,6 +87,11 @@ internal sealed class Erasure
         if (await connection.ScalarAsync<bool>(RemoveClaim(corpus, table, id), cancellation))
         {
             throw Held(table, id);
+        }
+
+        if (await connection.ScalarAsync<bool>($"SELECT pg_catalog.to_regclass('embedding.lane_items') IS NOT NULL", cancellation))
+        {
+            await connection.ExecuteAsync(FromBatches(corpus, table, id, found), cancellation);
         }
 
         if (table.ChunkTable is { } chunks)

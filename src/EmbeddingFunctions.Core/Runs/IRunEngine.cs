@@ -26,6 +26,9 @@ internal enum RunHost
     Command,
     Server,
     Functions,
+
+    /// <summary>The provider: the run's batches are on its batch lane, and any host takes their results.</summary>
+    Batch,
 }
 
 /// <param name="EndedBecause">The engine has ended it without closing its job; null: it goes on.</param>

@@ -13,7 +13,7 @@ internal static class Price
         [EmbeddingSettings.LocalModel] = 0m,
     };
 
-    /// <returns>Dollars, or null for a model whose price is not known.</returns>
-    public static decimal? Of(string model, long tokens) =>
-        _perMillion.TryGetValue(model, out var price) ? price * tokens / 1_000_000 : null;
+    /// <returns>Dollars, half of them on the batch lane, or null for a model whose price is not known.</returns>
+    public static decimal? Of(string model, long tokens, bool isOnBatchLane = false) =>
+        _perMillion.TryGetValue(model, out var price) ? price * tokens / (isOnBatchLane ? 2_000_000 : 1_000_000) : null;
 }

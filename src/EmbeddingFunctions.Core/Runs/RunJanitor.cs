@@ -18,7 +18,8 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
     // As runs': leases and waits of a clock that was wrong or was set back.
     private static SqlText ShortenClaims(string corpus)
     {
-        var (leased, retried) = (Sql.Of($"now() + {ClaimStore.LeaseTime}"), Sql.Of($"now() + {FailureStore.LongestWait}"));
+        var leased = Sql.Of($"now() + {ClaimStore.LeaseTime}");
+        var retried = Sql.Of($"now() + CASE WHEN reason IS NULL THEN {ClaimStore.LaneTime} ELSE {FailureStore.LongestWait} END");
         return
             $"""
             UPDATE embedding.claims

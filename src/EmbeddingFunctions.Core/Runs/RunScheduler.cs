@@ -11,7 +11,8 @@ namespace EmbeddingFunctions.Runs;
 /// </summary>
 internal sealed class RunScheduler(
     CorpusSet corpora, ResolvedCorpora resolved, RunTransitions transitions, RunQueries runs, RunJanitor janitor, RunLifecycle lifecycle,
-    TriggeredRuns triggered, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction, ILogger<RunScheduler> log)
+    TriggeredRuns triggered, ILaneRuns lanes, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction,
+    ILogger<RunScheduler> log)
 {
     // A timer may come a little before its time by the database's clock.
     private static readonly TimeSpan _early = TimeSpan.FromSeconds(5);
@@ -61,9 +62,13 @@ internal sealed class RunScheduler(
             [
                 () => AdoptOrphanedRuns(engine, cancellation),
                 () => StartDue(engine, cancellation),
+                () => AdvanceLanes(cancellation),
                 () => engine.Forget(RunJanitor.Kept, cancellation),
             ], work => work());
     }
+
+    /// <summary>Takes results of batches on the provider's batch lane, and sends more.</summary>
+    public Task AdvanceLanes(CancellationToken cancellation) => lanes.Advance(cancellation);
 
     /// <summary>
     /// Starts a run for every migrated corpus whose scheduled moment has come and was not served, and for every other that declares a

@@ -13,7 +13,8 @@ internal sealed class ScheduleLoop(RunScheduler scheduler, IRunEngine engine, Sc
     /// <summary>Until it is stopped: at once, as moments may have passed while no host ran, and then whenever the schedule says.</summary>
     public Task Run(CancellationToken stopping) => Task.WhenAll(
         Repeat(() => scheduler.StartDue(engine, stopping), now => schedule.Next(now) - now, stopping),
-        Repeat(() => scheduler.AdoptOrphanedRuns(engine, stopping), _ => _takeUpEvery, stopping));
+        Repeat(() => scheduler.AdoptOrphanedRuns(engine, stopping), _ => _takeUpEvery, stopping),
+        Repeat(() => scheduler.AdvanceLanes(stopping), _ => _takeUpEvery, stopping));
 
     private async Task Repeat(Func<Task> work, Func<DateTimeOffset, TimeSpan> wait, CancellationToken stopping)
     {

@@ -52,7 +52,8 @@ internal sealed class WaitingItems
         $"""
         FROM   embedding.claims c
         JOIN   {table.Target} t ON {table.Id} = c.item_id::{table.IdType}
-        WHERE  c.corpus = {request.Corpus} AND c.kind = {table.Kind} AND c.retry_at > now() AND COALESCE(c.version = {table.Version}, true)
+        WHERE  c.corpus = {request.Corpus} AND c.kind = {table.Kind} AND c.reason IS NOT NULL
+        AND    c.retry_at > now() AND COALESCE(c.version = {table.Version}, true)
         AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
                {table.Filter}{table.Selected(request.Selection)}
         """;

@@ -55,6 +55,28 @@ internal sealed record EmbeddingSettings
 
     public int TokensPerMinute { get; init; } = 1_000_000;
 
+    /// <summary>
+    /// The tokens that the account may have in batches at a time, of each model; the default is what OpenAI's first paid tier allows.
+    /// </summary>
+    public int QueuedTokens { get; init; } = 3_000_000;
+
+    /// <summary>Whether the server at <see cref="BaseUrl"/> is known to have OpenAI's batch interface.</summary>
+    public bool HasBatchApi { get; init; }
+
+    /// <summary>Why the batch lane cannot be used, and what to do instead; null: it can.</summary>
+    public string? NoBatchLane => this switch
+    {
+        { Provider: not ProviderChoice.OpenAi } =>
+            $"The batch lane is OpenAI's, and the provider is {ProviderName}: leave --lane out, or set EMBEDDING_PROVIDER=openai.",
+        { IsAzure: true } =>
+            "The batch lane is OpenAI's, and Azure OpenAI takes no embeddings in batches: leave --lane out, or set OPENAI_API_KEY without "
+                + "AZURE_OPENAI_ENDPOINT.",
+        { BaseUrl: { } server, HasBatchApi: false } when server.Host != "api.openai.com" =>
+            $"The batch lane is OpenAI's, and the provider is {server.Authority}: leave --lane out or, if that server has OpenAI's Batch "
+                + "API, set EMBEDDING_BATCH_API=true.",
+        _ => null,
+    };
+
     /// <summary>What is logged; null: what the host shows by itself.</summary>
     public LogLevel? LogLevel { get; init; }
 

@@ -9,6 +9,8 @@ internal static class SettingRules
 
     public const int MaxConcurrency = 256;
 
+    public const int MaxQueuedTokens = 2_000_000_000;
+
     /// <returns>What is wrong, or null.</returns>
     public static string? Number(string name, int value, int max) =>
         value >= 1 && value <= max ? null : NoNumber(name, value.ToString(), max);

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Adoption;
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Resilience;
 
 namespace EmbeddingFunctions.Status;
@@ -19,6 +20,9 @@ public sealed record CorpusStatus(
 
     /// <summary>Vectors of other programs that were taken over, the newest adoption first.</summary>
     public IReadOnlyList<RecordedAdoption> Adoptions { get; init; } = [];
+
+    /// <summary>Batches on the provider's batch lane, oldest first.</summary>
+    public IReadOnlyList<BatchOnItsWay> Batches { get; init; } = [];
 
     /// <summary>
     /// What of that which was made for it is missing, and what this role may not do; the counts are of the rows that it sees.

@@ -30,7 +30,7 @@ internal sealed class RunHistory
         var model = _corpora.All.FirstOrDefault(corpus => corpus.Name == run.Corpus) is { } declared
             ? _settings.ModelFor(declared)
             : _settings.Model;
-        return new RunDetail(run, counts, Price.Of(model, counts.Tokens), Price.Of(model, counts.SavedTokens));
+        return new RunDetail(run, counts, Price.Of(model, counts.Tokens, run.IsHalfPrice), Price.Of(model, counts.SavedTokens));
     }
 
     /// <summary>The newest runs first.</summary>
@@ -56,7 +56,7 @@ internal sealed class RunHistory
 /// <summary>A run as it stands.</summary>
 /// <param name="RepositoryId">The partition it is confined to.</param>
 /// <param name="ItemTypes">The kinds it is confined to; empty: all.</param>
-/// <param name="Host">Who carries it: command, server or functions.</param>
+/// <param name="Host">Who carries it: command, server, functions or batch: the provider's batch lane.</param>
 /// <param name="Status">pending, processing, completed, failed or cancelled.</param>
 /// <param name="ItemsProcessed">Items whose rows are settled: with a vector, or known to need none.</param>
 /// <param name="DueAt">The scheduled moment that it serves.</param>
@@ -65,7 +65,10 @@ public sealed record RecordedRun(
     Guid Id, string Corpus, string? RepositoryId, IReadOnlyList<string> ItemTypes, int? Limit, bool ForceRegenerate, string Host,
     string Status,
     int ItemsTotal, int ItemsProcessed, int ItemsFailed, string? Error, bool CancelRequested,
-    DateTimeOffset CreatedAt, DateTimeOffset? DueAt, DateTimeOffset? StartsAt, DateTimeOffset? StartedAt, DateTimeOffset? CompletedAt);
+    DateTimeOffset CreatedAt, DateTimeOffset? DueAt, DateTimeOffset? StartsAt, DateTimeOffset? StartedAt, DateTimeOffset? CompletedAt)
+{
+    internal bool IsHalfPrice => Host == RunTransitions.Name(RunHost.Batch);
+}
 
 /// <summary>A run with what its committed batches did.</summary>
 /// <param name="Dollars">Null for a model whose price is not known.</param>

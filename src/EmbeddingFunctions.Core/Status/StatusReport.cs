@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Adoption;
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
@@ -31,12 +32,13 @@ internal sealed class StatusReport
     private readonly RedisCheck _redis;
     private readonly CorpusFindings _findings;
     private readonly AdoptionRecords _adoptions;
+    private readonly LaneStore _lane;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
-        RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions) =>
-        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions) =
-        (database, declared, corpora, history, provider, redis, findings, adoptions);
+        RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane) =
+        (database, declared, corpora, history, provider, redis, findings, adoptions, lane);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -87,6 +89,7 @@ internal sealed class StatusReport
             Findings = findings,
             Redis = await _redis.Status(cancellation),
             Adoptions = await _adoptions.List(name, cancellation),
+            Batches = await _lane.OfCorpus(name, cancellation),
         };
     }
 

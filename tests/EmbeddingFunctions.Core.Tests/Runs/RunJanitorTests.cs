@@ -9,9 +9,9 @@ public sealed class RunJanitorTests : RunTest
         await Workspace.Item(await Workspace.Repository(), "one");
         await Database.Execute(
             """
-            INSERT INTO embedding.claims (corpus, kind, item_id, partition, token, leased_until, retry_at)
-            SELECT 'workspace', 'issue', id::text, repository_id::text, gen_random_uuid(), now() + interval '1 year', now() + interval
-                '1 year' FROM issues;
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, reason, token, leased_until, retry_at)
+            SELECT 'workspace', 'issue', id::text, repository_id::text, 'busy', gen_random_uuid(), now() + interval '1 year',
+                now() + interval '1 year' FROM issues;
             INSERT INTO embedding.jobs (id, corpus, kinds, leased_until) VALUES (gen_random_uuid(), 'workspace', '{}', now() + interval
                 '1 year');
             """);

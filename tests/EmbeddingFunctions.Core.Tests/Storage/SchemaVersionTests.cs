@@ -92,7 +92,6 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     {
         var versions = SqlScript.Versioned.Select(script => script.Version).ToList();
 
-        // 2 and 3 are reserved.
         Assert.Equal(versions.Distinct().Order(), versions);
         Assert.Equal((1, _program.Current), (versions[0], versions[^1]));
         Assert.InRange(_program.CompatibleWith, _program.OldestSupported, _program.Current);

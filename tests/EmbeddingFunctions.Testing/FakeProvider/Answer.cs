@@ -21,6 +21,8 @@ internal sealed class Answer
 
     public static Answer To(ArrivedRequest request) => new(request.Sent, request.Entry.Dimensions);
 
+    public static Answer Of(EmbeddingsRequest request, FakeOpenAiOptions options) => new(request, Contract.Dimensions(request, options));
+
     public void WriteTo(IBufferWriter<byte> output)
     {
         using var json = new Utf8JsonWriter(output);

@@ -50,6 +50,14 @@ internal sealed class EmbeddingsRequest
         return request;
     }
 
+    /// <summary>The body of a line of a batch.</summary>
+    public static EmbeddingsRequest Of(JsonElement body, FakeOpenAiOptions options)
+    {
+        var request = new EmbeddingsRequest();
+        request.Read(body, options);
+        return request;
+    }
+
     private void Read(JsonElement root, FakeOpenAiOptions options)
     {
         if (root.TryGetProperty("dimensions", out var dimensions) && dimensions.ValueKind != JsonValueKind.Null)

@@ -32,6 +32,9 @@ public sealed class FakeOpenAi : IAsyncDisposable
         set => _services.ApiKey = value;
     }
 
+    /// <summary>The batch interface.</summary>
+    public FakeBatches Batches => _services.Batches;
+
     /// <summary>TCP connections accepted, also those that never sent a request.</summary>
     public int ConnectionCount => _listener.ConnectionCount;
 

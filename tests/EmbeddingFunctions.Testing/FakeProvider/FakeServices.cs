@@ -22,4 +22,6 @@ internal sealed class FakeServices(FakeOpenAiOptions options)
     public Gate Gate { get; } = new();
 
     public ReplyBuffers Buffers { get; } = new();
+
+    public FakeBatches Batches => field ??= new(this);
 }

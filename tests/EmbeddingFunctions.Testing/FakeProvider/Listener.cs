@@ -10,6 +10,7 @@ namespace EmbeddingFunctions.Testing;
 internal sealed class Listener(FakeServices services)
 {
     private readonly EmbeddingsEndpoint _endpoint = new(services);
+    private readonly BatchesEndpoint _batches = new(services);
     private int _port = services.Options.Port;
     private int _connectionCount;
     private WebApplication? _app;
@@ -56,6 +57,7 @@ internal sealed class Listener(FakeServices services)
     {
         ("POST", "/v1/embeddings") => _endpoint.HandleAsync(http),
         ("POST", { } path) when IsDeployment(path) && http.Request.Query.ContainsKey("api-version") => _endpoint.HandleAsync(http),
+        var (_, path) when BatchesEndpoint.Serves(path) => _batches.HandleAsync(http),
         ("GET", "/audit") => AuditReport.SendAsync(http, services.Audit),
         var (method, path) => RefuseAsync(http, new Refusal(404, $"Invalid URL ({method} {path})")),
     };

@@ -72,20 +72,22 @@ internal sealed class RequestAudit(FakeOpenAiOptions options)
         }
     }
 
-    public void Pay(ArrivedRequest request)
+    public void Pay(ArrivedRequest request) => Pay(request.Sent, request.Entry.Dimensions);
+
+    public void Pay(EmbeddingsRequest sent, int dimensions)
     {
         lock (_lock)
         {
-            for (var i = 0; i < request.Sent.Hashes.Count; i++)
+            for (var i = 0; i < sent.Hashes.Count; i++)
             {
-                var hash = request.Sent.Hashes[i];
-                var key = (request.Sent.Model, request.Entry.Dimensions, hash);
+                var hash = sent.Hashes[i];
+                var key = (sent.Model, dimensions, hash);
                 _paid[key] = _paid.GetValueOrDefault(key) + 1;
                 if (options.KeepTexts)
-                    _texts[hash] = request.Sent.Texts[i];
+                    _texts[hash] = sent.Texts[i];
             }
 
-            PaidInputCount += request.Sent.Hashes.Count;
+            PaidInputCount += sent.Hashes.Count;
         }
     }
 
