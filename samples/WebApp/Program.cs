@@ -33,7 +33,7 @@ app.MapGet("/search", async (string text, IEmbeddingGenerator<string, Embedding<
     var vector = await generator.GenerateVectorAsync(text);
     await using var search = database.CreateCommand(
         """
-        SELECT headline FROM blog.articles JOIN embedding.vectors_articles_articles v USING (id)
+        SELECT headline FROM blog.articles JOIN embedding.live_articles_articles v USING (id)
         WHERE  v.embedding IS NOT NULL ORDER BY v.embedding <=> $1::real[]::vector LIMIT 10
         """);
     search.Parameters.Add(new() { Value = vector.ToArray() });

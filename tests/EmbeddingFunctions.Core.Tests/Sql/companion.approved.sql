@@ -15,8 +15,6 @@ CREATE TABLE "embedding"."vectors_beside_page" (
     CHECK ("embedding_state" IN ('embedded', 'empty', 'failed', 'ignored', 'rewritten')),
     PRIMARY KEY ("tenant", "id")
 );
-CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
-SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page";
 CREATE OR REPLACE FUNCTION "embedding"."note_edit_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DECLARE
     is_edited boolean := true;
 BEGIN
@@ -47,8 +45,8 @@ END IF;
     NEW."tenant"::text, NEW."id"::text)::text)
             ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
             IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
-        PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true), pg_catalog.pg_notify(''embedding_work'',
-            ''beside'');
+        PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true),
+            pg_catalog.pg_notify(''embedding_work'', ''beside'');
     END IF;
         ELSE
             DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) NEW."tenant"
@@ -91,8 +89,8 @@ CREATE OR REPLACE FUNCTION "embedding"."note_rows_beside_page"() RETURNS trigger
     END IF;
     IF TG_OP = ''INSERT'' THEN
         IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
-        PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true), pg_catalog.pg_notify(''embedding_work'',
-            ''beside'');
+        PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true),
+            pg_catalog.pg_notify(''embedding_work'', ''beside'');
     END IF;
     END IF;
     RETURN NULL;
@@ -111,6 +109,8 @@ CREATE OR REPLACE TRIGGER "embedding_delete_row_beside_page" AFTER DELETE ON "pu
 ALTER TABLE "public"."articles" ENABLE REPLICA TRIGGER "embedding_delete_row_beside_page";
 CREATE OR REPLACE TRIGGER "embedding_insert_beside_page" AFTER INSERT ON "public"."articles" REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
 CREATE OR REPLACE TRIGGER "embedding_delete_beside_page" AFTER DELETE ON "public"."articles" REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
+SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page";
 "embedding_pending_vectors_beside_page_beeeb058" ON "embedding"."vectors_beside_page" ("updated_at" DESC, "embedding_item")
         WHERE ("embedding_rule" IS DISTINCT FROM '29bde7258902'
     OR "content_hash" IS NULL OR "embedding_state" IS NULL OR "embedding_state" = 'rewritten'

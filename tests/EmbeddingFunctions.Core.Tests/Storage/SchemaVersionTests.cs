@@ -92,8 +92,8 @@ public sealed class SchemaVersionTests : IAsyncLifetime
     {
         var versions = SqlScript.Versioned.Select(script => script.Version).ToList();
 
-        Assert.Equal(versions.Distinct().Order(), versions);
-        Assert.Equal((1, _program.Current), (versions[0], versions[^1]));
+        Assert.Equal(Enumerable.Range(1, versions.Count), versions);
+        Assert.Equal(_program.Current, versions[^1]);
         Assert.InRange(_program.CompatibleWith, _program.OldestSupported, _program.Current);
     }
 }
