@@ -33,11 +33,9 @@ internal sealed class IndexProbe(NpgsqlDataSource database)
         foreach (var id in await Sample(table, cancellation))
         {
             var exact = await Nearest(table, id, _exactly, cancellation);
-            // The first search reads the index from disk.
-            await Nearest(table, id, _byIndex, cancellation);
-            var begun = Stopwatch.GetTimestamp();
+            // The first search reads the index from disk; of the others the faster one is less disturbed.
             var near = await Nearest(table, id, _byIndex, cancellation);
-            times.Add(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
+            times.Add(Math.Min(await Time(table, id, cancellation), await Time(table, id, cancellation)));
             // Of equal distances any will do.
             var farthest = exact.Count > 0 ? exact.Max(row => row.Distance) + 1e-6 : 0;
             (found, wanted) = (found + near.Count(row => row.Distance <= farthest), wanted + exact.Count);
@@ -60,6 +58,13 @@ internal sealed class IndexProbe(NpgsqlDataSource database)
         }
 
         return shares.Count == 0 ? null : shares.Average();
+    }
+
+    private async Task<double> Time(ResolvedTable table, string id, CancellationToken cancellation)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await Nearest(table, id, _byIndex, cancellation);
+        return Stopwatch.GetElapsedTime(begun).TotalMilliseconds;
     }
 
     private Task<List<string>> Sample(ResolvedTable table, CancellationToken cancellation) => database.QueryAsync(
