@@ -119,7 +119,7 @@ public sealed class LocalCorpusTests(SharedModel shared) : IAsyncLifetime
         var refused = await Assert.ThrowsAsync<DatabaseNotReadyException>(() => local.Run());
         await local.Run(yesMix: true);
 
-        Assert.Contains("the model is now 'all-MiniLM-L6-v2'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("and all-MiniLM-L6-v2 is chosen now", error.Message, StringComparison.Ordinal);
         Assert.Contains("notes.embedding has vectors of another model, 1 of 'lexical-1'", refused.Message, StringComparison.Ordinal);
         Assert.Equal("all-MiniLM-L6-v2", await _database.Ask<string>("SELECT embedding_model FROM notes"));
     }
