@@ -79,7 +79,8 @@ public sealed partial class PagesTests : IAsyncLifetime, IDisposable
             case "bash":
                 var printed = await shell.Run(
                     text.Replace(
-                        "'postgres://postgres:postgres@127.0.0.1:5432/postgres'", $"'{_database.ConnectionString}'", StringComparison.Ordinal)
+                        "'postgres://postgres:postgres@127.0.0.1:5432/postgres'", $"'{_database.ConnectionString}'",
+                        StringComparison.Ordinal)
                     .Replace("./run ", "sh ./run ", StringComparison.Ordinal));
                 AssertShown(
                     shown is null ? null : Lines(shown),

@@ -81,14 +81,16 @@ internal sealed class GenerationSwitch(
         var kinds = new List<SwitchedKind>();
         foreach (var kind in (await status.Of(other.Corpus.Name, cancellation)).Kinds)
         {
-            var counted = new SwitchedKind(kind.Kind, kind.Total, kind.Embedded + kind.Empty + kind.Ignored, kind.Failed);
+            var counted = new SwitchedKind(
+                kind.Kind, kind.Total, kind.Embedded + kind.Empty + kind.Ignored, kind.Failed,
+                await Behind(live, other, kind.Kind, cancellation));
             kinds.Add(isMeasured ? await Measured(counted, live, other, cancellation) : counted);
         }
 
         var tokens = await runs.Tokens(other.Corpus.Name, cancellation);
         var state = new SwitchState(
             name, Describe(live, declared), Describe(other, declared), kinds, tokens, Price.Of(other.Model, tokens));
-        return state with { Obstacles = Obstacles(state, isMeasured).ToList() };
+        return state.IsForward ? state with { Obstacles = Obstacles(state, isMeasured).ToList() } : state;
     }
 
     /// <summary>Makes the other generation the live one; a second time, the first one again.</summary>
@@ -175,6 +177,26 @@ internal sealed class GenerationSwitch(
         }
     }
 
+    private async Task<long> Behind(ResolvedCorpus live, ResolvedCorpus other, string kind, CancellationToken cancellation)
+    {
+        var (next, now) = (other.TableOf(kind).WithRow("n."), live.Tables.FirstOrDefault(table => table.Kind == kind)?.WithRow("l."));
+        var isCurrent = now is null ? Sql.Empty : Sql.Of(
+            $"""
+            AND    NOT EXISTS (
+                SELECT FROM {now.Target} l
+                WHERE  {CompanionTable.SameKey(next, Sql.Of($"l."), Sql.Of($"n."))} AND COALESCE({now.Pending}, false))
+            """);
+        return await database.ScalarAsync<long>(
+            $"""
+            SELECT count(*) FROM {next.Target} n
+            WHERE  {next.Pending} {isCurrent}
+            AND    NOT EXISTS (
+                SELECT FROM embedding.claims c
+                WHERE  c.corpus = {other.Corpus.Name} AND c.kind = {kind} AND c.item_id = {next.Id}::text AND c.reason IS NOT NULL)
+            """,
+            cancellation, Sql.TimeoutOfCounts);
+    }
+
     private GenerationState Describe(ResolvedCorpus corpus, Corpus declared) => new(
         corpus.Corpus.Generation!.Number, corpus.Model, corpus.Corpus.Dimensions, Hash(corpus.Corpus) == Hash(declared));
 
@@ -200,9 +222,9 @@ internal sealed class GenerationSwitch(
     {
         foreach (var kind in state.Kinds)
         {
-            if (kind.Done + kind.Failed < kind.Total)
+            if (kind.Behind > 0)
             {
-                yield return $"{kind.Total - kind.Done - kind.Failed:N0} of {kind.Total:N0} {kind.Kind} wait for their vector";
+                yield return $"{kind.Behind:N0} of {kind.Total:N0} {kind.Kind} wait for their vector";
             }
 
             if (isMeasured && kind.Recall < LeastRecall)

@@ -24,7 +24,8 @@ internal sealed record GenerationState(int Number, string Model, int Dimensions,
 /// <param name="Total">Rows that take part.</param>
 /// <param name="Done">Those that were decided on: embedded, empty or ignored.</param>
 /// <param name="Failed">Those that cannot be embedded: the old vector is all that they have.</param>
-internal sealed record SwitchedKind(string Kind, long Total, long Done, long Failed)
+/// <param name="Behind">Those that wait although the live generation has their vector: an edit a moment ago waits in both.</param>
+internal sealed record SwitchedKind(string Kind, long Total, long Done, long Failed, long Behind)
 {
     /// <summary>Of the other generation's index, 0 to 1; null before it was measured.</summary>
     public double? Recall { get; init; }
