@@ -40,7 +40,7 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
         var repository = await Workspace.Repository();
         await Workspace.Items(repository, 2_000);
         await using var engine = new TestEngine(Database, Fake);
-        var before = await Median(engine, repository);
+        var before = await Fastest(engine, repository);
         await Workspace.Items(repository, 20_000, words: "dead");
         await Database.Execute(
             """
@@ -52,14 +52,15 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
         // As autovacuum does within minutes: until then a scan passes over what the rows were before.
         await Database.Execute("VACUUM ANALYZE issues");
 
-        var behind = await Median(engine, repository);
+        var behind = await Fastest(engine, repository);
         output.WriteLine($"A claim took {before.TotalMilliseconds:0.0} ms before, {behind.TotalMilliseconds:0.0} ms behind them.");
         Assert.True(
             behind < TimeSpan.FromMilliseconds(10) || behind < 3 * before,
             $"{before.TotalMilliseconds:0.0} ms became {behind.TotalMilliseconds:0.0} ms.");
     }
 
-    private static async Task<TimeSpan> Median(TestEngine engine, Guid repository)
+    // Of sixty, as the others are disturbed by whatever else the machine does.
+    private static async Task<TimeSpan> Fastest(TestEngine engine, Guid repository)
     {
         var claims = engine.Get<ClaimStore>();
         var corpus = await engine.Get<ResolvedCorpora>().Get("workspace", default);
@@ -75,7 +76,6 @@ public sealed class LoadTests(ITestOutputHelper output) : FaultTest
             await claims.ReleaseUncharged(claim, default);
         }
 
-        times.Sort();
-        return times[times.Count / 2];
+        return times.Min();
     }
 }
