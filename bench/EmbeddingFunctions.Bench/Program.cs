@@ -3,6 +3,7 @@ using EmbeddingFunctions.Bench.Backfill;
 using EmbeddingFunctions.Bench.Limits;
 using EmbeddingFunctions.Bench.Local;
 using EmbeddingFunctions.Bench.Memory;
+using EmbeddingFunctions.Bench.OneTable;
 using EmbeddingFunctions.Bench.Planning;
 using EmbeddingFunctions.Bench.Provider;
 using EmbeddingFunctions.Bench.Reports;
@@ -17,6 +18,10 @@ switch (args)
         return await FakeOpenAi.RunAsync(rest);
     case [MeasuredBackfill.Command, var order]:
         return await ChildProcess.Answer<BackfillOrder, BackfillResult>(order, MeasuredBackfill.Run);
+    case [BareLoop.Command, var order]:
+        return await ChildProcess.Answer<LoopOrder, LoopResult>(order, BareLoop.Run);
+    case [OneTableRun.Command, var order]:
+        return await ChildProcess.Answer<LoopOrder, LoopResult>(order, OneTableRun.Run);
     case [ProviderAlone.Command, var order]:
         return await ChildProcess.Answer<ProviderOrder, ProviderResult>(order, ProviderAlone.Run);
     case [SharingWorker.Command, var order]:
@@ -33,6 +38,7 @@ var report = new Report(Console.Out);
 await Machine.Describe(report);
 var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
 {
+    ("one-table", OneTableBenchmark.Run),
     ("backfill", BackfillBenchmark.Run),
     ("memory", MemoryBenchmark.Run),
     ("writes", WritesBenchmark.Run),

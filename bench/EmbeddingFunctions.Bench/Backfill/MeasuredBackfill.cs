@@ -26,7 +26,7 @@ internal static class MeasuredBackfill
 
     public static async Task<BackfillResult> Run(BackfillOrder order)
     {
-        var corpus = new[] { BenchCorpus.Plain, BenchCorpus.Workspace }.Single(corpus => corpus.Name == order.Corpus);
+        var corpus = BenchCorpus.Named(order.Corpus);
         await using var database = await Database.Open(order.Database, CancellationToken.None);
         await using var services = new ServiceCollection()
             .AddEmbeddings(BenchDatabase.Settings(corpus, order.BaseUrl, order.Concurrency), database).BuildServiceProvider();

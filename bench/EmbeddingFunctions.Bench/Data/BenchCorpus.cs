@@ -12,9 +12,16 @@ internal abstract class BenchCorpus
     /// <summary>The shipped one: three tables, text keys, the similarity cache.</summary>
     public static readonly BenchCorpus Workspace = new WorkspaceCorpus();
 
+    /// <summary>Anyone's table, declared with the defaults.</summary>
+    public static readonly BenchCorpus Articles = new ArticlesCorpus();
+
     private static readonly DateTime _newest = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     public abstract string Name { get; }
+
+    protected static string DeclarationsFile => Path.Combine(AppContext.BaseDirectory, "corpora.json");
+
+    public static BenchCorpus Named(string name) => new[] { Plain, Workspace, Articles }.Single(corpus => corpus.Name == name);
 
     /// <summary>The file that declares it; null: the shipped one.</summary>
     public abstract string? File { get; }

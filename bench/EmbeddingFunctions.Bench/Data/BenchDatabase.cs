@@ -4,6 +4,7 @@ using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace EmbeddingFunctions.Bench.Data;
 
@@ -13,12 +14,12 @@ internal sealed class BenchDatabase : IAsyncDisposable
     private readonly TestDatabase _database;
     private readonly ServiceProvider _services;
 
-    private BenchDatabase(TestDatabase database, BenchCorpus corpus)
+    private readonly NpgsqlDataSource _host;
+
+    private BenchDatabase(TestDatabase database, NpgsqlDataSource host, BenchCorpus corpus)
     {
-        _database = database;
-        Corpus = corpus;
-        _services = new ServiceCollection().AddEmbeddings(Settings(corpus, "http://127.0.0.1:1/v1/", 1), database.Source)
-            .BuildServiceProvider();
+        (_database, _host, Corpus) = (database, host, corpus);
+        _services = new ServiceCollection().AddEmbeddings(Settings(corpus, "http://127.0.0.1:1/v1/", 1), host).BuildServiceProvider();
     }
 
     public BenchCorpus Corpus { get; }
@@ -28,7 +29,9 @@ internal sealed class BenchDatabase : IAsyncDisposable
     /// <param name="hasVectorIndex">Whether the HNSW index is there, to be kept up with every write.</param>
     public static async Task<BenchDatabase> Create(BenchCorpus corpus, int items, int partitions, int characters, bool hasVectorIndex)
     {
-        var database = new BenchDatabase(await TestDatabase.Empty(), corpus);
+        var empty = await TestDatabase.Empty();
+        // As a host opens it.
+        var database = new BenchDatabase(empty, await Database.Open(empty.ConnectionString, CancellationToken.None), corpus);
         await corpus.Fill(database._database, items, partitions, characters);
         await database.Get<Migrator>()
             .Migrate(database.Get<CorpusSet>().Get(corpus.Name), withSampleTables: false, null, CancellationToken.None);
@@ -64,6 +67,7 @@ internal sealed class BenchDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _services.DisposeAsync();
+        await _host.DisposeAsync();
         await _database.DisposeAsync();
     }
 

@@ -135,16 +135,7 @@ internal static class LimitsBenchmark
         var backends = await database.Ask<int[]>(
             "SELECT array_agg(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
         var statements = await database.Ask<long>("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
-        return (backends!.Sum(CpuSeconds), statements);
-    }
-
-    // Fields 14 and 15 of the file, in hundredths of a second. The second field, the name, is in brackets and may contain blanks.
-    private static double CpuSeconds(int pid)
-    {
-        var file = $"/proc/{pid}/stat";
-        var fields = File.Exists(file) ? File.ReadAllText(file).Split(") ")[^1].Split(' ') : null;
-        return fields is null ? 0
-            : (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / 100d;
+        return (backends!.Sum(DatabaseCpu.Of), statements);
     }
 
     private sealed record Cost(
