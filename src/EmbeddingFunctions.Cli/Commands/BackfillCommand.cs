@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Cli.Status;
@@ -124,8 +125,8 @@ internal static class BackfillCommand
     {
         static string Yes(bool value) => value ? "yes" : "no";
         var batchSize = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize;
-        return $"Configuration: batch size {batchSize}, limit {request.Limit?.ToString("N0", null) ?? "none"}, force "
-            + $"{Yes(request.Force)}, dry run {Yes(isDryRun)}.";
+        return $"Configuration: batch size {batchSize?.ToString(CultureInfo.InvariantCulture) ?? "automatic"}, "
+            + $"limit {request.Limit?.ToString("N0", null) ?? "none"}, force {Yes(request.Force)}, dry run {Yes(isDryRun)}.";
     }
 
     private static async Task NoteRowSecurity(Session session, Output output, string corpus, CancellationToken cancellation)

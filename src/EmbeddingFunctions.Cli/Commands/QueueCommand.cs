@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Runs;
 
@@ -117,7 +118,7 @@ internal static class QueueCommand
     private static Task<IReadOnlyList<RunOutcome>> OneByOne(
         Session session, Output output, RunRequest request, TimeSpan delay, CancellationToken cancellation)
     {
-        var batch = request with { Limit = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize };
+        var batch = request with { Limit = request.BatchSize ?? session.Corpora.Get(request.Corpus).BatchSize ?? BatchSizes.Least };
         return Iterations.Run(
             output, int.MaxValue, delay, () => BackfillCommand.RunOnce(session, output, batch, cancellation, isOneOfSeveral: true),
             cancellation);

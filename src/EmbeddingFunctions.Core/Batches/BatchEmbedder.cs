@@ -9,8 +9,8 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, triage, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, Redaction redaction, LeaseKeeper leases,
-    TimeProvider time, ILogger<BatchEmbedder> log)
+    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, BatchSizes sizes, Redaction redaction,
+    LeaseKeeper leases, TimeProvider time, ILogger<BatchEmbedder> log)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -110,6 +110,7 @@ internal sealed class BatchEmbedder(
 
     private async Task<EmbeddedBatch> Embed(Claim claim, EmbedBatch batch, DecideTexts decide, CancellationToken cancellation)
     {
+        var begun = time.GetTimestamp();
         var triage = BatchTriage.Sort(claim);
         var meter = new RequestMeter();
         var fault = await Call(() => decide(triage, claim, meter, cancellation), cancellation);
@@ -128,6 +129,7 @@ internal sealed class BatchEmbedder(
         counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
         Checkpoints.Reach(Checkpoint.AfterCommit);
         BatchMetrics.Record(batch.Corpus, counts);
+        RecordTime(claim, triage.Texts.Count, meter, time.GetElapsedTime(begun), fault);
         return fault switch
         {
             null => new EmbeddedBatch(counts),
@@ -136,6 +138,16 @@ internal sealed class BatchEmbedder(
                 counts, time.GetUtcNow() + (passing.RetryAfter ?? ModelLimiter.DefaultPause), redaction.Clean(fault.Message)),
             _ => throw new OperationCanceledException(fault.Message, fault, cancellation),
         };
+    }
+
+    private void RecordTime(Claim claim, int inputs, RequestMeter meter, TimeSpan elapsed, Exception? fault)
+    {
+        var wasTooMuch = fault is ProviderException { IsTimeout: true } or ProviderException { IsOverload: true };
+        if (fault is null || wasTooMuch)
+        {
+            sizes.Record(
+                claim.Corpus.Corpus, claim.Table.Kind, new BatchTime(claim.Items.Count, inputs, meter.Tokens, elapsed, wasTooMuch));
+        }
     }
 
     /// <returns>Why not all texts were decided upon, or null.</returns>

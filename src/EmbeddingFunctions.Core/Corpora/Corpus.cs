@@ -24,11 +24,11 @@ public sealed record Corpus
     /// <summary>Where vectors and their state are kept: beside the rows unless declared.</summary>
     public Store Store { get; init; } = Store.Table;
 
-    /// <summary>Items planned at a time.</summary>
+    /// <summary>Items planned at a time; more where batches are larger by themselves.</summary>
     public int PageSize { get; init; } = 200;
 
-    /// <summary>Items embedded by one activity.</summary>
-    public int BatchSize { get; init; } = 20;
+    /// <summary>Items in a batch; none: as many as the provider answers fastest, and as fit into a request.</summary>
+    public int? BatchSize { get; init; }
 
     /// <summary>Batches of one partition in flight at once, of all processes; none: only the process limits them.</summary>
     public int? LanesPerPartition { get; init; }

@@ -68,7 +68,7 @@ internal static partial class CorpusRules
         var numbers = new[]
         {
             (Name: "pageSize", Value: corpus.PageSize, Max: 10_000),
-            (Name: "batchSize", Value: corpus.BatchSize, Max: 2_048),
+            (Name: "batchSize", Value: corpus.BatchSize ?? 1, Max: 2_048),
             (Name: "lanesPerPartition", Value: corpus.LanesPerPartition ?? 1, Max: 1_000),
             (Name: "startsPerMinute", Value: corpus.StartsPerMinute, Max: 10_000),
             (Name: "maxCharacters", Value: corpus.MaxCharacters, Max: 10_000_000),

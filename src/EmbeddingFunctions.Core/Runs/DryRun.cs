@@ -96,7 +96,7 @@ internal sealed class DryRun
         ResolvedCorpus corpus, ResolvedTable table, RunRequest request, DateTimeOffset? forceBefore, int limit,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
-        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize ?? RequestPacker.MaxInputs;
         var isWanted = Sql.Of(
             $"""
             {table.Due(request.Scope(forceBefore), forceBefore)} AND {ClaimStatements.NotHeld(corpus, table)}

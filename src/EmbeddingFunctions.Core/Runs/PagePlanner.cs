@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.
 /// </summary>
-internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource database, TimeProvider time)
+internal sealed class PagePlanner(ResolvedCorpora corpora, BatchSizes sizes, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
@@ -89,9 +89,10 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
     private async Task<List<PlannedBatch>> Page(ResolvedCorpus corpus, PlanPage command, CancellationToken cancellation)
     {
         var request = command.Run.Request;
-        var batches = request.BatchesPerActivity ?? 1;
-        var room = Math.Min(command.Items, (request.PageSize ?? corpus.Corpus.PageSize) * batches);
-        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var (declared, batches) = (request.BatchSize ?? corpus.Corpus.BatchSize, request.BatchesPerActivity ?? 1);
+        var largest = InScope(corpus, request).Max(table => declared ?? sizes.Of(corpus.Corpus, table.Kind));
+        var pageSize = request.PageSize ?? Math.Max(corpus.Corpus.PageSize, declared is null ? largest * request.Concurrency : 0);
+        var room = Math.Min(command.Items, pageSize * batches);
         var lanes = corpus.Corpus.LanesPerPartition ?? request.Concurrency;
         var page = new List<PlannedBatch>();
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
@@ -100,22 +101,25 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, NpgsqlDataSource data
             foreach (var table in priority)
             {
                 pending.AddRange(await database.QueryAsync(
-                    Statement(corpus, table, command, room, batchSize),
+                    Statement(corpus, table, command, room, largest),
                     row => new PendingItems(table.Kind, row.GetString(0), (int)row.GetInt64(1)), cancellation));
             }
 
-            page.AddRange(Deal(pending, command.Cursor, Size, room - page.Sum(batch => batch.Count)));
+            // Where the size is not declared, little work is divided among all that may be in flight.
+            var even = Math.Max(BatchSizes.Least, pending.Sum(items => items.Count) / request.Concurrency + 1);
+            int BatchSize(string kind) => declared ?? Math.Min(sizes.Of(corpus.Corpus, kind), even);
+            // Few enough batches one after the other that no lane of the partition stays empty.
+            int OrderSize(PendingItems items) => BatchSize(items.Kind)
+                * Math.Clamp((int)Math.Ceiling((double)items.Count / BatchSize(items.Kind) / lanes), 1, batches);
+            page.AddRange(Deal(pending, command.Cursor, OrderSize, room - page.Sum(batch => batch.Count)).Select(
+                batch => batch.Count > BatchSize(batch.Kind) ? batch with { Size = BatchSize(batch.Kind) } : batch));
             if (page.Sum(batch => batch.Count) >= room)
             {
                 break;
             }
         }
 
-        return page.ConvertAll(batch => batch.Count > batchSize ? batch with { Size = batchSize } : batch);
-
-        // Few enough batches one after the other that no lane of the partition stays empty.
-        int Size(PendingItems items) =>
-            batchSize * Math.Clamp((int)Math.Ceiling((double)items.Count / batchSize / lanes), 1, batches);
+        return page;
     }
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:

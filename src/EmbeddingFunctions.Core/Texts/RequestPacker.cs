@@ -33,6 +33,11 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     /// <param name="accepted">The inputs of the largest of these.</param>
     public void LearnInputs(int accepted) => _maxInputs = Math.Min(_maxInputs, Math.Max(1, accepted));
 
+    /// <returns>How many items of an average size fit into one request, at least one.</returns>
+    /// <param name="inputs">Texts of an item.</param>
+    /// <param name="tokens">Tokens of an item.</param>
+    public int Items(double inputs, double tokens) => (int)Math.Max(1, Math.Min(_maxInputs / inputs, _maxTokens / tokens));
+
     /// <returns>The index of the first text after the request that begins with text <paramref name="first"/>.</returns>
     public int Next(IReadOnlyList<InputText> texts, int first)
     {

@@ -53,7 +53,7 @@ public sealed class CorpusFileTests
         var corpus = Parse($$"""{ "name": "notes", "dimensions": 16, "tables": [{{Notes}}] }""").Get("notes");
 
         Assert.Equal(
-            (200, 20, (int?)null, 5, "0 */15 * * * *", VectorType.Vector),
+            (200, (int?)null, (int?)null, 5, "0 */15 * * * *", VectorType.Vector),
             (corpus.PageSize, corpus.BatchSize, corpus.LanesPerPartition, corpus.StartsPerMinute, corpus.Schedule, corpus.VectorType));
         Assert.Equal(
             ("id", null, null, 1),

@@ -1,0 +1,66 @@
+using EmbeddingFunctions.Core.Tests.Storage;
+using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing;
+
+namespace EmbeddingFunctions.Core.Tests.Runs;
+
+/// <summary>Runs over a table whose declaration names no batch size.</summary>
+public sealed class AutomaticBatchTests
+{
+    [Fact]
+    public async Task Requests_grow_as_long_as_that_embeds_more_rows_a_second()
+    {
+        var (outcome, fake) = await Run(
+            rows: 12_000, new FakeOpenAiOptions { Latency = TimeSpan.FromMilliseconds(100), KeepTexts = false });
+
+        await using (fake)
+        {
+            Assert.Equal(12_000, outcome.Counts.Embedded);
+            Assert.InRange(outcome.Counts.Requests, 12_000 / 2_048, 12_000 / 128);
+            Assert.Equal(0L, fake.DuplicatePaidInputs);
+        }
+    }
+
+    [Fact]
+    public async Task Little_work_is_divided_among_all_that_may_be_in_flight()
+    {
+        var (outcome, fake) = await Run(rows: 160, new FakeOpenAiOptions { Latency = TimeSpan.FromMilliseconds(300) });
+
+        await using (fake)
+        {
+            Assert.Equal(160, outcome.Counts.Embedded);
+            Assert.InRange(outcome.Counts.Requests, 6, 8);
+            Assert.InRange(fake.MaxInFlight, 6, 8);
+        }
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(25)]
+    [InlineData(100)]
+    public async Task A_provider_that_accepts_fewer_inputs_is_asked_for_no_more_once_that_is_known(int accepted)
+    {
+        var (outcome, fake) = await Run(rows: 2_000, new FakeOpenAiOptions { MaxInputs = accepted });
+
+        await using (fake)
+        {
+            Assert.Equal((2_000, 0), (outcome.Counts.Embedded, outcome.Counts.Failed));
+            Assert.Equal(0L, fake.DuplicatePaidInputs);
+            // Each of those in flight finds it out once, by halving.
+            var refused = fake.Requests.Count(request => request.Status == 400);
+            Assert.InRange(refused, 1, 8 * 7);
+            Assert.All(fake.Requests.TakeLast(4), request => Assert.InRange(request.InputCount, 1, accepted));
+        }
+    }
+
+    private static async Task<(RunOutcome Outcome, FakeOpenAi Fake)> Run(int rows, FakeOpenAiOptions options)
+    {
+        var fake = await FakeOpenAi.StartAsync(options);
+        await using var database = await TestDatabase.Empty();
+        await using var notes = await Declarations.CreateNotes(database, rows);
+        await using var declared = new DeclaredCorpus(database.Source, Declarations.Notes(), model: "text-embedding-3-small");
+        await declared.Migrate();
+        await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = declared.File, Concurrency = 8 });
+        return (await engine.Run(new RunRequest("notes", [], Concurrency: 8)), fake);
+    }
+}
