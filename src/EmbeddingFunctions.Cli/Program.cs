@@ -22,6 +22,7 @@ var root = new RootCommand(
     AdoptCommand.Create(),
     ForgetCommand.Create(),
     SwitchCommand.Create(),
+    IndexCommand.Create(),
     UninstallCommand.Create(),
 };
 HelpWithExamples.AddTo(

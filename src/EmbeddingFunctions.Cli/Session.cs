@@ -56,6 +56,7 @@ internal sealed class Session : IAsyncDisposable
         output.Note($"Database: {(embedded is null ? Database.Describe(database) : $"embedded Postgres in {Folder}/ ({hint})")}.");
         var level = defaultLevel ?? (Console.IsErrorRedirected ? LogLevel.Warning : LogLevel.Error);
         var session = new Session(settings, database, embedded, level);
+        session.Get<ISearchIndexes>().Progressed += line => output.Note($"{line} …");
         await session.ReadGenerations(cancellation);
         return session;
     }

@@ -57,6 +57,7 @@ internal static class EngineServices
         .AddSingleton<SourceSweep>()
         .AddSingleton<WorkNotices>()
         .AddSingleton<CorpusRemoval>()
+        .AddTimed<ISearchIndexes, SearchIndexes>()
         .AddSingleton(s => new EngineSchema(
             s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<SchemaRange>(), SqlScript.Versioned))
         .AddSingleton(s => new Migrator(
@@ -128,6 +129,7 @@ internal static class EngineServices
         .AddSingleton(s => new CachingTextEmbedder(
             s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
             s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null, s.Time()))
+        .AddTimed<BatchSizes>()
         .AddTimed<LeaseKeeper>()
         .AddTimed<BatchEmbedder>()
         .AddTimed<QueueIntake>()

@@ -140,6 +140,9 @@ internal static partial class Log
     [LoggerMessage(404, LogLevel.Information, "A migration step is tried again, as another transaction was in its way ({SqlState})")]
     public static partial void MigrationStepIsRepeated(this ILogger logger, string sqlState);
 
+    [LoggerMessage(405, LogLevel.Warning, "The indexes for search of {Corpus} cannot be built, and searches are exact: {Reason}")]
+    public static partial void IndexIsNotBuilt(this ILogger logger, string corpus, string reason);
+
     [LoggerMessage(500, LogLevel.Warning,
         "{Requests} requests of the queue for {Kind} of {Corpus} are refused; embedding_queue has the reasons")]
     public static partial void QueueRequestsAreRefused(this ILogger logger, int requests, string kind, string corpus);

@@ -24,6 +24,10 @@ internal sealed class RunSteps(RunActivities activities, ILogger<RunSteps> log)
     public Task<EmbeddedBatch> EmbedBatch([ActivityTrigger] EmbedBatch order, CancellationToken cancellation) =>
         activities.Do(RunActivities.EmbedBatch, order, cancellation);
 
+    [Function(nameof(RunActivities.BuildIndexes))]
+    public Task<IndexesBuilt> BuildIndexes([ActivityTrigger] BuildIndexes order, CancellationToken cancellation) =>
+        activities.Do(RunActivities.BuildIndexes, order, cancellation);
+
     [Function(nameof(RunActivities.CloseRun))]
     public async Task<RunOutcome> CloseRun([ActivityTrigger] CloseRun order, CancellationToken cancellation)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Hosting;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -53,6 +54,7 @@ internal static class AdoptCommand
         }
 
         var adopted = await adopter.Adopt(plan, line => output.Note($"{line} …"), cancellation);
+        await session.Get<ISearchIndexes>().Build(plan.Adoption.Corpus, cancellation);
         output.Result(
             new Answer(plan, adopted.Items, adopted.LeftOut),
             text => text.WriteLine(

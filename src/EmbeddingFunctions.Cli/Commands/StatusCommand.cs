@@ -2,6 +2,7 @@ using System.CommandLine;
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -78,6 +79,7 @@ internal static class StatusCommand
             text.WriteLine($"Ignored until their text changes: {ignored:N0}.");
         }
 
+        PrintIndexes(status, text);
         PrintAdoptions(status.Adoptions, text);
         if (status.Batches.Count > 0)
         {
@@ -114,6 +116,24 @@ internal static class StatusCommand
                     + $"{status.Recent.Max(recent => recent.Latest).UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC");
         }
     }
+
+    private static void PrintIndexes(CorpusStatus status, TextWriter text)
+    {
+        foreach (var index in status.Indexes.Where(index => index.State != SearchIndexState.Ready))
+        {
+            text.WriteLine();
+            text.WriteLine(
+                $"Index {index.Name} {Describe(status.Corpus, index)}. Until then searches of {index.Table} are exact, and slower.");
+        }
+    }
+
+    private static string Describe(string corpus, SearchIndex index) => index switch
+    {
+        { State: SearchIndexState.Building, Progress: { } share } => $"is being built, {share:P0} done",
+        { State: SearchIndexState.Building } => "is being built",
+        { MayBeBuilt: false } => $"is missing, and only the owner of {index.Table} can build it: 'embeddings index {corpus}'",
+        _ => $"is built by the run that leaves nothing pending, or now by 'embeddings index {corpus}'",
+    };
 
     private static void PrintAdoptions(IReadOnlyList<RecordedAdoption> adoptions, TextWriter text)
     {

@@ -3,6 +3,7 @@ using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -25,17 +26,22 @@ internal sealed class RunActivities
     public static readonly RunActivity<CloseRun, RunOutcome> CloseRun =
         new(nameof(CloseRun), (a, i, c) => a._lifecycle.Close(i, c), output => output is { Counts: not null }, Closes: true);
 
+    public static readonly RunActivity<BuildIndexes, IndexesBuilt> BuildIndexes =
+        new(nameof(BuildIndexes), (a, i, c) => a.Build(i, c), output => output is not null);
+
     private readonly RunLifecycle _lifecycle;
     private readonly RunTransitions _transitions;
     private readonly RunPages _pages;
     private readonly BatchEmbedder _batches;
     private readonly ResolvedCorpora _corpora;
+    private readonly ISearchIndexes _indexes;
     private readonly Redaction _redaction;
 
     public RunActivities(
         RunLifecycle lifecycle, RunTransitions transitions, RunPages pages, BatchEmbedder batches, ResolvedCorpora corpora,
-        Redaction redaction) =>
-        (_lifecycle, _transitions, _pages, _batches, _corpora, _redaction) = (lifecycle, transitions, pages, batches, corpora, redaction);
+        ISearchIndexes indexes, Redaction redaction) =>
+        (_lifecycle, _transitions, _pages, _batches, _corpora, _indexes, _redaction) =
+        (lifecycle, transitions, pages, batches, corpora, indexes, redaction);
 
     /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and told apart.</summary>
     /// <exception cref="ActivityFailedException">It will never work.</exception>
@@ -60,6 +66,20 @@ internal sealed class RunActivities
     /// <exception cref="DatabaseNotReadyException">The corpus does not fit the database.</exception>
     internal Task<TOutput> Try<TInput, TOutput>(RunActivity<TInput, TOutput> activity, TInput input, CancellationToken cancellation) =>
         _corpora.Fitting(() => activity.Do(this, input, cancellation), cancellation);
+
+    private async Task<IndexesBuilt> Build(BuildIndexes command, CancellationToken cancellation)
+    {
+        try
+        {
+            await _indexes.Build(await _corpora.Get(command.Corpus, cancellation), cancellation);
+            return new IndexesBuilt();
+        }
+        catch (Exception e) when (e is DatabaseNotReadyException or PostgresException && !WriteFaults.IsTransient(e))
+        {
+            // The vectors are there, and searches are exact.
+            return new IndexesBuilt(_redaction.Clean(e.Message));
+        }
+    }
 
     private async Task<PlannedPage> Plan(PlanPage command, CancellationToken cancellation)
     {
@@ -96,6 +116,12 @@ internal sealed record PlannedPage(
 /// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>
 internal sealed record PlannedBatch(
     string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null);
+
+/// <summary>Builds the indexes for search that a migration has left for later.</summary>
+internal sealed record BuildIndexes(string Corpus);
+
+/// <param name="Problem">Why one could not be built.</param>
+internal sealed record IndexesBuilt(string? Problem = null);
 
 /// <param name="StopReason">Why it ended before all was done.</param>
 /// <param name="Cancelled">It was ended from outside.</param>

@@ -66,7 +66,12 @@ public sealed record RunProgress(BatchCounts Counts, int ItemsTotal, string? Not
 /// <summary>How a run ended, from what is committed.</summary>
 /// <param name="IsLeft">It has not ended: the next server goes on with it.</param>
 public sealed record RunOutcome(
-    Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds, bool IsLeft = false);
+    Guid RunId, RunStatus Status, int ItemsTotal, BatchCounts Counts, string? Error, double Seconds, bool IsLeft = false)
+{
+    /// <summary>Whether indexes for search are to be built now that the run has ended.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool LacksIndexes { get; init; }
+}
 
 /// <summary>How a run ended.</summary>
 public enum RunStatus

@@ -10,8 +10,8 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>Starts, opens and closes a run: each step is idempotent.</summary>
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
-    RunJanitor janitor, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems revertedItems, Redaction redaction,
-    TimeProvider time)
+    RunJanitor janitor, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems revertedItems, ISearchIndexes indexes,
+    Redaction redaction, TimeProvider time)
 {
     private static SqlText FindReason(string corpus) =>
         $"""
@@ -81,8 +81,13 @@ internal sealed class RunLifecycle(
         }
 
         Checkpoints.Reach(Checkpoint.DuringFinalise);
-        return await transitions.Close(run.RunId, status, error, counts, cancellation)
+        var outcome = await transitions.Close(run.RunId, status, error, counts, cancellation)
             ?? new RunOutcome(run.RunId, status, 0, counts, error, 0);
+        return outcome with
+        {
+            LacksIndexes = outcome.Status == RunStatus.Completed
+                && await indexes.AreToBeBuilt(await corpora.Get(run.Request.Corpus, cancellation), cancellation),
+        };
     }
 
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.

@@ -33,7 +33,27 @@ internal static class RunOrchestration
             cancelled = true;
         }
 
-        return await context.Call(RunActivities.CloseRun, new CloseRun(input, stopReason, cancelled));
+        var outcome = await context.Call(RunActivities.CloseRun, new CloseRun(input, stopReason, cancelled));
+        return outcome.LacksIndexes ? await BuildIndexes(context, input, outcome) : outcome;
+    }
+
+    // The run has ended: whatever becomes of the indexes, its vectors are there.
+    private static async Task<RunOutcome> BuildIndexes(IRunContext context, RunInput input, RunOutcome outcome)
+    {
+        context.Report(new RunProgress(outcome.Counts, outcome.ItemsTotal, "building the indexes for search"));
+        try
+        {
+            var built = await context.Call(RunActivities.BuildIndexes, new BuildIndexes(input.Request.Corpus));
+            return outcome with { Error = outcome.Error ?? built.Problem };
+        }
+        catch (ActivityFailedException e)
+        {
+            return outcome with { Error = outcome.Error ?? e.Message };
+        }
+        catch (OperationCanceledException)
+        {
+            return outcome;
+        }
     }
 
     private static async Task<RunInput> Open(IRunContext context, RunInput input, DateTimeOffset startsAt)

@@ -85,13 +85,19 @@ internal static class CorpusDdl
         var others = $"({partition}{bare.Id}) WHERE {bare.IsToBeReplaced}";
         yield return Index(table.Holder, ObjectNames.Name("embedding_other_model", table.Holder, others), others);
         var hnsw = $"USING hnsw ({table.VectorName} {table.CosineOperators}) WITH ({table.IndexParameters})";
-        yield return Index(table.Holder, ObjectNames.Name("embedding_hnsw", table.Holder, table.HasDefaultIndex ? null : hnsw), hnsw);
+        yield return Index(table.Holder, ObjectNames.Name("embedding_hnsw", table.Holder, table.HasDefaultIndex ? null : hnsw), hnsw) with
+        {
+            GraphBytes = table.GraphBytes,
+        };
         if (table.Chunks is not null)
         {
             var chunks = table.Found with { Name = table.Chunks.Table };
             yield return Index(
                 chunks, ObjectNames.Name("embedding_chunks", chunks),
-                $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})");
+                $"USING hnsw (\"embedding\" {table.CosineOperators}) WITH ({table.IndexParameters})") with
+            {
+                GraphBytes = table.GraphBytes,
+            };
         }
     }
 

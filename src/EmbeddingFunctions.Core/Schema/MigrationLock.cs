@@ -29,7 +29,7 @@ internal sealed class MigrationLock : IAsyncDisposable
 
         for (var isFirst = true; ; isFirst = false)
         {
-            if (await TryTake(database, cancellation) is { } turn)
+            if (await TryLock(database, cancellation) is { } turn)
             {
                 return turn;
             }
@@ -43,9 +43,15 @@ internal sealed class MigrationLock : IAsyncDisposable
         }
     }
 
+    /// <returns>Null: another process has it.</returns>
+    public static Task<MigrationLock?> TryTake(NpgsqlDataSource database, CancellationToken cancellation) =>
+        ConnectionPool.HasOneConnection(database)
+            ? Task.FromResult<MigrationLock?>(new MigrationLock(null))
+            : TryLock(database, cancellation);
+
     public ValueTask DisposeAsync() => _connection?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private static async Task<MigrationLock?> TryTake(NpgsqlDataSource database, CancellationToken cancellation)
+    private static async Task<MigrationLock?> TryLock(NpgsqlDataSource database, CancellationToken cancellation)
     {
         var connection = await database.OpenConnectionAsync(cancellation);
         try

@@ -27,6 +27,9 @@ internal sealed record MigrationStep(StepKind Kind, IReadOnlyList<string> Statem
     /// <summary>Of pages: the table, whose rows are passed over where an owner's trigger or constraint refuses them.</summary>
     public ResolvedTable? Table { get; init; }
 
+    /// <summary>Of a statement by itself: the index over vectors that it builds.</summary>
+    public SchemaObject? VectorIndex { get; init; }
+
     public static MigrationStep Transaction(params IEnumerable<string> statements) => new(StepKind.Transaction, statements.ToList());
 
     public static MigrationStep Alone(params IEnumerable<string> statements) => new(StepKind.Alone, statements.ToList());

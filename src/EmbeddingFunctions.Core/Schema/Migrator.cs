@@ -89,8 +89,9 @@ internal sealed class Migrator
         var states = await _inventory.Compare(corpus.Name, CorpusDdl.Objects(resolved), cancellation);
         var engine = await _engine.Plan(cancellation);
         var history = new DeclarationHistory(_database);
-        var isDone = engine.Count == 0 && states.All(state => state.IsRight) && await history.IsInForce(resolved, cancellation)
-            && (await Undeclared(resolved, cancellation)).Count == 0;
+        var later = await SearchIndexes.ForLater(_database, resolved, states, cancellation);
+        var isDone = engine.Count == 0 && states.All(state => state.IsRight || later.ContainsKey(state.Wanted.Key))
+            && await history.IsInForce(resolved, cancellation) && (await Undeclared(resolved, cancellation)).Count == 0;
         return isDone ? "" : string.Join(
             "\n\n", engine.Concat(await Steps(resolved, states, options, cancellation)).Select(step => step.Script()));
     }
@@ -136,6 +137,7 @@ internal sealed class Migrator
     {
         static bool IsOwnIndex(ObjectState state) => state.Wanted is { Kind: ObjectKind.Index, IsShared: false };
         var undeclared = await Undeclared(corpus, cancellation);
+        var later = await SearchIndexes.ForLater(_database, corpus, states, cancellation);
         return [
             .. await CompanionDdl.Retype(corpus, _catalogue, cancellation),
             .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
@@ -144,7 +146,11 @@ internal sealed class Migrator
             .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
             .. corpus.Tables.Where(table => IsToBeFilled(corpus.Corpus, table, states)).SelectMany(CompanionSteps),
             Records(corpus),
-            .. ObjectSteps.Make(corpus, states.Where(IsOwnIndex).ToList()),
+            .. ObjectSteps.Make(corpus, states.Where(state => IsOwnIndex(state) && !later.ContainsKey(state.Wanted.Key)).ToList()),
+            .. later.Select(index => MigrationStep.Transaction() with
+            {
+                Title = $"{index.Key} is left to the end of the first backfill, which is faster without it: {index.Value}",
+            }),
             .. ObjectSteps.Drop(corpus, undeclared, options.DropUndeclared),
         ];
     }

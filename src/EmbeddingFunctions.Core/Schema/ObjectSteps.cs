@@ -69,6 +69,7 @@ internal static class ObjectSteps
             $"CREATE {(wanted.IsUnique ? "UNIQUE " : "")}INDEX {concurrently}{wanted.Statement}") with
         {
             Title = $"building the index {wanted.Name}",
+            VectorIndex = wanted.GraphBytes is null ? null : wanted,
             Explain = e => e.SqlState is PostgresErrorCodes.QueryCanceled or "25P04"
                 ? $"The index {wanted.Name} could not be built: {e.MessageText}. Lift statement_timeout and transaction_timeout for this "
                     + "user, then migrate again."

@@ -41,6 +41,9 @@ internal sealed record SchemaObject(ObjectKind Kind, string Schema, string Table
     /// <summary>Of an index.</summary>
     public bool IsUnique { get; init; }
 
+    /// <summary>Of an index over vectors: the bytes that one of them takes in its graph, by estimate; null for other indexes.</summary>
+    public int? GraphBytes { get; init; }
+
     public ObjectKey Key => new(Kind, Schema, Table, Name);
 
     /// <summary>Another statement has another one.</summary>

@@ -81,6 +81,7 @@ internal sealed class StepRunner(NpgsqlDataSource database, LockingStatements lo
 
     private async Task Alone(MigrationStep step, CancellationToken cancellation)
     {
+        var isSerial = false;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -88,10 +89,19 @@ internal sealed class StepRunner(NpgsqlDataSource database, LockingStatements lo
                 foreach (var statement in step.Statements)
                 {
                     await using var connection = await database.OpenConnectionAsync(cancellation);
+                    await using var session = await BuildSession.Begin(connection, step.VectorIndex, isSerial, cancellation);
                     await Execute(connection, statement, cancellation);
                 }
 
                 return;
+            }
+            // Parallel workers share memory that a container may not have.
+            catch (PostgresException e) when (
+                !isSerial && step.VectorIndex is not null
+                && e.SqlState is PostgresErrorCodes.DiskFull or PostgresErrorCodes.OutOfMemory)
+            {
+                isSerial = true;
+                log.MigrationStepIsRepeated(e.SqlState);
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected && attempt < Tries)
             {

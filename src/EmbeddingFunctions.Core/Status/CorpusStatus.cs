@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Resilience;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Status;
 
@@ -17,6 +18,9 @@ public sealed record CorpusStatus(
 
     /// <summary>What was embedded of late, of those kinds of which anything was by runs of the last seven days.</summary>
     public IReadOnlyList<RecentVectors> Recent { get; init; } = [];
+
+    /// <summary>The indexes for search by vectors.</summary>
+    public IReadOnlyList<SearchIndex> Indexes { get; init; } = [];
 
     /// <summary>Vectors of other programs that were taken over, the newest adoption first.</summary>
     public IReadOnlyList<RecordedAdoption> Adoptions { get; init; } = [];

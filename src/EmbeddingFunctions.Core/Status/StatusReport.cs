@@ -33,12 +33,13 @@ internal sealed class StatusReport
     private readonly CorpusFindings _findings;
     private readonly AdoptionRecords _adoptions;
     private readonly LaneStore _lane;
+    private readonly ISearchIndexes _indexes;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
-        RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane) =>
-        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane) =
-        (database, declared, corpora, history, provider, redis, findings, adoptions, lane);
+        RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes) =
+        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -87,6 +88,7 @@ internal sealed class StatusReport
         {
             Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),
             Findings = findings,
+            Indexes = await _indexes.States(corpus, cancellation),
             Redis = await _redis.Status(cancellation),
             Adoptions = await _adoptions.List(name, cancellation),
             Batches = await _lane.OfCorpus(name, cancellation),

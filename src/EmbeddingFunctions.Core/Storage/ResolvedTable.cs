@@ -172,7 +172,10 @@ internal sealed partial class ResolvedTable(
     /// <summary>After SET: takes the decision back, so that the item is embedded whatever its text is.</summary>
     public SqlText Undecided => $"{RuleName} = NULL, {HashName} = NULL, {StateName} = NULL";
 
-    public bool HasDefaultIndex => corpus.Index == new VectorIndex() && table.Vector == CorpusTable.DefaultVector;
+    public bool HasDefaultIndex => corpus.Index with { Build = default } == new VectorIndex() && table.Vector == CorpusTable.DefaultVector;
+
+    /// <summary>Of a vector in the graph of its index, by estimate: itself, its links on all levels, and what manages them.</summary>
+    public int GraphBytes => (corpus.Dimensions * (corpus.VectorType == Corpora.VectorType.HalfVec ? 2 : 4)) + (corpus.Index.M * 48) + 200;
 
     public string IndexParameters => $"m = {corpus.Index.M}, ef_construction = {corpus.Index.EfConstruction}";
 

@@ -1,0 +1,217 @@
+using System.Collections.Concurrent;
+using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Storage;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace EmbeddingFunctions.Schema;
+
+/// <inheritdoc cref="ISearchIndexes"/>
+internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time, ILogger<SearchIndexes> log) : ISearchIndexes
+{
+    // With fewer rows their index costs a backfill little.
+    private const int Least = 1_000;
+
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(3);
+
+    private static SqlText FindProgress =>
+        $"""
+        SELECT c.relname::text, p.tuples_done::float8 / NULLIF(p.tuples_total, 0)
+        FROM   pg_catalog.pg_stat_progress_create_index p JOIN pg_catalog.pg_class c ON c.oid = p.index_relid
+        WHERE  p.datname = current_database()
+        """;
+
+    private static SqlText MayBuild(string schema, string table) =>
+        $"""
+        SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+        FROM   pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE  n.nspname = {schema} AND c.relname = {table}
+        """;
+
+    // A server that refuses a build is not asked again by the next run, which may be seconds away.
+    private static readonly TimeSpan _pause = TimeSpan.FromHours(1);
+
+    private readonly Inventory _inventory = new(database);
+    private readonly ConcurrentDictionary<string, long> _refused = new();
+
+    public event Action<string>? Progressed;
+
+    public async Task<IReadOnlyList<SearchIndex>> States(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        var building = await Progress(cancellation);
+        var indexes = new List<SearchIndex>();
+        foreach (var (wanted, live) in (await Compare(corpus, cancellation)).Select(state => (state.Wanted, state)))
+        {
+            var state = building.ContainsKey(wanted.Name) ? SearchIndexState.Building
+                : live.Live is null ? SearchIndexState.Missing
+                : IsInvalid(live) ? SearchIndexState.Invalid : SearchIndexState.Ready;
+            indexes.Add(new SearchIndex(wanted.Name, wanted.Table, state)
+            {
+                Progress = building.GetValueOrDefault(wanted.Name),
+                MayBeBuilt = state is SearchIndexState.Ready or SearchIndexState.Building
+                    || await database.ScalarAsync<bool>(MayBuild(wanted.Schema, wanted.Table), cancellation),
+            });
+        }
+
+        return indexes;
+    }
+
+    public async Task<bool> AreToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation) =>
+        !(_refused.TryGetValue(corpus.Corpus.Name, out var refused) && time.GetElapsedTime(refused) < _pause)
+        && (await ToBeBuilt(corpus, cancellation)).Count > 0;
+
+    public async Task Build(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        await using var turn = await MigrationLock.TryTake(database, cancellation);
+        if (turn is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await BuildMissing(corpus, cancellation);
+        }
+        catch (Exception e) when (e is DatabaseNotReadyException or PostgresException && !WriteFaults.IsTransient(e))
+        {
+            _refused[corpus.Corpus.Name] = time.GetTimestamp();
+            log.IndexIsNotBuilt(corpus.Corpus.Name, e.Message);
+            throw;
+        }
+    }
+
+    public async Task Rebuild(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        await using var turn = await MigrationLock.Take(database, Progressed, cancellation);
+        foreach (var state in (await Compare(corpus, cancellation)).Where(state => state.Live is not null && !IsInvalid(state)))
+        {
+            var index = $"{Sql.Identifier(state.Wanted.Schema)}.{Sql.Identifier(state.Wanted.Name)}";
+            var step = MigrationStep.Alone($"REINDEX INDEX CONCURRENTLY {index}") with
+            {
+                Title = $"building the index {state.Wanted.Name} again",
+                VectorIndex = state.Wanted,
+            };
+            await Run([step], state.Wanted.Name, cancellation);
+        }
+
+        await BuildMissing(corpus, cancellation);
+    }
+
+    /// <summary>Missing indexes that would make the first backfill of their tables many times slower.</summary>
+    public static async Task<IReadOnlyDictionary<ObjectKey, string>> ForLater(
+        NpgsqlDataSource database, ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, CancellationToken cancellation)
+    {
+        var later = new Dictionary<ObjectKey, string>();
+        var absent = states.Where(state => state is { Wanted.GraphBytes: not null, Live: null });
+        foreach (var missing in absent.GroupBy(state => state.Wanted.Table))
+        {
+            var kinds = corpus.Tables.Where(
+                table => table.Holder.Name == missing.Key || table.Chunks?.Table == missing.Key).ToList();
+            if (corpus.Corpus.Index.Build == IndexBuild.Now || kinds.Exists(table => table.Holder.IsPartitioned))
+            {
+                continue;
+            }
+
+            var (total, waiting) = await Count(database, corpus, kinds, cancellation);
+            if (corpus.Corpus.Index.Build == IndexBuild.After ? waiting > 0 : total >= Least && waiting > total / 2)
+            {
+                foreach (var state in missing)
+                {
+                    later.Add(state.Wanted.Key, $"{waiting:N0} of {total:N0} rows wait for their first vector");
+                }
+            }
+        }
+
+        return later;
+    }
+
+    private static async Task<(long Total, long Waiting)> Count(
+        NpgsqlDataSource database, ResolvedCorpus corpus, IEnumerable<ResolvedTable> kinds, CancellationToken cancellation)
+    {
+        var (total, waiting) = (0L, 0L);
+        foreach (var table in kinds)
+        {
+            var isMade = table.IsBeside
+                ? await database.ScalarAsync<bool>($"SELECT pg_catalog.to_regclass({table.Target.ToString()}) IS NOT NULL", cancellation)
+                : table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column))
+                    && table.Found.Columns.ContainsKey(table.VectorColumn);
+            var counts = (await database.QueryAsync(
+                isMade
+                    ? Sql.Of(
+                        $"""
+                        SELECT count(*), count(*) FILTER (WHERE {table.Vector} IS NULL AND {table.Pending})
+                        FROM   {table.Target} t WHERE true{table.Filter} {corpus.AndIsActive(table)}
+                        """)
+                    : Sql.Of($"SELECT count(*), count(*) FROM {table.Table} t WHERE true{table.DeclaredFilter}"),
+                row => (row.GetInt64(0), row.GetInt64(1)), cancellation, Sql.TimeoutOfCounts)).Single();
+            (total, waiting) = (total + counts.Item1, waiting + counts.Item2);
+        }
+
+        return (total, waiting);
+    }
+
+    private static bool IsInvalid(ObjectState state) => state.Live?.EndsWith(" invalid", StringComparison.Ordinal) == true;
+
+    private static bool IsToBeBuilt(ObjectState state) =>
+        state.Other is null && (state.Live is null || (IsInvalid(state) && state.Record is { IsMade: true }));
+
+    private async Task<IReadOnlyList<ObjectState>> Compare(ResolvedCorpus corpus, CancellationToken cancellation) =>
+        await _inventory.Compare(
+            corpus.Corpus.Name, CorpusDdl.Objects(corpus).Where(wanted => wanted.GraphBytes is not null).ToList(), cancellation);
+
+    private async Task BuildMissing(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        foreach (var state in await ToBeBuilt(corpus, cancellation))
+        {
+            await Run(ObjectSteps.Make(corpus, [state]), state.Wanted.Name, cancellation);
+        }
+    }
+
+    private async Task<IReadOnlyList<ObjectState>> ToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        var wanted = (await Compare(corpus, cancellation)).Where(IsToBeBuilt).ToList();
+        var later = await ForLater(database, corpus, wanted, cancellation);
+        return await wanted.Where(state => !later.ContainsKey(state.Wanted.Key)).ToAsyncEnumerable()
+            .Where(async (state, token) => await database.ScalarAsync<bool>(MayBuild(state.Wanted.Schema, state.Wanted.Table), token))
+            .ToListAsync(cancellation);
+    }
+
+    private async Task Run(IEnumerable<MigrationStep> steps, string index, CancellationToken cancellation)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var telling = ConnectionPool.HasOneConnection(database) ? Task.CompletedTask : Tell(index, ended.Token);
+        try
+        {
+            await new StepRunner(database, new LockingStatements(database), log).Run(steps, Progressed, cancellation);
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await telling;
+        }
+    }
+
+    private async Task Tell(string index, CancellationToken ended)
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(_lookEvery);
+            while (await timer.WaitForNextTickAsync(ended))
+            {
+                if ((await Progress(ended)).GetValueOrDefault(index) is { } share)
+                {
+                    Progressed?.Invoke($"building the index {index}: {share:P0}");
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or NpgsqlException)
+        {
+            // Progress is only for people, and the building says itself how it ends.
+        }
+    }
+
+    private async Task<Dictionary<string, double?>> Progress(CancellationToken cancellation) =>
+        (await database.QueryAsync(
+            FindProgress, row => (Name: row.GetString(0), Share: row.IsDBNull(1) ? (double?)null : Math.Min(1, row.GetDouble(1))),
+            cancellation)).DistinctBy(found => found.Name).ToDictionary(found => found.Name, found => found.Share);
+}
