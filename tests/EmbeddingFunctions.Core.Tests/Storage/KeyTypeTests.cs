@@ -34,6 +34,7 @@ public sealed class KeyTypeTests
         {
             name = "items",
             dimensions = 16,
+            batchSize = 20,
             partitions = new { table = "tenants", column = "id" },
             tables = new[] { new { kind = "item", table = "items", partition = "tenant", text = "{title}", changedAt = "changed" } },
         });

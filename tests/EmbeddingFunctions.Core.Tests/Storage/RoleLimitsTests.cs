@@ -22,7 +22,7 @@ public sealed class RoleLimitsTests : IAsyncLifetime
 
         await _database.Execute(
             $"""
-            DROP INDEX embedding_hnsw_notes;
+            DROP INDEX IF EXISTS embedding_hnsw_notes;
             UPDATE notes SET embedding = ARRAY(SELECT random() FROM generate_series(1, 16) WHERE id > 0)::vector WHERE id > 20;
             DELETE FROM notes WHERE id > 3980;
             CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END';
