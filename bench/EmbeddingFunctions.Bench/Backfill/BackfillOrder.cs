@@ -1,8 +1,8 @@
 namespace EmbeddingFunctions.Bench.Backfill;
 
 /// <summary>What a measured process is to embed.</summary>
-/// <param name="CorporaFile">Where the corpus is declared; null: the shipped file.</param>
-internal sealed record BackfillOrder(string Database, string? CorporaFile, string Corpus, string BaseUrl, int Concurrency);
+/// <param name="CorporaFile">Where the corpus is declared.</param>
+internal sealed record BackfillOrder(string Database, string CorporaFile, string Corpus, string BaseUrl, int Concurrency);
 
 /// <param name="Seconds">From the order to run until the run was closed; the process was warm before.</param>
 /// <param name="CpuSeconds">Of the process, in that time.</param>

@@ -3,11 +3,12 @@ using EmbeddingFunctions.Testing;
 namespace EmbeddingFunctions.Bench.Data;
 
 /// <summary>Anyone's table: no partitions, and a declaration that leaves everything to the defaults.</summary>
-internal sealed class ArticlesCorpus : BenchCorpus
+/// <param name="isIndexed">Whether it gets its HNSW index, when the product thinks best.</param>
+internal sealed class ArticlesCorpus(bool isIndexed) : BenchCorpus
 {
-    public override string Name => "articles";
+    public override string Name => isIndexed ? "indexed" : "articles";
 
-    public override string? File => DeclarationsFile;
+    public override string File => DeclarationsFile;
 
     public override async Task Fill(TestDatabase database, int items, int partitions, int characters)
     {

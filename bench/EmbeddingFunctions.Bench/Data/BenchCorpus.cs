@@ -13,7 +13,10 @@ internal abstract class BenchCorpus
     public static readonly BenchCorpus Workspace = new WorkspaceCorpus();
 
     /// <summary>Anyone's table, declared with the defaults.</summary>
-    public static readonly BenchCorpus Articles = new ArticlesCorpus();
+    public static readonly BenchCorpus Articles = new ArticlesCorpus(isIndexed: false);
+
+    /// <summary>The same with its index.</summary>
+    public static readonly BenchCorpus Indexed = new ArticlesCorpus(isIndexed: true);
 
     private static readonly DateTime _newest = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
@@ -21,10 +24,10 @@ internal abstract class BenchCorpus
 
     protected static string DeclarationsFile => Path.Combine(AppContext.BaseDirectory, "corpora.json");
 
-    public static BenchCorpus Named(string name) => new[] { Plain, Workspace, Articles }.Single(corpus => corpus.Name == name);
+    public static BenchCorpus Named(string name) => new[] { Plain, Workspace, Articles, Indexed }.Single(corpus => corpus.Name == name);
 
-    /// <summary>The file that declares it; null: the shipped one.</summary>
-    public abstract string? File { get; }
+    /// <summary>The file that declares it.</summary>
+    public abstract string File { get; }
 
     /// <summary>Creates the base tables and puts items into them, spread evenly over the partitions.</summary>
     public abstract Task Fill(TestDatabase database, int items, int partitions, int characters);

@@ -2,6 +2,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -35,9 +36,10 @@ internal sealed class BenchDatabase : IAsyncDisposable
         await corpus.Fill(database._database, items, partitions, characters);
         await database.Get<Migrator>()
             .Migrate(database.Get<CorpusSet>().Get(corpus.Name), withSampleTables: false, null, CancellationToken.None);
-        if (!hasVectorIndex)
+        if (hasVectorIndex)
         {
-            await database.DropVectorIndexes();
+            await database.Get<ISearchIndexes>().BuildNow(
+                await database.Get<ResolvedCorpora>().Get(corpus.Name, CancellationToken.None), CancellationToken.None);
         }
 
         await database.Execute("VACUUM ANALYZE");
@@ -69,13 +71,5 @@ internal sealed class BenchDatabase : IAsyncDisposable
         await _services.DisposeAsync();
         await _host.DisposeAsync();
         await _database.DisposeAsync();
-    }
-
-    private async Task DropVectorIndexes()
-    {
-        foreach (var row in await _database.Rows("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'"))
-        {
-            await Execute($"DROP INDEX \"{row[0]}\"");
-        }
     }
 }

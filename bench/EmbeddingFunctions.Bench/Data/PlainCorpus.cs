@@ -20,7 +20,7 @@ internal sealed class PlainCorpus : BenchCorpus
 
     public override string Name => "plain";
 
-    public override string? File => DeclarationsFile;
+    public override string File => DeclarationsFile;
 
     public override async Task Fill(TestDatabase database, int items, int partitions, int characters)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Bench.Data;
@@ -6,7 +8,18 @@ internal sealed class WorkspaceCorpus : BenchCorpus
 {
     public override string Name => "workspace";
 
-    public override string? File => null;
+    // The shipped declaration, but that its index is built only where it is measured.
+    private static readonly Lazy<string> _file = new(() =>
+    {
+        using var shipped = typeof(CorpusFile).Assembly.GetManifestResourceStream("corpora.json")!;
+        var declarations = JsonNode.Parse(shipped)!;
+        declarations["corpora"]![0]!["index"] = new JsonObject { ["build"] = "manual" };
+        var path = Path.Combine(AppContext.BaseDirectory, "workspace.json");
+        System.IO.File.WriteAllText(path, declarations.ToJsonString());
+        return path;
+    });
+
+    public override string File => _file.Value;
 
     public override async Task Fill(TestDatabase database, int items, int partitions, int characters)
     {

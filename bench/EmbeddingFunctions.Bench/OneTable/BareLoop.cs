@@ -110,9 +110,8 @@ internal sealed class BareLoop(LoopOrder order, NpgsqlDataSource database, HttpC
     }
 }
 
-/// <param name="CorporaFile">Null: the shipped corpora.</param>
 /// <param name="BatchSize">Null: automatic, where that is possible.</param>
-internal sealed record LoopOrder(string Database, string? CorporaFile, string Corpus, string BaseUrl, int InFlight, int? BatchSize);
+internal sealed record LoopOrder(string Database, string CorporaFile, string Corpus, string BaseUrl, int InFlight, int? BatchSize);
 
 /// <param name="Seconds">From the first read to the last write.</param>
 /// <param name="CpuSeconds">Of the process, its start included.</param>

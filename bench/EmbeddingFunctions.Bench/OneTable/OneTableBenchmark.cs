@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using EmbeddingFunctions.Bench.Backfill;
 using EmbeddingFunctions.Bench.Data;
 using EmbeddingFunctions.Bench.Provider;
@@ -40,6 +41,7 @@ internal static class OneTableBenchmark
             }
         }
 
+        var (without, creating, with) = await Indexed(sizes, fake);
         double Median(Case each, Func<Cost, double> figure) => measured[each].Select(figure).Median();
         report.Table(
             ["what", "in flight", "rows/s", "CPU s per 1000 rows", "database CPU s per 1000 rows", "requests"],
@@ -57,16 +59,52 @@ internal static class OneTableBenchmark
         report.Add(Goal.AtLeast("one table, 20 a request, 32 in flight", 0.95, Ratio(many, bareMany, c => c.RowsPerSecond), " x", 2));
         report.Add(Goal.AtMost("one table, defaults: database CPU", 1.8, Ratio(defaults, bare, c => c.DatabaseCpu), " x", 2));
         report.Add(Goal.AtMost("one table, defaults: process CPU", 1.3, Ratio(defaults, bare, c => c.Cpu), " x", 2));
+        report.Note(
+            $"With its HNSW index: {with:N1} s; without it {without:N1} s, and {creating:N1} s of a plain CREATE INDEX afterwards.\n");
+        report.Add(Goal.AtMost(
+            "one table: backfill with its index, against the same without and CREATE INDEX", 1.15, with / (without + creating), " x", 2));
     }
+
+    /// <returns>Seconds of the backfill without index, of creating it then, and of the backfill that ends with one.</returns>
+    private static async Task<(double Without, double Creating, double With)> Indexed(Sizes sizes, FakeServer fake)
+    {
+        var (without, creating, with) = (new List<double>(), new List<double>(), new List<double>());
+        for (var run = 0; run < sizes.Runs; run++)
+        {
+            await using (var plain = await Create(BenchCorpus.Articles, sizes.Items))
+            {
+                without.Add((await Embed(plain, OneTableRun.Command, fake, 8, null)).Seconds);
+                var clock = Stopwatch.StartNew();
+                await plain.Execute(
+                    "CREATE INDEX ON embedding.vectors_articles_article USING hnsw (embedding vector_cosine_ops) WITH (m = 16, "
+                        + "ef_construction = 64)");
+                creating.Add(clock.Elapsed.TotalSeconds);
+            }
+
+            await using var indexed = await Create(BenchCorpus.Indexed, sizes.Items);
+            with.Add((await Embed(indexed, OneTableRun.Command, fake, 8, null)).Seconds);
+            if (await indexed.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'") != 1)
+            {
+                throw new InvalidOperationException("The index was not built.");
+            }
+        }
+
+        return (without.Median(), creating.Median(), with.Median());
+    }
+
+    private static Task<BenchDatabase> Create(BenchCorpus corpus, int items) =>
+        BenchDatabase.Create(corpus, items, 1, BackfillBenchmark.Characters, hasVectorIndex: false);
+
+    private static Task<LoopResult> Embed(BenchDatabase database, string command, FakeServer fake, int inFlight, int? batchSize) =>
+        ChildProcess.Ask<LoopOrder, LoopResult>(command, new LoopOrder(
+            database.ConnectionString, database.Corpus.File, database.Corpus.Name, fake.BaseUrl, inFlight, batchSize));
 
     private static async Task<Cost> Measure(Case each, int items, FakeServer fake)
     {
-        await using var database = await BenchDatabase.Create(
-            BenchCorpus.Articles, items, 1, BackfillBenchmark.Characters, hasVectorIndex: false);
+        await using var database = await Create(BenchCorpus.Articles, items);
         await database.Execute(BareLoop.CreateTable);
         var (cpu, requests) = (await DatabaseCpu.OfServer(database), (await fake.Audit()).Requests);
-        var result = await ChildProcess.Ask<LoopOrder, LoopResult>(each.Command, new LoopOrder(
-            database.ConnectionString, database.Corpus.File, database.Corpus.Name, fake.BaseUrl, each.InFlight, each.BatchSize));
+        var result = await Embed(database, each.Command, fake, each.InFlight, each.BatchSize);
         if (result.Items != items)
         {
             throw new InvalidOperationException($"{each.What}: {result.Items} of {items} rows have a vector.");

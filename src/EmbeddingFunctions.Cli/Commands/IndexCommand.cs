@@ -22,7 +22,7 @@ internal static class IndexCommand
                 await using var session = await Session.Open(output, cancellation);
                 var (indexes, resolved) = (
                     session.Get<ISearchIndexes>(), await session.Get<ResolvedCorpora>().Get(session.LiveName(name), cancellation));
-                await (parsed.GetValue(rebuild) ? indexes.Rebuild(resolved, cancellation) : indexes.Build(resolved, cancellation));
+                await (parsed.GetValue(rebuild) ? indexes.Rebuild(resolved, cancellation) : indexes.BuildNow(resolved, cancellation));
                 var states = await indexes.States(resolved, cancellation);
                 output.Result(new { Corpus = name, Indexes = states }, text =>
                 {

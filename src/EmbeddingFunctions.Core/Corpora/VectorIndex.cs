@@ -24,4 +24,7 @@ public enum IndexBuild
 
     /// <summary>By the run after which no row waits for its first vector.</summary>
     After,
+
+    /// <summary>Only when a person asks for it: for searches that are exact, or by an index of another kind.</summary>
+    Manual,
 }

@@ -149,7 +149,7 @@ internal sealed class Migrator
             .. ObjectSteps.Make(corpus, states.Where(state => IsOwnIndex(state) && !later.ContainsKey(state.Wanted.Key)).ToList()),
             .. later.Select(index => MigrationStep.Transaction() with
             {
-                Title = $"{index.Key} is left to the end of the first backfill, which is faster without it: {index.Value}",
+                Title = $"{index.Key} {index.Value}",
             }),
             .. ObjectSteps.Drop(corpus, undeclared, options.DropUndeclared),
         ];

@@ -58,7 +58,13 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
 
     public async Task<bool> AreToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation) =>
         !(_refused.TryGetValue(corpus.Corpus.Name, out var refused) && time.GetElapsedTime(refused) < _pause)
-        && (await ToBeBuilt(corpus, cancellation)).Count > 0;
+        && (await ToBeBuilt(corpus, isAsked: false, cancellation)).Count > 0;
+
+    public async Task BuildNow(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        await using var turn = await MigrationLock.Take(database, Progressed, cancellation);
+        await BuildMissing(corpus, isAsked: true, cancellation);
+    }
 
     public async Task Build(ResolvedCorpus corpus, CancellationToken cancellation)
     {
@@ -70,7 +76,7 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
 
         try
         {
-            await BuildMissing(corpus, cancellation);
+            await BuildMissing(corpus, isAsked: false, cancellation);
         }
         catch (Exception e) when (e is DatabaseNotReadyException or PostgresException && !WriteFaults.IsTransient(e))
         {
@@ -94,7 +100,7 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
             await Run([step], state.Wanted.Name, cancellation);
         }
 
-        await BuildMissing(corpus, cancellation);
+        await BuildMissing(corpus, isAsked: true, cancellation);
     }
 
     /// <summary>Missing indexes that would make the first backfill of their tables many times slower.</summary>
@@ -112,12 +118,25 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
                 continue;
             }
 
+            if (corpus.Corpus.Index.Build == IndexBuild.Manual)
+            {
+                foreach (var state in missing)
+                {
+                    later.Add(state.Wanted.Key, $"is built only by 'embeddings index {corpus.Corpus.DeclaredName}', as it is declared");
+                }
+
+                continue;
+            }
+
             var (total, waiting) = await Count(database, corpus, kinds, cancellation);
             if (corpus.Corpus.Index.Build == IndexBuild.After ? waiting > 0 : total >= Least && waiting > total / 2)
             {
                 foreach (var state in missing)
                 {
-                    later.Add(state.Wanted.Key, $"{waiting:N0} of {total:N0} rows wait for their first vector");
+                    later.Add(
+                        state.Wanted.Key,
+                        $"is left to the end of the first backfill, which is faster without it: {waiting:N0} of {total:N0} rows wait for "
+                            + "their first vector");
                 }
             }
         }
@@ -159,17 +178,22 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
         await _inventory.Compare(
             corpus.Corpus.Name, CorpusDdl.Objects(corpus).Where(wanted => wanted.GraphBytes is not null).ToList(), cancellation);
 
-    private async Task BuildMissing(ResolvedCorpus corpus, CancellationToken cancellation)
+    private async Task BuildMissing(ResolvedCorpus corpus, bool isAsked, CancellationToken cancellation)
     {
-        foreach (var state in await ToBeBuilt(corpus, cancellation))
+        foreach (var state in await ToBeBuilt(corpus, isAsked, cancellation))
         {
             await Run(ObjectSteps.Make(corpus, [state]), state.Wanted.Name, cancellation);
         }
     }
 
-    private async Task<IReadOnlyList<ObjectState>> ToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation)
+    private async Task<IReadOnlyList<ObjectState>> ToBeBuilt(ResolvedCorpus corpus, bool isAsked, CancellationToken cancellation)
     {
         var wanted = (await Compare(corpus, cancellation)).Where(IsToBeBuilt).ToList();
+        if (isAsked)
+        {
+            return wanted;
+        }
+
         var later = await ForLater(database, corpus, wanted, cancellation);
         return await wanted.Where(state => !later.ContainsKey(state.Wanted.Key)).ToAsyncEnumerable()
             .Where(async (state, token) => await database.ScalarAsync<bool>(MayBuild(state.Wanted.Schema, state.Wanted.Table), token))

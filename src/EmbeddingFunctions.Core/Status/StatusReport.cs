@@ -88,7 +88,7 @@ internal sealed class StatusReport
         {
             Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),
             Findings = findings,
-            Indexes = await _indexes.States(corpus, cancellation),
+            Indexes = corpus.Corpus.Index.Build == IndexBuild.Manual ? [] : await _indexes.States(corpus, cancellation),
             Redis = await _redis.Status(cancellation),
             Adoptions = await _adoptions.List(name, cancellation),
             Batches = await _lane.OfCorpus(name, cancellation),

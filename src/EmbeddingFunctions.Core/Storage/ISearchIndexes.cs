@@ -16,6 +16,10 @@ internal interface ISearchIndexes
     /// <exception cref="Corpora.DatabaseNotReadyException">Postgres refuses it.</exception>
     Task Build(ResolvedCorpus corpus, CancellationToken cancellation);
 
+    /// <summary>The same because a person asks: whatever waits, and after waiting for another process.</summary>
+    /// <exception cref="Corpora.DatabaseNotReadyException">Postgres refuses it.</exception>
+    Task BuildNow(ResolvedCorpus corpus, CancellationToken cancellation);
+
     /// <returns>Whether <see cref="Build"/> has something to do.</returns>
     Task<bool> AreToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation);
 

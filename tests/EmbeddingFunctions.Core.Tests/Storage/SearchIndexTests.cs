@@ -58,6 +58,29 @@ public sealed class SearchIndexTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_that_is_declared_manual_is_built_when_a_person_asks_for_it()
+    {
+        await using var notes = await Notes(10, "table", "manual");
+        await notes.MigrateAndRun();
+        Assert.Equal([SearchIndexState.Missing], await States(notes));
+
+        await notes.Get<ISearchIndexes>().BuildNow(await Resolved(notes), default);
+
+        Assert.Equal([SearchIndexState.Ready], await States(notes));
+    }
+
+    [Fact]
+    public async Task A_person_gets_it_although_rows_wait()
+    {
+        await using var notes = await Notes(Many, "table");
+        await notes.Migrate();
+
+        await notes.Get<ISearchIndexes>().BuildNow(await Resolved(notes), default);
+
+        Assert.Equal([SearchIndexState.Ready], await States(notes));
+    }
+
+    [Fact]
     public async Task A_migration_is_done_while_its_index_waits()
     {
         await using var notes = await Notes(Many, "table");

@@ -146,5 +146,6 @@ internal sealed class DurableHost : IAsyncDisposable
         registry.AddActivityFunc<PlanPage, PlannedPage>(nameof(RunSteps.PlanPage), (_, order) => steps.PlanPage(order, lost));
         registry.AddActivityFunc<EmbedBatch, EmbeddedBatch>(nameof(RunSteps.EmbedBatch), (_, order) => steps.EmbedBatch(order, lost));
         registry.AddActivityFunc<CloseRun, RunOutcome>(nameof(RunSteps.CloseRun), (_, order) => steps.CloseRun(order, lost));
+        registry.AddActivityFunc<BuildIndexes, IndexesBuilt>(nameof(RunSteps.BuildIndexes), (_, order) => steps.BuildIndexes(order, lost));
     }
 }

@@ -38,6 +38,21 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
     }
 
     [Fact]
+    public async Task Indexes_that_wait_for_the_first_backfill_are_built_when_it_has_ended()
+    {
+        const string Indexes = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_hnsw%'";
+        var all = await Database.Ask<long>(Indexes);
+        await DropVectorIndex();
+        Assert.NotEqual(all, await Database.Ask<long>(Indexes));
+        await Workspace.Items(await Workspace.Repository(), 45);
+
+        var end = (await Host.End(await Ask())).ReadOutputAs<RunOutcome>()!;
+
+        Assert.Equal((RunStatus.Completed, 45, null), (end.Status, end.Counts.Embedded, end.Error));
+        Assert.Equal(all, await Database.Ask<long>(Indexes));
+    }
+
+    [Fact]
     public async Task A_doubled_tick_starts_one_run()
     {
         await Workspace.Items(await Workspace.Repository(), 45);

@@ -36,7 +36,7 @@ public sealed class FunctionTests
             ["httpTrigger"] = ["CancelRun", "ComputeRequested", "GetHealth", "GetRun", "GetStatus", "ListRuns"],
             ["timerTrigger"] = ["EmbeddingsTimer"],
             ["orchestrationTrigger"] = ["RunOrchestrator"],
-            ["activityTrigger"] = ["CloseRun", "EmbedBatch", "OpenRun", "PlanPage", "StartRun"],
+            ["activityTrigger"] = ["BuildIndexes", "CloseRun", "EmbedBatch", "OpenRun", "PlanPage", "StartRun"],
         },
         _functions.Values.GroupBy(function => function.TriggerType)
             .ToDictionary(group => group.Key, group => group.Select(function => function.Name).Order(StringComparer.Ordinal).ToArray()));
