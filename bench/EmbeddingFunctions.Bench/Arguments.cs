@@ -7,13 +7,13 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
         """
         usage: ./run bench [--only NAME]... [--quick] [--runs N]
 
-          --only NAME  one-table, backfill, memory, writes, owners-writes, planning, sharing, limits or local; may be given more than once
+          --only NAME  one-table, backfill, memory, writes, owners-writes, scale, planning, sharing, limits or local; may be given more than once
           --quick      small sizes: to see that it works, not how fast it is
           --runs N     take the median of N runs (3; with --quick 1)
         """;
 
     private static readonly string[] _names =
-        ["one-table", "backfill", "memory", "writes", "owners-writes", "planning", "sharing", "limits", "local"];
+        ["one-table", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits", "local"];
 
     /// <returns>Null if the arguments cannot be understood.</returns>
     public static Arguments? Parse(string[] args)

@@ -7,6 +7,7 @@ using EmbeddingFunctions.Bench.OneTable;
 using EmbeddingFunctions.Bench.Planning;
 using EmbeddingFunctions.Bench.Provider;
 using EmbeddingFunctions.Bench.Reports;
+using EmbeddingFunctions.Bench.Scale;
 using EmbeddingFunctions.Bench.Sharing;
 using EmbeddingFunctions.Bench.Writes;
 using EmbeddingFunctions.Testing;
@@ -20,6 +21,8 @@ switch (args)
         return await ChildProcess.Answer<BackfillOrder, BackfillResult>(order, MeasuredBackfill.Run);
     case [BareLoop.Command, var order]:
         return await ChildProcess.Answer<LoopOrder, LoopResult>(order, BareLoop.Run);
+    case [ScaleRun.Command, var order]:
+        return await ChildProcess.Answer<LoopOrder, ScaleResult>(order, ScaleRun.Run);
     case [OneTableRun.Command, var order]:
         return await ChildProcess.Answer<LoopOrder, LoopResult>(order, OneTableRun.Run);
     case [ProviderAlone.Command, var order]:
@@ -43,6 +46,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("memory", MemoryBenchmark.Run),
     ("writes", WritesBenchmark.Run),
     ("owners-writes", OwnersWritesBenchmark.Run),
+    ("scale", ScaleBenchmark.Run),
     ("planning", PlanningBenchmark.Run),
     ("sharing", SharingBenchmark.Run),
     ("limits", LimitsBenchmark.Run),

@@ -7,12 +7,13 @@ namespace EmbeddingFunctions.Bench;
 /// <param name="Pending">Items pending while pages are planned.</param>
 /// <param name="Plans">Pages planned at each size.</param>
 /// <param name="LocalTexts">Long texts for the local model; ten times as many short ones.</param>
+/// <param name="ScaleItems">Of the backfill that is looked at for what grows.</param>
 /// <param name="Steady">How long the use of a limit is counted.</param>
 /// <param name="Runs">Medians are of this number of runs.</param>
 internal sealed record Sizes(
-    int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int LocalTexts, TimeSpan Steady, int Runs)
+    int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int LocalTexts, int ScaleItems, TimeSpan Steady, int Runs)
 {
-    public static readonly Sizes Full = new(20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, 400, TimeSpan.FromSeconds(60), 3);
+    public static readonly Sizes Full = new(20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, 400, 1_000_000, TimeSpan.FromSeconds(60), 3);
 
-    public static readonly Sizes Quick = new(2_000, 10_000, 2_000, [1_000, 10_000, 50_000], 20, 60, TimeSpan.FromSeconds(10), 1);
+    public static readonly Sizes Quick = new(2_000, 10_000, 2_000, [1_000, 10_000, 50_000], 20, 60, 20_000, TimeSpan.FromSeconds(10), 1);
 }

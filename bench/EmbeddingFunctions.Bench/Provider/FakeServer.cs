@@ -16,10 +16,14 @@ internal sealed class FakeServer : IAsyncDisposable
     /// <summary>Up to and with <c>/v1/</c>.</summary>
     public string BaseUrl { get; }
 
+    /// <summary>One that takes the usual time for a request.</summary>
     /// <param name="limits">Such as <c>--rpm 500</c>; with limits its code is not compiled beforehand, since that takes requests.</param>
-    public static async Task<FakeServer> Start(params string[] limits)
+    public static Task<FakeServer> Start(params string[] limits) => Start(Latency, limits);
+
+    /// <inheritdoc cref="Start(string[])"/>
+    public static async Task<FakeServer> Start(TimeSpan latency, params string[] limits)
     {
-        var process = ChildProcess.Start(["fake", "--latency-ms", $"{Latency.TotalMilliseconds}", .. limits]);
+        var process = ChildProcess.Start(["fake", "--latency-ms", $"{latency.TotalMilliseconds}", .. limits]);
         var hello = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The fake provider did not start.");
         var server = new FakeServer(process, JsonDocument.Parse(hello).RootElement.GetProperty("baseUrl").GetString() + "/");
         if (limits.Length == 0)
