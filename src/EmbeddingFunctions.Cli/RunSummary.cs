@@ -53,6 +53,9 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
 
     private double ItemsPerSecond => Math.Round(_counts.Processed / Math.Max(0.001, Seconds), 1);
 
+    private double? ItemsPerRequest => _counts.Requests == 0 ? null
+        : Math.Round((double)(_counts.Embedded + _counts.Changed + _counts.Failed - _counts.Cached) / _counts.Requests, 1);
+
     private decimal? Dollars => Price.Of(model, _counts.Tokens, IsOnBatchLane);
 
     private decimal? Saved => Price.Of(model, _counts.SavedTokens);
@@ -110,6 +113,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
         WaitingUntil = Waiting.Until,
         ProcessedShare,
         _counts.Requests,
+        ItemsPerRequest,
         _counts.Tokens,
         Dollars,
         Seconds = Math.Round(Seconds, 2),
@@ -141,12 +145,12 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
                 $"Waiting:            {Waiting.Items:N0} (for their next attempt, the first until {Waiting.Until:HH:mm:ss} UTC)");
         }
 
-        text.WriteLine($"Requests:           {_counts.Requests:N0}");
+        text.WriteLine($"Requests:           {_counts.Requests:N0}{(ItemsPerRequest is { } each ? $" ({each:N0} items each)" : "")}");
         text.WriteLine($"Tokens:             {_counts.Tokens:N0}");
         text.WriteLine($"Cost:               {RunFigures.Money(Dollars)}");
         text.WriteLine($"Cached:             {_counts.Cached:N0}{(_counts.Cached == 0 ? "" : $" (saved {RunFigures.Money(Saved)})")}");
         text.WriteLine($"Duration:           {RunFigures.Time(duration)}{duration:\\.ff}");
-        text.WriteLine($"Average time:       {(MillisecondsPerItem is { } each ? $"{each:N1} ms per {Noun.One}" : "none")}");
+        text.WriteLine($"Average time:       {(MillisecondsPerItem is { } time ? $"{time:N1} ms per {Noun.One}" : "none")}");
         text.WriteLine($"Rate:               {ItemsPerSecond:N1} {Noun.Many}/s");
         foreach (var failed in Failures)
         {

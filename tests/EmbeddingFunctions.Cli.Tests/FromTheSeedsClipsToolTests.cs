@@ -212,6 +212,6 @@ public sealed partial class FromTheSeedsClipsToolTests() : SampleProgramTest("cl
         (await Backfill()).Exits(0).Says("Progress: 10/10 clips (100.0%) - processed: 10, skipped: 0, failed: 0");
     }
 
-    [GeneratedRegex(@"\n  Embedded:         120\n  Skipped:          0 \(0 unchanged, 0 empty\)\nChanged meanwhile:  0\nFailed:             0\nRequests:           \d\nTokens:             [\d,]+\nCost:               \$0\.\d{4}\nCached:             0\nDuration:           00:00:\d\d\.\d\d\nAverage time:       [\d,.]+ ms per clip\nRate:               [\d,.]+ clips/s\n$")]
+    [GeneratedRegex(@"\n  Embedded:         120\n  Skipped:          0 \(0 unchanged, 0 empty\)\nChanged meanwhile:  0\nFailed:             0\nRequests:           \d \(\d+ items each\)\nTokens:             [\d,]+\nCost:               \$0\.\d{4}\nCached:             0\nDuration:           00:00:\d\d\.\d\d\nAverage time:       [\d,.]+ ms per clip\nRate:               [\d,.]+ clips/s\n$")]
     private static partial Regex SummaryPattern();
 }
