@@ -1,13 +1,10 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Settings;
-using Polly;
-using Polly.Retry;
 
 namespace EmbeddingFunctions.OpenAI;
 
@@ -23,25 +20,13 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
     private const string Endpoint = "/v1/embeddings";
     private const string OwnId = "embedding_batch";
 
-    private const int Retries = 3;
     private const int PageSize = 100;
 
-    private static readonly TimeSpan _longestCall = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _longestUpload = TimeSpan.FromMinutes(10);
 
     private static readonly JsonWriterOptions _compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    // Not for the creation of a batch: one that was created unseen would be paid for twice, so it is looked for first.
-    private readonly ResiliencePipeline _again = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
-    {
-        ShouldHandle = new PredicateBuilder().Handle<ProviderException>(
-            e => e is { Fault: ProviderFault.Transient, IsTimeout: false } && (e.InnerException is null || e.IsUnreachable)),
-        MaxRetryAttempts = Retries,
-        BackoffType = DelayBackoffType.Exponential,
-        Delay = TimeSpan.FromMilliseconds(500),
-        UseJitter = true,
-        DelayGenerator = arguments => new ValueTask<TimeSpan?>((arguments.Outcome.Exception as ProviderException)?.RetryAfter),
-    }).Build();
+    private readonly OpenAiBatchHttp _http = new(http, key, redaction);
 
     public void Write(Stream file, int line, string model, int dimensions, IReadOnlyList<string> inputs)
     {
@@ -71,16 +56,17 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
 
     public async Task<string> Upload(string name, Stream file, CancellationToken cancellation)
     {
-        using var reply = await Call(() => new(HttpMethod.Post, At("files"))
+        using var reply = await _http.Call(() => new(HttpMethod.Post, At("files"))
         {
             Content = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new FileContent(file), "file", name } },
-        }, _longestUpload, _again, cancellation);
+        }, cancellation, _longestUpload);
         return OpenAiBatchJson.Text(reply.RootElement, "id") ?? throw OpenAiBatchJson.Unreadable("a file without an id");
     }
 
     public async Task<LaneBatch> Create(string file, Guid batch, CancellationToken cancellation)
     {
-        using var reply = await Call(() => new(HttpMethod.Post, At("batches"))
+        // One that was created unseen would be paid for twice, so it is looked for before another is.
+        using var reply = await _http.Call(() => new(HttpMethod.Post, At("batches"))
         {
             Content = JsonContent.Create(new
             {
@@ -89,7 +75,7 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
                 completion_window = "24h",
                 metadata = new Dictionary<string, string> { [OwnId] = $"{batch}" },
             }),
-        }, _longestCall, ResiliencePipeline.Empty, cancellation);
+        }, cancellation, mayRepeat: false);
         return OpenAiBatchJson.Batch(reply.RootElement, redaction);
     }
 
@@ -99,9 +85,9 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
         var oldest = since.AddHours(-1).ToUnixTimeSeconds();
         for (string? after = null; ;)
         {
-            using var reply = await Call(
+            using var reply = await _http.Call(
                 () => new(HttpMethod.Get, At($"batches?limit={PageSize}{(after is null ? "" : $"&after={Uri.EscapeDataString(after)}")}")),
-                _longestCall, _again, cancellation);
+                cancellation);
             var page = reply.RootElement.GetProperty("data").EnumerateArray().ToList();
             if (page.Find(IsOurs) is { ValueKind: JsonValueKind.Object } found)
             {
@@ -127,8 +113,7 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
 
     public async Task<LaneBatch> Get(string id, CancellationToken cancellation)
     {
-        using var reply = await Call(
-            () => new(HttpMethod.Get, At($"batches/{Uri.EscapeDataString(id)}")), _longestCall, _again, cancellation);
+        using var reply = await _http.Call(() => new(HttpMethod.Get, At($"batches/{Uri.EscapeDataString(id)}")), cancellation);
         return OpenAiBatchJson.Batch(reply.RootElement, redaction);
     }
 
@@ -136,8 +121,8 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
     {
         try
         {
-            using var reply = await Call(
-                () => new(HttpMethod.Post, At($"batches/{Uri.EscapeDataString(id)}/cancel")), _longestCall, _again, cancellation);
+            using var reply = await _http.Call(
+                () => new(HttpMethod.Post, At($"batches/{Uri.EscapeDataString(id)}/cancel")), cancellation);
         }
         catch (ProviderException e) when (e.Fault == ProviderFault.Item || e.Message.Contains(" 409", StringComparison.Ordinal))
         {
@@ -147,108 +132,17 @@ internal sealed class OpenAiBatchLane(HttpClient http, Uri root, string key, Red
 
     public async IAsyncEnumerable<LaneReply> Read(string file, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        idle.CancelAfter(_longestCall);
-        using var response = await Guard(
-            () => _again.ExecuteAsync(
-                async token => await Send(
-                    () => new(HttpMethod.Get, At($"files/{Uri.EscapeDataString(file)}/content")), token, mayLack: true),
-                idle.Token).AsTask(), idle, cancellation);
-        if (response.StatusCode == HttpStatusCode.NotFound)
+        await foreach (var line in _http.Lines(
+            () => new(HttpMethod.Get, At($"files/{Uri.EscapeDataString(file)}/content")), cancellation))
         {
-            yield break;
-        }
-
-        using var lines = new StreamReader(await Guard(() => response.Content.ReadAsStreamAsync(idle.Token), idle, cancellation));
-        while (await Guard(() => lines.ReadLineAsync(idle.Token).AsTask(), idle, cancellation) is { } line)
-        {
-            if (line.Length > 0)
-            {
-                yield return OpenAiBatchJson.Line(line, redaction);
-            }
-
-            // The time that the caller takes is not the server's.
-            idle.CancelAfter(_longestCall);
+            yield return OpenAiBatchJson.Line(line, redaction);
         }
     }
 
-    public async Task Delete(string file, CancellationToken cancellation)
-    {
-        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        call.CancelAfter(_longestCall);
-        using var response = await Guard(
-            () => _again.ExecuteAsync(
-                async token => await Send(() => new(HttpMethod.Delete, At($"files/{Uri.EscapeDataString(file)}")), token, mayLack: true),
-                call.Token).AsTask(), call, cancellation);
-    }
+    public Task Delete(string file, CancellationToken cancellation) =>
+        _http.Try(() => new(HttpMethod.Delete, At($"files/{Uri.EscapeDataString(file)}")), cancellation);
 
     private Uri At(string path) => new($"{root.AbsoluteUri.TrimEnd('/')}/{path}");
-
-    private async Task<JsonDocument> Call(
-        Func<HttpRequestMessage> request, TimeSpan longest, ResiliencePipeline retry, CancellationToken cancellation)
-    {
-        using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        call.CancelAfter(longest);
-        return await Guard(() => retry.ExecuteAsync(async token =>
-        {
-            using var response = await Send(request, token);
-            await using var body = await response.Content.ReadAsStreamAsync(token);
-            return await JsonDocument.ParseAsync(body, cancellationToken: token);
-        }, call.Token).AsTask(), call, cancellation);
-    }
-
-    private async Task<HttpResponseMessage> Send(Func<HttpRequestMessage> make, CancellationToken cancellation, bool mayLack = false)
-    {
-        using var request = make();
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        HttpResponseMessage response;
-        try
-        {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
-        }
-        catch (HttpRequestException e)
-        {
-            throw Broken(e, isUnreachable: e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
-        }
-
-        if (response.IsSuccessStatusCode || (mayLack && response.StatusCode == HttpStatusCode.NotFound))
-        {
-            return response;
-        }
-
-        using (response)
-        {
-            throw OpenAiFaults.From(
-                (int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(cancellation),
-                name => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null, redaction);
-        }
-    }
-
-    // What broke because the caller left is the caller's leaving, and no fault of the provider.
-    private async Task<T> Guard<T>(Func<Task<T>> call, CancellationTokenSource timed, CancellationToken cancellation)
-    {
-        try
-        {
-            return await call();
-        }
-        catch (OperationCanceledException e) when (timed.IsCancellationRequested && !cancellation.IsCancellationRequested)
-        {
-            const string Late = "the provider's batch interface did not answer in time";
-            throw new ProviderException(ProviderFault.Transient, Late, e) { IsTimeout = true };
-        }
-        catch (Exception e) when (e is IOException or HttpRequestException)
-        {
-            throw Broken(e, isUnreachable: false);
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            throw OpenAiBatchJson.Unreadable(redaction.Clean(e.Message));
-        }
-    }
-
-    private ProviderException Broken(Exception e, bool isUnreachable) => new(
-        ProviderFault.Transient, redaction.Clean($"the connection to the provider failed: {e.GetBaseException().Message}"), e)
-    { IsUnreachable = isUnreachable };
 
     /// <summary>A file of which each attempt sends all; its owner closes it.</summary>
     private sealed class FileContent(Stream file) : HttpContent
