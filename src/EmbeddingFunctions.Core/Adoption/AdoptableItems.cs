@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Adoption;
 /// <summary>The items that may get a vector of another program: pending ones that no run ever decided on.</summary>
 internal sealed class AdoptableItems(NpgsqlDataSource database, ResolvedCorpus corpus, ResolvedTable table)
 {
-    private const int AtATime = 200;
+    private const int AtATime = 500;
 
     /// <summary>Items in the order of their ids, with the text and version that they have at this moment.</summary>
     /// <param name="last">The last id of the page before, or null.</param>
@@ -16,9 +16,10 @@ internal sealed class AdoptableItems(NpgsqlDataSource database, ResolvedCorpus c
     public Task<List<AdoptableItem>> Page(string? last, string snapshot, CancellationToken cancellation)
     {
         const int FirstText = 3;
+        var wasWritten = AdoptionFence.WasWritten(Sql.Raw(table.IsBeside ? "c" : "t"), snapshot);
         return database.QueryAsync(
             $"""
-            SELECT {table.Id}::text, {table.Version}, {WasWritten(snapshot)}, {Sql.Join(", ", table.TextColumns)}
+            SELECT {table.Id}::text, {table.Version}, {wasWritten}, {Sql.Join(", ", table.TextColumns)}
             FROM   {From}
             WHERE  {Candidates}{Sql.When(last is not null, $" AND {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType}")}
             AND    {ClaimStatements.NotHeld(corpus, table)}
@@ -66,19 +67,6 @@ internal sealed class AdoptableItems(NpgsqlDataSource database, ResolvedCorpus c
         {table.Items} t JOIN {table.Target} c ON {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"t."))}
             {Sql.When(!table.HasTriggers, $"AND c.{CompanionTable.SeenName} = {CompanionTable.Seen(table)}")}
         """);
-
-    // Version and text say that a row was not edited between reading and writing. Since the adoption began, and while it was stopped, the
-    // row itself does, by the transaction that wrote it: 32 bits of a number, the rest of which is the latest that fits.
-    private SqlText WasWritten(string snapshot)
-    {
-        var row = Sql.Raw(table.IsBeside ? "c" : "t");
-        var next = Sql.Of($"pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint");
-        return
-            $"""
-            NOT pg_catalog.pg_visible_in_snapshot(
-                ({next} - (({next} - {row}.xmin::text::bigint) & 4294967295))::text::xid8, {snapshot}::pg_snapshot)
-            """;
-    }
 }
 
 /// <param name="WasWritten">Since the adoption began.</param>

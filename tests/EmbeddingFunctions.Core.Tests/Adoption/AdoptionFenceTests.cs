@@ -44,6 +44,46 @@ public sealed class AdoptionFenceTests : AdoptionTest
     }
 
     [Theory]
+    [InlineData("table", "")]
+    [InlineData("table", "SAVEPOINT s; INSERT INTO other VALUES (1);")]
+    [InlineData("column", "")]
+    [InlineData("column", "SAVEPOINT s; INSERT INTO other VALUES (1);")]
+    public async Task An_edit_that_is_in_flight_as_the_adoption_begins_leaves_the_row_pending(string store, string before)
+    {
+        await AddNotes(10);
+        await Database.Execute("CREATE TABLE other (n int)");
+        await Migrate(store, Notes());
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var edit = await connection.BeginTransactionAsync();
+        await Execute(connection, $"{before} UPDATE notes SET title = 'edited' WHERE id = 7; INSERT INTO notes VALUES (11, 'new')");
+        // A snapshot reaches as far as the last transaction that has ended.
+        await Database.Execute("INSERT INTO other VALUES (2)");
+
+        var plan = await Examine();
+        await Execute(connection, "UPDATE notes SET title = 'edited' WHERE id = 8");
+        await edit.CommitAsync();
+        var adopted = await Engine.Get<Adopter>().Adopt(plan, null, CancellationToken.None);
+
+        Assert.Equal((8, 3), (adopted.Items, Count(adopted.LeftOut, LeftOutReason.WrittenSince)));
+        Assert.Equal(3, await Embedded());
+        Assert.Equal((1, 1), (Fake.PaidInputs["edited"], Fake.PaidInputs["new"]));
+    }
+
+    [Fact]
+    public async Task A_long_transaction_that_does_not_touch_the_rows_keeps_nothing_from_being_adopted()
+    {
+        await AddNotes(10);
+        await Database.Execute("CREATE TABLE other (n int)");
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var elsewhere = await connection.BeginTransactionAsync();
+        await Execute(connection, "INSERT INTO other VALUES (1)");
+        await Migrate("table", Notes());
+        await Database.Execute("INSERT INTO other VALUES (2)");
+
+        Assert.Equal(10, (await Adopt()).Items);
+    }
+
+    [Theory]
     [InlineData("table")]
     [InlineData("column")]
     public async Task Stopped_half_way_it_goes_on_and_an_edit_in_the_meantime_leaves_the_row_pending(string store)
@@ -95,6 +135,12 @@ public sealed class AdoptionFenceTests : AdoptionTest
         Assert.Equal((9, 1), (adopted.Items, Count(adopted.LeftOut, LeftOutReason.WrittenSince)));
         Assert.Equal(1, await Embedded());
         Assert.Equal(1, Fake.PaidInputs["edited"]);
+    }
+
+    private static async Task Execute(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
     }
 
     // An edit of the owner's in the very moment in which the vectors are read: at the first reading, or at the second.
