@@ -14,6 +14,8 @@ namespace EmbeddingFunctions.Adoption;
 /// </summary>
 internal sealed class Adopter
 {
+    private const int Lanes = 4;
+
     private static readonly TimeSpan _betweenReports = TimeSpan.FromSeconds(5);
 
     private readonly NpgsqlDataSource _database;
@@ -81,14 +83,15 @@ internal sealed class Adopter
         await _records.Record(adoption, cancellation);
         var (leftOut, items) = (new LeftOutTally(), new AdoptableItems(_database, adoption.Corpus, adoption.Table));
         await items.Count(leftOut, cancellation);
-        var write = new AdoptionWrite(_database, items, adoption);
+        var write = await AdoptionWrite.To(_database, items, adoption, cancellation);
         var (adopted, reported) = (0L, TimeProvider.System.GetTimestamp());
-        await foreach (var page in Pages(adoption, leftOut, cancellation))
+        var lanes = new ParallelOptions { MaxDegreeOfParallelism = Lanes, CancellationToken = cancellation };
+        // The next page is read while others are written.
+        await Parallel.ForEachAsync(Pages(adoption, leftOut, cancellation), lanes, async (page, stopped) =>
         {
-            adopted += await write.Write(page, leftOut, cancellation);
-            reported = Report(progress, $"{adopted:N0} of {plan.Items:N0} vectors are adopted", reported);
-        }
-
+            var now = Interlocked.Add(ref adopted, await write.Write(page, leftOut, stopped));
+            reported = Report(progress, $"{now:N0} of {plan.Items:N0} vectors are adopted", reported);
+        });
         await _records.Finish(adoption, cancellation);
         return new AdoptedItems(adopted, leftOut.Items);
     }

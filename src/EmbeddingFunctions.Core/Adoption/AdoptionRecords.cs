@@ -24,8 +24,8 @@ internal sealed class AdoptionRecords(NpgsqlDataSource database)
                 SELECT clock_timestamp(), {AdoptionFence.Snapshot(table)}, false
                 ORDER  BY 3 DESC LIMIT 1
                 """,
-                row => (At: row.GetFieldValue<DateTimeOffset>(0), Snapshot: row.GetString(1), IsBegun: row.GetBoolean(2)), cancellation);
-            return new StartedAdoption(corpus, table, source, found[0].At, found[0].Snapshot, found[0].IsBegun);
+                row => (At: row.GetFieldValue<DateTimeOffset>(0), Snapshot: row.GetString(1)), cancellation);
+            return new StartedAdoption(corpus, table, source, found[0].At, found[0].Snapshot);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
@@ -86,9 +86,8 @@ internal sealed class AdoptionRecords(NpgsqlDataSource database)
 /// <summary>Vectors that a kind takes over.</summary>
 /// <param name="AdoptedAt">When it began: the time of each of its vectors.</param>
 /// <param name="Snapshot">What had been written by then, see <see cref="AdoptionFence"/>.</param>
-/// <param name="IsGoingOn">Whether it was begun before, and stopped.</param>
 internal sealed record StartedAdoption(
-    ResolvedCorpus Corpus, ResolvedTable Table, AdoptionSource Source, DateTimeOffset AdoptedAt, string Snapshot, bool IsGoingOn);
+    ResolvedCorpus Corpus, ResolvedTable Table, AdoptionSource Source, DateTimeOffset AdoptedAt, string Snapshot);
 
 /// <summary>Vectors of another program that were taken over.</summary>
 /// <param name="Kind">For which kind.</param>

@@ -27,10 +27,12 @@ internal sealed class AdoptionSource
     private readonly IReadOnlyList<SqlText> _isKey;
     private readonly SqlText _where;
     private readonly SqlText _text;
+    private readonly bool _isVector;
 
     private AdoptionSource(AdoptionRequest request, NpgsqlDataSource own, ResolvedTable table, CatalogueTable found)
     {
         (_database, _other, _found, _column) = (request.Database?.Connections ?? own, request.Database, found, request.From.Column);
+        _isVector = found.Columns[_column].Type is "vector" or "halfvec";
         _isKey = Keys(request, table, found).Select((name, i) => IsKey(table, found, name, i)).ToList();
         _where = Sql.Join("", request.Where.Select(where => Where(found, where.Key, where.Value)));
         _text = table.Chunks is null ? Sql.Of($"NULL::text") : Sql.Of($"s.{Sql.Identifier(TextColumn(request, table, found))}::text");
@@ -72,15 +74,18 @@ internal sealed class AdoptionSource
         var column = Sql.Identifier(_column);
         var rows = await Reading(_other, () => _database.QueryAsync(
             $"""
-            SELECT i.place::int, s.{column}::text, {_text}
+            SELECT i.place::int, {_text}, s.{column}::{Sql.Raw(_isVector ? "real[]" : "text")}
             FROM   unnest({Sql.Join(", ", arrays)}) WITH ORDINALITY AS i ({Sql.Join(", ", names)}, place)
             JOIN   {_found.Quoted} s ON {Sql.Join(" AND ", _isKey)}
             WHERE  s.{column} IS NOT NULL{_where}
             """,
-            row => (Place: row.GetInt32(0) - 1, Row: new SourceRow(SourceVector.Parse(row.GetString(1)), row.Text(2))), cancellation,
-            Sql.TimeoutOfCounts));
+            row => (Place: row.GetInt32(0) - 1, Row: new SourceRow(Vector(row), row.Text(1))), cancellation, Sql.TimeoutOfCounts));
         return rows.ToLookup(row => row.Place, row => row.Row);
     }
+
+    // As numbers where they can be nothing else, which is many times faster.
+    private float[] Vector(NpgsqlDataReader row) =>
+        _isVector ? row.GetFieldValue<float[]>(2) : SourceVector.Parse(row.GetString(2));
 
     private static IReadOnlyList<string> Keys(AdoptionRequest request, ResolvedTable table, CatalogueTable found)
     {

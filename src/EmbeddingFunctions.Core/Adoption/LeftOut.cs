@@ -48,7 +48,7 @@ internal sealed record LeftOutItems(LeftOutReason Reason, long Items, IReadOnlyL
     };
 }
 
-/// <summary>Counts what is left out, by reason.</summary>
+/// <summary>Counts what is left out, by reason; for several threads.</summary>
 internal sealed class LeftOutTally
 {
     private const int MostIds = 10;
@@ -57,24 +57,36 @@ internal sealed class LeftOutTally
     private static readonly LeftOutReason[] _ordinary =
         [LeftOutReason.EmptyText, LeftOutReason.NoVector, LeftOutReason.WrittenSince];
 
+    private readonly Lock _lock = new();
     private readonly SortedDictionary<LeftOutReason, (long Items, List<string> Ids)> _items = [];
 
-    public IReadOnlyList<LeftOutItems> Items =>
-        _items.Where(found => found.Value.Items > 0)
-            .Select(found => new LeftOutItems(found.Key, found.Value.Items, found.Value.Ids)).ToList();
-
-    public void Add(LeftOutReason reason, string id)
+    public IReadOnlyList<LeftOutItems> Items
     {
-        Add(reason, 1);
-        if (!_ordinary.Contains(reason) && _items[reason].Ids.Count < MostIds)
+        get
         {
-            _items[reason].Ids.Add(id);
+            lock (_lock)
+            {
+                return _items.Where(found => found.Value.Items > 0)
+                    .Select(found => new LeftOutItems(found.Key, found.Value.Items, found.Value.Ids.ToList())).ToList();
+            }
         }
     }
 
-    public void Add(LeftOutReason reason, long items)
+    public void Add(LeftOutReason reason, string id) => Add(reason, 1, _ordinary.Contains(reason) ? null : id);
+
+    public void Add(LeftOutReason reason, long items) => Add(reason, items, id: null);
+
+    private void Add(LeftOutReason reason, long items, string? id)
     {
-        var (counted, ids) = _items.GetValueOrDefault(reason, (0, []));
-        _items[reason] = (counted + items, ids);
+        lock (_lock)
+        {
+            var (counted, ids) = _items.GetValueOrDefault(reason, (0, []));
+            if (id is not null && ids.Count < MostIds)
+            {
+                ids.Add(id);
+            }
+
+            _items[reason] = (counted + items, ids);
+        }
     }
 }
