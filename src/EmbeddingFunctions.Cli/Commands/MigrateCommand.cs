@@ -121,6 +121,11 @@ internal static class MigrateCommand
 
         foreach (var name in plan.Count > 0 ? names : [])
         {
+            await removal.EnsureIdle(name, cancellation);
+        }
+
+        foreach (var name in plan.Count > 0 ? names : [])
+        {
             await removal.Remove(name, line => output.Note($"{line} …"), cancellation);
         }
 

@@ -42,6 +42,12 @@ internal static class UninstallCommand
                 ExitCode.Usage);
         }
 
+        // All are looked at before the first goes.
+        foreach (var corpus in corpora)
+        {
+            await removal.EnsureIdle(corpus, cancellation);
+        }
+
         foreach (var corpus in corpora)
         {
             await removal.Remove(corpus, line => output.Note($"{line} …"), cancellation);

@@ -139,6 +139,25 @@ internal sealed class LaneStore(NpgsqlDataSource database)
         }
     }
 
+    /// <returns>The number of a corpus's batches that the provider may have; null: no run of it is on the lane.</returns>
+    public async Task<long?> OnTheirWay(string corpus, CancellationToken cancellation)
+    {
+        try
+        {
+            return await database.ScalarAsync<long?>(
+                $"""
+                SELECT count(b.id)
+                FROM   embedding.lane_runs r LEFT JOIN embedding.lane_batches b ON b.run_id = r.run_id AND b.status <> 'building'
+                WHERE  r.corpus = {corpus} HAVING count(*) > 0
+                """,
+                cancellation);
+        }
+        catch (PostgresException e) when (IsUnknown(e))
+        {
+            return null;
+        }
+    }
+
     public Task Add(Guid batch, Guid run, string model, CancellationToken cancellation) => database.ExecuteAsync(
         $"INSERT INTO embedding.lane_batches (id, run_id, model) VALUES ({batch}, {run}, {model})", cancellation);
 

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Adoption;
+using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
@@ -24,10 +25,12 @@ internal sealed class CorpusRemoval
     private readonly Inventory _inventory;
     private readonly LockingStatements _locking;
     private readonly AdoptionRecords _adoptions;
+    private readonly LaneStore _lane;
 
     public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora) =>
-        (_database, _corpora, _inventory, _locking, _adoptions) = (
-            database, corpora, new Inventory(database), new LockingStatements(database), new AdoptionRecords(database));
+        (_database, _corpora, _inventory, _locking, _adoptions, _lane) = (
+            database, corpora, new Inventory(database), new LockingStatements(database), new AdoptionRecords(database),
+            new LaneStore(database));
 
     /// <summary>All corpora that something is recorded for, declared or not.</summary>
     public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)
@@ -89,14 +92,37 @@ internal sealed class CorpusRemoval
             : stays;
     }
 
+    /// <summary>Lets no corpus go while work on it is under way.</summary>
+    /// <param name="name">The corpus, or a generation of it.</param>
+    /// <param name="cancellation">Cancels the query.</param>
+    /// <exception cref="DatabaseNotReadyException">A run is open, or batches are on their way at the provider.</exception>
+    public async Task EnsureIdle(string name, CancellationToken cancellation)
+    {
+        if (await _lane.OnTheirWay(name, cancellation) is { } batches)
+        {
+            throw new DatabaseNotReadyException(
+                $"A run of '{name}' is on the batch lane, with {batches:N0} {(batches == 1 ? "batch" : "batches")} on the way at the "
+                    + $"provider that will be billed: end it with 'embeddings backfill {name} --lane batch --cancel', or wait until it has "
+                    + "ended.");
+        }
+
+        if (await _database.ScalarAsync<Guid?>(RunQueries.FindCarried(name), cancellation) is { } run)
+        {
+            throw new DatabaseNotReadyException(
+                $"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
+        }
+    }
+
     /// <summary>Stopped half-way, it goes on when run again.</summary>
-    /// <exception cref="DatabaseNotReadyException">A run is open, or something of others depends on what goes.</exception>
+    /// <exception cref="DatabaseNotReadyException">
+    /// As of <see cref="EnsureIdle"/>; or something of others depends on what goes.
+    /// </exception>
     public async Task Remove(string name, Action<string>? progress, CancellationToken cancellation)
     {
         await using var turn = await MigrationLock.Take(_database, progress, cancellation);
         try
         {
-            await EnsureNoRun(name, cancellation);
+            await EnsureIdle(name, cancellation);
             // First, so that hosts start no more runs of it.
             await Run(RemoveRows(name), cancellation);
             await _adoptions.Forget(name, cancellation);
@@ -213,15 +239,6 @@ internal sealed class CorpusRemoval
 
     private Task<bool> IsInstalled(CancellationToken cancellation) =>
         _database.ScalarAsync<bool>($"SELECT pg_catalog.to_regclass({Inventory.Records}) IS NOT NULL", cancellation);
-
-    private async Task EnsureNoRun(string name, CancellationToken cancellation)
-    {
-        if (await _database.ScalarAsync<Guid?>(RunQueries.FindCarried(name), cancellation) is { } run)
-        {
-            throw new DatabaseNotReadyException(
-                $"Run {run} of '{name}' is open: let it end or cancel it, and stop the hosts that would start another.");
-        }
-    }
 
     private Task Run(SqlText statement, CancellationToken cancellation) =>
         _database.ExecuteAsync(statement, cancellation, Sql.NoTimeout);
