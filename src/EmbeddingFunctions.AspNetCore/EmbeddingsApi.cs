@@ -3,10 +3,10 @@ using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Switching;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace EmbeddingFunctions.AspNetCore;
 
@@ -16,9 +16,6 @@ internal sealed class EmbeddingsApi : IDisposable
     private const int DefaultRuns = 20;
     private const int MaxRuns = 100;
 
-    // Of a burst of requests the others wait here, not for connections that runs need.
-    private const int MostAtOnce = 16;
-
     private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled"];
 
     private readonly CorpusSet _corpora;
@@ -26,20 +23,22 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly RunScope _scope;
     private readonly RunScheduler _scheduler;
     private readonly RunHistory _history;
-    private readonly StatusReport _status;
+    private readonly SwitchedStatus _status;
     private readonly CachedHealth _health;
-    private readonly Redaction _redaction;
-    private readonly ILogger _log;
-    private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
+    private readonly RequestGuard _guard;
 
     public EmbeddingsApi(
-        CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, StatusReport status,
-        CachedHealth health,
-        Redaction redaction, ILogger<EmbeddingsApi> log)
+        CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, SwitchedStatus status,
+        CachedHealth health, Generations generations, GenerationSwitch switches, EmbeddingSettings settings, Redaction redaction,
+        ILogger<EmbeddingsApi> log)
     {
         (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
-        (_status, _health, _redaction, _log) = (status, health, redaction, log);
+        (_status, _health, _guard) = (status, health, new RequestGuard(resolved, redaction, log));
+        Switches = new SwitchApi(corpora, generations, switches, scheduler, settings, _guard);
     }
+
+    /// <summary>The part about generations of vectors.</summary>
+    public SwitchApi Switches { get; }
 
     /// <param name="services">Hold the engine.</param>
     public static EmbeddingsApi Of(IServiceProvider services) => ActivatorUtilities.CreateInstance<EmbeddingsApi>(services);
@@ -48,7 +47,8 @@ internal sealed class EmbeddingsApi : IDisposable
     /// POST <see cref="Routes.Compute"/>: 202 with the run's address; the same event id or Idempotency-Key twice is the same run, and so is
     /// a run that has not started yet and takes all that this one would. 429 while too many runs wait for their start.
     /// </summary>
-    public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) => Guard(request, async () =>
+    public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) =>
+        _guard.Serve(request, async () =>
     {
         var (json, refusal) = await RequestBody.Read(request, cancellation);
         if (json is null)
@@ -67,7 +67,7 @@ internal sealed class EmbeddingsApi : IDisposable
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Runs"/> with <c>corpus</c>, <c>status</c> and <c>limit</c>: the newest first.</summary>
-    public Task<IResult> ListRuns(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
+    public Task<IResult> ListRuns(HttpRequest request, CancellationToken cancellation) => _guard.Serve(request, async () =>
     {
         string? Query(string name) => request.Query[name].FirstOrDefault() is { Length: > 0 } value ? value : null;
         var (corpus, status, limit) = (Query("corpus"), Query("status"), DefaultRuns);
@@ -92,7 +92,7 @@ internal sealed class EmbeddingsApi : IDisposable
 
     /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
     public Task<IResult> GetRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
-        Guard(request, async () =>
+        _guard.Serve(request, async () =>
     {
         var id = Id(runId);
         var note = await _scheduler.Note(engine, id, cancellation);
@@ -101,7 +101,7 @@ internal sealed class EmbeddingsApi : IDisposable
 
     /// <summary>POST <see cref="Routes.CancelRun"/>: 202, and the run begins no more batches; 409 if it has ended.</summary>
     public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
-        Guard(request, async () =>
+        _guard.Serve(request, async () =>
     {
         var id = Id(runId);
         var wasOpen = await _scheduler.Cancel(engine, id, cancellation);
@@ -113,7 +113,7 @@ internal sealed class EmbeddingsApi : IDisposable
     /// <summary>
     /// GET <see cref="Routes.Status"/>: coverage, pending, failures and the last runs of every migrated corpus, or of <c>?corpus=</c>.
     /// </summary>
-    public Task<IResult> GetStatus(HttpRequest request, CancellationToken cancellation) => Guard(request, async () =>
+    public Task<IResult> GetStatus(HttpRequest request, CancellationToken cancellation) => _guard.Serve(request, async () =>
     {
         if (request.Query["corpus"].FirstOrDefault() is not { Length: > 0 } asked)
         {
@@ -128,13 +128,13 @@ internal sealed class EmbeddingsApi : IDisposable
     /// <summary>
     /// GET <see cref="Routes.Health"/>: 200 or 503, each check by name, at most five seconds old; the provider is not called.
     /// </summary>
-    public Task<IResult> GetHealth(HttpRequest request, CancellationToken cancellation) => Explain(request, async () =>
+    public Task<IResult> GetHealth(HttpRequest request, CancellationToken cancellation) => _guard.Explain(request, async () =>
     {
         var health = await _health.Check(cancellation);
         return Replies.Json(health, health.IsHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }, cancellation);
 
-    public void Dispose() => _turns.Dispose();
+    public void Dispose() => _guard.Dispose();
 
     // The first that the database was migrated for; if it was for none, the refusal names the first.
     private async Task<Corpus> DefaultCorpus(CancellationToken cancellation)
@@ -158,71 +158,11 @@ internal sealed class EmbeddingsApi : IDisposable
                 $"An earlier event with the id '{asked.Id}' asked for another run: give each event an id of its own.");
         }
 
-        request.HttpContext.Response.Headers.Location = $"{Prefix(request)}{Routes.Runs}/{run.Id}";
+        request.HttpContext.Response.Headers.Location = Routes.AddressOf(run.Id, request, Routes.Compute);
         return Replies.Json(new { RunId = run.Id, asked.Request!.Corpus, run.IsNew }, StatusCodes.Status202Accepted);
-    }
-
-    // Whatever a host has put before our routes.
-    private static string Prefix(HttpRequest request)
-    {
-        var path = $"{request.PathBase}{request.Path}".TrimEnd('/');
-        return path.EndsWith(Routes.Compute, StringComparison.OrdinalIgnoreCase) ? path[..^Routes.Compute.Length] : $"/{Routes.Host}/";
     }
 
     private static Guid Id(string runId) => Guid.TryParse(runId, out var id) ? id : throw NoRun(runId);
 
     private static NotFoundException NoRun(string runId) => new($"There is no run '{runId}'; runs are kept for 90 days.");
-
-    private async Task<IResult> Guard(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
-    {
-        await _turns.WaitAsync(cancellation);
-        try
-        {
-            return await Explain(request, serve, cancellation);
-        }
-        finally
-        {
-            _turns.Release();
-        }
-    }
-
-    private async Task<IResult> Explain(HttpRequest request, Func<Task<IResult>> serve, CancellationToken cancellation)
-    {
-        try
-        {
-            return await _resolved.Fitting(serve, cancellation);
-        }
-        catch (Exception e) when (!cancellation.IsCancellationRequested)
-        {
-            return Answer(request, e);
-        }
-    }
-
-    // The exception's type says whose fault it is; only faults that the host can mend are logged.
-    private IResult Answer(HttpRequest request, Exception fault)
-    {
-        switch (fault)
-        {
-            case InvalidCorpusException:
-                return Problem(StatusCodes.Status400BadRequest, Replies.Unusable, fault);
-            case NotFoundException:
-                return Problem(StatusCodes.Status404NotFound, "Not found.", fault);
-            case DatabaseNotReadyException:
-                return Problem(StatusCodes.Status503ServiceUnavailable, "The database is not ready.", fault);
-            case SettingsException:
-                return Replies.Problem(StatusCodes.Status409Conflict, "Embedding is switched off.", EmbeddingSettings.Disabled);
-            case TooManyRunsException busy:
-                request.HttpContext.Response.Headers.RetryAfter = $"{Math.Ceiling(busy.RetryAfter.TotalSeconds):0}";
-                return Problem(StatusCodes.Status429TooManyRequests, "Too many runs wait.", fault);
-        }
-
-        _log.RequestFails(request.Method, request.Path, fault.GetType().Name, _redaction.Clean(fault.Message));
-        return fault is NpgsqlException or TimeoutException || DatabaseFaults.LacksToken(fault)
-            ? Replies.Problem(
-                StatusCodes.Status503ServiceUnavailable, "The database cannot be reached.",
-                "Try again; the host's log has the reason. An event that carries an id may be sent again safely.")
-            : Replies.Problem(StatusCodes.Status500InternalServerError, "A fault of this program.", "The host's log has the reason.");
-    }
-
-    private IResult Problem(int status, string title, Exception fault) => Replies.Problem(status, title, _redaction.Clean(fault.Message));
 }

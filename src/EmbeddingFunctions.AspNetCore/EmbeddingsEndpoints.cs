@@ -11,8 +11,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class EmbeddingsEndpoints
 {
     /// <summary>
-    /// Maps <c>POST compute</c>, <c>GET runs</c>, <c>GET runs/{runId}</c>, <c>POST runs/{runId}/cancel</c>, <c>GET status</c> and
-    /// <c>GET health</c> below the prefix. Runs that are asked for here are carried by this process.
+    /// Maps <c>POST compute</c>, <c>GET runs</c>, <c>GET runs/{runId}</c>, <c>POST runs/{runId}/cancel</c>, <c>GET status</c>,
+    /// <c>GET switches/{corpus}</c>, <c>POST switches/{corpus}/{step}</c> and <c>GET health</c> below the prefix. Runs that are asked for
+    /// here are carried by this process.
     /// </summary>
     /// <param name="endpoints">The app's routes.</param>
     /// <param name="prefix">Such as <c>/api/embeddings</c>.</param>
@@ -46,6 +47,10 @@ public static class EmbeddingsEndpoints
         routes.MapPost(
             Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
+        routes.MapGet(Routes.Switch, (HttpRequest request, string corpus, CancellationToken c) => api.Switches.Get(request, corpus, c));
+        routes.MapPost(
+            Routes.SwitchStep,
+            (HttpRequest request, string corpus, string step, CancellationToken c) => api.Switches.Step(request, corpus, step, engine, c));
         routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c));
         return routes;
     }

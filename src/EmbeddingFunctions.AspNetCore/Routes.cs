@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http;
+
 namespace EmbeddingFunctions.AspNetCore;
 
 /// <summary>The addresses of the HTTP API, behind a prefix.</summary>
@@ -19,6 +21,22 @@ internal static class Routes
 
     public const string Status = "status";
 
+    public const string Switches = "switches";
+
+    public const string Switch = "switches/{corpus}";
+
+    public const string SwitchStep = "switches/{corpus}/{step}";
+
     /// <summary>It tells no secret; this repository's hosts let everyone ask.</summary>
     public const string Health = "health";
+
+    /// <returns>The address of a run, behind whatever a host has put before our routes.</returns>
+    /// <param name="run">The run.</param>
+    /// <param name="request">A request to one of our routes.</param>
+    /// <param name="route">That route.</param>
+    public static string AddressOf(Guid run, HttpRequest request, string route)
+    {
+        var path = $"{request.PathBase}{request.Path}".TrimEnd('/');
+        return $"{(path.EndsWith(route, StringComparison.OrdinalIgnoreCase) ? path[..^route.Length] : $"/{Host}/")}{Runs}/{run}";
+    }
 }

@@ -4,11 +4,13 @@ using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Schema;
+using EmbeddingFunctions.Switching;
 
 namespace EmbeddingFunctions;
 
 internal sealed class Embeddings(
-    CorpusSet corpora, Generations generations, Migrator migrator, InProcessEngine engine, StatusReport status, EmbeddingSettings settings)
+    CorpusSet corpora, Generations generations, Migrator migrator, InProcessEngine engine, SwitchedStatus status,
+    EmbeddingSettings settings)
     : IEmbeddings
 {
     public IReadOnlyList<string> Corpora => corpora.Declared.Select(corpus => corpus.Name).ToList();

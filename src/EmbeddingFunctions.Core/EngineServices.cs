@@ -174,6 +174,7 @@ internal static class EngineServices
         .AddSingleton<Health>()
         .AddSingleton<IndexProbe>()
         .AddSingleton<GenerationSwitch>()
+        .AddSingleton<SwitchedStatus>()
         .AddTimed<CachedHealth>();
 
     // The clock is handed over, because none is registered for the app.

@@ -23,6 +23,8 @@ public sealed class EndpointTests : IAsyncLifetime
     [InlineData("GET", "/admin/embeddings/health")]
     [InlineData("GET", "/admin/embeddings/runs")]
     [InlineData("POST", "/admin/embeddings/compute")]
+    [InlineData("GET", "/admin/embeddings/switches/articles")]
+    [InlineData("POST", "/admin/embeddings/switches/articles/flip")]
     public async Task Callers_without_the_app_s_authorization_are_refused(string method, string path)
     {
         await using var app = await Start();
@@ -57,6 +59,7 @@ public sealed class EndpointTests : IAsyncLifetime
     [InlineData("GET", "runs/00000000-0000-7000-8000-000000000001")]
     [InlineData("POST", "runs/00000000-0000-7000-8000-000000000001/cancel")]
     [InlineData("POST", "compute")]
+    [InlineData("POST", "switches/articles/begin")]
     public async Task A_database_that_was_never_migrated_is_not_ready_and_the_answer_says_what_to_do(string method, string route)
     {
         await using var app = await Start(migrated: false);

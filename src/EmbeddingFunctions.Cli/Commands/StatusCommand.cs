@@ -3,6 +3,7 @@ using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Switching;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -29,7 +30,7 @@ internal static class StatusCommand
     {
         // Its answer says all that the log would.
         await using var session = await Session.Open(output, cancellation, defaultLevel: LogLevel.None);
-        var report = session.Get<StatusReport>();
+        var report = session.Get<SwitchedStatus>();
         var status = corpus is null ? await report.OfAll(cancellation)
             : new CorporaStatus([await report.Of(session.LiveName(corpus), cancellation)], []);
         if (status.NotMigrated.Count > 0)
@@ -80,6 +81,7 @@ internal static class StatusCommand
         }
 
         PrintIndexes(status, text);
+        PrintSwitch(status.Switch, text);
         PrintAdoptions(status.Adoptions, text);
         if (status.Batches.Count > 0)
         {
@@ -134,6 +136,21 @@ internal static class StatusCommand
         { MayBeBuilt: false } => $"is missing, and only the owner of {index.Table} can build it: 'embeddings index {corpus}'",
         _ => $"is built by the run that leaves nothing pending, or now by 'embeddings index {corpus}'",
     };
+
+    private static void PrintSwitch(SwitchProgress? under, TextWriter text)
+    {
+        if (under is null)
+        {
+            return;
+        }
+
+        text.WriteLine();
+        text.WriteLine(
+            $"Switch: generation {under.Generation} ({under.Model}, {under.Dimensions} dimensions) has {under.Done:N0} of {under.Total:N0} "
+                + $"done, {under.Failed:N0} failed, {under.Behind:N0} behind the live generation {under.LiveGeneration}; "
+                + $"{under.Tokens:N0} tokens, {RunFigures.Money(under.Dollars)}");
+        text.WriteLine($"  {under.Advice}");
+    }
 
     private static void PrintAdoptions(IReadOnlyList<RecordedAdoption> adoptions, TextWriter text)
     {

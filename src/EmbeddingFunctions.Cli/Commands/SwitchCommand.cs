@@ -134,15 +134,10 @@ internal static class SwitchCommand
                 text.WriteLine($"  not yet: {obstacle}");
             }
 
-            text.WriteLine(Next(name, state));
+            text.WriteLine(state.Advice);
         });
         return state is { IsForward: true, Obstacles.Count: > 0 } ? ExitCode.WithFailures : ExitCode.Done;
     }
-
-    private static string Next(string name, SwitchState state) =>
-        !state.IsForward ? $"'embeddings switch {name} --rollback' makes it live again, '--finish' removes it."
-        : state.Obstacles.Count > 0 ? $"'embeddings switch {name} --yes' goes on."
-        : $"The gate holds: 'embeddings switch {name} --flip' makes it live.";
 
     private static string Describe(GenerationState generation) =>
         $"{generation.Number} ({generation.Model}, {generation.Dimensions} dimensions)";

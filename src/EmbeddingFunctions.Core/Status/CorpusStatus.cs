@@ -25,6 +25,9 @@ public sealed record CorpusStatus(
     /// <summary>Vectors of other programs that were taken over, the newest adoption first.</summary>
     public IReadOnlyList<RecordedAdoption> Adoptions { get; init; } = [];
 
+    /// <summary>The switch to another generation of vectors that is under way, or null.</summary>
+    public SwitchProgress? Switch { get; init; }
+
     /// <summary>Batches on the provider's batch lane, oldest first.</summary>
     public IReadOnlyList<BatchOnItsWay> Batches { get; init; } = [];
 

@@ -1,3 +1,5 @@
+using EmbeddingFunctions.Status;
+
 namespace EmbeddingFunctions.Switching;
 
 /// <summary>A switch of a corpus to its next generation, as it stands.</summary>
@@ -15,6 +17,19 @@ internal sealed record SwitchState(
 
     /// <summary>What keeps it from being flipped, a sentence each.</summary>
     public IReadOnlyList<string> Obstacles { get; init; } = [];
+
+    /// <summary>What to do next, a sentence.</summary>
+    public string Advice =>
+        !IsForward ? $"'embeddings switch {Corpus} --rollback' makes it live again, '--finish' removes it."
+        : Obstacles.Count > 0 ? $"'embeddings switch {Corpus} --yes' goes on."
+        : Kinds.All(kind => kind.Recall is null)
+            ? $"Nothing waits: 'embeddings switch {Corpus} --flip' measures the gate and, if it holds, makes it live."
+        : $"The gate holds: 'embeddings switch {Corpus} --flip' makes it live.";
+
+    /// <summary>All kinds together.</summary>
+    internal SwitchProgress Progress => new(
+        Other.Number, Other.Model, Other.Dimensions, Live.Number, Kinds.Sum(kind => kind.Total), Kinds.Sum(kind => kind.Done),
+        Kinds.Sum(kind => kind.Failed), Kinds.Sum(kind => kind.Behind), Tokens, Dollars, Obstacles, Advice);
 }
 
 /// <param name="Number">Counted from 1.</param>

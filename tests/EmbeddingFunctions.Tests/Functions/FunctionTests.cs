@@ -18,6 +18,8 @@ public sealed class FunctionTests
     [InlineData("ListRuns", "get", "embeddings/runs", "Function")]
     [InlineData("CancelRun", "post", "embeddings/runs/{runId}/cancel", "Function")]
     [InlineData("GetStatus", "get", "embeddings/status", "Function")]
+    [InlineData("GetSwitch", "get", "embeddings/switches/{corpus}", "Function")]
+    [InlineData("StepSwitch", "post", "embeddings/switches/{corpus}/{step}", "Function")]
     [InlineData("GetHealth", "get", "embeddings/health", "Anonymous")]
     public void An_HTTP_function_has_one_method_its_route_and_its_level(string name, string method, string route, string level)
     {
@@ -33,7 +35,7 @@ public sealed class FunctionTests
     public void The_app_has_these_functions_and_no_others() => Assert.Equal(
         new Dictionary<string, string[]>
         {
-            ["httpTrigger"] = ["CancelRun", "ComputeRequested", "GetHealth", "GetRun", "GetStatus", "ListRuns"],
+            ["httpTrigger"] = ["CancelRun", "ComputeRequested", "GetHealth", "GetRun", "GetStatus", "GetSwitch", "ListRuns", "StepSwitch"],
             ["timerTrigger"] = ["EmbeddingsTimer"],
             ["orchestrationTrigger"] = ["RunOrchestrator"],
             ["activityTrigger"] = ["BuildIndexes", "CloseRun", "EmbedBatch", "OpenRun", "PlanPage", "StartRun"],

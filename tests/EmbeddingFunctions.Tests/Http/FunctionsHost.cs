@@ -36,9 +36,10 @@ internal sealed class FunctionsHost : IAsyncDisposable
         }
     }
 
-    public static async Task<FunctionsHost> Start(NpgsqlDataSource database, FakeOpenAi fake)
+    public static async Task<FunctionsHost> Start(NpgsqlDataSource database, FakeOpenAi fake, string? corporaFile = null)
     {
-        var host = new FunctionsHost(new TestEngine(database, fake), await DurableHost.Start(engine: null));
+        var host = new FunctionsHost(
+            new TestEngine(database, fake, settings => settings with { CorporaFile = corporaFile }), await DurableHost.Start(engine: null));
         await host._web.StartAsync();
         return host;
     }
