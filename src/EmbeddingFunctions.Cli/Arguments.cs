@@ -8,9 +8,19 @@ internal static class Arguments
 {
     public const string JsonName = "--json";
 
+    /// <summary>The value of <see cref="Lane"/> that is not the default.</summary>
+    public const string BatchLane = "batch";
+
     public static Argument<string> Corpus() => new("corpus") { Description = "The corpus's name, as declared; for example workspace." };
 
     public static Option<bool> Json() => new(JsonName) { Description = "Print one JSON object on standard output." };
+
+    public static Option<string> Lane() => new Option<string>("--lane")
+    {
+        Description = "direct, or batch: OpenAI's Batch API, at half the price and within a day.",
+        HelpName = $"direct|{BatchLane}",
+        DefaultValueFactory = _ => "direct"
+    }.AcceptOnlyFromAmong("direct", BatchLane);
 
     /// <summary>A whole number from 1 to a maximum.</summary>
     public static Option<int?> Count(string name, string description, int max = int.MaxValue)

@@ -173,6 +173,7 @@ internal static class EngineServices
         .AddSingleton<Audit>()
         .AddSingleton<Health>()
         .AddSingleton<IndexProbe>()
+        .AddSingleton<QuestionProbe>()
         .AddSingleton<GenerationSwitch>()
         .AddSingleton<SwitchedStatus>()
         .AddTimed<CachedHealth>();

@@ -68,6 +68,11 @@ internal static class BackfillCommand
         return display.Show(report => engine.Run(request, report, cancellation));
     }
 
+    /// <summary>The same on the provider's batch lane.</summary>
+    public static Task<RunOutcome> RunOnBatchLane(
+        Session session, Output output, RunRequest request, CancellationToken cancellation) =>
+        BatchLaneBackfill.Run(session, output, request, Display(session, output, request, isOnBatchLane: true), cancellation);
+
     private static RunProgressDisplay Display(
         Session session, Output output, RunRequest request, bool isOneOfSeveral = false, bool isOnBatchLane = false) =>
         new(output, new RunFigures(session.ModelOf(request.Corpus), NounOf(session, request), isOnBatchLane), NounOf(session, request),
@@ -202,7 +207,7 @@ internal static class BackfillCommand
                 output, several.Count, several.Delay, () => RunOnce(session, output, page, cancellation, isOneOfSeveral: true),
                 cancellation)
             : [await (isOnBatchLane
-                ? BatchLaneBackfill.Run(session, output, request, Display(session, output, request, isOnBatchLane: true), cancellation)
+                ? RunOnBatchLane(session, output, request, cancellation)
                 : RunOnce(session, output, request, cancellation))];
         var isInterrupted = iterations?.Count > outcomes.Count && cancellation.IsCancellationRequested;
         var summary = await Summarise(session, request, outcomes, isInterrupted, cancellation, isOnBatchLane);

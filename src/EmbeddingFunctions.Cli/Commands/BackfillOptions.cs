@@ -61,12 +61,7 @@ internal sealed class BackfillOptions
     {
         Description = "Also take items that failed and wait for their next attempt."
     };
-    private readonly Option<string> _lane = new Option<string>("--lane")
-    {
-        Description = "direct, or batch: OpenAI's Batch API, at half the price and within a day.",
-        HelpName = "direct|batch",
-        DefaultValueFactory = _ => "direct"
-    }.AcceptOnlyFromAmong("direct", "batch");
+    private readonly Option<string> _lane = Arguments.Lane();
     private readonly Option<bool> _cancel = new("--cancel")
     {
         Description = "With --lane batch: end the corpus's run; what is done by then is written."
@@ -114,7 +109,7 @@ internal sealed class BackfillOptions
 
     public bool IsRetryNow(ParseResult parsed) => parsed.GetValue(_retryNow);
 
-    public bool IsOnBatchLane(ParseResult parsed) => parsed.GetValue(_lane) == "batch";
+    public bool IsOnBatchLane(ParseResult parsed) => parsed.GetValue(_lane) == Arguments.BatchLane;
 
     public bool IsCancel(ParseResult parsed) => parsed.GetValue(_cancel);
 
@@ -177,12 +172,12 @@ internal sealed class BackfillOptions
             result.AddError("--retry-now changes what waits, and --dry-run changes nothing: leave one of them out.");
         }
 
-        if (result.GetResult(_cancel) is not null && result.GetValue(_lane) != "batch")
+        if (result.GetResult(_cancel) is not null && result.GetValue(_lane) != Arguments.BatchLane)
         {
             result.AddError("--cancel ends a run on the batch lane: give --lane batch too. Ctrl-C ends a run that this terminal shows.");
         }
 
-        if (result.GetResult(_iterations) is not null && result.GetValue(_lane) == "batch")
+        if (result.GetResult(_iterations) is not null && result.GetValue(_lane) == Arguments.BatchLane)
         {
             result.AddError("--lane batch is one run to the end: leave --iterations out.");
         }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using EmbeddingFunctions.BatchLane;
+using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Switching;
 
@@ -16,18 +18,33 @@ internal static class SwitchCommand
         var rollback = new Option<bool>("--rollback") { Description = "Make the generation before the live one again." };
         var finish = new Option<bool>("--finish") { Description = "Remove the generation before: there is no way back after it." };
         var abandon = new Option<bool>("--abandon") { Description = "Remove the next generation instead of flipping to it." };
+        var lane = Arguments.Lane();
+        var questions = new Option<FileInfo?>("--questions")
+        {
+            Description = "Say how well both generations answer these: JSON lines with question and expected, a list of items or their "
+                + "grades.",
+            HelpName = "file"
+        };
         var json = Arguments.Json();
         var command = new CommandWithExamples("switch",
             "Take a corpus to the model, dimensions, text or chunks that are declared now, while searches go on with the vectors it has.",
             "embeddings switch articles",
             "embeddings switch articles --yes --auto",
+            "embeddings switch articles --state --questions questions.jsonl",
             "embeddings switch articles --rollback",
-            "embeddings switch articles --finish") { corpus, yes, auto, state, flip, rollback, finish, abandon, json };
+            "embeddings switch articles --finish") {
+                corpus, yes, auto, state, flip, rollback, finish, abandon, lane, questions, json,
+            };
         command.Validators.Add(result =>
         {
             if (new[] { state, flip, rollback, finish, abandon }.Count(result.GetValue) > 1)
             {
                 result.AddError("--state, --flip, --rollback, --finish and --abandon exclude each other.");
+            }
+
+            if (result.GetValue(questions) is not null && new[] { flip, rollback, finish, abandon }.Any(result.GetValue))
+            {
+                result.AddError("--questions goes with --state, and with the filling of the next generation.");
             }
         });
         command.SetAction((parsed, cancellation) =>
@@ -35,23 +52,37 @@ internal static class SwitchCommand
             var (output, name) = (new Output(parsed.GetValue(json)), parsed.GetValue(corpus)!);
             return Failures.Guard(output, async () =>
             {
+                var asked = parsed.GetValue(questions) is { } file ? await QuestionLines.Read(file, cancellation) : [];
                 await using var session = await Session.Open(output, cancellation);
                 var generations = session.Get<GenerationSwitch>();
                 var isSure = parsed.GetValue(yes);
-                return parsed.GetValue(state) ? Show(output, name, await generations.State(name, isMeasured: true, cancellation))
+                return parsed.GetValue(state) ? Show(output, name, await State(session, name, asked, cancellation))
                     : parsed.GetValue(flip) ? await Flip(generations, output, name, isSure, cancellation)
                     : parsed.GetValue(rollback) ? await Flip(generations, output, name, isSure: true, cancellation)
                     : parsed.GetValue(finish) || parsed.GetValue(abandon)
                         ? await Finish(generations, output, name, parsed.GetValue(abandon), cancellation)
-                    : await Fill(session, output, name, isSure, parsed.GetValue(auto), cancellation);
+                    : await Fill(
+                        session, output, name, isSure, parsed.GetValue(auto), parsed.GetValue(lane) == Arguments.BatchLane, asked,
+                        cancellation);
             }, cancellation);
         });
         return command;
     }
 
     private static async Task<int> Fill(
-        Session session, Output output, string name, bool isSure, bool isAuto, CancellationToken cancellation)
+        Session session, Output output, string name, bool isSure, bool isAuto, bool isOnBatchLane,
+        IReadOnlyList<GradedQuestion> questions, CancellationToken cancellation)
     {
+        if (isOnBatchLane)
+        {
+            session.Get<LaneRuns>().EnsureLane();
+        }
+
+        if (questions.Count > 0)
+        {
+            await session.Get<QuestionProbe>().Check(name, questions, cancellation);
+        }
+
         var generations = session.Get<GenerationSwitch>();
         if (!isSure && await generations.State(name, isMeasured: false, cancellation) is null)
         {
@@ -64,8 +95,9 @@ internal static class SwitchCommand
         }
 
         var next = await generations.Begin(name, line => output.Note($"{line} …"), cancellation);
-        var outcome = await BackfillCommand.RunOnce(
-            session, output, new RunRequest(next.Name, [], Concurrency: session.Settings.BatchesInFlight), cancellation);
+        var request = new RunRequest(next.Name, [], Concurrency: session.Settings.BatchesInFlight);
+        var outcome = isOnBatchLane ? await BackfillCommand.RunOnBatchLane(session, output, request, cancellation)
+            : await BackfillCommand.RunOnce(session, output, request, cancellation);
         if (outcome.Status != RunStatus.Completed)
         {
             return output.Fail(
@@ -73,14 +105,27 @@ internal static class SwitchCommand
                 ExitCode.Failed);
         }
 
-        var state = await generations.State(name, isMeasured: true, cancellation);
+        var state = await State(session, name, questions, cancellation);
         if (isAuto && state is { IsForward: true, Obstacles.Count: 0 })
         {
             await generations.Flip(name, cancellation);
-            state = await generations.State(name, isMeasured: false, cancellation);
+            var scores = state.Questions;
+            state = (await generations.State(name, isMeasured: false, cancellation))! with
+            {
+                Questions = scores is null ? null : scores with { Live = scores.Other, Other = scores.Live },
+            };
         }
 
         return Show(output, name, state);
+    }
+
+    // The questions are checked first, because all else takes longer.
+    private static async Task<SwitchState?> State(
+        Session session, string name, IReadOnlyList<GradedQuestion> questions, CancellationToken cancellation)
+    {
+        var scores = questions.Count == 0 ? null : await session.Get<QuestionProbe>().Measure(name, questions, cancellation);
+        var state = await session.Get<GenerationSwitch>().State(name, isMeasured: true, cancellation);
+        return state is null ? null : state with { Questions = scores };
     }
 
     private static async Task<int> Flip(
@@ -126,6 +171,13 @@ internal static class SwitchCommand
                         + (kind.Recall is { } recall ? $"; recall@{IndexProbe.Neighbours} {recall:P1}, p95 {kind.P95:N1} ms" : "")
                         + (kind.LiveP95 is { } live ? $" (live {live:N1} ms)" : "")
                         + (kind.Overlap is { } overlap ? $", {overlap:P0} of the neighbours in common" : ""));
+            }
+
+            if (state.Questions is { } scores)
+            {
+                text.WriteLine(
+                    $"  {scores.Questions:N0} questions: nDCG@10 {scores.Other.Ndcg:0.000}, MRR@10 {scores.Other.Mrr:0.000} (live "
+                        + $"{scores.Live.Ndcg:0.000}, {scores.Live.Mrr:0.000})");
             }
 
             text.WriteLine($"  paid for it: {state.Tokens:N0} tokens, {RunFigures.Money(state.Dollars)}");

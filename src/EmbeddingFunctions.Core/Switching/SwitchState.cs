@@ -18,6 +18,9 @@ internal sealed record SwitchState(
     /// <summary>What keeps it from being flipped, a sentence each.</summary>
     public IReadOnlyList<string> Obstacles { get; init; } = [];
 
+    /// <summary>How well both answer a file of questions; null: none was given.</summary>
+    public QuestionScores? Questions { get; init; }
+
     /// <summary>What to do next, a sentence.</summary>
     public string Advice =>
         !IsForward ? $"'embeddings switch {Corpus} --rollback' makes it live again, '--finish' removes it."
