@@ -49,7 +49,7 @@ public sealed partial class HttpApiPageTests : ProgramTest
         ApiDescription.Paths);
 
     private static bool MayConflict(string line) =>
-        line.Contains("/cancel ", StringComparison.Ordinal) || line.Contains("/flip ", StringComparison.Ordinal);
+        line.EndsWith("/cancel", StringComparison.Ordinal) || line.EndsWith("/flip", StringComparison.Ordinal);
 
     [
         GeneratedRegex(

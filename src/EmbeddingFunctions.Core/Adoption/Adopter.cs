@@ -116,26 +116,35 @@ internal sealed class Adopter
         StartedAdoption adoption, LeftOutTally leftOut, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var items = new AdoptableItems(_database, adoption.Corpus, adoption.Table);
-        var last = (string?)null;
-        while (await items.Page(last, adoption.Snapshot, cancellation) is { Count: > 0 } page)
+        var next = items.Page(last: null, adoption.Snapshot, cancellation);
+        try
         {
-            var rows = await adoption.Source.Read(page.ConvertAll(item => item.Id), cancellation);
-            var candidates = new List<Candidate>();
-            for (var i = 0; i < page.Count; i++)
+            while (await next is { Count: > 0 } page)
             {
-                var (candidate, reason) = Candidate.Of(page[i], rows[i], adoption.Table, adoption.Corpus.Corpus.Dimensions);
-                if (candidate is not null)
+                // The next texts are read while this page's vectors are.
+                next = items.Page(page[^1].Id, adoption.Snapshot, cancellation);
+                var rows = await adoption.Source.Read(page.ConvertAll(item => item.Id), cancellation);
+                var candidates = new List<Candidate>();
+                for (var i = 0; i < page.Count; i++)
                 {
-                    candidates.Add(candidate);
+                    var (candidate, reason) = Candidate.Of(page[i], rows[i], adoption.Table, adoption.Corpus.Corpus.Dimensions);
+                    if (candidate is not null)
+                    {
+                        candidates.Add(candidate);
+                    }
+                    else
+                    {
+                        leftOut.Add(reason, page[i].Id);
+                    }
                 }
-                else
-                {
-                    leftOut.Add(reason, page[i].Id);
-                }
-            }
 
-            yield return candidates;
-            last = page[^1].Id;
+                yield return candidates;
+            }
+        }
+        finally
+        {
+            // Whatever becomes of it, nothing of it is left when the caller has stopped.
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
