@@ -43,6 +43,11 @@ public sealed class BatchLaneSwitchTests : IAsyncLifetime
         var kind = filled.Json.GetProperty("switch").GetProperty("kinds")[0];
         Assert.Equal((Items, 0), (kind.GetProperty("done").GetInt32(), kind.GetProperty("behind").GetInt32()));
         Assert.Equal((requests, Items), (_fake.RequestCount, _fake.Batches.All.Single().InputCount));
+        Assert.Equal(1, await _database.Ask<long>(
+            """
+            SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+            WHERE  i.indrelid = 'embedding."vectors_notes@2_note"'::regclass AND m.amname = 'hnsw' AND i.indisvalid
+            """));
         (await Program("large").Run("switch", "notes", "--flip", "--yes")).Exits(0);
         Assert.Equal(
             Items, await _database.Ask<long>(
@@ -83,7 +88,7 @@ public sealed class BatchLaneSwitchTests : IAsyncLifetime
             file,
             $$"""
             { "corpora": [ { "name": "notes", "dimensions": 32, "store": "table", "startsPerMinute": 1000,
-                "model": "text-embedding-3-{{model}}",
+                "model": "text-embedding-3-{{model}}", "index": { "build": "after" },
                 "tables": [ { "kind": "note", "table": "notes", "text": "{title}" } ] } ] }
             """);
         return new Program(_database, _fake).Set("CORPORA_FILE", file).Set("EMBEDDING_BATCH_API", "true");

@@ -2,6 +2,7 @@ using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -24,7 +25,15 @@ internal static class BatchLaneBackfill
         }
 
         var run = open ?? await lanes.Begin(request, cancellation);
-        return await display.Show(report => Follow(session, run, report, cancellation));
+        var outcome = await display.Show(report => Follow(session, run, report, cancellation));
+        if (outcome.Status == RunStatus.Completed)
+        {
+            // As a run does that no lane is for; where a host ends it, the next run that leaves nothing pending.
+            await session.Get<ISearchIndexes>().Build(
+                await session.Get<ResolvedCorpora>().Get(request.Corpus, cancellation), cancellation);
+        }
+
+        return outcome;
     }
 
     /// <summary>Ends the corpus's run; what the provider has done by then is written, and the rest is pending.</summary>
