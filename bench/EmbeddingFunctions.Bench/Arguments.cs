@@ -7,7 +7,7 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
         """
         usage: ./run bench [--only NAME]... [--quick] [--runs N]
 
-          --only NAME  one-table, backfill, memory, writes, owners-writes, scale, planning, sharing, limits or local; may be given more than once
+          --only NAME  one-table, backfill, memory, writes, owners-writes, scale, planning, sharing, limits or local; may be repeated
           --quick      small sizes: to see that it works, not how fast it is
           --runs N     take the median of N runs (3; with --quick 1)
         """;

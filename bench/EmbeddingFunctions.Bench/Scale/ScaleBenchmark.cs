@@ -16,8 +16,8 @@ internal static class ScaleBenchmark
     public static async Task Run(Sizes sizes, Report report)
     {
         report.Note(
-            $"{sizes.ScaleItems:N0} rows of {Characters} characters in one table with the defaults, {InFlight} in flight, a provider without "
-                + "latency; one run.\n");
+            $"{sizes.ScaleItems:N0} rows of {Characters} characters in one table with the defaults, {InFlight} in flight, a provider "
+                + "without latency; one run.\n");
         await using var fake = await FakeServer.Start(TimeSpan.Zero);
         await using var database = await BenchDatabase.Create(
             BenchCorpus.Articles, sizes.ScaleItems, 1, Characters, hasVectorIndex: false);
