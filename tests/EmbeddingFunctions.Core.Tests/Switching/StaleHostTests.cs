@@ -18,6 +18,8 @@ public sealed class StaleHostTests : ColumnSwitchTest
         await using var before = Notes(Old);
         await Database.Execute("UPDATE notes SET title = 'edited' WHERE id <= 5");
         var (stale, batch) = (await before.Get<ResolvedCorpora>().Get("notes", default), Batch());
+        await Database.Execute(
+            "INSERT INTO embedding.jobs (id, corpus, kinds, host) VALUES ($1, 'notes', '{}', 'command')", batch.RunId);
         var claim = await before.Get<ClaimStore>().Take(stale, batch, default);
         Assert.Equal(5, claim.Items.Count);
         await Flip(after);
