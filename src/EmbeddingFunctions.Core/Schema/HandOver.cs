@@ -52,7 +52,8 @@ internal sealed record HandOver(ResolvedCorpus Live, ResolvedCorpus Retired, Res
             Inventory.Forget(_renamed.SelectMany(renamed => new[] { renamed.From.Key, renamed.To.Key })
                 .Concat(_live.Select(one => one.Key)).Distinct()),
             .. Inventory.Record([
-                .. _renamed.Select(renamed => (renamed.To, renamed.Corpus, IsMade(renamed.To.Key))),
+                .. _renamed.Where(renamed => renamed.From.GraphBytes is null || IsThere(renamed.From.Key))
+                    .Select(renamed => (renamed.To, renamed.Corpus, IsMade(renamed.To.Key))),
                 .. _live.Select(one => (one, Flipped.Corpus.Name, IsMade(one.Key)))]),
         ];
     }

@@ -118,7 +118,9 @@ internal sealed class GenerationFlip(NpgsqlDataSource database, ResolvedCorpora 
     {
         var name = change.Next.Corpus.DeclaredName;
         var states = await _inventory.Compare(change.Next.Corpus.Name, CorpusDdl.Objects(change.Next), cancellation);
-        if (change.IsWithin && states.FirstOrDefault(state => !state.IsRight) is { } wrong)
+        // An index for search is built when that pays, or by a person; how fast searches are without it, the gate says.
+        var needed = states.Where(state => state is not { Wanted.GraphBytes: not null, Live: null });
+        if (change.IsWithin && needed.FirstOrDefault(state => !state.IsRight) is { } wrong)
         {
             throw new DatabaseNotReadyException(
                 $"Generation {change.Next.Corpus.Generation!.Number} of '{name}' is not whole: "

@@ -75,11 +75,13 @@ public sealed class HandedOverTests : IAsyncLifetime
             tables = new[] { new { kind = "document", table = "documents", text, textSearch = "english" } },
         });
         await _database.Execute(
-            "CREATE TABLE documents (id int PRIMARY KEY, title text, content text); INSERT INTO documents VALUES (1, 'One', 'Carrots grow')");
+            "CREATE TABLE documents (id int PRIMARY KEY, title text, content text); "
+                + "INSERT INTO documents VALUES (1, 'One', 'Carrots grow')");
         await using var before = Documents(16);
         await before.MigrateAndRun();
         await using var other = Documents(32, "{title}");
-        var refused = await Assert.ThrowsAsync<InvalidCorpusException>(() => other.Get<GenerationSwitch>().Begin("documents", null, default));
+        var refused = await Assert.ThrowsAsync<InvalidCorpusException>(
+            () => other.Get<GenerationSwitch>().Begin("documents", null, default));
         Assert.Contains("leave textSearch of document as it was", refused.Message, StringComparison.Ordinal);
         await using var after = Documents(32);
         var generations = after.Get<GenerationSwitch>();
@@ -92,6 +94,37 @@ public sealed class HandedOverTests : IAsyncLifetime
         await after.Get<CorpusRemoval>().Remove("documents@2", null, default);
         Assert.Equal(3, await _database.Ask<long>(
             "SELECT count(*) FROM pg_attribute WHERE attrelid = 'documents'::regclass AND attnum > 0 AND NOT attisdropped"));
+    }
+
+    [Theory]
+    [InlineData("manual", 0)]
+    [InlineData("after", 1)]
+    public async Task An_index_for_search_that_is_not_built_keeps_no_flip(string build, int indexes)
+    {
+        DeclaredCorpus Notes(int dimensions) => new(_database.Source, new
+        {
+            name = "notes",
+            dimensions,
+            startsPerMinute = 1_000,
+            index = new { build },
+            tables = new[] { new { kind = "note", table = "notes", text = "{title}" } },
+        });
+        await _database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'one'), (2, 'two')");
+        await using var before = Notes(16);
+        await before.MigrateAndRun();
+        await using var after = Notes(32);
+        var generations = after.Get<GenerationSwitch>();
+        var next = await generations.Begin("notes", null, default);
+        await generations.Flip("notes", null, default);
+        await generations.Flip("notes", null, default);
+        await after.Run(name: next.Name);
+        await generations.Flip("notes", null, default);
+        await generations.Finish("notes", isGivenUp: false, null, default);
+
+        Assert.Equal((indexes, indexes), (
+            await _database.Ask<long>("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%hnsw (embedding %'"),
+            await _database.Ask<long>("SELECT count(*) FROM embedding.objects WHERE object_name LIKE 'embedding_hnsw%'")));
+        Assert.Equal("", await Plan(after, "notes"));
     }
 
     [Fact]
