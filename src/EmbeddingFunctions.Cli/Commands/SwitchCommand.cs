@@ -92,7 +92,8 @@ internal static class SwitchCommand
                 declared, new RunRequest(declared.Corpus.Name, [], Force: true), cancellation);
             return output.Fail(
                 $"This would make a second set of vectors for '{name}': about {all.Items:N0} items, {all.Tokens:N0} tokens, "
-                    + $"{RunFigures.Money(all.Dollars)} at the price of {all.Minutes:N1} minutes or more. Say --yes to do it.",
+                    + $"{RunFigures.Money(all.Dollars)}{(all.Minutes is { } minutes ? $", {minutes:N1} minutes or more" : "")}. "
+                    + "Say --yes to do it.",
                 ExitCode.Usage);
         }
 

@@ -61,7 +61,7 @@ internal sealed class GenerationFlip(NpgsqlDataSource database, ResolvedCorpora 
                     + "how it stands.");
         }
 
-        foreach (var statement in change.Statements(recorded))
+        foreach (var statement in Together(change.Statements(recorded)))
         {
             await (statement.StartsWith(Views.Create, StringComparison.Ordinal)
                 ? Views.Put(connection, statement, cancellation) : connection.RunScriptAsync(statement, cancellation));
@@ -73,6 +73,33 @@ internal sealed class GenerationFlip(NpgsqlDataSource database, ResolvedCorpora 
         }
 
         return 0;
+    }
+
+    // As few as can be, for each is a round trip while the tables are locked: views and SQL functions stand alone.
+    private static IEnumerable<string> Together(IEnumerable<string> statements)
+    {
+        var script = new List<string>();
+        foreach (var statement in statements)
+        {
+            if (
+                !statement.StartsWith(Views.Create, StringComparison.Ordinal)
+                && !statement.Contains("BEGIN ATOMIC", StringComparison.Ordinal))
+            {
+                script.Add(statement);
+                continue;
+            }
+
+            if (script.Count > 0)
+            {
+                yield return string.Join(";\n", script);
+                script.Clear();
+            }
+
+            yield return statement;
+        }
+
+        // Records come last.
+        yield return string.Join(";\n", script);
     }
 
     private static async Task<string[]> Lock(NpgsqlConnection connection, HandOver change, CancellationToken cancellation)
