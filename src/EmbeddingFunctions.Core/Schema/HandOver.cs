@@ -19,7 +19,7 @@ internal sealed record HandOver(ResolvedCorpus Live, ResolvedCorpus Retired, Res
 
     public bool IsWithin => Live.Corpus.Store == Store.Column;
 
-    /// <summary>The tables that nobody may read or write while they have neither names, as SQL writes them.</summary>
+    /// <summary>The tables that are locked while their columns get other names, as SQL writes them.</summary>
     public IEnumerable<string> Tables =>
         Live.Tables.Concat(Next.Tables).SelectMany(table => new[] { table.QuotedName, table.ChunkTable?.ToString() })
             .Append(Empties ? SimilarityCacheDdl.Table(Live).ToString() : null).OfType<string>().Distinct();

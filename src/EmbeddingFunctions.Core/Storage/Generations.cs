@@ -44,7 +44,7 @@ internal sealed class Generations(NpgsqlDataSource database, CorpusSet corpora, 
 
     /// <summary>The number of the one whose removal was begun, or null.</summary>
     public async Task<int?> Removed(string name, CancellationToken cancellation) => await database.ScalarAsync<int?>(
-        $"SELECT number FROM embedding.generations WHERE corpus = {name} AND removed_at IS NOT NULL", cancellation);
+        $"SELECT number FROM embedding.generations g WHERE corpus = {name} AND to_jsonb(g) ->> 'removed_at' IS NOT NULL", cancellation);
 
     private IEnumerable<Corpus> Of(Corpus declared, IReadOnlyList<Corpus> kept)
     {

@@ -32,7 +32,7 @@ public sealed class StaleHostTests : ColumnSwitchTest
 
         Assert.Equal(0, written.Embedded);
         Assert.Equal(vectors, await Vectors());
-        // The items wait for whoever comes next, without charge.
+        // The items wait for the next batch, without charge.
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.claims WHERE token IS NOT NULL OR attempts > 0"));
         Assert.Equal(5, (await after.Run(name: "notes")).Counts.Embedded);
     }

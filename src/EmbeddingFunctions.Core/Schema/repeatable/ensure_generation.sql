@@ -1,5 +1,5 @@
 -- True while the columns that a statement names are those of its generation. A host that knows the names of before a flip, and waited for
--- the table's lock meanwhile, is told so before it reads or writes a row.
+-- the table's lock meanwhile, gets an error before it reads or writes a row.
 CREATE OR REPLACE FUNCTION embedding.ensure_generation(of_corpus text, generation text, has_declared_names boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
