@@ -21,6 +21,7 @@ internal sealed class GenerationRemoval(NpgsqlDataSource database, CorpusRemoval
     /// <exception cref="DatabaseNotReadyException">A run of it is open, or it was made live a moment ago.</exception>
     public async Task Begin(string name, CancellationToken cancellation)
     {
+        await removal.EnsureIdle(name, cancellation);
         if (await database.ExecuteAsync(Mark(name), cancellation) == 1)
         {
             return;
