@@ -19,6 +19,9 @@ ON embedding.jobs, embedding.run_events, embedding.batches, embedding.claims, em
 TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON similarity_cache TO :"role";
 
+-- Every claim asks whether the columns that it names are those of its generation.
+GRANT EXECUTE ON FUNCTION embedding.ensure_generation(text, text, boolean) TO :"role";
+
 -- Which partitions may embed.
 GRANT SELECT ON workspaces, workspace_repositories TO :"role";
 

@@ -35,7 +35,7 @@ internal sealed class RequestGuard(ResolvedCorpora resolved, Redaction redaction
     {
         try
         {
-            return await resolved.Fitting(serve, cancellation);
+            return await resolved.Fitting(serve, cancellation, mayRepeat: HttpMethods.IsGet(request.Method));
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {

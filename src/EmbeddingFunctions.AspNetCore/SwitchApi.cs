@@ -92,7 +92,7 @@ internal sealed class SwitchApi(
 
     private async Task<IResult> Flip(string name, CancellationToken cancellation)
     {
-        await switches.Flip(name, cancellation);
+        await switches.Flip(name, progress: null, cancellation);
         return Replies.Json(new { Corpus = name, Switch = await switches.State(name, isMeasured: false, cancellation) });
     }
 

@@ -174,6 +174,9 @@ internal static class EngineServices
         .AddSingleton<Health>()
         .AddSingleton<IndexProbe>()
         .AddSingleton<QuestionProbe>()
+        .AddSingleton<SwitchGate>()
+        .AddSingleton<GenerationFlip>()
+        .AddSingleton<GenerationRemoval>()
         .AddSingleton<GenerationSwitch>()
         .AddSingleton<SwitchedStatus>()
         .AddTimed<CachedHealth>();

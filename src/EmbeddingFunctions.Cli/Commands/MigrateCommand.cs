@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Cli.Samples;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Schema;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -103,8 +104,9 @@ internal static class MigrateCommand
         await using var session = await Session.Open(output, cancellation);
         var removal = session.Get<CorpusRemoval>();
         var kept = await removal.Stays(corpus, cancellation);
-        // The generation that is not live is of no use alone.
+        // The generation that is not live is of no use alone; nor is what a removal left that was stopped.
         var names = session.Corpora.All.Where(kept => kept.DeclaredName == corpus).Select(kept => kept.Name)
+            .Union((await removal.Recorded(cancellation)).Where(name => Generation.CorpusOf(name) == corpus))
             .DefaultIfEmpty(corpus).ToList();
         var plan = new List<string>();
         foreach (var name in names)
@@ -119,7 +121,8 @@ internal static class MigrateCommand
                 ExitCode.Usage);
         }
 
-        foreach (var name in plan.Count > 0 ? names : [])
+        var isKept = session.Corpora.All.Any(kept => kept.DeclaredName == corpus && kept.Generation is not null);
+        foreach (var name in plan.Count > 0 || isKept ? names : [])
         {
             await removal.EnsureIdle(name, cancellation);
         }

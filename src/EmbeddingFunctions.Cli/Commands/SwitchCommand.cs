@@ -86,11 +86,14 @@ internal static class SwitchCommand
         var generations = session.Get<GenerationSwitch>();
         if (!isSure && await generations.State(name, isMeasured: false, cancellation) is null)
         {
-            // The texts are those of the live generation, counted and priced as if all were paid for again.
-            var all = await session.Get<DryRun>().Predict(new RunRequest(session.LiveName(name), [], Force: true), cancellation);
+            // The rows are those of the live generation, counted and priced as if all were paid for again.
+            var declared = await generations.Declaration(name, cancellation);
+            var all = await session.Get<DryRun>().Predict(
+                declared, new RunRequest(declared.Corpus.Name, [], Force: true), cancellation);
             return output.Fail(
                 $"This would make a second set of vectors for '{name}': about {all.Items:N0} items, {all.Tokens:N0} tokens, "
-                    + $"{RunFigures.Money(all.Dollars)} at the price of {all.Minutes:N1} minutes or more. Say --yes to do it.",
+                    + $"{RunFigures.Money(all.Dollars)}{(all.Minutes is { } minutes ? $", {minutes:N1} minutes or more" : "")}. "
+                    + "Say --yes to do it.",
                 ExitCode.Usage);
         }
 
@@ -108,7 +111,7 @@ internal static class SwitchCommand
         var state = await State(session, name, questions, cancellation);
         if (isAuto && state is { IsForward: true, Obstacles.Count: 0 })
         {
-            await generations.Flip(name, cancellation);
+            await generations.Flip(name, line => output.Note($"{line} …"), cancellation);
             var scores = state.Questions;
             state = (await generations.State(name, isMeasured: false, cancellation))! with
             {
@@ -139,7 +142,7 @@ internal static class SwitchCommand
                 ExitCode.Usage);
         }
 
-        await generations.Flip(name, cancellation);
+        await generations.Flip(name, line => output.Note($"{line} …"), cancellation);
         return Show(output, name, await generations.State(name, isMeasured: false, cancellation));
     }
 

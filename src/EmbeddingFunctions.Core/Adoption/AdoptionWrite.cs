@@ -109,7 +109,7 @@ internal sealed class AdoptionWrite
                            {outcomes.Select(o => o.Hash).ToArray()}::text[], {Enumerable.Range(1, outcomes.Count).ToArray()}::int[],
                            {outcomes.Select(o => o.LeftOut).ToArray()}::int[], {outcomes.Select(o => o.Chunks.Count).ToArray()}::int[])
                        AS i (item_id, version, hash, slot, left_out, chunks)
-                WHERE  {VectorStore.MarkItemWrite}
+                WHERE  {VectorStore.MarkItemWrite}{table.AndIsCurrent}
             ),
             written AS (
                 UPDATE {table.Target} t

@@ -82,7 +82,7 @@ internal static class ClaimStatements
                 WHERE  {table.Partition} {table.IsPartition} {partition} {corpus.AndIsActive(table, partition)}
                 AND    {table.DueIn(batch.RunId, batch.Scope, batch.ForceBefore)}{table.Selected(batch.Selection)}
                 AND    {(batch.Line is { } line ? IsOnLine(corpus, table, line) : NotHeld(corpus, table))}
-                AND    current_setting('embedding.has_turn') = 'true'
+                AND    current_setting('embedding.has_turn') = 'true'{table.AndIsCurrent}
                 AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = {batch.BatchId})
                 {(batch.Line is null ? AndIsWanted(corpus, batch) : Sql.Empty)}
                 ORDER  BY {table.Order(batch.Scope)}
@@ -190,7 +190,7 @@ internal static class ClaimStatements
             $"""
             WITH seen AS MATERIALIZED (
                 SELECT {table.Id} AS id FROM {table.Target} t
-                WHERE  pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass)
+                WHERE  pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass){table.AndIsCurrent}
                 AND    {table.Partition} {table.IsPartition} {batch.Partition}::{table.PartitionType}
                 AND    {table.Due(batch.Scope, batch.ForceBefore)}{table.Selected(batch.Selection)} AND {NotHeld(corpus, table)}
                 ORDER  BY {table.Order(batch.Scope)} LIMIT {batch.Count}

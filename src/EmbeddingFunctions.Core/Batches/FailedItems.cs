@@ -132,7 +132,8 @@ internal sealed class FailedItems
         $"""
         WITH revived AS (
             UPDATE {table.Target} t SET {table.Undecided}
-            WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)} AND {VectorStore.MarkItemWrite}
+            WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)}
+            AND    {VectorStore.MarkItemWrite}{table.AndIsCurrent}
             RETURNING 1
         )
         SELECT count(*)::int FROM revived
@@ -143,7 +144,8 @@ internal sealed class FailedItems
         $"""
         WITH chosen AS (
             SELECT c.item_id FROM embedding.claims c
-            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.reason IS NOT NULL AND {NotHeld} AND {VectorStore.MarkItemWrite}
+            WHERE  {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.reason IS NOT NULL AND {NotHeld}
+            AND    {VectorStore.MarkItemWrite}{table.AndIsCurrent}
             FOR    UPDATE
         ),
         revived AS (
@@ -187,7 +189,7 @@ internal sealed class FailedItems
                        {items.Select(item => item.Id).ToArray()}::text[], {items.Select(item => item.Version).ToArray()}::bytea[],
                        {items.Select(item => item.Fingerprint).ToArray()}::text[])
                    AS i (item_id, version, hash)
-            WHERE  {VectorStore.MarkItemWrite}
+            WHERE  {VectorStore.MarkItemWrite}{table.AndIsCurrent}
         ),
         forgotten AS (
             DELETE FROM embedding.claims c USING input i

@@ -45,7 +45,8 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
             UPDATE {table.Target} t SET {table.RuleName} = NULL
             FROM   unnest({rows.Select(row => row.Id).ToArray()}::text[], {rows.Select(row => row.Hash).ToArray()}::text[])
                    AS i (item_id, hash)
-            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash AND {Sql.MarkEngineWrite}
+            WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Hash} = i.hash
+            AND    {Sql.MarkEngineWrite}{table.AndIsCurrent}
             """,
             cancellation);
 

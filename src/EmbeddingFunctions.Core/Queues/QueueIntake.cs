@@ -156,7 +156,7 @@ internal sealed class QueueIntake(NpgsqlDataSource database, TimeProvider time, 
                 SET    {table.Undecided}{Sql.When(
                     table.Queue == QueuedText.Content, $", {Sql.Identifier(table.Own.Content)} = taken.content")}
                 FROM   taken
-                WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.MarkEngineWrite}
+                WHERE  {table.Id} {Sql.Is} taken.key AND {Sql.MarkEngineWrite}{table.AndIsCurrent}
             ),
             forgotten AS (
                 DELETE FROM embedding.claims c USING taken WHERE {ClaimOf(corpus, table, $"taken.key")}

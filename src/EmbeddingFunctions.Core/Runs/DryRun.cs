@@ -33,9 +33,12 @@ internal sealed class DryRun
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
-    public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
+    public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation) =>
+        await Predict(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
+
+    /// <summary>The same of a declaration that the database was not migrated for.</summary>
+    public async Task<Prediction> Predict(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation)
     {
-        var corpus = await _corpora.Get(request.Corpus, cancellation);
         await _scope.Check(corpus, request, cancellation);
         var forceBefore = await _runs.ForceBefore(request, cancellation);
         var limits = new RateLimits(_settings.RequestsPerMinute, _settings.TokensPerMinute);

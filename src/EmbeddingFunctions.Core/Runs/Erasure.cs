@@ -82,7 +82,7 @@ internal sealed class Erasure
         await connection.ExecuteAsync(
             $"""
             UPDATE {table.Target} t SET {table.Unembedded($"{found.State}", $"{found.Hash}")}{content}
-            WHERE  {table.Id} {Sql.Is} {id}::{table.IdType}
+            WHERE  {table.Id} {Sql.Is} {id}::{table.IdType}{table.AndIsCurrent}
             """, cancellation);
         if (await connection.ScalarAsync<bool>(RemoveClaim(corpus, table, id), cancellation))
         {

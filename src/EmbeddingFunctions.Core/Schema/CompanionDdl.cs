@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
+using Npgsql;
 
 namespace EmbeddingFunctions.Schema;
 
@@ -90,7 +91,7 @@ internal static class CompanionDdl
     /// Steps that give companions the types that the owners' columns have now; the policy, which names them, is made again after them.
     /// </summary>
     public static async Task<IReadOnlyList<MigrationStep>> Retype(
-        ResolvedCorpus corpus, Catalogue catalogue, CancellationToken cancellation)
+        ResolvedCorpus corpus, NpgsqlDataSource database, Catalogue catalogue, CancellationToken cancellation)
     {
         var (steps, views) = (new List<MigrationStep>(), CorpusDdl.ViewsOf(corpus).ToList());
         foreach (var table in corpus.Tables.Where(table => table.IsBeside))
@@ -98,10 +99,16 @@ internal static class CompanionDdl
             var columns = await Retyped(table, catalogue, cancellation);
             var changes = columns.Select(column => (Name: Sql.Identifier(column), Type: table.Found.Columns[column])).Select(
                 column => $"ALTER COLUMN {column.Name} TYPE {column.Type.Definition} USING {column.Name}::text::{column.Type.SqlType}");
+            var rights = new List<string>();
+            foreach (var view in columns.Count == 0 ? [] : views)
+            {
+                rights.AddRange(await database.ScalarAsync<string[]>(Rights.OfView(view.Key.Relation), cancellation) ?? []);
+            }
+
             steps.AddRange(columns.Count == 0 ? [] : [
                 MigrationStep.Transaction([
                     $"DROP POLICY IF EXISTS {Policy} ON {table.Target}", .. views.Select(view => view.Key.Removal),
-                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}", .. views.Select(view => view.Statement)])]);
+                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}", .. views.Select(view => view.Statement), .. rights])]);
         }
 
         return steps;

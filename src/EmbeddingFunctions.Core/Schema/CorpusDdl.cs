@@ -9,22 +9,27 @@ internal static class CorpusDdl
     /// <summary>In the order in which they are made.</summary>
     public static IReadOnlyList<SchemaObject> Objects(ResolvedCorpus corpus) => All(corpus).DistinctBy(wanted => wanted.Key).ToList();
 
-    private static IEnumerable<SchemaObject> All(ResolvedCorpus corpus) =>
+    private static IEnumerable<SchemaObject> All(ResolvedCorpus corpus) => OfGeneration(corpus).Concat(OfLive(corpus));
+
+    /// <summary>What each generation has: the same in number and order, whatever their names are.</summary>
+    public static IEnumerable<SchemaObject> OfGeneration(ResolvedCorpus corpus) =>
     [
         .. corpus.KindsByTable.SelectMany(kinds => Objects(corpus.Corpus, kinds)),
+        .. corpus.KindsByTable.SelectMany(Indexes),
+    ];
+
+    /// <summary>What only the live generation has, which a flip hands over.</summary>
+    public static IEnumerable<SchemaObject> OfLive(ResolvedCorpus corpus) =>
+    [
+        .. corpus.KindsByTable.Where(kinds => !kinds[0].IsBeside).SelectMany(kinds => OfLive(corpus.Corpus, kinds)),
         .. corpus.Corpus.SimilarityCache ? SimilarityCacheDdl.Objects(corpus) : [],
         .. corpus.Corpus.JobsView is { } jobs ? [JobsView(corpus, jobs)] : Array.Empty<SchemaObject>(),
         .. corpus.Corpus.PendingView is { } view ? [PendingViewDdl.View(corpus, view)] : Array.Empty<SchemaObject>(),
         .. ViewsOf(corpus),
-        .. corpus.KindsByTable.SelectMany(Indexes),
     ];
 
     /// <summary>The views that read this generation: those of the live one.</summary>
-    public static IEnumerable<SchemaObject> ViewsOf(ResolvedCorpus corpus) =>
-        corpus.Corpus.Generation is null or { IsLive: true } ? LiveViews(corpus) : [];
-
-    /// <summary>The views that read a generation once it is live.</summary>
-    public static IEnumerable<SchemaObject> LiveViews(ResolvedCorpus corpus) =>
+    public static IEnumerable<SchemaObject> ViewsOf(ResolvedCorpus corpus) => corpus.Corpus.Generation is { IsLive: false } ? [] :
     [
         .. corpus.Tables.Where(table => table.IsBeside).Select(table => CompanionDdl.LiveView(corpus.Corpus, table)),
         .. corpus.Tables.Where(table => table.View is not null).Select(table => JoinedViewDdl.View(table, table.View!)),
@@ -46,11 +51,18 @@ internal static class CorpusDdl
 
     private static IEnumerable<SchemaObject> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
     [
-        .. Columns(kinds[0]),
+        .. kinds[0].Own.Always.Select(column => (column.Column, column.Type))
+            .Prepend((kinds[0].VectorColumn, kinds[0].VectorColumnType.ToString())).Select(column => Column(kinds[0], column)),
         StateCheckDdl.Check(kinds[0]),
-        .. TextSearchDdl.SearchColumn(kinds) is { } search ? [search] : Array.Empty<SchemaObject>(),
         .. EditTriggerDdl.Objects(corpus, kinds),
+    ];
+
+    private static IEnumerable<SchemaObject> OfLive(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
+    [
+        .. kinds[0].Own.Of(kinds[0].Queue).Except(kinds[0].Own.Always).Select(column => Column(kinds[0], (column.Column, column.Type))),
+        .. TextSearchDdl.SearchColumn(kinds) is { } search ? [search] : Array.Empty<SchemaObject>(),
         .. kinds[0].Queue != QueuedText.None ? QueueDdl.Objects(corpus, kinds[0]) : [],
+        .. TextSearchDdl.Index(kinds),
     ];
 
     private static SchemaObject JobsView(ResolvedCorpus corpus, string view)
@@ -62,17 +74,14 @@ internal static class CorpusDdl
                 + "SELECT * FROM embedding.jobs");
     }
 
-    private static IEnumerable<SchemaObject> Columns(ResolvedTable table) =>
-        table.Own.Of(table.Queue).Select(column => (column.Column, column.Type))
-            .Prepend((table.VectorColumn, table.VectorColumnType.ToString()))
-            .Select(column => new SchemaObject(
-                ObjectKind.Column, table.Schema, table.Name, column.Item1, $"ADD COLUMN {Sql.Identifier(column.Item1)} {column.Item2}"));
+    private static SchemaObject Column(ResolvedTable table, (string Name, string Type) column) => new(
+        ObjectKind.Column, table.Schema, table.Name, column.Name, $"ADD COLUMN {Sql.Identifier(column.Name)} {column.Type}");
 
     /// <summary>
-    /// Pending items newest first, items in the order of a forced run, vectors of another model, vectors by cosine distance, words.
+    /// Pending items newest first, items in the order of a forced run, vectors of another model, vectors by cosine distance.
     /// </summary>
     private static IEnumerable<SchemaObject> Indexes(IReadOnlyList<ResolvedTable> kinds) =>
-        kinds.SelectMany(Indexes).Concat(TextSearchDdl.Index(kinds)).DistinctBy(index => index.Name);
+        kinds.SelectMany(Indexes).DistinctBy(index => index.Name);
 
     private static IEnumerable<SchemaObject> Indexes(ResolvedTable table)
     {

@@ -15,8 +15,7 @@ internal sealed class CorpusRemoval
         WITH rules AS (DELETE FROM embedding.rules WHERE corpus = {corpus}),
              claims AS (DELETE FROM embedding.claims WHERE corpus = {corpus}),
              slots AS (DELETE FROM embedding.start_slots WHERE corpus = {corpus}),
-             shapes AS (DELETE FROM embedding.declarations WHERE corpus = {corpus}),
-             generations AS (DELETE FROM embedding.generations WHERE name = {corpus})
+             shapes AS (DELETE FROM embedding.declarations WHERE corpus = {corpus})
         {RunTransitions.DeleteAllOf(corpus)}
         """;
 
@@ -127,8 +126,14 @@ internal sealed class CorpusRemoval
             await Run(RemoveRows(name), cancellation);
             await _adoptions.Forget(name, cancellation);
             await Run(Sql.Raw(QueueDdl.Removal(name)), cancellation);
-            await Drop(await Made(name, cancellation), progress, cancellation);
-            await Run($"DELETE FROM {Sql.Raw(Inventory.Records)} WHERE corpus = {name}", cancellation);
+            await Drop(await _inventory.Of(name, cancellation), progress, cancellation);
+            // Last, so that a removal that is stopped is known to have been begun.
+            await Run(
+                $"""
+                WITH generations AS (DELETE FROM embedding.generations WHERE name = {name})
+                DELETE FROM {Sql.Raw(Inventory.Records)} WHERE corpus = {name}
+                """,
+                cancellation);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DependentObjectsStillExist or PostgresErrorCodes.WrongObjectType)
         {

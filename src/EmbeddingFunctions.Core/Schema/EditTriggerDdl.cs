@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Schema;
 /// </summary>
 internal static class EditTriggerDdl
 {
-    public static string Name(ResolvedTable table) => ObjectNames.Name("zzz_embedding_note_edit", table.Found);
+    public static string Name(ResolvedTable table) => ObjectNames.Name($"zzz_embedding_note_edit{table.Suffix}", table.Found);
 
     /// <summary>
     /// An inserted row that already has a vector and fingerprint, such as a copy, is pending until its fingerprint is checked; a vector of
@@ -20,12 +20,15 @@ internal static class EditTriggerDdl
     public static IEnumerable<SchemaObject> Objects(Corpus corpus, IReadOnlyList<ResolvedTable> kinds)
     {
         var table = kinds[0];
-        var function = ObjectNames.Function("embedding_note_edit", table.Found);
+        var function = ObjectNames.Function($"embedding_note_edit{table.Suffix}", table.Found);
         var trigger = Name(table);
         var current = table.WithRow("NEW.");
         var generatedAt = Sql.Identifier(table.Own.GeneratedAt);
         var moments = kinds.Select(kind => kind.WithRow("NEW.").ChangedAt).OfType<SqlText>().Distinct()
             .Prepend(Sql.Of($"NEW.{generatedAt}"));
+        // The engine's own write, of another generation's columns, makes nothing pending either.
+        var isOthers = Sql.Join("", kinds.Select(kind => kind.WithRow("OLD.").ChangedAt).OfType<SqlText>().Distinct().Select(
+            changedAt => Sql.Of($" AND OLD.{generatedAt} >= {changedAt}")));
         // A literal, because a column's name could hold any other quotes.
         var body = Sql.Literal(
             $"""
@@ -45,7 +48,8 @@ internal static class EditTriggerDdl
                     IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
                         NEW.{table.VectorName} := NULL;
                     END IF;
-                ELSIF NEW.{generatedAt} IS DISTINCT FROM OLD.{generatedAt} THEN
+                ELSIF NEW.{generatedAt} IS DISTINCT FROM OLD.{generatedAt}
+                    OR current_setting('embeddings.writing', true) = 'on'{isOthers} THEN
                     NEW.{generatedAt} := GREATEST({string.Join(", ", moments)});
                 END IF;
                 {(corpus.Trigger ? Tell(corpus, kinds) : "")}

@@ -47,7 +47,7 @@ internal sealed class EngineSchema(NpgsqlDataSource database, SchemaRange progra
         FROM  (SELECT CASE relkind WHEN 'v' THEN 'View' ELSE 'Table' END AS kind, relname::text AS name, xmin
                FROM   pg_class WHERE relnamespace = 'embedding'::regnamespace AND relkind IN ('r', 'v')
                UNION ALL
-               SELECT 'Function', 'embedding.' || proname || '(' || pg_get_function_identity_arguments(oid) || ')', xmin
+               SELECT 'Function', 'embedding.' || proname || '(' || oidvectortypes(proargtypes) || ')', xmin
                FROM   pg_proc WHERE pronamespace = 'embedding'::regnamespace) made
         WHERE  xmin::text::bigint = pg_current_xact_id()::text::bigint % (2 ^ 32)::bigint
         ON CONFLICT DO NOTHING

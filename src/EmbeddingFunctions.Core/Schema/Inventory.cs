@@ -65,14 +65,18 @@ internal sealed class Inventory(NpgsqlDataSource database)
             .Select(found => (found.Key, found.Value.Live, found.Value.Record!)).ToList();
 
     /// <summary>Statements for the transaction that made the object.</summary>
-    public static IEnumerable<string> Record(SchemaObject wanted, string corpus, bool isMade)
+    public static IEnumerable<string> Record(SchemaObject wanted, string corpus, bool isMade) => Record([(wanted, corpus, isMade)]);
+
+    /// <summary>The same of several.</summary>
+    public static IEnumerable<string> Record(IReadOnlyCollection<(SchemaObject Wanted, string Corpus, bool IsMade)> objects)
     {
-        string[] key = [wanted.Kind.ToString(), wanted.Schema, wanted.Table, wanted.Name];
+        var records = objects.Select(one =>
+            $"({Key(one.Wanted.Key)}, {Literals([one.Wanted.IsShared ? "" : one.Corpus, $"{one.IsMade}", one.Wanted.Fingerprint])})");
         return
         [
             $"""
             INSERT INTO {Records} (kind, schema_name, table_name, object_name, corpus, is_made, fingerprint)
-            VALUES ({Literals([.. key, wanted.IsShared ? "" : corpus, isMade ? "true" : "false", wanted.Fingerprint])})
+            VALUES {string.Join(",\n       ", records)}
             ON CONFLICT (kind, schema_name, table_name, object_name) DO UPDATE
             SET    is_made = EXCLUDED.is_made, fingerprint = EXCLUDED.fingerprint, definition = NULL, recorded_at = now()
             """,
@@ -80,18 +84,18 @@ internal sealed class Inventory(NpgsqlDataSource database)
             PinPath.ToString(),
             $"""
             UPDATE {Records} w SET definition = {Definition}
-            WHERE (kind, schema_name, table_name, object_name) = ({Literals(key)})
+            WHERE (kind, schema_name, table_name, object_name) IN ({Keys(objects.Select(one => one.Wanted.Key))})
             """,
             "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddings.path'), true)",
         ];
     }
 
-    public static string Forget(ObjectKey key) =>
-        $"""
-        DELETE FROM {Records}
-        WHERE (kind, schema_name, table_name, object_name) =
-            ({Literals([key.Kind.ToString(), key.Schema, key.Table, key.Name])})
-        """;
+    public static string Forget(params IEnumerable<ObjectKey> keys) =>
+        $"DELETE FROM {Records} WHERE (kind, schema_name, table_name, object_name) IN ({Keys(keys)})";
+
+    private static string Keys(IEnumerable<ObjectKey> keys) => string.Join(", ", keys.Select(key => $"({Key(key)})"));
+
+    private static string Key(ObjectKey key) => Literals([key.Kind.ToString(), key.Schema, key.Table, key.Name]);
 
     private static string Literals(IEnumerable<string> values) => string.Join(", ", values.Select(value => Sql.Literal(value).ToString()));
 

@@ -139,7 +139,7 @@ internal sealed class Migrator
         var undeclared = await Undeclared(corpus, cancellation);
         var later = await SearchIndexes.ForLater(_database, corpus, states, cancellation);
         return [
-            .. await CompanionDdl.Retype(corpus, _catalogue, cancellation),
+            .. await CompanionDdl.Retype(corpus, _database, _catalogue, cancellation),
             .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
                 table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
             .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
@@ -206,7 +206,7 @@ internal sealed class Migrator
             VALUES ({name}, {Sql.Literal(corpus.Declaration)}, {Sql.Literal(corpus.Model)})
             ON CONFLICT (corpus, declaration) DO UPDATE SET model = EXCLUDED.model, migrated_at = now()
             """,
-            .. corpus.Corpus.Store == Store.Table ? [Generations.Record(corpus).ToString()] : Array.Empty<string>()]);
+            Generations.Record(corpus).ToString()]);
     }
 
     private async Task Report(

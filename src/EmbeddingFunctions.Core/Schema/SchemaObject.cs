@@ -64,15 +64,28 @@ internal sealed record ObjectKey(ObjectKind Kind, string Schema, string Table, s
     /// <summary>The statement that drops it, where it is there.</summary>
     public string Removal => Kind switch
     {
-        ObjectKind.Column => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP COLUMN IF EXISTS {Sql.Identifier(Name)}",
-        ObjectKind.Constraint => $"ALTER TABLE IF EXISTS {Relation(Table)} DROP CONSTRAINT IF EXISTS {Sql.Identifier(Name)}",
+        ObjectKind.Column => $"ALTER TABLE IF EXISTS {Owner} DROP COLUMN IF EXISTS {Sql.Identifier(Name)}",
+        ObjectKind.Constraint => $"ALTER TABLE IF EXISTS {Owner} DROP CONSTRAINT IF EXISTS {Sql.Identifier(Name)}",
         ObjectKind.Function or ObjectKind.PolicyFunction => $"DROP FUNCTION IF EXISTS {Name}",
-        ObjectKind.Trigger => $"DROP TRIGGER IF EXISTS {Sql.Identifier(Name)} ON {Relation(Table)}",
-        ObjectKind.View => $"DROP VIEW IF EXISTS {Relation(Name)}",
+        ObjectKind.Trigger => $"DROP TRIGGER IF EXISTS {Sql.Identifier(Name)} ON {Owner}",
+        ObjectKind.View => $"DROP VIEW IF EXISTS {Relation}",
         ObjectKind.Schema => $"DROP SCHEMA IF EXISTS {Sql.Identifier(Name)}",
-        ObjectKind.Index => $"DROP INDEX IF EXISTS {Relation(Name)}",
-        _ => $"DROP TABLE IF EXISTS {Relation(Name)}",
+        ObjectKind.Index => $"DROP INDEX IF EXISTS {Relation}",
+        _ => $"DROP TABLE IF EXISTS {Relation}",
     };
 
-    private string Relation(string name) => $"{Sql.Identifier(Schema)}.{Sql.Identifier(name)}";
+    /// <summary>The statement by which it has another's name, or null of what is made again under it.</summary>
+    public string? Rename(ObjectKey to) => Kind switch
+    {
+        ObjectKind.Column => $"ALTER TABLE {Owner} RENAME COLUMN {Sql.Identifier(Name)} TO {Sql.Identifier(to.Name)}",
+        ObjectKind.Constraint => $"ALTER TABLE {Owner} RENAME CONSTRAINT {Sql.Identifier(Name)} TO {Sql.Identifier(to.Name)}",
+        ObjectKind.Index => $"ALTER INDEX {Relation} RENAME TO {Sql.Identifier(to.Name)}",
+        ObjectKind.Table => $"ALTER TABLE {Relation} RENAME TO {Sql.Identifier(to.Name)}",
+        _ => null,
+    };
+
+    /// <summary>Of a table, a view or an index: its name as SQL writes it.</summary>
+    public string Relation => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Name)}";
+
+    private string Owner => $"{Sql.Identifier(Schema)}.{Sql.Identifier(Table)}";
 }

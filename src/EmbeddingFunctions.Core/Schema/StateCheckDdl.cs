@@ -8,7 +8,7 @@ internal static class StateCheckDdl
 {
     public static SchemaObject Check(ResolvedTable table)
     {
-        var name = ObjectNames.Name("embedding_state", table.Found);
+        var name = ObjectNames.Name($"embedding_state{table.Suffix}", table.Found);
         return new(
             ObjectKind.Constraint, table.Schema, table.Name, name,
             $"ADD CONSTRAINT {Sql.Identifier(name)} CHECK ({table.StateName} IN {ItemState.All})");

@@ -51,30 +51,9 @@ internal sealed class StepRunner(NpgsqlDataSource database, LockingStatements lo
         }, progress, cancellation),
     };
 
-    private static async Task Run(NpgsqlConnection connection, string sql, CancellationToken cancellation)
-    {
-        if (!sql.StartsWith("CREATE OR REPLACE VIEW", StringComparison.Ordinal))
-        {
-            await Execute(connection, sql, cancellation);
-            return;
-        }
-
-        // A view takes the old one's place, where what others built on it and their rights stay; unless its columns differ.
-        await Execute(connection, "SAVEPOINT view", cancellation);
-        try
-        {
-            await Execute(connection, sql, cancellation);
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidTableDefinition)
-        {
-            await Execute(connection, "ROLLBACK TO SAVEPOINT view", cancellation);
-            await Execute(connection, $"DROP VIEW {ViewName(sql)}", cancellation);
-            await Execute(connection, sql, cancellation);
-        }
-    }
-
-    private static string ViewName(string sql) =>
-        sql["CREATE OR REPLACE VIEW".Length..sql.IndexOf(" WITH (security_invoker", StringComparison.Ordinal)];
+    private static Task Run(NpgsqlConnection connection, string sql, CancellationToken cancellation) =>
+        sql.StartsWith(Views.Create, StringComparison.Ordinal)
+            ? Views.Put(connection, sql, cancellation) : Execute(connection, sql, cancellation);
 
     private static Task Execute(NpgsqlConnection connection, string sql, CancellationToken cancellation) =>
         connection.RunScriptAsync(sql, cancellation);

@@ -9,26 +9,28 @@ internal static partial class CorpusResolver
 {
     internal static readonly string[] KeyTypes = ["uuid", "bigint", "integer", "text", "character varying"];
 
+    /// <param name="declared">The declaration.</param>
     /// <param name="tables">What the catalogue knows of the corpus's tables.</param>
     /// <param name="schemas">Where the engine's own objects are.</param>
     /// <param name="settings">They choose the model, which is part of the rule.</param>
     /// <param name="window">What the model reads of a text, if it is less than a request may hold.</param>
     /// <exception cref="DatabaseNotReadyException">All that is missing or of a wrong type.</exception>
     public static ResolvedCorpus Resolve(
-        Corpus corpus, IReadOnlyDictionary<string, CatalogueTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings,
+        Corpus declared, IReadOnlyDictionary<string, CatalogueTable> tables, DatabaseSchemas schemas, EmbeddingSettings settings,
         ITextWindow? window = null)
     {
+        var corpus = PlacedGeneration.Of(declared);
         var faults = Faults(corpus, tables, settings);
         if (faults.Count > 0)
         {
-            var hint = tables.Count == 0 && ShippedCorpora.Contains(corpus)
+            var hint = tables.Count == 0 && ShippedCorpora.Contains(declared)
                 ? $"\nTo try it out, 'embeddings migrate {corpus.Name} --with-sample-tables' creates them." : "";
             throw new DatabaseNotReadyException(DeclarationFault.Describe(corpus, faults) + hint);
         }
 
         var model = settings.ModelFor(corpus);
         var resolved = corpus.Tables.Select(table => new ResolvedTable(corpus, table, tables[table.Table], model, schemas, window));
-        return new ResolvedCorpus(corpus, model, resolved.ToList(), ActivePartitions(corpus, tables));
+        return new ResolvedCorpus(declared, corpus, model, resolved.ToList(), ActivePartitions(corpus, tables));
     }
 
     /// <summary>All that does not fit, with its place within the corpus's declaration.</summary>
@@ -153,7 +155,9 @@ internal static partial class CorpusResolver
                 && type != ResolvedTable.VectorTypeOf(corpus))
         {
             yield return new("", $"the column {found.Name}.{table.Vector} is {type}, the corpus says {ResolvedTable.VectorTypeOf(corpus)}: "
-                + "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again");
+                + (embedding.Type is "vector" or "halfvec" && corpus.Generation is not null
+                    ? $"'embeddings switch {corpus.DeclaredName}' fills a column of the other type beside it; or correct the declaration"
+                    : "correct the declaration, or drop the column (its vectors cannot be kept) and migrate again"));
         }
     }
 

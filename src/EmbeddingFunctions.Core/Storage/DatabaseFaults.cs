@@ -15,6 +15,9 @@ internal static class DatabaseFaults
         // A prepared statement would answer with other types than before.
         || e is { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" };
 
+    /// <summary>Whether a flip gave the names that a statement knows to another generation.</summary>
+    public static bool IsOfAnotherGeneration(PostgresException e) => e.SqlState == "EG001";
+
     /// <summary>
     /// Whether the token used as the password could not be acquired: recognised by its namespace, as this library does without Azure's.
     /// </summary>

@@ -29,5 +29,9 @@ internal static class ObjectNames
     /// <summary>The function that works out queue rows' status from their claims and items; it takes the items' ids.</summary>
     public static string SettleFunction(CatalogueTable table) => Function("embedding_queue_settle", table);
 
+    /// <summary>A name with an ending, of which Postgres cuts nothing.</summary>
+    public static string Ending(string name, string ending) =>
+        $"{(Encoding.UTF8.GetByteCount(name + ending) <= MaxNameBytes ? name : $"embedding_{Hash(name)}")}{ending}";
+
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
 }

@@ -9,7 +9,7 @@ namespace EmbeddingFunctions.Storage;
 /// <summary>
 /// The corpora as this database holds them: resolved once a process, refused if the database was not migrated for this very rule.
 /// </summary>
-internal sealed class ResolvedCorpora(
+internal sealed partial class ResolvedCorpora(
     CorpusSet corpora, NpgsqlDataSource database, Catalogue catalogue, SchemaVersion version, IMigrationObstacles obstacles,
     Generations generations, EmbeddingSettings settings, TimeProvider time, ITextWindow? window = null)
 {
@@ -33,20 +33,28 @@ internal sealed class ResolvedCorpora(
     /// </exception>
     public async Task<ResolvedCorpus> Get(string name, CancellationToken cancellation)
     {
-        if (_resolved.TryGetValue(name, out var known) && time.GetElapsedTime(known.CheckedAt) < _trust)
+        if (
+            _resolved.TryGetValue(name, out var known) && time.GetElapsedTime(known.CheckedAt) < _trust
+            && corpora.All.Any(corpus => IsSame(known.Corpus, corpus)))
         {
             return known.Corpus;
         }
 
         await generations.Refresh(cancellation);
         var declared = corpora.Get(name);
-        var corpus = known.Corpus?.Corpus.Name == declared.Name ? known.Corpus : await Resolve(declared, cancellation);
+        var isKnown = known.Corpus is { } last && IsSame(last, declared)
+            && last.Declaration == DeclarationHash.Of(declared, last.Model);
+        var corpus = isKnown ? known.Corpus! : await Resolve(declared, cancellation);
         await EnsureMigrated(corpus, cancellation);
         // A table of a stranger's by the name of one of ours would have its triggers run with this role's rights.
         await new SearchedSchemas(database).Ensure(corpus, cancellation);
-        return _resolved.AddOrUpdate(
-            name, _ => (corpus, time.GetTimestamp()),
-            (_, first) => (first.Corpus.Corpus.Name == declared.Name ? first.Corpus : corpus, time.GetTimestamp())).Corpus;
+        if (known.Corpus is not null && !isKnown)
+        {
+            Interlocked.Increment(ref _flips);
+        }
+
+        _resolved[name] = (corpus, time.GetTimestamp());
+        return corpus;
     }
 
     /// <summary>Has it resolved again, since its tables are others now.</summary>
@@ -87,20 +95,6 @@ internal sealed class ResolvedCorpora(
     {
         var tables = await catalogue.Find(Catalogue.TablesOf(corpus), cancellation);
         return CorpusResolver.Resolve(corpus, tables, await catalogue.Schemas(cancellation), settings, window);
-    }
-
-    /// <summary>Does work; if a statement meets tables that were altered meanwhile, they are resolved again next time.</summary>
-    /// <exception cref="DatabaseNotReadyException">What of the database no longer fits, instead of the statement that failed.</exception>
-    public async Task<T> Fitting<T>(Func<Task<T>> work, CancellationToken cancellation)
-    {
-        try
-        {
-            return await work();
-        }
-        catch (PostgresException e) when (DatabaseFaults.IsSchemaMismatch(e))
-        {
-            throw await Misfit(e, cancellation);
-        }
     }
 
     private async Task<DatabaseNotReadyException> Misfit(PostgresException cause, CancellationToken cancellation)
@@ -174,7 +168,7 @@ internal sealed class ResolvedCorpora(
     private async Task<string> Changed(ResolvedCorpus corpus, List<ResolvedTable> changed, CancellationToken cancellation)
     {
         var name = corpus.Corpus.DeclaredName;
-        var beside = corpus.Corpus.Store == Store.Table ? $" 'embeddings switch {name}' does so without a gap in the search." : "";
+        var beside = $" 'embeddings switch {name}' does so without a gap in the search.";
         return await new DeclarationHistory(database).Model(corpus.Corpus.Name, cancellation) is { } model && model != corpus.Model
             ? $"The database was migrated for the model {model} of '{name}', and {corpus.Model} is chosen now ({settings.ProviderReason}). "
                 + "To keep its vectors, choose provider and model as before (EMBEDDING_PROVIDER, EMBEDDING_MODEL); to make all of them "

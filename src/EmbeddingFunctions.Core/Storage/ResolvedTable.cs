@@ -62,7 +62,21 @@ internal sealed partial class ResolvedTable(
     /// <summary>The declared view of rows with their vectors, or null.</summary>
     public string? View => table.View;
 
-    public QueuedText Queue => table.Queue;
+    /// <summary>Whether items may be asked for: of the live generation only.</summary>
+    public QueuedText Queue => corpus.Generation is { IsLive: false } ? QueuedText.None : table.Queue;
+
+    /// <summary>Ends the names of the objects that a generation has for itself.</summary>
+    public string Suffix => PlacedGeneration.Suffix(corpus);
+
+    /// <summary>
+    /// A condition to append to statements that claim, or that write without a claim: the columns are this generation's still. Beside the
+    /// rows no other generation ever has a table's name.
+    /// </summary>
+    public SqlText AndIsCurrent => field ??= Sql.When(
+        !IsBeside && corpus.Generation is not null,
+        $" AND embedding.ensure_generation({Sql.Literal(corpus.DeclaredName)}, {Sql.Literal(corpus.Name)}, {IsLive})");
+
+    private SqlText IsLive => Sql.Raw(corpus.Generation is { IsLive: false } ? "false" : "true");
 
     /// <summary>The table as the declaration and the queue's rows call it.</summary>
     public string DeclaredName => table.Table;

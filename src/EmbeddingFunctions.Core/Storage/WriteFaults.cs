@@ -7,7 +7,7 @@ internal static class WriteFaults
 {
     /// <summary>The row's: a constraint, a value out of range or too large, what a trigger raises unless it speaks of the server.</summary>
     public static bool IsOfARow(PostgresException e) =>
-        !IsTransient(e)
+        !IsTransient(e) && !DatabaseFaults.IsOfAnotherGeneration(e)
             && (e.SqlState[..2] is "22" or "23" or "44" or "54" or "P0" || (IsRaised(e) && !IsOfTheServer(e)) || IsOfAPolicy(e));
 
     /// <summary>Another session keeps a row locked.</summary>

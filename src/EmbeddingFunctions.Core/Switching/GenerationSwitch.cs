@@ -2,7 +2,6 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
-using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -14,20 +13,14 @@ namespace EmbeddingFunctions.Switching;
 /// </summary>
 internal sealed class GenerationSwitch(
     NpgsqlDataSource database, CorpusSet corpora, ResolvedCorpora resolved, Generations generations, Migrator migrator,
-    CorpusRemoval removal, StatusReport status, RunQueries runs, IndexProbe probe, EmbeddingSettings settings)
+    GenerationFlip flip, GenerationRemoval removal, SwitchGate gate, RunQueries runs, EmbeddingSettings settings)
 {
-    private const double LeastRecall = 0.95;
-    private const double MostOfLiveP95 = 1.5;
-
-    // Below this a search is as fast as any, and the ratio of two is noise.
-    private const double FastEnough = 5;
-
     /// <summary>
     /// Begins a switch to the declaration at hand: records the next generation and makes its tables. Called again it goes on.
     /// </summary>
     /// <returns>The next generation.</returns>
     /// <exception cref="DatabaseNotReadyException">There is nothing to switch, or the last switch was not finished.</exception>
-    /// <exception cref="InvalidCorpusException">The corpus keeps its vectors in the rows' own table.</exception>
+    /// <exception cref="InvalidCorpusException">The declaration changed in what a switch leaves as it is.</exception>
     public async Task<Corpus> Begin(string name, Action<string>? progress, CancellationToken cancellation)
     {
         var declared = Declared(name);
@@ -35,14 +28,20 @@ internal sealed class GenerationSwitch(
         var kept = Kept(name);
         if (kept.Count == 0)
         {
-            throw new DatabaseNotReadyException($"'{name}' has no generation yet: run 'embeddings migrate {name}'.");
+            throw new DatabaseNotReadyException(
+                $"'{name}' has no generation yet: run 'embeddings migrate {name}', with the declaration that its vectors were made for.");
+        }
+
+        if (await generations.Removed(name, cancellation) is { } removed)
+        {
+            throw new DatabaseNotReadyException(
+                $"The removal of generation {removed} of '{name}' was stopped: say 'embeddings switch {name} --finish' first.");
         }
 
         var hash = Hash(declared);
         if (kept.FirstOrDefault(corpus => !corpus.Generation!.IsLive && Hash(corpus) == hash) is { } begun)
         {
-            await migrator.Migrate(begun, new MigrationOptions(), progress, cancellation);
-            return begun;
+            return await Make(begun.Name, name, progress, cancellation);
         }
 
         if (kept.Count > 1)
@@ -52,13 +51,38 @@ internal sealed class GenerationSwitch(
                     + $"not live is for this declaration: end the last switch with 'embeddings switch {name} --finish' first.");
         }
 
-        await EnsureChanged(declared, kept[0], cancellation);
         var number = kept[0].Generation!.Number + 1;
         var next = declared with { Name = Generation.NameOf(name, number), Generation = new Generation(name, number, IsLive: false) };
+        await EnsureSwitchable(next, cancellation);
         await database.ExecuteAsync(Generations.Record(await resolved.Resolve(next, cancellation)), cancellation);
         await generations.Refresh(cancellation);
-        await migrator.Migrate(corpora.Get(next.Name), new MigrationOptions(), progress, cancellation);
-        return corpora.Get(next.Name);
+        return await Make(next.Name, name, progress, cancellation);
+    }
+
+    // Who may read or write the vectors of the live generation may do so with the next.
+    private async Task<Corpus> Make(string next, string name, Action<string>? progress, CancellationToken cancellation)
+    {
+        await migrator.Migrate(corpora.Get(next), new MigrationOptions(), progress, cancellation);
+        var (from, to) = (
+            await resolved.Resolve(corpora.Live(name), cancellation), await resolved.Resolve(corpora.Get(next), cancellation));
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        foreach (var grants in Rights.OfGeneration(from, to))
+        {
+            foreach (var grant in await connection.ScalarAsync<string[]>(grants, cancellation) ?? [])
+            {
+                await connection.RunScriptAsync(grant, cancellation);
+            }
+        }
+
+        return corpora.Get(next);
+    }
+
+    /// <summary>The declaration at hand by the names of the live generation, for asking what a switch would cost.</summary>
+    public async Task<ResolvedCorpus> Declaration(string name, CancellationToken cancellation)
+    {
+        await generations.Refresh(cancellation);
+        var live = corpora.Live(name);
+        return await resolved.ResolveRenamed(Declared(name) with { Name = live.Name, Generation = live.Generation }, cancellation);
     }
 
     /// <summary>How a switch stands; null if the corpus has one generation only.</summary>
@@ -78,164 +102,80 @@ internal sealed class GenerationSwitch(
         var (live, other) = (
             await resolved.Get(kept.First(corpus => corpus.Generation!.IsLive).Name, cancellation),
             await resolved.Get(kept.First(corpus => !corpus.Generation!.IsLive).Name, cancellation));
-        var kinds = new List<SwitchedKind>();
-        foreach (var kind in (await status.Of(other.Corpus.Name, cancellation)).Kinds)
-        {
-            var counted = new SwitchedKind(
-                kind.Kind, kind.Total, kind.Embedded + kind.Empty + kind.Ignored, kind.Failed,
-                await Behind(live, other, kind.Kind, cancellation));
-            kinds.Add(isMeasured ? await Measured(counted, live, other, cancellation) : counted);
-        }
-
+        var kinds = await gate.Look(live, other, isMeasured, cancellation);
         var tokens = await runs.Tokens(other.Corpus.Name, cancellation);
         var state = new SwitchState(
             name, Describe(live, declared), Describe(other, declared), kinds, tokens, Price.Of(other.Model, tokens));
-        return state.IsForward ? state with { Obstacles = Obstacles(state, isMeasured).ToList() } : state;
+        return !state.IsForward ? state : state with
+        {
+            Obstacles = [.. SwitchGate.Obstacles(state, isMeasured), .. await flip.Obstacles(live, cancellation)],
+        };
     }
 
     /// <summary>Makes the other generation the live one; a second time, the first one again.</summary>
-    /// <exception cref="DatabaseNotReadyException">There is no other one.</exception>
-    public async Task Flip(string name, CancellationToken cancellation)
+    /// <exception cref="DatabaseNotReadyException">There is no other one, or something of others keeps it from being flipped.</exception>
+    public async Task Flip(string name, Action<string>? progress, CancellationToken cancellation)
     {
+        await generations.Refresh(cancellation);
         var kept = Kept(name);
-        var other = kept.FirstOrDefault(corpus => !corpus.Generation!.IsLive)
+        var next = kept.FirstOrDefault(corpus => !corpus.Generation!.IsLive)
             ?? throw new DatabaseNotReadyException($"'{name}' has one generation only: 'embeddings switch {name}' makes the next.");
-        var live = kept.First(corpus => corpus.Generation!.IsLive);
-        var flipped = await resolved.Resolve(
-            other with { Generation = other.Generation! with { IsLive = true } }, cancellation);
-        await using var connection = await database.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await connection.ExecuteAsync(
-            $"""
-            UPDATE embedding.generations SET is_live = false WHERE name = {live.Name} AND is_live
-            """,
-            cancellation);
-        if (await connection.ExecuteAsync(
-            $"""
-            UPDATE embedding.generations SET is_live = true, live_since = now() WHERE name = {other.Name} AND NOT is_live
-            """,
-            cancellation) != 1)
-        {
-            throw new DatabaseNotReadyException($"'{name}' was flipped by another process at this moment: look how it stands.");
-        }
-
-        foreach (var view in CorpusDdl.LiveViews(flipped))
-        {
-            await connection.RunScriptAsync(
-                string.Join(";\n", [view.Statement, Inventory.Forget(view.Key), .. Inventory.Record(view, other.Name, isMade: true)]),
-                cancellation);
-        }
-
-        await transaction.CommitAsync(cancellation);
+        await flip.Run(kept.First(corpus => corpus.Generation!.IsLive), next, progress, cancellation);
         await generations.Refresh(cancellation);
     }
 
-    /// <summary>Removes the generation that is not live, and all that was made for it.</summary>
+    /// <summary>
+    /// Removes the generation that is not live, and all that was made for it; stopped half-way, it goes on when called again.
+    /// </summary>
     /// <returns>The removed generation.</returns>
-    /// <exception cref="DatabaseNotReadyException">It is the declared one, or there is none.</exception>
+    /// <exception cref="DatabaseNotReadyException">It is the declared one, a run of it is open, or there is none.</exception>
     public async Task<int> Finish(string name, bool isGivenUp, Action<string>? progress, CancellationToken cancellation)
     {
-        var state = await State(name, isMeasured: false, cancellation)
-            ?? throw new DatabaseNotReadyException($"'{name}' has one generation only: there is nothing to finish.");
-        if (state.IsForward && !isGivenUp)
+        await generations.Refresh(cancellation);
+        if (await generations.Removed(name, cancellation) is not { } number)
         {
-            throw new DatabaseNotReadyException(
-                $"Generation {state.Other.Number} of '{name}' is the declared one and not live: flip to it, or give it up with 'embeddings "
-                    + $"switch {name} --abandon'.");
+            var other = Kept(name).FirstOrDefault(corpus => !corpus.Generation!.IsLive)
+                ?? throw new DatabaseNotReadyException($"'{name}' has one generation only: there is nothing to finish.");
+            number = other.Generation!.Number;
+            if (Hash(other) == Hash(Declared(name)) && !isGivenUp)
+            {
+                throw new DatabaseNotReadyException(
+                    $"Generation {number} of '{name}' is the declared one and not live: flip to it, or give it up with 'embeddings "
+                        + $"switch {name} --abandon'.");
+            }
+
+            await removal.Begin(other.Name, cancellation);
         }
 
-        var removed = Generation.NameOf(name, state.Other.Number);
-        await removal.Remove(removed, progress, cancellation);
-        resolved.Forget(removed);
+        await removal.Complete(Generation.NameOf(name, number), progress, cancellation);
         await generations.Refresh(cancellation);
-        return state.Other.Number;
+        return number;
     }
 
-    private Corpus Declared(string name)
-    {
-        var declared = corpora.Declared.FirstOrDefault(corpus => corpus.Name == name) ?? corpora.Live(name);
-        return declared.Store == Store.Table ? declared : throw new InvalidCorpusException(
-            $"'{name}' keeps its vectors in columns of its tables, where one model's vectors have a place at a time: declare "
-                + "\"store\": \"table\" to switch models beside the living ones.");
-    }
+    private Corpus Declared(string name) => corpora.Declared.FirstOrDefault(corpus => corpus.Name == name) ?? corpora.Live(name);
 
     private List<Corpus> Kept(string name) =>
         corpora.All.Where(corpus => corpus.Generation?.Corpus == name).OrderBy(corpus => corpus.Generation!.Number).ToList();
 
     private string Hash(Corpus corpus) => DeclarationHash.Of(corpus, corpus.Model ?? settings.ModelFor(corpus));
 
-    // A single generation takes the declaration at hand, so that its rules are those of the database.
-    private async Task EnsureChanged(Corpus declared, Corpus live, CancellationToken cancellation)
+    private async Task EnsureSwitchable(Corpus next, CancellationToken cancellation)
     {
-        var now = await resolved.Resolve(declared with { Name = live.Name, Generation = live.Generation }, cancellation);
+        var live = (await generations.Recorded(next.DeclaredName, cancellation)).Single();
+        var (was, now) = (
+            await resolved.ResolveRenamed(live, cancellation),
+            await resolved.ResolveRenamed(next with { Generation = next.Generation! with { IsLive = true } }, cancellation));
         var rules = await resolved.RulesOf(live.Name, cancellation);
         if (now.Tables.All(table => rules.TryGetValue(table.Kind, out var rule) && rule == table.Rule.Id))
         {
             throw new DatabaseNotReadyException(
-                $"'{declared.Name}' is declared as its vectors were made: change its model, dimensions, text or chunks in the declaration "
-                    + "first.");
+                $"'{next.DeclaredName}' is declared as its vectors were made: change its model, dimensions, text or chunks in the "
+                    + "declaration first.");
         }
-    }
 
-    private async Task<long> Behind(ResolvedCorpus live, ResolvedCorpus other, string kind, CancellationToken cancellation)
-    {
-        var (next, now) = (other.TableOf(kind).WithRow("n."), live.Tables.FirstOrDefault(table => table.Kind == kind)?.WithRow("l."));
-        var isCurrent = now is null ? Sql.Empty : Sql.Of(
-            $"""
-            AND    NOT EXISTS (
-                SELECT FROM {now.Target} l
-                WHERE  {CompanionTable.SameKey(next, Sql.Of($"l."), Sql.Of($"n."))} AND COALESCE({now.Pending}, false))
-            """);
-        return await database.ScalarAsync<long>(
-            $"""
-            SELECT count(*) FROM {next.Target} n
-            WHERE  {next.Pending} {isCurrent}
-            AND    NOT EXISTS (
-                SELECT FROM embedding.claims c
-                WHERE  c.corpus = {other.Corpus.Name} AND c.kind = {kind} AND c.item_id = {next.Id}::text AND c.reason IS NOT NULL)
-            """,
-            cancellation, Sql.TimeoutOfCounts);
+        SwitchRules.Ensure(was, now);
     }
 
     private GenerationState Describe(ResolvedCorpus corpus, Corpus declared) => new(
-        corpus.Corpus.Generation!.Number, corpus.Model, corpus.Corpus.Dimensions, Hash(corpus.Corpus) == Hash(declared));
-
-    private async Task<SwitchedKind> Measured(
-        SwitchedKind kind, ResolvedCorpus live, ResolvedCorpus other, CancellationToken cancellation)
-    {
-        var quality = await probe.Measure(other.TableOf(kind.Kind), cancellation);
-        if (live.Tables.FirstOrDefault(table => table.Kind == kind.Kind) is not { } old)
-        {
-            return kind with { Recall = quality?.Recall, P95 = quality?.P95 };
-        }
-
-        return kind with
-        {
-            Recall = quality?.Recall,
-            P95 = quality?.P95,
-            LiveP95 = (await probe.Measure(old, cancellation))?.P95,
-            Overlap = await probe.Overlap(old, other.TableOf(kind.Kind), cancellation),
-        };
-    }
-
-    private static IEnumerable<string> Obstacles(SwitchState state, bool isMeasured)
-    {
-        foreach (var kind in state.Kinds)
-        {
-            if (kind.Behind > 0)
-            {
-                yield return $"{kind.Behind:N0} of {kind.Total:N0} {kind.Kind} wait for their vector";
-            }
-
-            if (isMeasured && kind.Recall < LeastRecall)
-            {
-                yield return $"the index finds {kind.Recall:P1} of the true neighbours of {kind.Kind}, and {LeastRecall:P0} are wanted";
-            }
-
-            if (kind is { P95: { } next, LiveP95: { } live } && next > FastEnough && next > MostOfLiveP95 * live)
-            {
-                yield return $"a search of {kind.Kind} takes {next:N1} ms where the live index takes {live:N1}";
-            }
-        }
-    }
+        corpus.Corpus.Generation!.Number, corpus.Model, corpus.Corpus.Dimensions, Hash(corpus.Declared) == Hash(declared));
 }

@@ -14,7 +14,7 @@ WITH found AS (
         AND    (c.leased_until > now() OR c.retry_at > now()
                 AND COALESCE(c.version = pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)), true))
         OFFSET 0)
-    AND    current_setting('embedding.has_turn') = 'true'
+    AND    current_setting('embedding.has_turn') = 'true' AND embedding.ensure_generation('library', 'library', true)
     AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = $7)
     AND    NOT EXISTS (SELECT FROM embedding.jobs WHERE id = $8 AND cancel_requested_at IS NOT NULL)
     AND    $9 > (

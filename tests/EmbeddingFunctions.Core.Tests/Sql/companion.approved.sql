@@ -109,8 +109,6 @@ CREATE OR REPLACE TRIGGER "embedding_delete_row_beside_page" AFTER DELETE ON "pu
 ALTER TABLE "public"."articles" ENABLE REPLICA TRIGGER "embedding_delete_row_beside_page";
 CREATE OR REPLACE TRIGGER "embedding_insert_beside_page" AFTER INSERT ON "public"."articles" REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
 CREATE OR REPLACE TRIGGER "embedding_delete_beside_page" AFTER DELETE ON "public"."articles" REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
-CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
-SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page";
 "embedding_pending_vectors_beside_page_beeeb058" ON "embedding"."vectors_beside_page" ("updated_at" DESC, "embedding_item")
         WHERE ("embedding_rule" IS DISTINCT FROM '29bde7258902'
     OR "content_hash" IS NULL OR "embedding_state" IS NULL OR "embedding_state" = 'rewritten'
@@ -118,4 +116,6 @@ SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_g
 "embedding_age_vectors_beside_page_428f5df3" ON "embedding"."vectors_beside_page" ((COALESCE("embedding_generated_at", '-infinity'::timestamptz)), "embedding_item");
 "embedding_other_model_vectors_beside_page_8b8e835e" ON "embedding"."vectors_beside_page" ("embedding_item")
         WHERE "embedding" IS NOT NULL AND "embedding_model" OPERATOR(pg_catalog.<>) 'text-embedding-3-small';
-"embedding_hnsw_vectors_beside_page" ON "embedding"."vectors_beside_page" USING hnsw ("embedding" "public".vector_cosine_ops) WITH (m = 16, ef_construction = 64)
+"embedding_hnsw_vectors_beside_page" ON "embedding"."vectors_beside_page" USING hnsw ("embedding" "public".vector_cosine_ops) WITH (m = 16, ef_construction = 64);
+CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
+SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page"

@@ -5,7 +5,7 @@ WITH input AS (
                $3::text[])
            AS i (item_id, version, hash)
     WHERE  set_config('lock_timeout', '500ms', true) || set_config('embeddings.keeps_text', 'on', true) IS NOT NULL
-    AND    pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
+    AND    pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL AND embedding.ensure_generation('library', 'library', true)
 ),
 forgotten AS (
     DELETE FROM embedding.claims c USING input i

@@ -29,6 +29,7 @@ opened AS (
     SET    "embedding_rule" = NULL, "content_hash" = NULL, "embedding_state" = NULL, "embedding_content" = taken.content
     FROM   taken
     WHERE  t."id" OPERATOR(pg_catalog.=) taken.key AND pg_catalog.set_config('embeddings.writing', 'on', true) IS NOT NULL
+            AND embedding.ensure_generation('library', 'library', true)
 ),
 forgotten AS (
     DELETE FROM embedding.claims c USING taken WHERE c.corpus = $9 AND c.kind = $10 AND c.item_id = (taken.key)::text

@@ -18,6 +18,14 @@ public sealed class JoinedViewTests : IAsyncLifetime
 
     public async Task DisposeAsync() => await _database.DisposeAsync();
 
+    // Of the column that may be updated: its type, its rights, and the view's rights and owner.
+    private async Task<string> Rights() => (await _database.Ask<string>(
+        """
+        SELECT concat_ws(' ', format_type(a.atttypid, -1), a.attacl, c.relacl, pg_get_userbyid(c.relowner))
+        FROM   pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+        WHERE  c.oid = 'embedding.live_notes_note'::regclass
+        """))!;
+
     [Fact]
     public async Task It_has_each_row_with_its_vector_keeps_its_rights_and_goes_with_the_corpus()
     {
@@ -42,6 +50,34 @@ public sealed class JoinedViewTests : IAsyncLifetime
 
         await corpus.Get<CorpusRemoval>().Remove("notes", null, default);
         Assert.Null(await _database.Ask<string>("SELECT to_regclass('notes_with_embedding')::text"));
+    }
+
+    [Fact]
+    public async Task A_live_view_that_is_made_again_for_a_key_of_another_type_keeps_its_rights_and_its_owner()
+    {
+        await using var corpus = Corpus(view: null);
+        await corpus.MigrateAndRun();
+        var (reader, owner) = ($"reader_{_database.Name}", $"owner_{_database.Name}");
+        await _database.Execute(
+            $"""
+            CREATE ROLE {reader}; CREATE ROLE {owner};
+            GRANT SELECT ON embedding.live_notes_note TO {reader} WITH GRANT OPTION;
+            GRANT UPDATE (id) ON embedding.live_notes_note TO PUBLIC;
+            ALTER VIEW embedding.live_notes_note OWNER TO {owner};
+            """);
+        try
+        {
+            var before = await Rights();
+            await _database.Execute("ALTER TABLE notes ALTER COLUMN id TYPE bigint");
+            await using var again = Corpus(view: null);
+            await again.Migrate();
+
+            Assert.Equal(before.Replace("integer", "bigint", StringComparison.Ordinal), await Rights());
+        }
+        finally
+        {
+            await _database.Execute($"DROP OWNED BY {reader}, {owner}; DROP ROLE {reader}, {owner}");
+        }
     }
 
     [Fact]

@@ -34,7 +34,7 @@ internal static class SampleCorpus
                   "where": { "section": "section" }, "filter": [ { "column": "state", "equalTo": "published" } ] } ] } ] }
         """;
 
-    public static ResolvedCorpus Within { get; } = Resolve(Declaration);
+    public static ResolvedCorpus Within { get; } = Resolve(Declaration, new Generation("library", 1, IsLive: true));
 
     public static ResolvedCorpus Beside { get; } = Resolve(BesideDeclaration);
 
@@ -42,10 +42,10 @@ internal static class SampleCorpus
 
     public static ResolvedTable Notes => Within.TableOf("note");
 
-    private static ResolvedCorpus Resolve(string declaration)
+    private static ResolvedCorpus Resolve(string declaration, Generation? generation = null)
     {
         var settings = new EmbeddingSettings { Provider = ProviderChoice.OpenAi, ProviderReason = "a test" };
-        return CorpusResolver.Resolve(CorpusFile.Parse(declaration, "a test").All[0], new[]
+        return CorpusResolver.Resolve(CorpusFile.Parse(declaration, "a test").All[0] with { Generation = generation }, new[]
         {
             Table("tenants", ("id", "uuid"), ("state", "text"), ("account", "uuid")),
             Table("accounts", ("id", "uuid"), ("closed_at", "timestamp with time zone")),

@@ -46,7 +46,7 @@ public sealed class GenerationSwitchTests : IAsyncLifetime
         Assert.Equal((60, 60, 0), (state.Kinds[0].Total, state.Kinds[0].Done, state.Kinds[0].Failed));
         Assert.InRange(state.Kinds[0].Recall!.Value, 0.95, 1);
         Assert.Equal([(Old, 60)], await Read());
-        await generations.Flip("notes", default);
+        await generations.Flip("notes", null, default);
         Assert.Equal([(New, 60)], await Read());
     }
 
@@ -56,16 +56,16 @@ public sealed class GenerationSwitchTests : IAsyncLifetime
         await using var corpus = Notes(New);
         var generations = corpus.Get<GenerationSwitch>();
         await corpus.Run(name: (await generations.Begin("notes", null, default)).Name);
-        await generations.Flip("notes", default);
+        await generations.Flip("notes", null, default);
 
         await _database.Execute(
             "UPDATE notes SET title = 'edited' WHERE id <= 5; INSERT INTO notes VALUES (61, 'new'); DELETE FROM notes WHERE id = 60");
         Assert.Equal(6, (await corpus.Run(name: "notes")).Counts.Embedded);
         Assert.Equal(6, (await corpus.Run(name: "notes@2")).Counts.Embedded);
 
-        await generations.Flip("notes", default);
+        await generations.Flip("notes", null, default);
         Assert.Equal([(Old, 60)], await Read());
-        await generations.Flip("notes", default);
+        await generations.Flip("notes", null, default);
         Assert.Equal([(New, 60)], await Read());
         Assert.Equal(1, await generations.Finish("notes", isGivenUp: false, null, default));
         Assert.Equal([(New, 60)], await Read());
@@ -107,17 +107,41 @@ public sealed class GenerationSwitchTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nothing_is_switched_where_nothing_changed_or_vectors_are_in_the_rows()
+    public async Task Nothing_is_switched_where_nothing_changed_or_the_store_did()
     {
         await using var same = Notes(Old);
-        await using var within = new DeclaredCorpus(_database.Source, Declarations.Notes());
+        await using var within = new DeclaredCorpus(_database.Source, new
+        {
+            name = "notes",
+            dimensions = New,
+            tables = new[] { new { kind = "note", table = "notes", text = "{title}" } },
+        });
 
         var unchanged = await Assert.ThrowsAsync<DatabaseNotReadyException>(
             () => same.Get<GenerationSwitch>().Begin("notes", null, default));
         var column = await Assert.ThrowsAsync<InvalidCorpusException>(() => within.Get<GenerationSwitch>().Begin("notes", null, default));
 
         Assert.Contains("declared as its vectors were made", unchanged.Message, StringComparison.Ordinal);
-        Assert.Contains("\"store\": \"table\"", column.Message, StringComparison.Ordinal);
+        Assert.Contains("leave store as it was", column.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_may_read_the_living_vectors_may_read_those_of_the_next()
+    {
+        var role = $"reader_{Guid.NewGuid():N}";
+        await _database.Execute(
+            $"CREATE ROLE {role}; GRANT USAGE ON SCHEMA embedding TO {role}; GRANT SELECT ON notes, embedding.live_notes_note, "
+                + $"embedding.vectors_notes_note TO {role}");
+        await using var corpus = Notes(New);
+        var generations = corpus.Get<GenerationSwitch>();
+        await corpus.Run(name: (await generations.Begin("notes", null, default)).Name);
+        await generations.Flip("notes", null, default);
+
+        await using var reader = await _database.Source.OpenConnectionAsync();
+        await reader.ExecuteAsync($"SET ROLE {Sql.Raw(role)}", default);
+        Assert.Equal(60, await reader.ScalarAsync<long>($"SELECT count(embedding) FROM embedding.live_notes_note", default));
+        await reader.ExecuteAsync($"RESET ROLE", default);
+        await _database.Execute($"DROP OWNED BY {role}; DROP ROLE {role}");
     }
 
     private DeclaredCorpus Notes(int dimensions) => new(_database.Source, new

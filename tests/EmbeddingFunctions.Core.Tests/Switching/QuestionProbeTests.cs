@@ -61,7 +61,7 @@ public sealed class QuestionProbeTests : IAsyncLifetime
         Assert.InRange(scores.Live.Ndcg, 0, scores.Other.Ndcg - 0.1);
         Assert.InRange(scores.Live.Mrr, 0, scores.Other.Mrr - 0.1);
 
-        await titles.Get<GenerationSwitch>().Flip("notes", default);
+        await titles.Get<GenerationSwitch>().Flip("notes", null, default);
         var flipped = (await probe.Measure("notes", questions, default))!;
         Assert.Equal((scores.Live, scores.Other), (flipped.Other, flipped.Live));
     }
