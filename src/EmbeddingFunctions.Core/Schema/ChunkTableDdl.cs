@@ -11,6 +11,18 @@ internal static class ChunkTableDdl
     private static readonly string[] _columns = [
         "document_id", "chunk_index", "content", "start_char", "end_char", "token_count", "embedding"];
 
+    /// <summary>The chunks of the live generation under a name that stays, where each generation has a table of its own.</summary>
+    public static SchemaObject LiveView(Corpus corpus, ResolvedTable table)
+    {
+        var name = $"live_chunks_{corpus.DeclaredName}_{table.Kind}";
+        var columns = _columns.Select(column => column == "embedding"
+            ? Sql.Of($"\"embedding\"::{table.AnyWidth} AS \"embedding\"") : Sql.Identifier(column));
+        return new(
+            ObjectKind.View, table.Holder.Schema, "", name,
+            $"CREATE OR REPLACE VIEW {Sql.Identifier(table.Holder.Schema)}.{Sql.Identifier(name)} WITH (security_invoker = true) AS\n"
+                + $"SELECT {Sql.Join(", ", columns)} FROM {table.ChunkTable}");
+    }
+
     /// <summary>
     /// A role that may read the table sees the chunks of the rows that it may see, whatever hides the others from it, now or later.
     /// </summary>

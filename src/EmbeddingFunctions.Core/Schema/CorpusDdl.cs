@@ -32,6 +32,8 @@ internal static class CorpusDdl
     public static IEnumerable<SchemaObject> ViewsOf(ResolvedCorpus corpus) => corpus.Corpus.Generation is { IsLive: false } ? [] :
     [
         .. corpus.Tables.Where(table => table.IsBeside).Select(table => CompanionDdl.LiveView(corpus.Corpus, table)),
+        .. corpus.Tables.Where(table => table.IsBeside && table.Chunks is not null).Select(
+            table => ChunkTableDdl.LiveView(corpus.Corpus, table)),
         .. corpus.Tables.Where(table => table.View is not null).Select(table => JoinedViewDdl.View(table, table.View!)),
     ];
 
