@@ -3,10 +3,10 @@ using EmbeddingFunctions.Testing;
 namespace EmbeddingFunctions.Bench.Data;
 
 /// <summary>Anyone's table: no partitions, and a declaration that leaves everything to the defaults.</summary>
-/// <param name="isIndexed">Whether it gets its HNSW index, when the product thinks best.</param>
-internal sealed class ArticlesCorpus(bool isIndexed) : BenchCorpus
+/// <param name="name">Of its declaration.</param>
+internal sealed class ArticlesCorpus(string name) : BenchCorpus
 {
-    public override string Name => isIndexed ? "indexed" : "articles";
+    public override string Name => name;
 
     public override string File => DeclarationsFile;
 

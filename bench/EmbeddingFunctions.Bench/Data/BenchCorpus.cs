@@ -13,10 +13,13 @@ internal abstract class BenchCorpus
     public static readonly BenchCorpus Workspace = new WorkspaceCorpus();
 
     /// <summary>Anyone's table, declared with the defaults.</summary>
-    public static readonly BenchCorpus Articles = new ArticlesCorpus(isIndexed: false);
+    public static readonly BenchCorpus Articles = new ArticlesCorpus("articles");
 
     /// <summary>The same with its index.</summary>
-    public static readonly BenchCorpus Indexed = new ArticlesCorpus(isIndexed: true);
+    public static readonly BenchCorpus Indexed = new ArticlesCorpus("indexed");
+
+    /// <summary>The same with its vectors in a column of the table.</summary>
+    public static readonly BenchCorpus Within = new ArticlesCorpus("within");
 
     private static readonly DateTime _newest = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
@@ -24,7 +27,8 @@ internal abstract class BenchCorpus
 
     protected static string DeclarationsFile => Path.Combine(AppContext.BaseDirectory, "corpora.json");
 
-    public static BenchCorpus Named(string name) => new[] { Plain, Workspace, Articles, Indexed }.Single(corpus => corpus.Name == name);
+    public static BenchCorpus Named(string name) =>
+        new[] { Plain, Workspace, Articles, Indexed, Within }.Single(corpus => corpus.Name == name);
 
     /// <summary>The file that declares it.</summary>
     public abstract string File { get; }

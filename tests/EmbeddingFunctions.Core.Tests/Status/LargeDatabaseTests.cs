@@ -82,6 +82,7 @@ public sealed class LargeDatabaseTests : IAsyncLifetime
             INSERT INTO embedding.batches (id, run_id, kind, partition, claimed, embedded, cached, saved_tokens)
             SELECT gen_random_uuid(), id, 'issue', 'p', 9, 9, 4, 1000 FROM embedding.jobs WHERE created_at > now() - interval '1 day';
             ANALYZE embedding.jobs, embedding.batches;
+            SELECT pg_stat_force_next_flush();
             """);
         var before = await Read();
         CorpusStatus status;
