@@ -24,9 +24,25 @@ internal sealed class RunSteps(RunActivities activities, ILogger<RunSteps> log)
     public Task<EmbeddedBatch> EmbedBatch([ActivityTrigger] EmbedBatch order, CancellationToken cancellation) =>
         activities.Do(RunActivities.EmbedBatch, order, cancellation);
 
+    // The host ends a process whose function takes longer than host.json allows.
+    internal TimeSpan LongestBuild { get; init; } = TimeSpan.FromMinutes(8);
+
     [Function(nameof(RunActivities.BuildIndexes))]
-    public Task<IndexesBuilt> BuildIndexes([ActivityTrigger] BuildIndexes order, CancellationToken cancellation) =>
-        activities.Do(RunActivities.BuildIndexes, order, cancellation);
+    public async Task<IndexesBuilt> BuildIndexes([ActivityTrigger] BuildIndexes order, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(LongestBuild);
+        try
+        {
+            return await activities.Do(RunActivities.BuildIndexes, order, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return new IndexesBuilt(
+                $"The index for search is not built after {LongestBuild.TotalMinutes:0.#} minutes, and this host allows no more: run "
+                    + $"'embeddings index {order.Corpus}' from a machine that may take longer.");
+        }
+    }
 
     [Function(nameof(RunActivities.CloseRun))]
     public async Task<RunOutcome> CloseRun([ActivityTrigger] CloseRun order, CancellationToken cancellation)

@@ -78,7 +78,8 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
         {
             await BuildMissing(corpus, isAsked: false, cancellation);
         }
-        catch (Exception e) when (e is DatabaseNotReadyException or PostgresException && !WriteFaults.IsTransient(e))
+        catch (Exception e) when (
+            e is DatabaseNotReadyException or OperationCanceledException || (e is PostgresException && !WriteFaults.IsTransient(e)))
         {
             _refused[corpus.Corpus.Name] = time.GetTimestamp();
             log.IndexIsNotBuilt(corpus.Corpus.Name, e.Message);

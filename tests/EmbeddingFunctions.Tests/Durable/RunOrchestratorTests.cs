@@ -1,8 +1,11 @@
 using System.Diagnostics;
+using EmbeddingFunctions.App;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using Xunit.Abstractions;
 
 namespace EmbeddingFunctions.Tests.Durable;
@@ -50,6 +53,23 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
 
         Assert.Equal((RunStatus.Completed, 45, null), (end.Status, end.Counts.Embedded, end.Error));
         Assert.Equal(all, await Database.Ask<long>(Indexes));
+    }
+
+    [Fact]
+    public async Task An_index_that_takes_longer_than_a_function_may_is_left_to_a_person()
+    {
+        await DropVectorIndex();
+        await Workspace.Items(await Workspace.Repository(), 5);
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        // What builds an index CONCURRENTLY waits for the writers of before.
+        await using var writer = await connection.BeginTransactionAsync();
+        await using var edit = new NpgsqlCommand("UPDATE issues SET title = 'edited'", connection, writer);
+        await edit.ExecuteNonQueryAsync();
+        var steps = new RunSteps(Engine.Get<RunActivities>(), NullLogger<RunSteps>.Instance) { LongestBuild = TimeSpan.FromSeconds(1) };
+
+        var built = await steps.BuildIndexes(new BuildIndexes("workspace"), default);
+
+        Assert.Contains("'embeddings index workspace'", built.Problem, StringComparison.Ordinal);
     }
 
     [Fact]
