@@ -85,9 +85,21 @@ internal sealed class RunLifecycle(
             ?? new RunOutcome(run.RunId, status, 0, counts, error, 0);
         return outcome with
         {
-            LacksIndexes = outcome.Status == RunStatus.Completed
-                && await indexes.AreToBeBuilt(await corpora.Get(run.Request.Corpus, cancellation), cancellation),
+            LacksIndexes = outcome.Status == RunStatus.Completed && await LacksIndexes(run.Request.Corpus, cancellation),
         };
+    }
+
+    private async Task<bool> LacksIndexes(string corpus, CancellationToken cancellation)
+    {
+        try
+        {
+            return await indexes.AreToBeBuilt(await corpora.Get(corpus, cancellation), cancellation);
+        }
+        catch (CorpusException)
+        {
+            // The run has ended, and the next one says what no longer fits.
+            return false;
+        }
     }
 
     // Work was pending, nothing was done, and it is pending still or has failed: that is no success, whatever went quietly.

@@ -56,9 +56,24 @@ internal sealed class SearchIndexes(NpgsqlDataSource database, TimeProvider time
         return indexes;
     }
 
-    public async Task<bool> AreToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation) =>
-        !(_refused.TryGetValue(corpus.Corpus.Name, out var refused) && time.GetElapsedTime(refused) < _pause)
-        && (await ToBeBuilt(corpus, isAsked: false, cancellation)).Count > 0;
+    public async Task<bool> AreToBeBuilt(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        if (_refused.TryGetValue(corpus.Corpus.Name, out var refused) && time.GetElapsedTime(refused) < _pause)
+        {
+            return false;
+        }
+
+        try
+        {
+            return (await ToBeBuilt(corpus, isAsked: false, cancellation)).Count > 0;
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        {
+            // The run that asks has ended: the next one asks again.
+            log.IndexIsNotBuilt(corpus.Corpus.Name, e.Message);
+            return false;
+        }
+    }
 
     public async Task BuildNow(ResolvedCorpus corpus, CancellationToken cancellation)
     {

@@ -6,7 +6,7 @@ using Microsoft.Azure.Functions.Worker;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
-/// <summary>The app's timer moves runs on the provider's batch lane on, whoever began them.</summary>
+/// <summary>The app's timer moves runs on the provider's batch lane on, also those that another host began.</summary>
 public sealed class LaneTimerTests : DurableTest
 {
     private const int Items = 30;
