@@ -89,7 +89,7 @@ internal sealed class Migrator
         var states = await _inventory.Compare(corpus.Name, CorpusDdl.Objects(resolved), cancellation);
         var engine = await _engine.Plan(cancellation);
         var history = new DeclarationHistory(_database);
-        var later = await SearchIndexes.ForLater(_database, resolved, states, cancellation);
+        var later = await DeferredIndexes.Of(_database, resolved, states, cancellation);
         var isDone = engine.Count == 0 && states.All(state => state.IsRight || later.ContainsKey(state.Wanted.Key))
             && await history.IsInForce(resolved, cancellation) && (await Undeclared(resolved, cancellation)).Count == 0;
         return isDone ? "" : string.Join(
@@ -137,7 +137,7 @@ internal sealed class Migrator
     {
         static bool IsOwnIndex(ObjectState state) => state.Wanted is { Kind: ObjectKind.Index, IsShared: false };
         var undeclared = await Undeclared(corpus, cancellation);
-        var later = await SearchIndexes.ForLater(_database, corpus, states, cancellation);
+        var later = await DeferredIndexes.Of(_database, corpus, states, cancellation);
         return [
             .. await CompanionDdl.Retype(corpus, _database, _catalogue, cancellation),
             .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
