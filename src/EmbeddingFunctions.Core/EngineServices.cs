@@ -54,6 +54,7 @@ internal static class EngineServices
             s.GetRequiredService<ModelWindow>().Window))
         .AddSingleton<Generations>()
         .AddSingleton<OtherModels>()
+        .AddSingleton<SourceChanges>()
         .AddSingleton<SourceSweep>()
         .AddSingleton<WorkNotices>()
         .AddSingleton<CorpusRemoval>()

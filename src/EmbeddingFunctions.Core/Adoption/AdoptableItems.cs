@@ -59,7 +59,7 @@ internal sealed class AdoptableItems(NpgsqlDataSource database, ResolvedCorpus c
     }
 
     /// <summary>The condition on a row <c>t</c>, for the statement that writes too.</summary>
-    public SqlText Candidates => $"{table.Pending} AND {table.State} IS NULL {corpus.AndIsActive(table)}";
+    public SqlText Candidates => $"{table.Pending} AND {table.State} IS NULL AND NOT {table.IsChanged} {corpus.AndIsActive(table)}";
 
     // Of a source without triggers the text is read as it was when the sweep looked: a later one is not known to the version.
     private SqlText From => !table.IsBeside ? Sql.Of($"{table.Target} t") : Sql.Of(

@@ -33,7 +33,7 @@ internal sealed class RowAudit(NpgsqlDataSource database) : IRowAudit
             FROM   {table.Items} t
             WHERE  ({last} IS NULL OR {table.Id} OPERATOR(pg_catalog.>) {last}::{table.IdType})
             AND    {table.RuleId} = {Sql.Literal(table.Rule.Id)} AND {table.Hash} IS NOT NULL
-            AND    {table.State} <> {Sql.Literal(ItemState.Rewritten)}{table.Filter}
+            AND    {table.State} <> {Sql.Literal(ItemState.Rewritten)}{table.Filter} AND NOT {table.IsChanged}
             ORDER  BY {table.Id}
             LIMIT  {AtATime}
             """,

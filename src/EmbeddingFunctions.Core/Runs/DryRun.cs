@@ -10,7 +10,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Predicts a run from the texts themselves and the cache: it calls no provider and writes nothing.</summary>
+/// <summary>Predicts a run from the texts themselves and the cache: it calls no provider and embeds nothing.</summary>
 internal sealed class DryRun
 {
     // In a round the provider's queue is filled once.
@@ -24,17 +24,22 @@ internal sealed class DryRun
     private readonly ExistingVectors _existing;
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
+    private readonly SourceChanges _changes;
 
     public DryRun(
         ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, ExistingVectors existing,
-        IVectorCache cache, EmbeddingSettings settings) =>
-        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings) =
-        (corpora, database, scope, runs, models, existing, cache, settings);
+        IVectorCache cache, EmbeddingSettings settings, SourceChanges changes) =>
+        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings, _changes) =
+        (corpora, database, scope, runs, models, existing, cache, settings, changes);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
-    public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation) =>
-        await Predict(await _corpora.Get(request.Corpus, cancellation), request, cancellation);
+    public async Task<Prediction> Predict(RunRequest request, CancellationToken cancellation)
+    {
+        var corpus = await _corpora.Get(request.Corpus, cancellation);
+        await _changes.Settle(corpus, cancellation);
+        return await Predict(corpus, request, cancellation);
+    }
 
     /// <summary>The same of a declaration that the database was not migrated for.</summary>
     public async Task<Prediction> Predict(ResolvedCorpus corpus, RunRequest request, CancellationToken cancellation)

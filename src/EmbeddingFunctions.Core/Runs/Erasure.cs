@@ -44,10 +44,11 @@ internal sealed class Erasure
 
     private readonly NpgsqlDataSource _database;
     private readonly ResolvedCorpora _corpora;
+    private readonly SourceChanges _changes;
     private readonly IVectorCache _cache;
 
-    public Erasure(NpgsqlDataSource database, ResolvedCorpora corpora, IVectorCache cache) =>
-        (_database, _corpora, _cache) = (database, corpora, cache);
+    public Erasure(NpgsqlDataSource database, ResolvedCorpora corpora, SourceChanges changes, IVectorCache cache) =>
+        (_database, _corpora, _changes, _cache) = (database, corpora, changes, cache);
 
     /// <exception cref="NotFoundException">There is no such kind.</exception>
     /// <exception cref="InvalidCorpusException">The id is of another type.</exception>
@@ -135,6 +136,7 @@ internal sealed class Erasure
     private async Task<Found> Look((ResolvedCorpus Corpus, ResolvedTable Table) resolved, string id, CancellationToken cancellation)
     {
         var (corpus, table) = resolved;
+        await _changes.Settle(corpus, cancellation);
         var claims = await _database.QueryAsync(
             FindClaim(corpus, table, id), row => (Reason: row.Text(0), Hash: row.Text(1), IsHeld: row.GetBoolean(2)), cancellation);
         if (claims.Exists(claim => claim.IsHeld))

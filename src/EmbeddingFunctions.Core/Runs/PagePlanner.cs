@@ -8,7 +8,8 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>
 /// Finds what to embed next: highest priority first, then partition by partition in turn; each batch takes its partition's newest items.
 /// </summary>
-internal sealed class PagePlanner(ResolvedCorpora corpora, BatchSizes sizes, NpgsqlDataSource database, TimeProvider time)
+internal sealed class PagePlanner(
+    ResolvedCorpora corpora, SourceChanges changes, BatchSizes sizes, NpgsqlDataSource database, TimeProvider time)
 {
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
@@ -27,10 +28,11 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, BatchSizes sizes, Npg
         LIMIT  1
         """;
 
-    /// <summary>Plans a page; it only reads.</summary>
+    /// <summary>Plans a page of the rows as they are now.</summary>
     public async Task<PlannedPage> Plan(PlanPage command, CancellationToken cancellation)
     {
         var corpus = await corpora.Get(command.Run.Request.Corpus, cancellation);
+        await changes.Settle(corpus, cancellation);
         // Asked before the page is planned: what is let go between the two is then seen by one of them.
         var heldUntil = await HeldUntil(corpus, command, cancellation);
         var page = await Page(corpus, command, cancellation);
@@ -40,11 +42,12 @@ internal sealed class PagePlanner(ResolvedCorpora corpora, BatchSizes sizes, Npg
             : new PlannedPage([], command.Cursor, heldUntil ?? await HeldUntil(corpus, command, cancellation));
     }
 
-    /// <summary>Counts the pending items of a run's scope, at most to its limit; it only reads.</summary>
+    /// <summary>Counts the pending items of a run's scope, at most to its limit.</summary>
     public async Task<int> Count(RunInput run, DateTimeOffset? forceBefore, CancellationToken cancellation)
     {
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
+        await changes.Settle(corpus, cancellation);
         var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null
             ? await Requested(corpus, cancellation)
             : 0;

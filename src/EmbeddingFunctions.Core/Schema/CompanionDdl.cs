@@ -52,7 +52,9 @@ internal static class CompanionDdl
         var name = $"live_{corpus.DeclaredName}_{table.Kind}";
         var columns = table.KeyColumns.Select(Sql.Identifier)
             .Append(Sql.Of($"{table.VectorName}::{table.AnyWidth} AS {table.VectorName}"))
-            .Concat(table.Own.Always.Select(column => Sql.Identifier(column.Column)));
+            .Concat(table.Own.Always.Select(column => column.Column == table.Own.Rule && table.HasTriggers
+                ? Sql.Of($"CASE WHEN NOT {table.WithRow("").IsChanged} THEN {table.RuleName} END AS {table.RuleName}")
+                : Sql.Identifier(column.Column)));
         return new(
             ObjectKind.View, table.Holder.Schema, "", name,
             $"CREATE OR REPLACE VIEW {Sql.Identifier(table.Holder.Schema)}.{Sql.Identifier(name)} WITH (security_invoker = true) AS\n"
@@ -108,7 +110,8 @@ internal static class CompanionDdl
             steps.AddRange(columns.Count == 0 ? [] : [
                 MigrationStep.Transaction([
                     $"DROP POLICY IF EXISTS {Policy} ON {table.Target}", .. views.Select(view => view.Key.Removal),
-                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}", .. views.Select(view => view.Statement), .. rights])]);
+                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}", .. ChangesDdl.Retype(table, columns),
+                    .. views.Select(view => view.Statement), .. rights])]);
         }
 
         return steps;

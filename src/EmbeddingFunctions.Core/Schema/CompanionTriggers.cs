@@ -13,8 +13,10 @@ internal static class CompanionTriggers
         + "invalid_text_representation OR numeric_value_out_of_range";
 
     /// <summary>
-    /// Updates are looked at row by row before they are written: most change no text, and cost one comparison. Inserts and deletes are
-    /// followed once a statement; by rows where a statement on another table may write these, and where a subscription applies them.
+    /// They only note which rows were written, so that no write of the owner's waits for an index over vectors or for a lock; vectors of
+    /// rows that are gone, or that the declaration takes no more, are removed at once. Updates are looked at row by row: most change no
+    /// text, and cost one comparison. Inserts and deletes are noted once a statement; by rows where a statement on another table may write
+    /// these, and where a subscription applies them.
     /// </summary>
     public static IEnumerable<SchemaObject> Objects(Corpus corpus, ResolvedTable table)
     {
@@ -24,7 +26,7 @@ internal static class CompanionTriggers
         [
             Function(table, edit, EditBody(corpus, table)),
             Function(table, rows, RowsBody(corpus, table)),
-            Trigger(corpus, table, EditPurpose, $"BEFORE UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
+            Trigger(corpus, table, EditPurpose, $"AFTER UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
             Trigger(corpus, table, "embedding_truncate", $"AFTER TRUNCATE ON {table.Table} FOR EACH STATEMENT", rows, "ALWAYS"),
             Trigger(
                 corpus, table, "embedding_insert_row", $"AFTER INSERT ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
@@ -42,41 +44,46 @@ internal static class CompanionTriggers
         ];
     }
 
-    /// <summary>The trigger that notes edits: it runs last, because triggers run in the order of their names.</summary>
-    public static string EditName(Corpus corpus, ResolvedTable table) => Name(corpus, table, EditPurpose);
-
+    // What can fail is done first, in a block without a write: a block that writes takes a transaction number of its own for each row.
     private static string EditBody(Corpus corpus, ResolvedTable table)
     {
         var current = table.WithRow("NEW.");
-        var watched = table.KeyColumns.Concat(table.WakingColumns);
+        var keys = table.KeyColumns.Select((key, i) => (
+            Column: Sql.Identifier(key), table.Found.Columns[key].SqlType, table.Found.Columns[key].Is, Old: $"old_key_{i}",
+            New: $"new_key_{i}")).ToList();
+        var isOld = string.Join(" AND ", keys.Select(key => $"c.{key.Column} {key.Is} {key.Old}"));
+        var isNew = string.Join(" AND ", keys.Select(key => $"c.{key.Column} {key.Is} {key.New}"));
+        var isSame = string.Join(" AND ", keys.Select(key => $"{key.Old} {key.Is} {key.New}"));
+        var declared = keys.Select(key => $"{key.Old} {key.SqlType}; {key.New} {key.SqlType};");
+        var assigned = keys.Select(key => $"{key.Old} := OLD.{key.Column}; {key.New} := NEW.{key.Column};");
         return
             $"""
             DECLARE
                 is_edited boolean := true;
+                is_taken boolean := true;
+                {string.Join("\n    ", declared)}
             BEGIN
-                {TextChange.Assign("is_edited", table, watched)}
-                IF is_edited THEN
-                    IF NOT ({CompanionTable.SameKey(table, Sql.Of($"OLD."), Sql.Of($"NEW."))}) THEN
-                        DELETE FROM {table.Target} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"OLD."))};
-                    END IF;
-                    IF (true{current.DeclaredFilter}) IS TRUE THEN
-                        INSERT INTO {table.Target} AS c ({CompanionTable.Names(table)}) VALUES
-                            ({CompanionTable.Values(table, Sql.Of($"NEW."))})
-                        {Edited(table)};
-                        {Tell(corpus)}
-                    ELSE
-                        DELETE FROM {table.Target} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"NEW."))};
-                    END IF;
-                END IF;
-                RETURN NEW;
-            EXCEPTION WHEN {Altered} THEN
-                {Warn}
                 BEGIN
-                    UPDATE {table.Target} c SET {CompanionTable.Unsettled(table)} WHERE
-                        {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"NEW."))};
+                    {string.Join("\n        ", assigned)}
+                    {TextChange.Assign("is_edited", table, table.KeyColumns.Concat(table.WakingColumns))}
+                    IF is_edited THEN
+                        is_taken := (true{current.DeclaredFilter}) IS TRUE;
+                    END IF;
                 EXCEPTION WHEN {Altered} THEN
-                    RETURN NEW;
+                    {Warn}
+                    is_edited := new_key_0 IS NOT NULL;
                 END;
+                IF is_edited THEN
+                    IF NOT ({isSame}) THEN
+                        DELETE FROM {table.Target} c WHERE {isOld};
+                        INSERT INTO {table.Changes} VALUES ({string.Join(", ", keys.Select(key => key.Old))});
+                    END IF;
+                    IF NOT is_taken THEN
+                        DELETE FROM {table.Target} c WHERE {isNew};
+                    END IF;
+                    INSERT INTO {table.Changes} VALUES ({string.Join(", ", keys.Select(key => key.New))});
+                    {Tell(corpus)}
+                END IF;
                 RETURN NEW;
             END
             """;
@@ -84,25 +91,25 @@ internal static class CompanionTriggers
 
     private static string RowsBody(Corpus corpus, ResolvedTable table)
     {
-        string Insert(string rows) =>
-            $"""
-            INSERT INTO {table.Target} AS c ({CompanionTable.Names(table)})
-                    SELECT {CompanionTable.Values(table, Sql.Of($"t."))} FROM {rows} t WHERE (true{table.DeclaredFilter}) IS TRUE
-                    {Edited(table)};
-            """;
+        var keys = CompanionTable.KeysOf(table, Sql.Of($"t."));
+        string Note(string rows) =>
+            $"INSERT INTO {table.Changes} SELECT {keys} FROM {rows} t WHERE (true{table.DeclaredFilter}) IS TRUE;";
         return
             $"""
             BEGIN
                 IF TG_OP = 'INSERT' AND TG_LEVEL = 'STATEMENT' THEN
-                    {Insert("added")}
+                    {Note("added")}
                 ELSIF TG_OP = 'INSERT' THEN
-                    {Insert("(SELECT NEW.*)")}
+                    {Note("(SELECT NEW.*)")}
                 ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
                     DELETE FROM {table.Target} c USING removed o WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"o."))};
+                    {Note("removed")}
                 ELSIF TG_OP = 'DELETE' THEN
                     DELETE FROM {table.Target} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"OLD."))};
+                    {Note("(SELECT OLD.*)")}
                 ELSE
                     DELETE FROM {table.Target};
+                    DELETE FROM {table.Changes};
                 END IF;
                 {(corpus.Trigger ? $"IF TG_OP = 'INSERT' THEN\n        {NotifyTriggerDdl.Notify(corpus)};\n    END IF;" : "")}
                 RETURN NULL;
@@ -117,11 +124,6 @@ internal static class CompanionTriggers
         + "SQLERRM;";
 
     private static string Tell(Corpus corpus) => corpus.Trigger ? $"{NotifyTriggerDdl.Notify(corpus)};" : "";
-
-    private static string Edited(ResolvedTable table) =>
-        $"ON CONFLICT ({string.Join(", ", table.KeyColumns.Select(Sql.Identifier))}) DO UPDATE SET {CompanionTable.Unsettled(table)}"
-            + string.Concat(
-                table.Copied.Except(table.KeyColumns).Select(Sql.Identifier).Select(column => $", {column} = EXCLUDED.{column}"));
 
     private static string Function(Corpus corpus, ResolvedTable table, string purpose) =>
         ObjectNames.Function($"{purpose}_{corpus.Name}", table.Holder with { Name = table.Kind });

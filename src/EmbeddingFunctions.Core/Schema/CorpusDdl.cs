@@ -48,7 +48,9 @@ internal static class CorpusDdl
     public static IEnumerable<SchemaObject> Beside(Corpus corpus, ResolvedTable table) =>
     [
         CompanionDdl.SeesRow(corpus, table), CompanionDdl.Table(corpus, table),
-        .. table.HasTriggers ? CompanionTriggers.Objects(corpus, table) : [],
+        .. table.HasTriggers
+            ? [ChangesDdl.Table(table), ChangesDdl.IsChanged(table), ChangesDdl.Settle(table), .. CompanionTriggers.Objects(corpus, table)]
+            : Array.Empty<SchemaObject>(),
     ];
 
     private static IEnumerable<SchemaObject> Within(Corpus corpus, IReadOnlyList<ResolvedTable> kinds) =>
@@ -89,6 +91,11 @@ internal static class CorpusDdl
     {
         var bare = table.WithRow("");
         var partition = table.HasPartition ? $"{bare.Partition}, " : "";
+        if (table is { IsBeside: true, HasTriggers: true })
+        {
+            yield return ChangesDdl.Index(table);
+        }
+
         var pending = $"({partition}{bare.Newest}) WHERE {bare.Pending}";
         var age = $"({partition}({bare.GeneratedAt}), {bare.Id})";
         yield return Index(table.Holder, ObjectNames.Name("embedding_pending", table.Holder, pending), pending);

@@ -72,9 +72,9 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
     private async Task<IReadOnlyList<string>> LaterTriggers(ResolvedCorpus corpus, CancellationToken cancellation)
     {
         var findings = new List<string>();
-        foreach (var table in corpus.Tables.DistinctBy(table => table.Target))
+        foreach (var table in corpus.Tables.Where(table => !table.IsBeside).DistinctBy(table => table.Target))
         {
-            var noting = table.IsBeside ? CompanionTriggers.EditName(corpus.Corpus, table) : EditTriggerDdl.Name(table);
+            var noting = EditTriggerDdl.Name(table);
             if (await database.ScalarAsync<string>(FindLaterTriggers(noting, table), cancellation) is { } later)
             {
                 findings.Add(

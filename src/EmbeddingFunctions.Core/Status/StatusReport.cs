@@ -34,12 +34,14 @@ internal sealed class StatusReport
     private readonly AdoptionRecords _adoptions;
     private readonly LaneStore _lane;
     private readonly ISearchIndexes _indexes;
+    private readonly SourceChanges _changes;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
-        RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes) =>
-        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes) =
-        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes);
+        RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes,
+        SourceChanges changes) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes) =
+        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -63,13 +65,15 @@ internal sealed class StatusReport
         var findings = await _findings.Of(corpus, cancellation);
         try
         {
+            await _changes.Settle(corpus, cancellation);
             foreach (var table in corpus.Tables)
             {
                 kinds.Add(await Coverage(corpus, table, cancellation));
             }
         }
-        catch (PostgresException e) when (
-            e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable && findings.Count > 0)
+        catch (Exception e) when (
+            findings.Count > 0 && (e is DatabaseNotReadyException
+                || e is PostgresException { SqlState: PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedTable }))
         {
             throw new DatabaseNotReadyException(string.Join("; ", findings));
         }

@@ -7,6 +7,9 @@ namespace EmbeddingFunctions.Storage;
 /// </summary>
 internal static class CompanionTable
 {
+    /// <summary>Begins the name of the table that notes which rows were written.</summary>
+    public const string ChangesPurpose = "embedding_changes";
+
     private const string DefaultSchema = "embedding";
 
     public static CatalogueTable Of(Corpus corpus, CorpusTable table, CatalogueTable found)
@@ -40,6 +43,10 @@ internal static class CompanionTable
         " AND ",
         table.KeyColumns.Select(key => Sql.Of(
             $"{one}{Sql.Identifier(key)} {table.Found.Columns[key].Is} {other}{Sql.Identifier(key)}")));
+
+    /// <summary>The key columns of a row, in order.</summary>
+    public static SqlText KeysOf(ResolvedTable table, SqlText row) =>
+        Sql.Join(", ", table.KeyColumns.Select(key => Sql.Of($"{row}{Sql.Identifier(key)}")));
 
     /// <summary>The id of an item whose key has several columns.</summary>
     public static SqlText ItemOf(ResolvedTable table, SqlText row) =>

@@ -42,6 +42,19 @@ internal sealed partial class ResolvedTable(
     /// <summary>The same as SQL writes it, for statements that write, lock, or need no column of the rows' own.</summary>
     public SqlText Target => Holder.Quoted;
 
+    /// <summary>Beside a companion: the table of the keys that triggers noted, see <see cref="SourceChanges"/>.</summary>
+    public SqlText Changes => Sql.Of($"{Sql.Identifier(Holder.Schema)}.{Sql.Identifier(ChangesName)}");
+
+    public string ChangesName => ObjectNames.Name(CompanionTable.ChangesPurpose, Holder);
+
+    public string SettleFunction => Beside("settle");
+
+    public string IsChangedFunction => Beside("is_changed");
+
+    /// <summary>Whether the row was written since its companion was brought up to date; false where there is none.</summary>
+    public SqlText IsChanged => !IsBeside || !HasTriggers ? Sql.Of($"false") : Sql.Of(
+        $"{Sql.Raw(IsChangedFunction)}(ARRAY[{Sql.Join(", ", KeyColumns.Select(key => Sql.Of($"{Column(key)}::text")))}])");
+
     /// <summary>The rows with their vectors and state, for statements that only read.</summary>
     public SqlText Items => field ??= IsBeside ? CompanionTable.Items(this, corpus, table) : found.Quoted;
 
@@ -228,6 +241,8 @@ internal sealed partial class ResolvedTable(
 
     public static string VectorTypeOf(Corpus corpus) =>
         $"{(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
+
+    private string Beside(string purpose) => ObjectNames.Function($"{purpose}_{corpus.Name}", Holder with { Name = Kind });
 
     // What a vector under this rule is of, where a text is long.
     private static string Describe(Corpus corpus, CorpusTable table, string model)

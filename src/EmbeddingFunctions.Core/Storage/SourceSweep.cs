@@ -7,7 +7,7 @@ namespace EmbeddingFunctions.Storage;
 /// Finds rows that came, changed or went in sources that can have no triggers: views, materialized views and foreign tables; and those of
 /// partitions that were attached, detached or truncated, which fires no trigger of the partitioned table.
 /// </summary>
-internal sealed class SourceSweep(NpgsqlDataSource database)
+internal sealed class SourceSweep(NpgsqlDataSource database, SourceChanges changes)
 {
     // Another one when a partition comes or goes, or is truncated.
     private static SqlText FindPartitions(ResolvedTable table) =>
@@ -18,9 +18,10 @@ internal sealed class SourceSweep(NpgsqlDataSource database)
 
     private readonly ConcurrentDictionary<string, string> _partitions = new();
 
-    /// <summary>Brings the companions of a corpus's sources to what the sources hold now; where triggers do all, it does nothing.</summary>
+    /// <summary>Brings the companions of a corpus's sources to what the sources hold now.</summary>
     public async Task Sweep(ResolvedCorpus corpus, CancellationToken cancellation)
     {
+        await changes.Settle(corpus, cancellation);
         foreach (var table in corpus.Tables.Where(table => table.IsBeside && (!table.HasTriggers || table.Found.IsPartitioned)))
         {
             var partitions = table.HasTriggers ? await database.ScalarAsync<string>(FindPartitions(table), cancellation) ?? "" : null;
@@ -47,10 +48,10 @@ internal sealed class SourceSweep(NpgsqlDataSource database)
     public static SqlText AddNew(ResolvedTable table) =>
         $"""
         INSERT INTO {table.Target} ({CompanionTable.Names(table)}{Sql.When(!table.HasTriggers, $", {CompanionTable.SeenName}")})
-        SELECT DISTINCT ON ({Keys(table)}) {CompanionTable.Values(table, Sql.Of($"t."))}
+        SELECT DISTINCT ON ({CompanionTable.KeysOf(table, Sql.Of($"t."))}) {CompanionTable.Values(table, Sql.Of($"t."))}
                {Sql.When(!table.HasTriggers, $", {CompanionTable.Seen(table)}")}
         FROM   {table.Table} t
-        WHERE  (true{table.DeclaredFilter}) IS TRUE AND ({Keys(table)}) IS NOT NULL
+        WHERE  (true{table.DeclaredFilter}) IS TRUE AND ({CompanionTable.KeysOf(table, Sql.Of($"t."))}) IS NOT NULL
         AND    NOT EXISTS (SELECT FROM {table.Target} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"t."))})
         ON CONFLICT DO NOTHING
         """;
@@ -66,7 +67,4 @@ internal sealed class SourceSweep(NpgsqlDataSource database)
 
     private static IEnumerable<SqlText> Copies(ResolvedTable table) =>
         table.Copied.Except(table.KeyColumns).Select(Sql.Identifier).Select(column => Sql.Of($", {column} = t.{column}"));
-
-    private static SqlText Keys(ResolvedTable table) =>
-        Sql.Join(", ", table.KeyColumns.Select(key => Sql.Of($"t.{Sql.Identifier(key)}")));
 }

@@ -5,7 +5,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Switching;
 
 /// <summary>What the generation that is not live lacks to be it.</summary>
-internal sealed class SwitchGate(NpgsqlDataSource database, StatusReport status, IndexProbe probe)
+internal sealed class SwitchGate(NpgsqlDataSource database, SourceChanges changes, StatusReport status, IndexProbe probe)
 {
     private const double LeastRecall = 0.95;
     private const double MostOfLiveP95 = 1.5;
@@ -18,6 +18,7 @@ internal sealed class SwitchGate(NpgsqlDataSource database, StatusReport status,
         ResolvedCorpus live, ResolvedCorpus other, bool isMeasured, CancellationToken cancellation)
     {
         var kinds = new List<SwitchedKind>();
+        await changes.Settle(live, cancellation);
         foreach (var kind in (await status.Of(other.Corpus.Name, cancellation)).Kinds)
         {
             var counted = new SwitchedKind(

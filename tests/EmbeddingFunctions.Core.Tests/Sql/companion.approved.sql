@@ -15,10 +15,65 @@ CREATE TABLE "embedding"."vectors_beside_page" (
     CHECK ("embedding_state" IN ('embedded', 'empty', 'failed', 'ignored', 'rewritten')),
     PRIMARY KEY ("tenant", "id")
 );
+CREATE TABLE "embedding"."embedding_changes_vectors_beside_page" ("tenant" uuid NOT NULL, "id" bigint NOT NULL);
+CREATE OR REPLACE FUNCTION "embedding"."is_changed_beside_page"(text[]) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM "embedding"."embedding_changes_vectors_beside_page" x WHERE x."tenant" OPERATOR(pg_catalog.=) ($1)[1]::uuid AND x."id" OPERATOR(pg_catalog.=) ($1)[2]::bigint); END';
+CREATE OR REPLACE FUNCTION "embedding"."settle_beside_page"(tid, integer) RETURNS tid LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET plan_cache_mode = force_custom_plan SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '#variable_conflict use_column
+DECLARE
+    last_place tid;
+BEGIN
+    IF NOT EXISTS (SELECT FROM "embedding"."embedding_changes_vectors_beside_page")
+            OR pg_catalog.current_setting(''transaction_read_only'')::boolean THEN
+        RETURN NULL;
+    END IF;
+    WITH noted AS MATERIALIZED (
+        SELECT x.ctid AS place, x.* FROM "embedding"."embedding_changes_vectors_beside_page" x
+                WHERE x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+    ),
+    free AS MATERIALIZED (
+        SELECT c."tenant", c."id" FROM "embedding"."vectors_beside_page" c
+        WHERE  EXISTS (SELECT FROM noted k WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant" AND c."id" OPERATOR(pg_catalog.=) k."id")
+        FOR    NO KEY UPDATE SKIP LOCKED
+    ),
+    taken AS (
+        DELETE FROM "embedding"."embedding_changes_vectors_beside_page" x USING noted k
+        WHERE  x.ctid = k.place
+        AND   (EXISTS (SELECT FROM free c WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant" AND c."id" OPERATOR(pg_catalog.=) k."id")
+               OR NOT EXISTS (SELECT FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant"
+                       AND c."id" OPERATOR(pg_catalog.=) k."id"))
+        AND   (NOT pg_catalog.row_security_active(''"public"."articles"''::pg_catalog.regclass) OR EXISTS (SELECT
+                FROM "public"."articles" t WHERE t."tenant" OPERATOR(pg_catalog.=) k."tenant" AND t."id" OPERATOR(pg_catalog.=) k."id"
+                AND t."state" OPERATOR(pg_catalog.=) ''published''::text))
+        RETURNING k."tenant", k."id"
+    ),
+    items AS MATERIALIZED (SELECT DISTINCT "tenant", "id" FROM taken),
+    gone AS (
+        DELETE FROM "embedding"."vectors_beside_page" c USING items k WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant"
+                AND c."id" OPERATOR(pg_catalog.=) k."id" AND NOT EXISTS (SELECT FROM "public"."articles" t
+                WHERE t."tenant" OPERATOR(pg_catalog.=) k."tenant" AND t."id" OPERATOR(pg_catalog.=) k."id"
+                AND t."state" OPERATOR(pg_catalog.=) ''published''::text)
+    ),
+    kept AS (
+        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item")
+        SELECT t."tenant", t."id", t."updated_at", pg_catalog.jsonb_build_array(
+            t."tenant"::text, t."id"::text)::text FROM "public"."articles" t
+                    JOIN items k ON t."tenant" OPERATOR(pg_catalog.=) k."tenant" AND t."id" OPERATOR(pg_catalog.=) k."id"
+        WHERE  (true AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE
+        ORDER  BY t."tenant", t."id"
+        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at"
+    )
+    SELECT max(place) FROM noted INTO last_place;
+    RETURN last_place;
+END';
 CREATE OR REPLACE FUNCTION "embedding"."note_edit_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DECLARE
     is_edited boolean := true;
+    is_taken boolean := true;
+    old_key_0 uuid; new_key_0 uuid;
+    old_key_1 bigint; new_key_1 bigint;
 BEGIN
-    IF pg_catalog.current_setting(''server_version_num'')::integer >= 170000 THEN
+    BEGIN
+        old_key_0 := OLD."tenant"; new_key_0 := NEW."tenant";
+        old_key_1 := OLD."id"; new_key_1 := NEW."id";
+        IF pg_catalog.current_setting(''server_version_num'')::integer >= 170000 THEN
     is_edited := CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."tenant") = pg_catalog.pg_column_toast_chunk_id(OLD."tenant")
             THEN false ELSE NEW."tenant"::text IS DISTINCT FROM OLD."tenant"::text END
             OR CASE WHEN pg_catalog.pg_column_toast_chunk_id(NEW."id") = pg_catalog.pg_column_toast_chunk_id(OLD."id")
@@ -34,58 +89,52 @@ ELSE
             OR NEW."title"::text IS DISTINCT FROM OLD."title"::text OR NEW."body"::text IS DISTINCT FROM OLD."body"::text
             OR NEW."state"::text IS DISTINCT FROM OLD."state"::text;
 END IF;
-    IF is_edited THEN
-        IF NOT (OLD."tenant" OPERATOR(pg_catalog.=) NEW."tenant" AND OLD."id" OPERATOR(pg_catalog.=) NEW."id") THEN
-            DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) OLD."tenant"
-                    AND c."id" OPERATOR(pg_catalog.=) OLD."id";
+        IF is_edited THEN
+            is_taken := (true AND NEW."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE;
         END IF;
-        IF (true AND NEW."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE THEN
-            INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item") VALUES
-                (NEW."tenant", NEW."id", NEW."updated_at", pg_catalog.jsonb_build_array(
-    NEW."tenant"::text, NEW."id"::text)::text)
-            ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
-            IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
+    EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
+            OR numeric_value_out_of_range THEN
+        RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
+        is_edited := new_key_0 IS NOT NULL;
+    END;
+    IF is_edited THEN
+        IF NOT (old_key_0 OPERATOR(pg_catalog.=) new_key_0 AND old_key_1 OPERATOR(pg_catalog.=) new_key_1) THEN
+            DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) old_key_0
+                    AND c."id" OPERATOR(pg_catalog.=) old_key_1;
+            INSERT INTO "embedding"."embedding_changes_vectors_beside_page" VALUES (old_key_0, old_key_1);
+        END IF;
+        IF NOT is_taken THEN
+            DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) new_key_0
+                    AND c."id" OPERATOR(pg_catalog.=) new_key_1;
+        END IF;
+        INSERT INTO "embedding"."embedding_changes_vectors_beside_page" VALUES (new_key_0, new_key_1);
+        IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
         PERFORM pg_catalog.set_config(''embeddings.told'', ''beside'', true),
             pg_catalog.pg_notify(''embedding_work'', ''beside'');
     END IF;
-        ELSE
-            DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) NEW."tenant"
-                    AND c."id" OPERATOR(pg_catalog.=) NEW."id";
-        END IF;
     END IF;
-    RETURN NEW;
-EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
-        OR numeric_value_out_of_range THEN
-    RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
-    BEGIN
-        UPDATE "embedding"."vectors_beside_page" c SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL WHERE
-            c."tenant" OPERATOR(pg_catalog.=) NEW."tenant" AND c."id" OPERATOR(pg_catalog.=) NEW."id";
-    EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
-            OR numeric_value_out_of_range THEN
-        RETURN NEW;
-    END;
     RETURN NEW;
 END';
 CREATE OR REPLACE FUNCTION "embedding"."note_rows_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN
     IF TG_OP = ''INSERT'' AND TG_LEVEL = ''STATEMENT'' THEN
-        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item")
-        SELECT t."tenant", t."id", t."updated_at", pg_catalog.jsonb_build_array(
-    t."tenant"::text, t."id"::text)::text FROM added t WHERE (true AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE
-        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
+        INSERT INTO "embedding"."embedding_changes_vectors_beside_page" SELECT t."tenant", t."id" FROM added t WHERE (true
+                AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE;
     ELSIF TG_OP = ''INSERT'' THEN
-        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item")
-        SELECT t."tenant", t."id", t."updated_at", pg_catalog.jsonb_build_array(
-    t."tenant"::text, t."id"::text)::text FROM (SELECT NEW.*) t WHERE (true
-            AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE
-        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at";
+        INSERT INTO "embedding"."embedding_changes_vectors_beside_page" SELECT t."tenant", t."id" FROM (SELECT NEW.*) t WHERE (true
+                AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE;
     ELSIF TG_OP = ''DELETE'' AND TG_LEVEL = ''STATEMENT'' THEN
         DELETE FROM "embedding"."vectors_beside_page" c USING removed o WHERE c."tenant" OPERATOR(pg_catalog.=) o."tenant"
                 AND c."id" OPERATOR(pg_catalog.=) o."id";
+        INSERT INTO "embedding"."embedding_changes_vectors_beside_page" SELECT t."tenant", t."id" FROM removed t WHERE (true
+                AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE;
     ELSIF TG_OP = ''DELETE'' THEN
         DELETE FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) OLD."tenant"
                 AND c."id" OPERATOR(pg_catalog.=) OLD."id";
+        INSERT INTO "embedding"."embedding_changes_vectors_beside_page" SELECT t."tenant", t."id" FROM (SELECT OLD.*) t WHERE (true
+                AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE;
     ELSE
         DELETE FROM "embedding"."vectors_beside_page";
+        DELETE FROM "embedding"."embedding_changes_vectors_beside_page";
     END IF;
     IF TG_OP = ''INSERT'' THEN
         IF pg_catalog.current_setting(''embeddings.told'', true) IS DISTINCT FROM ''beside'' THEN
@@ -99,7 +148,7 @@ EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR data
     RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
     RETURN NULL;
 END';
-CREATE OR REPLACE TRIGGER "zzz_embedding_edit_beside_page" BEFORE UPDATE ON "public"."articles" FOR EACH ROW EXECUTE FUNCTION "embedding"."note_edit_beside_page"();
+CREATE OR REPLACE TRIGGER "zzz_embedding_edit_beside_page" AFTER UPDATE ON "public"."articles" FOR EACH ROW EXECUTE FUNCTION "embedding"."note_edit_beside_page"();
 ALTER TABLE "public"."articles" ENABLE ALWAYS TRIGGER "zzz_embedding_edit_beside_page";
 CREATE OR REPLACE TRIGGER "embedding_truncate_beside_page" AFTER TRUNCATE ON "public"."articles" FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
 ALTER TABLE "public"."articles" ENABLE ALWAYS TRIGGER "embedding_truncate_beside_page";
@@ -109,6 +158,7 @@ CREATE OR REPLACE TRIGGER "embedding_delete_row_beside_page" AFTER DELETE ON "pu
 ALTER TABLE "public"."articles" ENABLE REPLICA TRIGGER "embedding_delete_row_beside_page";
 CREATE OR REPLACE TRIGGER "embedding_insert_beside_page" AFTER INSERT ON "public"."articles" REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
 CREATE OR REPLACE TRIGGER "embedding_delete_beside_page" AFTER DELETE ON "public"."articles" REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();
+"embedding_keys_vectors_beside_page" ON "embedding"."embedding_changes_vectors_beside_page" ("tenant", "id");
 "embedding_pending_vectors_beside_page_beeeb058" ON "embedding"."vectors_beside_page" ("updated_at" DESC, "embedding_item")
         WHERE ("embedding_rule" IS DISTINCT FROM '29bde7258902'
     OR "content_hash" IS NULL OR "embedding_state" IS NULL OR "embedding_state" = 'rewritten'
@@ -118,4 +168,4 @@ CREATE OR REPLACE TRIGGER "embedding_delete_beside_page" AFTER DELETE ON "public
         WHERE "embedding" IS NOT NULL AND "embedding_model" OPERATOR(pg_catalog.<>) 'text-embedding-3-small';
 "embedding_hnsw_vectors_beside_page" ON "embedding"."vectors_beside_page" USING hnsw ("embedding" "public".vector_cosine_ops) WITH (m = 16, ef_construction = 64);
 CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
-SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page"
+SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", CASE WHEN NOT "embedding"."is_changed_beside_page"(ARRAY["tenant"::text, "id"::text]) THEN "embedding_rule" END AS "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page"

@@ -30,6 +30,7 @@ written AS (
     WHERE  t."embedding_item" OPERATOR(pg_catalog.=) i.item_id::text
     AND    ''::text OPERATOR(pg_catalog.=) $11::text
     AND    pg_catalog.int8send(t."embedding_revision") = i.version
+            AND NOT "embedding"."is_changed_beside_page"(ARRAY[t."tenant"::text, t."id"::text])
     RETURNING i.item_id, i.outcome, i.hash, t."embedding" AS embedding
 ),
 counted AS (

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Schema;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -46,12 +47,15 @@ public sealed class CompanionTests : IAsyncLifetime
             DELETE FROM notes WHERE id = 2;
             """);
 
-        Assert.Equal(4, await Count("true"));
+        Assert.Equal(0, await Count("id = 2"));
+        var status = Assert.Single((await corpus.Get<StatusReport>().Of("notes", default)).Kinds);
+        Assert.Equal((4, 3), (status.Total, status.Pending));
         Assert.Equal(3, (await corpus.Run()).Counts.Embedded);
         Assert.Equal(4, await Count("embedding IS NOT NULL"));
         await _database.Execute("UPDATE notes SET id = 40 WHERE id = 4");
-        Assert.Equal(1, await Count("id = 40 AND embedding IS NULL"));
         Assert.Equal(0, await Count("id = 4"));
+        Assert.Equal(1, (await corpus.Run()).Counts.Embedded);
+        Assert.Equal(1, await Count("id = 40 AND embedding IS NOT NULL"));
         await _database.Execute("TRUNCATE notes");
         Assert.Equal(0, await Count("true"));
     }

@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using EmbeddingFunctions.Corpora;
+using Npgsql;
+
+namespace EmbeddingFunctions.Storage;
+
+/// <summary>Brings companions up to date with the rows that triggers noted as written.</summary>
+internal sealed class SourceChanges(NpgsqlDataSource database)
+{
+    private const int Least = 250;
+    private const int Most = 16_000;
+
+    // A row of a companion is locked for as long as its part is worked on, and a DELETE of the owner's would wait for it.
+    private static readonly TimeSpan _quick = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Afterwards all that was committed before is pending or gone, but for rows that others are writing.</summary>
+    /// <exception cref="DatabaseNotReadyException">The last migration was by an older version.</exception>
+    public async Task Settle(ResolvedCorpus corpus, CancellationToken cancellation)
+    {
+        foreach (var table in corpus.Tables.Where(table => table.IsBeside && table.HasTriggers))
+        {
+            await Settle(corpus, table, cancellation);
+        }
+    }
+
+    private async Task Settle(ResolvedCorpus corpus, ResolvedTable table, CancellationToken cancellation)
+    {
+        var (after, most) = ("(0,0)", Least);
+        while (true)
+        {
+            var begun = Stopwatch.GetTimestamp();
+            var last = await Part(corpus, table, after, most, cancellation);
+            if (last is null)
+            {
+                return;
+            }
+
+            after = last;
+            most = Math.Clamp(Stopwatch.GetElapsedTime(begun) < _quick ? most * 2 : most / 2, Least, Most);
+        }
+    }
+
+    private async Task<string?> Part(ResolvedCorpus corpus, ResolvedTable table, string after, int most, CancellationToken cancellation)
+    {
+        try
+        {
+            return await database.ScalarAsync<string>(
+                $"SELECT {Sql.Raw(table.SettleFunction)}({after}::tid, {most})::text", cancellation, Sql.TimeoutOfCounts);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedFunction)
+        {
+            throw new DatabaseNotReadyException(
+                $"{e.MessageText}: the database was migrated by an older version; run 'embeddings migrate {corpus.Corpus.DeclaredName}'.");
+        }
+    }
+}

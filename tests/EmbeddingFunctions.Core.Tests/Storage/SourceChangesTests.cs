@@ -1,0 +1,146 @@
+using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Testing;
+using Npgsql;
+
+namespace EmbeddingFunctions.Core.Tests.Storage;
+
+/// <summary>Writes of the owner's only note their keys, and the next look at the corpus brings the companion up to date.</summary>
+public sealed class SourceChangesTests : IAsyncLifetime
+{
+    private const string Vectors = "embedding.vectors_notes_note";
+    private const string Changes = "embedding.embedding_changes_vectors_notes_note";
+
+    private static readonly object _declaration = new
+    {
+        name = "notes",
+        dimensions = 16,
+        startsPerMinute = 1_000,
+        store = "table",
+        tables = new[] { new { kind = "note", table = "notes", text = "{title}" } },
+    };
+
+    private TestDatabase _database = null!;
+    private DeclaredCorpus _corpus = null!;
+
+    public async Task InitializeAsync()
+    {
+        _database = await TestDatabase.Empty();
+        await _database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text); INSERT INTO notes VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+        _corpus = new DeclaredCorpus(_database.Source, _declaration);
+        await _corpus.MigrateAndRun();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _corpus.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task An_edit_writes_nothing_where_the_vectors_are_and_is_seen_at_once()
+    {
+        var row = $"SELECT xmin::text || ctid FROM {Vectors} WHERE id = 1";
+        var before = await _database.Ask<string>(row);
+
+        await _database.Execute("UPDATE notes SET title = 'other' WHERE id = 1");
+
+        Assert.Equal(before, await _database.Ask<string>(row));
+        Assert.Equal("1", await _database.Ask<string>(
+            "SELECT string_agg(id::text, ',') FROM embedding.live_notes_note WHERE embedding_rule IS NULL"));
+        Assert.Equal((3, 1), await Status());
+        Assert.Equal(1, (await _corpus.Run()).Counts.Embedded);
+        Assert.Equal(0, await _database.Ask<long>($"SELECT count(*) FROM {Changes}"));
+    }
+
+    [Fact]
+    public async Task A_text_that_changed_while_its_row_was_noted_already_is_embedded()
+    {
+        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await new NpgsqlCommand("UPDATE notes SET title = 'late' WHERE id = 1", connection).ExecuteNonQueryAsync();
+        await _database.Execute("UPDATE notes SET title = 'other' WHERE id = 2");
+        Assert.Equal(1, (await _corpus.Run()).Counts.Embedded);
+
+        await transaction.CommitAsync();
+
+        Assert.Equal((3, 1), await Status());
+        Assert.Equal(1, (await _corpus.Run()).Counts.Embedded);
+    }
+
+    [Fact]
+    public async Task A_row_that_its_owner_is_deleting_keeps_no_other_waiting()
+    {
+        await _database.Execute("UPDATE notes SET title = title || '!'");
+        await using var connection = await _database.Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await new NpgsqlCommand("DELETE FROM notes WHERE id = 1", connection).ExecuteNonQueryAsync();
+
+        Assert.Equal((3, 2), await Status());
+        Assert.Equal(2, (await _corpus.Run()).Counts.Embedded);
+        await transaction.CommitAsync();
+
+        Assert.Equal((2, 0), await Status());
+        Assert.Equal(0, await _database.Ask<long>($"SELECT count(*) FROM {Changes}"));
+    }
+
+    [Fact]
+    public async Task A_key_that_is_used_again_has_none_of_the_vector_before()
+    {
+        await _database.Execute("DELETE FROM notes WHERE id = 1; INSERT INTO notes VALUES (1, 'another')");
+
+        Assert.Equal(0, await _database.Ask<long>($"SELECT count(*) FROM {Vectors} WHERE id = 1"));
+        Assert.Equal((3, 1), await Status());
+    }
+
+    [Fact]
+    public async Task As_many_rows_as_are_written_are_pending()
+    {
+        await _database.Execute(
+            "INSERT INTO notes SELECT i, 'title ' || i FROM generate_series(4, 40000) i; DELETE FROM notes WHERE id > 39000");
+
+        Assert.Equal((39_000, 38_997), await Status());
+    }
+
+    [Fact]
+    public async Task A_transaction_of_many_edits_takes_one_transaction_number()
+    {
+        var edits = string.Join("; ", Enumerable.Range(0, 100).Select(i => $"UPDATE notes SET title = '{i}' WHERE id = 1"));
+
+        await _database.Execute($"BEGIN; {edits}; COMMIT");
+
+        Assert.Equal(100, await _database.Ask<long>($"SELECT count(*) FROM {Changes}"));
+        Assert.Equal(1, await _database.Ask<long>($"SELECT count(DISTINCT xmin::text) FROM {Changes}"));
+    }
+
+    [Fact]
+    public async Task Only_the_product_reads_what_was_noted()
+    {
+        await _database.Execute("UPDATE notes SET title = 'other' WHERE id = 1");
+        var role = $"reader_{Guid.NewGuid():N}";
+        await _database.Execute(
+            $"CREATE ROLE {role}; GRANT USAGE ON SCHEMA embedding TO {role}; "
+                + $"GRANT SELECT ON notes, {Vectors}, embedding.live_notes_note TO {role}");
+
+        await _database.Execute(
+            $"""
+            SET ROLE {role};
+            CREATE TEMP TABLE seen AS SELECT id FROM embedding.live_notes_note WHERE embedding_rule IS NULL;
+            DO $$ BEGIN
+                PERFORM * FROM {Changes};
+                RAISE EXCEPTION 'it may be read';
+            EXCEPTION WHEN insufficient_privilege THEN
+                ASSERT (SELECT array_agg(id) FROM seen) = ARRAY[1];
+            END $$;
+            DROP TABLE seen;
+            RESET ROLE;
+            """);
+        await _database.Execute($"DROP OWNED BY {role}; DROP ROLE {role}");
+    }
+
+    private async Task<(long Total, long Pending)> Status()
+    {
+        var kind = Assert.Single((await _corpus.Get<StatusReport>().Of("notes", default)).Kinds);
+        return (kind.Total, kind.Pending);
+    }
+}
