@@ -113,7 +113,7 @@ internal static class EngineServices
     }
 
     private static IServiceCollection AddRuns(this IServiceCollection services) => services
-        .AddSingleton<ClaimStore>()
+        .AddTimed<ClaimStore>()
         .AddSingleton<VectorStore>()
         .AddSingleton<FailureStore>()
         .AddSingleton<FailedItems>()

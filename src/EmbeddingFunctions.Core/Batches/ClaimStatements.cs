@@ -64,7 +64,7 @@ internal static class ClaimStatements
     // SKIP LOCKED spreads workers that ask at the same moment; the key of embedding.claims decides who has the item.
     // An item whose worker vanished with it twice is taken alone, and no other such item beside it: if it is to blame, none of
     // them is charged with it. As text: tests/EmbeddingFunctions.Core.Tests/Sql/claim.approved.sql.
-    public static SqlText Take(ResolvedCorpus corpus, EmbedBatch batch, Guid token)
+    public static SqlText Take(ResolvedCorpus corpus, EmbedBatch batch, Guid token, ClaimPlace? after = null)
     {
         var (table, name) = (corpus.TableOf(batch.Kind), corpus.Corpus.Name);
         var partition = Sql.Of($"{batch.Partition}::{table.PartitionType}");
@@ -84,7 +84,7 @@ internal static class ClaimStatements
                 AND    {(batch.Line is { } line ? IsOnLine(corpus, table, line) : NotHeld(corpus, table))}
                 AND    current_setting('embedding.has_turn') = 'true'{table.AndIsCurrent}
                 AND    NOT EXISTS (SELECT FROM embedding.batches WHERE id = {batch.BatchId})
-                {(batch.Line is null ? AndIsWanted(corpus, batch) : Sql.Empty)}
+                {(batch.Line is null ? AndIsWanted(corpus, batch) : Sql.Empty)}{AndIsAfter(table, after)}
                 ORDER  BY {table.Order(batch.Scope)}
                 LIMIT  {batch.Count}
                 FOR    NO KEY UPDATE OF t SKIP LOCKED
@@ -119,12 +119,20 @@ internal static class ClaimStatements
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
             SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
-                   {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
+                   ch.position, {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
             FROM   chosen ch
             JOIN   claimed cl USING (item_id)
             ORDER  BY ch.place
             """;
     }
+
+    // Rows before it are held by this process, or will be looked at again. Only a bound of the index, not the order itself.
+    private static SqlText AndIsAfter(ResolvedTable table, ClaimPlace? after) => after switch
+    {
+        null => Sql.Empty,
+        { Position: { } position } => Sql.Of($" AND {table.Moved!} <= {position}"),
+        _ => Sql.Of($" AND {table.Id} OPERATOR(pg_catalog.>) {after.Id}::{table.IdType}"),
+    };
 
     private static SqlText MayRetry => $"(c.retry_at IS NULL OR c.retry_at <= now() OR c.version <> EXCLUDED.version)";
 

@@ -6,7 +6,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Batches;
 
 /// <summary>Claims: the leased right to embed an item, by the database's clock, one statement each.</summary>
-internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> log)
+internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, ILogger<ClaimStore> log)
 {
     public const int MaxAttempts = 3;
 
@@ -19,6 +19,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
     // Of a batch of several items, by estimate.
     private const int MaxChunks = 2_000;
     private const int CharactersPerToken = 3;
+    private const int Position = 9;
 
     /// <summary>How long a claim holds unless it is renewed.</summary>
     public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(30);
@@ -29,7 +30,11 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
     /// </summary>
     public static readonly TimeSpan LaneTime = TimeSpan.FromHours(26);
 
+    // Newer rows than those that were claimed a moment ago wait no longer than this.
+    private static readonly TimeSpan _placeIsKept = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<(string, string), SemaphoreSlim> _turns = new();
+    private readonly ConcurrentDictionary<(string, string, string), ClaimPlace> _places = new();
 
     /// <summary>
     /// Claims and loads the next items, newest first; an attempt is charged now, so that an item that ends its worker runs out of them.
@@ -38,26 +43,57 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
     /// </summary>
     public async Task<Claim> Take(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
-        var table = corpus.TableOf(batch.Kind);
         var token = Guid.CreateVersion7();
         // Of this process one claims at a time, so that the others' connections are free.
         var turn = _turns.GetOrAdd((corpus.Corpus.Name, batch.Partition), _ => new SemaphoreSlim(1, 1));
         await turn.WaitAsync(cancellation);
         try
         {
-            var (hadTurn, items) = (false, new List<ClaimedItem>());
-            await database.ReadAsync(
-                [ClaimStatements.TakeTurn(corpus, batch.Partition), ClaimStatements.Take(corpus, batch, token)], cancellation,
-                row => hadTurn = row.GetString(0) == "true", row => items.Add(Item(row, table.Template.Columns.Count)));
-            return new Claim(
-                corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null)
-            { HadTurn = hadTurn };
+            var place = PlaceOf(batch);
+            var claim = await Take(corpus, batch, token, place, cancellation);
+            return claim is { HadTurn: true, Items.Count: 0 } && place is not null
+                ? await Take(corpus, batch, token, null, cancellation) : claim;
         }
         finally
         {
             turn.Release();
         }
     }
+
+    private async Task<Claim> Take(
+        ResolvedCorpus corpus, EmbedBatch batch, Guid token, ClaimPlace? after, CancellationToken cancellation)
+    {
+        var table = corpus.TableOf(batch.Kind);
+        var (hadTurn, items, last) = (false, new List<ClaimedItem>(), (DateTimeOffset?)null);
+        await database.ReadAsync(
+            [ClaimStatements.TakeTurn(corpus, batch.Partition), ClaimStatements.Take(corpus, batch, token, after)], cancellation,
+            row => hadTurn = row.GetString(0) == "true",
+            row =>
+            {
+                items.Add(Item(row, table.Template.Columns.Count));
+                last = batch.ForceBefore is not null || row.IsDBNull(Position) ? null : row.GetFieldValue<DateTimeOffset>(Position);
+            });
+        // Of a batch that was not filled, the next one looks from the beginning.
+        if (items.Count == batch.Count && batch is { ForceBefore: null, Line: null } && (last is not null || table.Moved is null))
+        {
+            _places[Key(batch)] = new ClaimPlace(batch.RunId, items[^1].Id, last, time.GetTimestamp());
+        }
+        else
+        {
+            _places.TryRemove(Key(batch), out _);
+        }
+
+        return new Claim(corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null)
+        {
+            HadTurn = hadTurn,
+        };
+    }
+
+    private ClaimPlace? PlaceOf(EmbedBatch batch) =>
+        batch.Line is null && _places.TryGetValue(Key(batch), out var place) && place.RunId == batch.RunId
+            && time.GetElapsedTime(place.At) < _placeIsKept ? place : null;
+
+    private static (string, string, string) Key(EmbedBatch batch) => (batch.Corpus, batch.Kind, batch.Partition);
 
     /// <summary>Whether another batch of the partition may be in flight, of whatever items.</summary>
     public Task<bool> HasFreeLane(ResolvedCorpus corpus, string partition, CancellationToken cancellation) => database.ScalarAsync<bool>(
@@ -93,9 +129,14 @@ internal sealed class ClaimStore(NpgsqlDataSource database, ILogger<ClaimStore> 
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {
-        const int FirstText = 9;
+        const int FirstText = Position + 1;
         return new(
             row.GetString(0), (byte[])row.GetValue(1), row.Texts(FirstText, texts), row.Text(2), row.Text(3), row.GetBoolean(4),
             row.GetInt32(5), row.Text(6), row.GetBoolean(7), row.GetBoolean(8));
     }
 }
+
+/// <summary>The last item of a batch: where the next batch of the run goes on, instead of passing over all that are in flight.</summary>
+/// <param name="Position">When it changed or was created, where the items are in this order.</param>
+/// <param name="At">A timestamp of the process's clock.</param>
+internal sealed record ClaimPlace(Guid RunId, string Id, DateTimeOffset? Position, long At);

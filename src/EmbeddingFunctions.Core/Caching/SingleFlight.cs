@@ -20,6 +20,7 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
         INSERT INTO embedding.flights (key, token)
         SELECT key, {token} FROM unnest({keys}::bytea[]) AS wanted (key) ORDER BY key
         ON CONFLICT (key) DO NOTHING
+        RETURNING key
         """;
 
     private static SqlText Lock(byte[][] keys) => $"SELECT 1 FROM embedding.flights WHERE key = ANY ({keys}) ORDER BY key FOR UPDATE";
@@ -65,14 +66,16 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
         var keys = fingerprints.ToDictionary(fingerprint => Convert.ToHexString(key.Of(fingerprint)));
         try
         {
-            var marks = keys.Keys.Select(Convert.FromHexString).ToArray();
-            var own = new HashSet<string>();
-            await database.ReadAsync(
-                [Mark(marks, token), Lock(marks), TakeFree(marks, token)], cancellation, _ => { },
-                row => own.Add(keys[Convert.ToHexString(row.GetFieldValue<byte[]>(0))]));
+            var own = await database.QueryAsync(Mark(Bytes(keys.Keys), token), Key, cancellation);
+            var marked = Bytes(keys.Keys.Except(own));
+            if (marked.Length > 0)
+            {
+                await database.ReadAsync([Lock(marked), TakeFree(marked, token)], cancellation, _ => { }, row => own.Add(Key(row)));
+            }
+
             outages?.Answered(Marking);
             await ClearNowAndThen(cancellation);
-            return own;
+            return own.Select(mark => keys[mark]).ToHashSet();
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
@@ -81,6 +84,10 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
             return keys.Values.ToHashSet();
         }
     }
+
+    private static string Key(NpgsqlDataReader row) => Convert.ToHexString(row.GetFieldValue<byte[]>(0));
+
+    private static byte[][] Bytes(IEnumerable<string> keys) => keys.Select(Convert.FromHexString).ToArray();
 
     private async Task ClearNowAndThen(CancellationToken cancellation)
     {
