@@ -17,7 +17,9 @@ internal sealed class PostgresVectorCache(
     // One of this number of stores also deletes entries that are too old or too many.
     private const int ClearEvery = 100;
 
-    // OFFSET 0 makes it a look by key for each: a table that was never analyzed would be read as a whole.
+    // A statement that was prepared while the table was empty would go on reading it as a whole.
+    private static SqlText ByKey => $"SELECT set_config('enable_seqscan', 'off', true)";
+
     private static SqlText FindEntries(byte[][] keys) =>
         $"""
         SELECT k.place, c.entry
@@ -54,9 +56,10 @@ internal sealed class PostgresVectorCache(
 
         try
         {
-            var entries = await database.QueryAsync(
-                FindEntries(fingerprints.Select(key.Of).ToArray()),
-                row => (Fingerprint: fingerprints[(int)row.GetInt64(0) - 1], Entry: row.GetFieldValue<byte[]>(1)), cancellation);
+            var entries = new List<(string Fingerprint, byte[] Entry)>();
+            await database.ReadAsync(
+                [ByKey, FindEntries(fingerprints.Select(key.Of).ToArray())], cancellation, _ => { },
+                row => entries.Add((fingerprints[(int)row.GetInt64(0) - 1], row.GetFieldValue<byte[]>(1))));
             outages?.Answered(Finding);
             foreach (var (fingerprint, entry) in entries)
             {
