@@ -6,6 +6,7 @@ using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
@@ -34,7 +35,8 @@ internal static class EngineServices
         .AddProvider()
         .AddCache()
         .AddRuns()
-        .AddReports();
+        .AddReports()
+        .AddSingleton<ISearch, Searcher>();
 
     /// <summary>The app's clock, if it has registered one.</summary>
     public static TimeProvider Time(this IServiceProvider services) => services.GetService<TimeProvider>() ?? TimeProvider.System;
