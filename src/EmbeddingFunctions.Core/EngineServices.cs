@@ -36,6 +36,7 @@ internal static class EngineServices
         .AddCache()
         .AddRuns()
         .AddReports()
+        .AddTimed<QueryEmbedder>()
         .AddSingleton<ISearch, Searcher>();
 
     /// <summary>The app's clock, if it has registered one.</summary>

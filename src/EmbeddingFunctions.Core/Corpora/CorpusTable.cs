@@ -81,4 +81,7 @@ public sealed record CorpusTable
     /// The language, as Postgres calls its configuration, of a full-text search over the text's columns; none: no such search.
     /// </summary>
     public string? TextSearch { get; init; }
+
+    /// <summary>How its rows are searched; none: by their vectors only.</summary>
+    public TableSearch? Search { get; init; }
 }

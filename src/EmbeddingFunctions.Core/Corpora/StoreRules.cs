@@ -57,7 +57,8 @@ internal static class StoreRules
             .ToList();
         var used = TextTemplate.Problem(table.Text) is null ? TextTemplate.Parse(table.Text).Columns : [];
         var read = (table.Expressions?.Values ?? []).SelectMany(SqlExpression.Names);
-        var columns = used.Concat(read).Concat(Copied(table)).Concat(table.Where.Values).Concat(corpus.PendingView?.Columns ?? []);
+        var columns = used.Concat(read).Concat(Copied(table)).Concat(table.Where.Values).Concat(SearchRules.Names(table))
+            .Concat(corpus.PendingView?.Columns ?? []);
         foreach (var column in columns.Distinct())
         {
             if (own.Contains(column))

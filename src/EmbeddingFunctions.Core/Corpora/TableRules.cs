@@ -100,7 +100,7 @@ internal static class TableRules
 
     private static IEnumerable<DeclarationFault> Check(Corpus corpus, CorpusTable table)
     {
-        foreach (var fault in CheckFilters(table.Filter).Concat(StoreRules.Check(corpus, table)))
+        foreach (var fault in CheckFilters(table.Filter).Concat(StoreRules.Check(corpus, table)).Concat(SearchRules.Check(table)))
         {
             yield return fault;
         }

@@ -65,13 +65,16 @@ internal static class CompanionDdl
     /// Whether the role sees the row of a key. A policy that named the owner's table would make Postgres refuse a DROP TABLE of it. All
     /// names are written with their schemas, so that no search path is set for each row.
     /// </summary>
-    public static SchemaObject SeesRow(Corpus corpus, ResolvedTable table)
+    public static SchemaObject SeesRow(Corpus corpus, ResolvedTable table) => SeesRow(Sees(corpus, table), table.Holder.Schema, table);
+
+    /// <summary>The same for another table that follows the owner's.</summary>
+    public static SchemaObject SeesRow(string function, string schema, ResolvedTable table)
     {
         var keys = table.KeyColumns.Select(key => table.Found.Columns[key]).ToList();
         var isSame = Sql.Join(
             " AND ", table.KeyColumns.Select((key, i) => Sql.Of($"s.{Sql.Identifier(key)} {keys[i].Is} {Sql.Raw($"${i + 1}")}")));
-        var signature = $"{Sees(corpus, table)}({string.Join(", ", keys.Select(key => key.SqlType))})";
-        return new(ObjectKind.PolicyFunction, table.Holder.Schema, "", signature,
+        var signature = $"{function}({string.Join(", ", keys.Select(key => key.SqlType))})";
+        return new(ObjectKind.PolicyFunction, schema, "", signature,
             $"CREATE OR REPLACE FUNCTION {signature} RETURNS boolean LANGUAGE plpgsql STABLE AS "
                 + Sql.Literal($"BEGIN RETURN EXISTS (SELECT FROM {table.Table} s WHERE {isSame}); END"));
     }

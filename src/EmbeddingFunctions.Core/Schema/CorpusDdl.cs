@@ -22,10 +22,12 @@ internal static class CorpusDdl
     public static IEnumerable<SchemaObject> OfLive(ResolvedCorpus corpus) =>
     [
         .. corpus.KindsByTable.Where(kinds => !kinds[0].IsBeside).SelectMany(kinds => OfLive(corpus.Corpus, kinds)),
+        .. corpus.Tables.SelectMany(table => WordsDdl.Objects(corpus.Corpus, table)),
         .. corpus.Corpus.SimilarityCache ? SimilarityCacheDdl.Objects(corpus) : [],
         .. corpus.Corpus.JobsView is { } jobs ? [JobsView(corpus, jobs)] : Array.Empty<SchemaObject>(),
         .. corpus.Corpus.PendingView is { } view ? [PendingViewDdl.View(corpus, view)] : Array.Empty<SchemaObject>(),
         .. ViewsOf(corpus),
+        .. corpus.Corpus.Generation is { IsLive: false } ? [] : new[] { SearchedCorpusDdl.Function(corpus) },
     ];
 
     /// <summary>The views that read this generation: those of the live one.</summary>

@@ -139,12 +139,15 @@ internal sealed class Migrator
         var undeclared = await Undeclared(corpus, cancellation);
         var later = await DeferredIndexes.Of(_database, corpus, states, cancellation);
         return [
+            .. corpus.Tables.Any(table => table is { HasWordsTable: true, Search.Identifiers.Count: > 0, Schemas.Trigrams: not null })
+                ? [WordsDdl.Trigrams(corpus.Schemas.Trigrams!)] : Array.Empty<MigrationStep>(),
             .. await CompanionDdl.Retype(corpus, _database, _catalogue, cancellation),
             .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
                 table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
             .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
             .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
             .. corpus.Tables.Where(table => IsToBeFilled(corpus.Corpus, table, states)).SelectMany(CompanionSteps),
+            .. corpus.Tables.Where(table => IsToBeRead(corpus.Corpus, table, states)).SelectMany(WordsDdl.Fill),
             Records(corpus),
             .. ObjectSteps.Make(corpus, states.Where(state => IsOwnIndex(state) && !later.ContainsKey(state.Wanted.Key)).ToList()),
             .. later.Select(index => MigrationStep.Transaction() with
@@ -171,6 +174,12 @@ internal sealed class Migrator
 
         var beside = CorpusDdl.Beside(corpus, table).Select(wanted => wanted.Key).ToHashSet();
         return states.Any(state => !state.IsRight && beside.Contains(state.Wanted.Key));
+    }
+
+    private static bool IsToBeRead(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states)
+    {
+        var wanted = WordsDdl.Objects(corpus, table).Where(one => one.Kind != ObjectKind.Index).Select(one => one.Key).ToHashSet();
+        return states.Any(state => !state.IsRight && wanted.Contains(state.Wanted.Key));
     }
 
     private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>

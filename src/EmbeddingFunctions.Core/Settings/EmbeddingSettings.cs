@@ -86,6 +86,9 @@ internal sealed record EmbeddingSettings
     /// <summary>Requests in flight in one process.</summary>
     public int Concurrency { get; init; } = 8;
 
+    /// <summary>How long a search waits for the vector of its query.</summary>
+    public TimeSpan QueryTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// Batches in flight in one run: a few more than requests, which load and write while the others wait for the provider.
     /// </summary>

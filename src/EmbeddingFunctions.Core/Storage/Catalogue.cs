@@ -47,7 +47,13 @@ internal sealed class Catalogue(NpgsqlDataSource database)
         $"""
         SELECT COALESCE(current_schema(), 'public')::text, min(n.nspname)::text,
                COALESCE((SELECT v.nspname FROM pg_extension e JOIN pg_namespace v ON v.oid = e.extnamespace WHERE e.extname = 'vector'),
-                   current_schema(), 'public')::text
+                   current_schema(), 'public')::text,
+               COALESCE(
+                   (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm'),
+                   (SELECT COALESCE(current_schema(), 'public') FROM pg_available_extension_versions a JOIN pg_roles r
+                        ON r.rolname = CURRENT_USER
+                    WHERE  a.name = 'pg_trgm' AND has_database_privilege(current_database(), 'CREATE') AND (a.trusted OR r.rolsuper)
+                    LIMIT  1))::text
         FROM   pg_class c
         JOIN   pg_namespace n ON n.oid = c.relnamespace
         WHERE  c.relname = 'embedding_queue' AND pg_table_is_visible(c.oid)
@@ -94,10 +100,10 @@ internal sealed class Catalogue(NpgsqlDataSource database)
     public async Task<DatabaseSchemas> Schemas(CancellationToken cancellation)
     {
         var recorded = await ApplicationSchema(cancellation);
-        var (current, queue, vector) = (await database.QueryAsync(
-            FindSchemas, row => (row.GetString(0), row.Text(1), row.GetString(2)), cancellation)).Single();
+        var (current, queue, vector, trigrams) = (await database.QueryAsync(
+            FindSchemas, row => (row.GetString(0), row.Text(1), row.GetString(2), row.Text(3)), cancellation)).Single();
         var application = recorded ?? current;
-        return new DatabaseSchemas(application, queue ?? application, vector);
+        return new DatabaseSchemas(application, queue ?? application, vector) { Trigrams = trigrams };
     }
 
     private async Task<string?> ApplicationSchema(CancellationToken cancellation)

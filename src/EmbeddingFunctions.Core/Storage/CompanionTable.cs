@@ -31,7 +31,7 @@ internal static class CompanionTable
     {
         var own = OwnColumns(resolved, table).ToList();
         var read = TextTemplate.Parse(table.Text).Columns.SelectMany(resolved.ColumnsOf).Concat(table.Where.Values)
-            .Concat(corpus.PendingView?.Columns ?? [])
+            .Concat(resolved.SearchedNames.SelectMany(resolved.ColumnsOf)).Concat(corpus.PendingView?.Columns ?? [])
             .Except(own).Distinct();
         var columns = own.Select(column => Sql.Of($"c.{Sql.Identifier(column)}"))
             .Concat(read.Select(column => Sql.Of($"s.{Sql.Identifier(column)}")));

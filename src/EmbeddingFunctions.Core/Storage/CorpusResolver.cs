@@ -65,6 +65,7 @@ internal static partial class CorpusResolver
             .SelectMany(name => found.ColumnsOf(table, name)).Select(column => ("text", (string?)column))
             .Concat(Filters(table.Filter))
             .Concat(table.Where.Select(named => ($"where.{named.Key}", (string?)named.Value)))
+            .Concat(SearchRules.Names(table).SelectMany(name => found.ColumnsOf(table, name)).Select(column => ("search", (string?)column)))
             .Concat((corpus.PendingView?.Columns ?? []).Select(column => ("", (string?)column)))
             .Concat(table.KeyColumns.Select(column => (table.Key.Count > 0 ? "key" : "id", (string?)column)))
             .Concat([("partition", table.Partition), ("changedAt", table.ChangedAt), ("createdAt", table.CreatedAt)]);

@@ -11,6 +11,9 @@ internal sealed record DatabaseSchemas(string Application, string Queue, string 
 
     public static readonly DatabaseSchemas Public = new("public", "public", "public");
 
+    /// <summary>Of pg_trgm, where it is or may be created; else null.</summary>
+    public string? Trigrams { get; init; }
+
     public SqlText InApplication(string name) => $"{Sql.Identifier(Application)}.{Sql.Raw(name)}";
 
     /// <summary>A declared name with its schema, which is that of the applications where none is declared.</summary>

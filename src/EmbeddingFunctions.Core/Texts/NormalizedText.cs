@@ -19,6 +19,9 @@ internal static class NormalizedText
         return IsBlank(cut) ? "" : cut;
     }
 
+    /// <summary>Whether a column of the database can have the text as it is: it has neither NUL nor lone surrogates.</summary>
+    public static bool IsStorable(string text) => !NeedsCleaning(text);
+
     /// <summary>The longest beginning within a number of UTF-16 units that ends between characters.</summary>
     public static string Cut(string text, int maxCharacters) =>
         text.Length <= maxCharacters ? text

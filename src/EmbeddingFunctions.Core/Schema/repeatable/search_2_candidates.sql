@@ -1,0 +1,260 @@
+-- The conditions of a request on the items of a kind, as SQL; null where the kind has no such column.
+CREATE OR REPLACE FUNCTION embedding.search_condition(kind jsonb, request jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    condition text := 'true';
+    filter    jsonb;
+    col       jsonb;
+    wanted    record;
+BEGIN
+    IF request -> 'partitions' IS NOT NULL AND request -> 'partitions' <> 'null' THEN
+        IF kind ->> 'partition' IS NULL THEN
+            RETURN NULL;
+        END IF;
+        condition := condition || CASE jsonb_array_length(request -> 'partitions')
+            WHEN 1 THEN format(' AND %s = %L::%s', kind ->> 'partition', request #>> '{partitions,0}', kind ->> 'partitionType')
+            ELSE format(' AND %s = ANY (%L::%s[])', kind ->> 'partition',
+                ARRAY(SELECT jsonb_array_elements_text(request -> 'partitions')), kind ->> 'partitionType') END;
+    END IF;
+    FOR filter IN SELECT jsonb_array_elements(COALESCE(NULLIF(request -> 'where', 'null'), '[]')) LOOP
+        col := kind -> 'columns' -> (filter ->> 'column');
+        IF col IS NULL THEN
+            RETURN NULL;
+        END IF;
+        FOR wanted IN SELECT key, value FROM jsonb_each(filter) WHERE key <> 'column' LOOP
+            condition := condition || CASE
+                WHEN wanted.key = 'in' THEN format(' AND %s = ANY (%L::%s[])', col ->> 'sql',
+                    ARRAY(SELECT jsonb_array_elements_text(wanted.value)), col ->> 'type')
+                WHEN wanted.value = 'null' THEN format(
+                    ' AND %s IS %s', col ->> 'sql', CASE wanted.key WHEN '=' THEN 'NULL' ELSE 'NOT NULL' END)
+                WHEN wanted.key = '!=' THEN format(' AND %s IS DISTINCT FROM %L::%s', col ->> 'sql', wanted.value #>> '{}', col ->> 'type')
+                WHEN wanted.key IN ('=', '<', '<=', '>', '>=') THEN
+                    format(' AND %s %s %L::%s', col ->> 'sql', wanted.key, wanted.value #>> '{}', col ->> 'type')
+                ELSE ' AND false' END;
+        END LOOP;
+    END LOOP;
+    RETURN condition;
+END
+$$;
+
+-- The nearest items by the index: the settings end with this function, so that no exact search ever has them.
+CREATE OR REPLACE FUNCTION embedding.search_by_index(
+    kind jsonb, query_vector real[], most integer, condition text, include_stale boolean,
+    OUT ids text[], OUT distances double precision[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off
+SET hnsw.iterative_scan = 'strict_order' SET hnsw.ef_search = 200 SET hnsw.max_scan_tuples = 20000 AS $$
+BEGIN
+    PERFORM set_config('hnsw.ef_search', LEAST(GREATEST(most, 40), 1000)::text, true);
+    IF kind -> 'chunks' = 'null' THEN
+        EXECUTE format(
+            $q$
+            WITH near AS MATERIALIZED (
+                SELECT %1$s AS id, %2$s %3$s $1::%4$s AS distance FROM %5$s WHERE %6$s AND %7$s AND %8$s
+                ORDER  BY %2$s %3$s $1::%4$s LIMIT $2
+            )
+            SELECT array_agg(id ORDER BY distance, id COLLATE "C"), array_agg(distance ORDER BY distance, id COLLATE "C") FROM near
+            $q$,
+            kind ->> 'id', kind ->> 'vector', kind ->> 'distance', kind ->> 'vectorType', kind ->> 'source',
+            kind ->> CASE WHEN include_stale THEN 'kept' ELSE 'current' END, kind ->> 'allowed', condition)
+        INTO ids, distances USING query_vector, most;
+    ELSE
+        EXECUTE format(
+            $q$
+            WITH near AS MATERIALIZED (
+                SELECT %1$s AS id, k.embedding %3$s $1::%4$s AS distance
+                FROM   %2$s k JOIN %5$s ON %9$s WHERE %6$s AND %7$s AND %8$s
+                ORDER  BY k.embedding %3$s $1::%4$s LIMIT $2
+            )
+            SELECT array_agg(id ORDER BY distance, id COLLATE "C"), array_agg(distance ORDER BY distance, id COLLATE "C")
+            FROM  (SELECT id, min(distance) AS distance FROM near GROUP BY id ORDER BY min(distance), id COLLATE "C" LIMIT %10$s) best
+            $q$,
+            kind ->> 'id', kind #>> '{chunks,table}', kind ->> 'distance', kind ->> 'vectorType', kind ->> 'source',
+            kind ->> CASE WHEN include_stale THEN 'kept' ELSE 'current' END, kind ->> 'allowed', condition, kind #>> '{chunks,on}', most)
+        INTO ids, distances USING query_vector, LEAST(4 * most, 1000);
+    END IF;
+    ids := COALESCE(ids, '{}');
+END
+$$;
+
+-- The nearest items by comparing all that the conditions leave: ordered by an expression that no index has.
+CREATE OR REPLACE FUNCTION embedding.search_exactly(
+    kind jsonb, query_vector real[], most integer, condition text, include_stale boolean,
+    OUT ids text[], OUT distances double precision[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    EXECUTE format(
+        $q$
+        SELECT array_agg(id ORDER BY distance, id COLLATE "C"), array_agg(distance ORDER BY distance, id COLLATE "C")
+        FROM  (SELECT id, min(distance) AS distance
+               FROM  (SELECT %1$s AS id, %2$s %3$s $1::%4$s AS distance FROM %5$s WHERE %6$s AND %7$s AND %8$s) compared
+               GROUP  BY id ORDER BY min(distance) + 0, id COLLATE "C" LIMIT $2) near
+        $q$,
+        kind ->> 'id', CASE WHEN kind -> 'chunks' = 'null' THEN kind ->> 'vector' ELSE 'k.embedding' END, kind ->> 'distance',
+        kind ->> 'vectorType',
+        CASE WHEN kind -> 'chunks' = 'null' THEN kind ->> 'source'
+             ELSE format('%s k JOIN %s ON %s', kind #>> '{chunks,table}', kind ->> 'source', kind #>> '{chunks,on}') END,
+        kind ->> CASE WHEN include_stale THEN 'kept' ELSE 'current' END, kind ->> 'allowed', condition)
+    INTO ids, distances USING query_vector, most;
+    ids := COALESCE(ids, '{}');
+END
+$$;
+
+-- The nearest items of a kind: exactly where few rows are left to compare, else by the index, and where that finds too few exactly too.
+CREATE OR REPLACE FUNCTION embedding.search_vectors(
+    kind jsonb, query_vector real[], most integer, condition text, include_stale boolean, is_exact boolean,
+    OUT ids text[], OUT distances double precision[], OUT how text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    estimate json;
+BEGIN
+    IF NOT is_exact THEN
+        EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE %s', kind ->> 'source', condition) INTO estimate;
+    END IF;
+    how := 'exact';
+    IF NOT is_exact AND (estimate #>> '{0,Plan,Plan Rows}')::float8 * (kind ->> 'dimensions')::int > 2000000 THEN
+        how := 'index';
+        SELECT i.ids, i.distances INTO ids, distances
+        FROM   embedding.search_by_index(kind, query_vector, most, condition, include_stale) i;
+        IF cardinality(ids) >= most THEN
+            RETURN;
+        END IF;
+        how := 'index, exact';
+    END IF;
+    SELECT e.ids, e.distances INTO ids, distances
+    FROM   embedding.search_exactly(kind, query_vector, most, condition, include_stale) e;
+END
+$$;
+
+-- The shares of a kind's rows that have words: counted where they are few, else as the statistics know them; of words that these do not
+-- know, a small one.
+CREATE OR REPLACE FUNCTION embedding.search_shares(
+    kind jsonb, terms text[], queries tsquery[], OUT shares double precision[], OUT row_count double precision)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_table regclass := to_regclass(kind #>> '{words,table}');
+BEGIN
+    row_count := (SELECT c.reltuples FROM pg_class c WHERE c.oid = of_table);
+    IF row_count < 2000 AND pg_relation_size(of_table) < 8000000 THEN
+        EXECUTE format(
+            'SELECT ARRAY(SELECT GREATEST(count(%1$s) FILTER (WHERE %1$s @@ q.query), 0.5) / GREATEST(count(*), 1)
+                          FROM %2$s w CROSS JOIN unnest($1) WITH ORDINALITY AS q (query, n) GROUP BY q.n ORDER BY q.n)',
+            kind #>> '{words,bare}', kind #>> '{words,table}')
+        INTO shares USING queries;
+        RETURN;
+    END IF;
+    shares := (
+        SELECT array_agg(COALESCE(k.share, 0.0001) ORDER BY t.place)
+        FROM   unnest(terms) WITH ORDINALITY AS t (term, place)
+        LEFT   JOIN (
+            SELECT u.word, u.share
+            FROM   pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN   pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = kind #>> '{words,column}',
+                   unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS u (word, share)
+            WHERE  c.oid = of_table AND u.word = ANY (terms)) k ON k.word = t.term);
+END
+$$;
+
+-- Items of a kind by their words: those with all words of the query first, and where they are too few, those with any, the rarer the better.
+CREATE OR REPLACE FUNCTION embedding.search_words(
+    kind jsonb, language text, query text, most integer, wanted integer, condition text,
+    OUT ids text[], OUT scores double precision[], OUT wholes boolean[], OUT how text, OUT any_words tsquery)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET client_min_messages = warning AS $$
+DECLARE
+    -- Ranking reads every match.
+    ranked    CONSTANT integer := 5000;
+    all_words tsquery := websearch_to_tsquery(language::regconfig, query);
+    words     text := kind #>> '{words,sql}';
+    source    text := format('%s WHERE %s AND %s AND %s', kind #>> '{words,from}', kind ->> 'allowed', kind ->> 'shown', condition);
+    terms     text[];
+    queries   tsquery[];
+    shares    double precision[];
+    row_count double precision;
+    drivers   tsquery;
+    total     double precision := 0;
+    place     integer;
+    near      text[];
+    likeness  double precision[];
+BEGIN
+    IF kind #>> '{words,language}' IS NULL THEN
+        source := source || format(' AND w.language = %L', language);
+    END IF;
+    how := 'no words';
+    terms := ARRAY(SELECT lexeme FROM unnest(to_tsvector(language::regconfig, query)) ORDER BY positions[1] LIMIT 32);
+    IF (kind #>> '{words,hasNames}')::boolean THEN
+        terms := terms || ARRAY(
+            SELECT DISTINCT '=' || lower(word) FROM (
+                SELECT btrim(w.word, '.,;:!?()[]{}<>"''`*') AS word FROM regexp_split_to_table(query, '\s+') AS w (word)) names
+            WHERE length(word) BETWEEN 1 AND 200 LIMIT 32);
+    END IF;
+    IF numnode(all_words) > 0 THEN
+        EXECUTE format(
+            $q$
+            WITH found AS MATERIALIZED (
+                SELECT %1$s AS id, ts_rank(%2$s, $1, 1) AS score FROM %3$s AND %2$s @@ $1 LIMIT %4$s
+            )
+            SELECT array_agg(id ORDER BY score DESC, id COLLATE "C"), array_agg(score::float8 ORDER BY score DESC, id COLLATE "C")
+            FROM  (SELECT * FROM found ORDER BY score DESC, id COLLATE "C" LIMIT $2) best
+            $q$, kind ->> 'id', words, source, ranked)
+        INTO ids, scores USING all_words, most;
+        how := 'all words';
+        any_words := all_words;
+    END IF;
+    ids := COALESCE(ids, '{}');
+    scores := COALESCE(scores, '{}');
+    wholes := array_fill(true, ARRAY[cardinality(ids)]);
+    -- What a person excluded stays excluded.
+    IF cardinality(ids) >= wanted OR all_words::text LIKE '%!%' THEN
+        RETURN;
+    END IF;
+    IF cardinality(terms) > 0 THEN
+        queries := ARRAY(
+            SELECT ('''' || replace(replace(t.term, '\', '\\'), '''', '''''') || '''')::tsquery
+            FROM   unnest(terms) WITH ORDINALITY AS t (term, n) ORDER BY t.n);
+        SELECT s.shares, s.row_count INTO shares, row_count FROM embedding.search_shares(kind, terms, queries) s;
+        -- Frequent words tell little, and would have every row read: they count for the order of what the rarer ones find.
+        FOR place IN SELECT n FROM unnest(shares) WITH ORDINALITY AS s (share, n) ORDER BY share, n LOOP
+            EXIT WHEN drivers IS NOT NULL AND total + shares[place] * row_count > ranked;
+            total := total + shares[place] * row_count;
+            drivers := CASE WHEN drivers IS NULL THEN queries[place] ELSE drivers || queries[place] END;
+        END LOOP;
+        any_words := (SELECT string_agg(t.q::text, ' | ') FROM unnest(queries) AS t (q))::tsquery;
+        EXECUTE format(
+            $q$
+            WITH found AS MATERIALIZED (
+                SELECT %1$s AS id, %2$s || ''::tsvector AS words FROM %3$s AND %2$s @@ $1 LIMIT %4$s
+            ), best AS (
+                SELECT id, words @@ $3 AS whole, (
+                           SELECT sum(ln(1 + 1 / t.share) * ts_rank(found.words, t.query)) FROM unnest($4, $5) AS t (query, share))
+                           AS score
+                FROM   found ORDER BY whole DESC, score DESC, id COLLATE "C" LIMIT $2
+            )
+            SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
+                   array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
+                   array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C")
+            FROM   best
+            $q$, kind ->> 'id', words, source, ranked)
+        INTO ids, scores, wholes USING drivers, most, all_words, queries, shares;
+        how := 'any word';
+        ids := COALESCE(ids, '{}');
+        scores := COALESCE(scores, '{}');
+        wholes := COALESCE(wholes, '{}');
+    END IF;
+    -- Misspelt names, and parts of them.
+    IF kind #>> '{words,names}' IS NOT NULL AND cardinality(ids) < wanted AND length(query) BETWEEN 3 AND 100 THEN
+        EXECUTE format(
+            $q$
+            SELECT array_agg(id ORDER BY score DESC, id COLLATE "C"), array_agg(score ORDER BY score DESC, id COLLATE "C")
+            FROM  (SELECT %1$s AS id, %4$s.word_similarity($1, %2$s)::float8 / 1000 AS score
+                   FROM   %3$s AND $1 OPERATOR(%4$s.<%%) %2$s AND NOT (%1$s = ANY ($3))
+                   ORDER  BY score DESC, %1$s COLLATE "C" LIMIT $2) near
+            $q$, kind ->> 'id', kind #>> '{words,names}', source, kind #>> '{words,trigrams}')
+        INTO near, likeness USING query, most - cardinality(ids), ids;
+        IF near IS NOT NULL THEN
+            ids := ids || near;
+            scores := scores || likeness;
+            wholes := wholes || array_fill(false, ARRAY[cardinality(near)]);
+            how := how || ', names';
+        END IF;
+    END IF;
+END
+$$;
