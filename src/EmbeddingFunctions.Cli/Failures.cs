@@ -6,6 +6,7 @@ using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -77,7 +78,9 @@ internal static class Failures
     {
         ActivityFailedException { InnerException: { } cause } => Explain(cause),
         RemoteHostException remote => (remote.Message, remote.IsUsage ? ExitCode.Usage : ExitCode.Failed),
-        SettingsException or CorpusException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
+        SettingsException or CorpusException or InvalidSearchException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
+        SearchUnavailableException unavailable =>
+            ($"{Clean(unavailable.Message)}. '--mode text' searches without the provider.", ExitCode.Failed),
         ProviderException provider => (
             $"The provider gave no vectors: {Clean(provider.Message)}. 'embeddings doctor' looks at it.", ExitCode.Failed),
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>

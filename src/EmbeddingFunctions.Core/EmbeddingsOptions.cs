@@ -32,6 +32,9 @@ public sealed class EmbeddingsOptions
     /// <summary>How long one call of the app's generator may take, its own retries included.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long a search waits for the vector of its query, before it searches by words only: up to a minute.</summary>
+    public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// The name of the model, which is recorded with each vector; null: the generator's own, from its metadata. Another model's vectors are
     /// never mixed with this one's unless a run allows it.

@@ -177,6 +177,8 @@ internal static class EngineServices
         .AddSingleton<Audit>()
         .AddSingleton<Health>()
         .AddSingleton<IndexProbe>()
+        .AddSingleton<RecallRecords>()
+        .AddSingleton<RecallProbe>()
         .AddSingleton<QuestionProbe>()
         .AddSingleton<SwitchGate>()
         .AddSingleton<GenerationFlip>()

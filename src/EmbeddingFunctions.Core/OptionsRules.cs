@@ -39,6 +39,8 @@ internal sealed class OptionsRules(IServiceProvider services) : IValidateOptions
             SettingRules.Schedule(nameof(options.Schedule), options.Schedule),
             options.CallTimeout > TimeSpan.Zero && options.CallTimeout <= _longestCall ? null
                 : $"{nameof(options.CallTimeout)} is {options.CallTimeout}; it takes a time of more than zero and at most {_longestCall}.",
+            options.QueryTimeout > TimeSpan.Zero && options.QueryTimeout.TotalMilliseconds <= SettingRules.MaxQueryTimeout ? null
+                : $"{nameof(options.QueryTimeout)} is {options.QueryTimeout}; it takes a time of more than zero and at most a minute.",
         };
         return problems.OfType<string>();
     }

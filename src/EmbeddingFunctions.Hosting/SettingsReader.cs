@@ -57,6 +57,8 @@ internal static class SettingsReader
             Concurrency = Number(configuration, "EMBEDDING_CONCURRENCY", 8, SettingRules.MaxConcurrency, errors),
             InputsPerRequest = Number(
                 configuration, "EMBEDDING_INPUTS_PER_REQUEST", RequestPacker.MaxInputs, RequestPacker.MaxInputs, errors),
+            QueryTimeout = TimeSpan.FromMilliseconds(
+                Number(configuration, "EMBEDDING_QUERY_TIMEOUT_MS", 1_000, SettingRules.MaxQueryTimeout, errors)),
             QueuedTokens = Number(configuration, "EMBEDDING_BATCH_QUEUED_TOKENS", 3_000_000, SettingRules.MaxQueuedTokens, errors),
             HasBatchApi = Flag(configuration, "EMBEDDING_BATCH_API", fallback: false, errors),
             LogLevel = Level(configuration, errors),

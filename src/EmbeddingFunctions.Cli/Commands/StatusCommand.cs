@@ -81,6 +81,7 @@ internal static class StatusCommand
         }
 
         PrintIndexes(status, text);
+        PrintRecalls(status.Recalls, text);
         PrintSwitch(status.Switch, text);
         PrintAdoptions(status.Adoptions, text);
         if (status.Batches.Count > 0)
@@ -126,6 +127,17 @@ internal static class StatusCommand
             text.WriteLine();
             text.WriteLine(
                 $"Index {index.Name} {Describe(status.Corpus, index)}. Until then searches of {index.Table} are exact, and slower.");
+        }
+    }
+
+    private static void PrintRecalls(IReadOnlyList<MeasuredRecall> recalls, TextWriter text)
+    {
+        foreach (var one in recalls)
+        {
+            text.WriteLine();
+            text.WriteLine(
+                $"Search of {one.Kind}: recall@{one.Neighbours} {one.Recall:0.000}, p95 {one.IndexP95:0.0} ms, measured "
+                    + $"{one.MeasuredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC.");
         }
     }
 

@@ -15,6 +15,9 @@ internal sealed class Doctor
 
     private static readonly Version _oldestVector = new(0, 8);
 
+    // Before it a vacuum could leave an HNSW index with rows that no search reaches.
+    private static readonly Version _soundVector = new(0, 8, 4);
+
     private readonly NpgsqlDataSource _database;
     private readonly ResolvedCorpora _corpora;
     private readonly Catalogue _catalogue;
@@ -146,6 +149,8 @@ internal sealed class Doctor
         return version is null ? throw new DatabaseNotReadyException("the server does not have pgvector")
             : Version.TryParse(version, out var found) && found < _oldestVector
                 ? throw new DatabaseNotReadyException($"pgvector is {version}; 0.8 or later is needed")
+            : found is not null && found < _soundVector
+                ? $"pgvector {version}; {_soundVector} and later vacuum an HNSW index without harm: update it when you can"
             : $"pgvector {version}";
     }
 

@@ -24,6 +24,7 @@ internal sealed class AppGenerator(
             TokensPerMinute = options.TokensPerMinute,
             Concurrency = options.Concurrency,
             InputsPerRequest = options.InputsPerRequest,
+            QueryTimeout = options.QueryTimeout,
             Schedule = options.Schedule,
         };
     }

@@ -25,11 +25,12 @@ internal sealed class CorpusRemoval
     private readonly LockingStatements _locking;
     private readonly AdoptionRecords _adoptions;
     private readonly LaneStore _lane;
+    private readonly RecallRecords _recalls;
 
     public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora) =>
-        (_database, _corpora, _inventory, _locking, _adoptions, _lane) = (
+        (_database, _corpora, _inventory, _locking, _adoptions, _lane, _recalls) = (
             database, corpora, new Inventory(database), new LockingStatements(database), new AdoptionRecords(database),
-            new LaneStore(database));
+            new LaneStore(database), new RecallRecords(database));
 
     /// <summary>All corpora that something is recorded for, declared or not.</summary>
     public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)
@@ -125,6 +126,7 @@ internal sealed class CorpusRemoval
             // First, so that hosts start no more runs of it.
             await Run(RemoveRows(name), cancellation);
             await _adoptions.Forget(name, cancellation);
+            await _recalls.Forget(name, cancellation);
             await Run(Sql.Raw(QueueDdl.Removal(name)), cancellation);
             await Drop(await _inventory.Of(name, cancellation), progress, cancellation);
             // Last, so that a removal that is stopped is known to have been begun.

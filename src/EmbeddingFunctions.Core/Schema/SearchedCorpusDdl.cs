@@ -74,7 +74,8 @@ internal static class SearchedCorpusDdl
             ["from"] = hasTable ? $"{words.Quoted} w JOIN {table.Items} t ON {CompanionTable.SameKey(table, Sql.Of($"w."), Sql.Of($"t."))}"
                 : $"{table.Items} t",
             ["sql"] = hasTable ? "w.words" : hasColumn ? table.Column(TextSearchDdl.Column).ToString() : table.Words.ToString(),
-            ["bare"] = hasTable ? "w.words" : hasColumn ? $"w.{Sql.Identifier(TextSearchDdl.Column)}" : table.WithRow("w.").Words.ToString(),
+            ["bare"] = hasTable ? "w.words" : hasColumn ? $"w.{Sql.Identifier(TextSearchDdl.Column)}"
+                : table.WithRow("w.").Words.ToString(),
             ["table"] = hasTable ? words.Quoted.ToString() : table.QuotedName,
             ["column"] = hasTable ? "words" : TextSearchDdl.Column,
             ["hasNames"] = table.Search?.Identifiers.Count > 0,

@@ -62,8 +62,7 @@ internal sealed class QueryEmbedder(
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
             throw new SearchUnavailableException(
-                $"{settings.ProviderName} gave no vector of the query within {settings.QueryTimeout.TotalSeconds:0.###} s "
-                    + "(EMBEDDING_QUERY_TIMEOUT_MS)");
+                $"{settings.ProviderName} gave no vector of the query within {settings.QueryTimeout.TotalSeconds:0.###} s");
         }
         catch (ProviderException e) when (e.Fault is ProviderFault.Item or ProviderFault.TooManyTokens)
         {

@@ -83,7 +83,9 @@ internal static class RequestRules
         Ensure(
             values.Count > 0 || filter.In is not null, field,
             $"The filter on '{filter.Column}' has no condition: it takes =, !=, <, <=, >, >= or in.");
-        Ensure(filter.In is null || filter.In.Count <= MostValues, field, $"in has {filter.In?.Count} values; it takes {MostValues:N0} at most.");
+        Ensure(
+            filter.In is null || filter.In.Count <= MostValues, field,
+            $"in has {filter.In?.Count} values; it takes {MostValues:N0} at most.");
         foreach (var value in values.Concat(filter.In ?? []))
         {
             Ensure(

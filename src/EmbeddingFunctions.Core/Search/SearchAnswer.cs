@@ -29,7 +29,8 @@ internal static class SearchAnswer
         TextRank = (int?)Number(json, "textRank"),
         Score = Number(json, "score") ?? 0,
         Snippet = json.Text("snippet") is { } snippet ? Marked(snippet.Trim(), highlight) : null,
-        Chunk = json.TryGetProperty("chunk", out var chunk) && chunk.ValueKind == JsonValueKind.Object && Number(chunk, "number") is { } number
+        Chunk = json.TryGetProperty("chunk", out var chunk) && chunk.ValueKind == JsonValueKind.Object
+            && Number(chunk, "number") is { } number
             ? new SearchChunk((int)number, (int)Number(chunk, "start")!, (int)Number(chunk, "length")!) : null,
         Stale = json.GetProperty("stale").GetBoolean(),
         Truncated = json.GetProperty("truncated").GetBoolean(),

@@ -28,7 +28,7 @@ internal sealed record SearchCursor(int Candidates, int Offset)
         }
 
         var bytes = new byte[2 * sizeof(ushort) + HashBytes];
-        if (text.Length > 2 * bytes.Length || !Base64Url.TryDecodeFromChars(text, bytes, out var read) || read != bytes.Length)
+        if (!Base64Url.IsValid(text, out var length) || length != bytes.Length || Base64Url.DecodeFromChars(text, bytes) != length)
         {
             throw new InvalidSearchException("cursor", "It is no cursor: take 'next' of the page before, or leave it out.");
         }
@@ -53,5 +53,6 @@ internal sealed record SearchCursor(int Candidates, int Offset)
         [.. BitConverter.GetBytes((ushort)Candidates), .. BitConverter.GetBytes((ushort)Offset), .. Hash(request)]);
 
     private static byte[] Hash(SearchRequest request) => SHA256.HashData(Encoding.UTF8.GetBytes(
-        JsonSerializer.Serialize(request with { Cursor = null, Limit = 1, Columns = null, Highlight = SearchHighlight.None })))[..HashBytes];
+        JsonSerializer.Serialize(
+            request with { Cursor = null, Limit = 1, Columns = null, Highlight = SearchHighlight.None })))[..HashBytes];
 }

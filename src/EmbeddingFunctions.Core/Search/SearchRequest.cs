@@ -24,7 +24,10 @@ public sealed record SearchRequest
     /// <summary>Only items of these kinds; none: of all.</summary>
     public IReadOnlyList<string> Kinds { get; init; } = [];
 
-    /// <summary>Only items of this partition; null: of all that the scope shows. Of an item's neighbours: see <see cref="Item"/>.</summary>
+    /// <summary>
+    /// Only items of this partition; null: of all that the scope shows. Of an item's neighbours null means its own partition, and
+    /// <c>*</c> all that the scope shows.
+    /// </summary>
     public string? Partition { get; init; }
 
     /// <summary>Only items whose columns meet all of these.</summary>
@@ -130,7 +133,9 @@ public sealed record SearchFilter
     public IReadOnlyList<JsonElement>? In { get; init; }
 }
 
-/// <summary>The settings of reciprocal rank fusion: an item's score is the sum of weight / (k + rank) over the lists that have it.</summary>
+/// <summary>
+/// The settings of reciprocal rank fusion: an item's score is the sum of weight / (k + rank) over the lists that have it.
+/// </summary>
 public sealed record SearchFusion
 {
     /// <summary>Greater: ranks further down count for more. 1 to 1,000.</summary>

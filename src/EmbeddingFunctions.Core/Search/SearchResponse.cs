@@ -62,7 +62,9 @@ public sealed record SearchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, object?>? Columns { get; init; }
 
-    /// <summary>Cosine similarity, 0 to 1; null where the item has no vector that may be compared, or there is none to compare with.</summary>
+    /// <summary>
+    /// Cosine similarity, 0 to 1; null where the item has no vector that may be compared, or there is none to compare with.
+    /// </summary>
     public double? Similarity { get; init; }
 
     /// <summary>Its place in the list by meaning, from 1; null: it is not in it.</summary>

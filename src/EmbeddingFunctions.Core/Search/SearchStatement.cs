@@ -23,7 +23,9 @@ internal static class SearchStatement
     public static SqlText Search(
         SearchRequest request, string? query, SearchMode mode, string model, float[]? vector, SearchCursor cursor)
     {
-        var asked = Common(request.Corpus, request.Kinds, Partitions(request.Partition, request.Scope), request.Where, request.Columns);
+        var isAny = request is { Item: not null, Partition: AnyPartition };
+        var asked = Common(
+            request.Corpus, request.Kinds, Partitions(isAny ? null : request.Partition, request.Scope), request.Where, request.Columns);
         asked["query"] = query;
         asked["mode"] = mode.ToString().ToLowerInvariant();
         asked["model"] = model;
@@ -38,7 +40,7 @@ internal static class SearchStatement
         asked["vectorWeight"] = request.Fusion.VectorWeight;
         asked["textWeight"] = request.Fusion.TextWeight;
         asked["item"] = request.Item is { } item ? new JsonObject { ["kind"] = item.Kind, ["id"] = item.Id } : null;
-        asked["anyPartition"] = request.Item is not null && request.Partition == AnyPartition;
+        asked["anyPartition"] = isAny;
         return $"SELECT embedding.search({Json(asked)}, {Sql.Value(vector, NpgsqlDbType.Array | NpgsqlDbType.Real)})::text";
     }
 
@@ -63,6 +65,9 @@ internal static class SearchStatement
     {
         "ES400" => new InvalidSearchException("request", Sentence(e)),
         "ES404" => new Corpora.NotFoundException(Sentence(e)),
+        PostgresErrorCodes.UndefinedFunction when e.MessageText.Contains("embedding.search", StringComparison.Ordinal) =>
+            new Corpora.DatabaseNotReadyException(
+                "The database was migrated by a version that had no search: run 'embeddings migrate CORPUS' for its corpora."),
         PostgresErrorCodes.UndefinedFunction =>
             new InvalidSearchException("where", $"A column has no such comparison: {Sql.Reason(e)}."),
         { } state when state.StartsWith("22", StringComparison.Ordinal) =>
@@ -74,7 +79,7 @@ internal static class SearchStatement
         $"{char.ToUpperInvariant(e.MessageText[0])}{e.MessageText[1..]}.{(e.Hint is { Length: > 0 } hint ? $" {hint}" : "")}";
 
     private static IReadOnlyList<string>? Partitions(string? partition, SearchScope? scope) =>
-        partition is null or AnyPartition ? scope?.Partitions : [partition];
+        partition is null ? scope?.Partitions : [partition];
 
     private static JsonObject Common(
         string corpus, IReadOnlyList<string> kinds, IReadOnlyList<string>? partitions, IReadOnlyList<SearchFilter> where,

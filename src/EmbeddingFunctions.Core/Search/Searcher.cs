@@ -16,10 +16,9 @@ internal sealed class Searcher(
         var begun = Stopwatch.GetTimestamp();
         RequestRules.Check(request);
         var corpus = await Corpus(request.Corpus, request.Scope, cancellationToken);
-        EnsureVisible(corpus, request.Partition is SearchStatement.AnyPartition && request.Item is not null ? null : request.Partition, request.Scope);
-        RequestRules.Check(
-            corpus, request.Kinds, request.Partition is SearchStatement.AnyPartition ? null : request.Partition, request.Where,
-            request.Columns);
+        var partition = request is { Item: not null, Partition: SearchStatement.AnyPartition } ? null : request.Partition;
+        EnsureVisible(corpus, partition, request.Scope);
+        RequestRules.Check(corpus, request.Kinds, partition, request.Where, request.Columns);
         var cursor = SearchCursor.Of(request);
         var query = request.Query is null ? null : NormalizedText.Of(request.Query, RequestRules.MostCharacters);
         if (query is "" && request.Vector is null)

@@ -11,6 +11,9 @@ internal static class SettingRules
 
     public const int MaxQueuedTokens = 2_000_000_000;
 
+    /// <summary>In milliseconds.</summary>
+    public const int MaxQueryTimeout = 60_000;
+
     /// <returns>What is wrong, or null.</returns>
     public static string? Number(string name, int value, int max) =>
         value >= 1 && value <= max ? null : NoNumber(name, value.ToString(), max);

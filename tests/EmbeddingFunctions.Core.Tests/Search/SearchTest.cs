@@ -30,7 +30,8 @@ public abstract class SearchTest : IAsyncLifetime
     /// <summary>A table of notes with these titles and bodies, of which the ids are 1, 2, 3 …, embedded by their words.</summary>
     private protected async Task<DeclaredCorpus> Notes(string store, params (string Title, string? Body)[] notes)
     {
-        await Database.Execute("CREATE TABLE notes (id int PRIMARY KEY, title text, body text, state text DEFAULT 'open', tenant int DEFAULT 1)");
+        await Database.Execute(
+            "CREATE TABLE notes (id int PRIMARY KEY, title text, body text, state text DEFAULT 'open', tenant int DEFAULT 1)");
         for (var i = 0; i < notes.Length; i++)
         {
             await Database.Execute("INSERT INTO notes (id, title, body) VALUES ($1, $2, $3)", i + 1, notes[i].Title, notes[i].Body);
@@ -61,6 +62,6 @@ public abstract class SearchTest : IAsyncLifetime
 
     private protected static SearchRequest Ask(string query) => new() { Corpus = "notes", Query = query };
 
-    private protected static SearchFilter Is(string column, object value) =>
+    internal static SearchFilter Is(string column, object value) =>
         new() { Column = column, EqualTo = JsonSerializer.SerializeToElement(value) };
 }

@@ -154,7 +154,8 @@ BEGIN
 END
 $$;
 
--- Items of a kind by their words: those with all words of the query first, and where they are too few, those with any, the rarer the better.
+-- Items of a kind by their words: those with all words of the query first and, where they are too few, those with any, the rarer the
+-- better.
 CREATE OR REPLACE FUNCTION embedding.search_words(
     kind jsonb, language text, query text, most integer, wanted integer, condition text,
     OUT ids text[], OUT scores double precision[], OUT wholes boolean[], OUT how text, OUT any_words tsquery)
@@ -234,7 +235,7 @@ BEGIN
             FROM   best
             $q$, kind ->> 'id', words, source, ranked)
         INTO ids, scores, wholes USING drivers, most, all_words, queries, shares;
-        how := 'any word';
+        how := CASE WHEN ids IS NULL AND numnode(all_words) = 0 THEN 'no words' ELSE 'any word' END;
         ids := COALESCE(ids, '{}');
         scores := COALESCE(scores, '{}');
         wholes := COALESCE(wholes, '{}');

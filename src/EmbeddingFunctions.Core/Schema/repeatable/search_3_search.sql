@@ -36,7 +36,8 @@ BEGIN
         FROM  (SELECT %1$s AS id, %2$s::text AS partition, left(%3$s, 200) AS title, (%4$s) IS NOT TRUE AS stale,
                       COALESCE(%5$s > 0, false) AS truncated, %6$s AS distance, %7$s AS chunk, jsonb_build_object(%8$s) AS columns,
                       -- A tag would be left out of the headline: what begins one is put back afterwards.
-                      translate(%9$s, '<' || chr(57344) || chr(57345) || chr(57346), chr(57346)) AS document, ($2 ->> (%10$s))::tsquery AS words,
+                      translate(%9$s, '<' || chr(57344) || chr(57345) || chr(57346), chr(57346)) AS document,
+                      ($2 ->> (%10$s))::tsquery AS words,
                       %10$s AS language
                FROM   %11$s %12$s WHERE %13$s = ANY ($3::%14$s[])) i
         $q$,
@@ -202,8 +203,11 @@ BEGIN
         END LOOP;
         IF diversity > 0 THEN
             FOR pair IN SELECT * FROM embedding.search_pairs(
-                corpus, ARRAY(SELECT facts -> u.kind -> u.id ->> 'vector' FROM unnest(fused.kinds, fused.ids) WITH ORDINALITY AS u (kind, id, n)
-                              ORDER BY n), diversity) LOOP
+                corpus,
+                ARRAY(
+                    SELECT facts -> u.kind -> u.id ->> 'vector'
+                    FROM   unnest(fused.kinds, fused.ids) WITH ORDINALITY AS u (kind, id, n) ORDER BY n),
+                diversity) LOOP
                 dropped[pair.other] := dropped[pair.other] OR NOT dropped[pair.one];
             END LOOP;
         END IF;
@@ -338,7 +342,8 @@ BEGIN
 END
 $$;
 
--- Items by meaning and by words, for applications: join it by kind and id. Without a vector it searches by words, without a text by meaning.
+-- Items by meaning and by words, for applications: join it by kind and id. Without a vector it searches by words, without a text by
+-- meaning.
 CREATE OR REPLACE FUNCTION embedding.hybrid_search(
     corpus text, query_vector real[], query_text text, max_results integer DEFAULT 10, kinds text[] DEFAULT NULL,
     partition text DEFAULT NULL, filters jsonb DEFAULT '[]', min_similarity double precision DEFAULT NULL, exact boolean DEFAULT false,
