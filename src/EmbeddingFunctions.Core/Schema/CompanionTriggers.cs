@@ -6,10 +6,10 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>The triggers by which a companion table follows its owner's, in the writer's own transaction.</summary>
 internal static class CompanionTriggers
 {
-    private const string EditPurpose = "zzz_embedding_edit";
-
-    // These errors mean that the table was altered since. Any other is raised to the writer, as an edit would pass unnoticed otherwise.
-    private const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR "
+    /// <summary>
+    /// These errors mean that the table was altered since. Any other is raised to the writer, as an edit would pass unnoticed otherwise.
+    /// </summary>
+    public const string Altered = "undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR "
         + "invalid_text_representation OR numeric_value_out_of_range";
 
     /// <summary>
@@ -21,24 +21,38 @@ internal static class CompanionTriggers
     public static IEnumerable<SchemaObject> Objects(Corpus corpus, ResolvedTable table)
     {
         var (edit, rows) = (Function(corpus, table, "note_edit"), Function(corpus, table, "note_rows"));
+        return
+        [
+            Function(table.Holder.Schema, edit, EditBody(corpus, table)),
+            Function(table.Holder.Schema, rows, RowsBody(corpus, table)),
+            .. Triggers(corpus, table, "embedding", edit, rows),
+        ];
+    }
+
+    /// <summary>Those of whatever follows the owner's rows.</summary>
+    /// <param name="corpus">The corpus.</param>
+    /// <param name="table">The owner's table.</param>
+    /// <param name="prefix">Begins their names.</param>
+    /// <param name="edit">The function that an update calls, as SQL writes it.</param>
+    /// <param name="rows">The function that everything else calls.</param>
+    public static IEnumerable<SchemaObject> Triggers(Corpus corpus, ResolvedTable table, string prefix, string edit, string rows)
+    {
         var byRow = table.Found.IsPartitioned || table.Found.HasParent;
         return
         [
-            Function(table, edit, EditBody(corpus, table)),
-            Function(table, rows, RowsBody(corpus, table)),
-            Trigger(corpus, table, EditPurpose, $"AFTER UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
-            Trigger(corpus, table, "embedding_truncate", $"AFTER TRUNCATE ON {table.Table} FOR EACH STATEMENT", rows, "ALWAYS"),
+            Trigger(corpus, table, $"zzz_{prefix}_edit", $"AFTER UPDATE ON {table.Table} FOR EACH ROW", edit, "ALWAYS"),
+            Trigger(corpus, table, $"{prefix}_truncate", $"AFTER TRUNCATE ON {table.Table} FOR EACH STATEMENT", rows, "ALWAYS"),
             Trigger(
-                corpus, table, "embedding_insert_row", $"AFTER INSERT ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
+                corpus, table, $"{prefix}_insert_row", $"AFTER INSERT ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
             Trigger(
-                corpus, table, "embedding_delete_row", $"AFTER DELETE ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
+                corpus, table, $"{prefix}_delete_row", $"AFTER DELETE ON {table.Table} FOR EACH ROW", rows, byRow ? "ALWAYS" : "REPLICA"),
             .. byRow ? [] : new[]
             {
                 Trigger(
-                    corpus, table, "embedding_insert",
+                    corpus, table, $"{prefix}_insert",
                     $"AFTER INSERT ON {table.Table} REFERENCING NEW TABLE AS added FOR EACH STATEMENT", rows, ""),
                 Trigger(
-                    corpus, table, "embedding_delete",
+                    corpus, table, $"{prefix}_delete",
                     $"AFTER DELETE ON {table.Table} REFERENCING OLD TABLE AS removed FOR EACH STATEMENT", rows, ""),
             },
         ];
@@ -120,7 +134,7 @@ internal static class CompanionTriggers
             """;
     }
 
-    private const string Warn = "RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, "
+    public const string Warn = "RAISE WARNING 'embeddings: % was altered since it was migrated: %', TG_RELID::pg_catalog.regclass, "
         + "SQLERRM;";
 
     private static string Tell(Corpus corpus) => corpus.Trigger ? $"{NotifyTriggerDdl.Notify(corpus)};" : "";
@@ -128,8 +142,8 @@ internal static class CompanionTriggers
     private static string Function(Corpus corpus, ResolvedTable table, string purpose) =>
         ObjectNames.Function($"{purpose}_{corpus.Name}", table.Holder with { Name = table.Kind });
 
-    private static SchemaObject Function(ResolvedTable table, string function, string body) =>
-        new(ObjectKind.Function, table.Holder.Schema, "", $"{function}()",
+    public static SchemaObject Function(string schema, string function, string body) =>
+        new(ObjectKind.Function, schema, "", $"{function}()",
             $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {Sql.SafePath} AS "
                 + $"{Sql.Literal(body)}");
 

@@ -26,7 +26,7 @@ internal static class SearchedCorpusDdl
     private static JsonObject Kind(ResolvedCorpus corpus, ResolvedTable table) => new()
     {
         ["kind"] = table.Kind,
-        ["source"] = $"{table.Items} t",
+        ["source"] = $"{table.SearchedRows} t",
         ["id"] = $"{table.Id}::text",
         ["key"] = table.Id.ToString(),
         ["keyType"] = table.IdTypeName,
@@ -38,9 +38,12 @@ internal static class SearchedCorpusDdl
         ["distance"] = table.Distance.ToString(),
         ["dimensions"] = table.Dimensions,
         ["current"] = table.IsCurrent.ToString(),
+        // What the triggers noted is asked of the few rows that were found: of all it would take longer than the search.
+        ["changed"] = table.IsNotedAsChanged is null ? null : table.IsChanged.ToString(),
+        ["changedById"] = table.IsNotedAsChanged?.ToString(),
         ["kept"] = table.IsKept.ToString(),
         // In a condition by itself, so that the planner makes no join of it that has no order by distance.
-        ["allowed"] = $"(true{table.Filter} {corpus.AndIsActive(table)}) IS TRUE",
+        ["allowed"] = $"(true{table.DeclaredFilter} {corpus.AndIsActive(table)}) IS TRUE",
         ["shown"] = table.IsShown.ToString(),
         ["hash"] = table.Hash.ToString(),
         ["title"] = table.Title.ToString(),
@@ -71,8 +74,9 @@ internal static class SearchedCorpusDdl
         return new JsonObject
         {
             ["language"] = table.Language,
-            ["from"] = hasTable ? $"{words.Quoted} w JOIN {table.Items} t ON {CompanionTable.SameKey(table, Sql.Of($"w."), Sql.Of($"t."))}"
-                : $"{table.Items} t",
+            ["from"] = hasTable
+                ? $"{words.Quoted} w JOIN {table.SearchedRows} t ON {CompanionTable.SameKey(table, Sql.Of($"w."), Sql.Of($"t."))}"
+                : $"{table.SearchedRows} t",
             ["sql"] = hasTable ? "w.words" : hasColumn ? table.Column(TextSearchDdl.Column).ToString() : table.Words.ToString(),
             ["bare"] = hasTable ? "w.words" : hasColumn ? $"w.{Sql.Identifier(TextSearchDdl.Column)}"
                 : table.WithRow("w.").Words.ToString(),

@@ -14,6 +14,10 @@ internal static class WordsDdl
     // Trigrams of more would cost writes too much.
     private const int MaxNames = 10_000;
 
+    /// <summary>Whether an object is such a table.</summary>
+    public static bool Is(ObjectKey key) =>
+        key is { Kind: ObjectKind.Table, Schema: EngineSchema.Name } && key.Name.StartsWith("words_", StringComparison.Ordinal);
+
     /// <summary>In the order in which they are made; nothing where no words are declared.</summary>
     public static IEnumerable<SchemaObject> Objects(Corpus corpus, ResolvedTable table)
     {
@@ -28,9 +32,9 @@ internal static class WordsDdl
         return
         [
             CompanionDdl.SeesRow(Sees(live, table), words.Schema, table), Table(live, table),
-            FollowingTriggers.Function(words.Schema, edit, EditBody(table)),
-            FollowingTriggers.Function(words.Schema, rows, RowsBody(table)),
-            .. FollowingTriggers.Objects(live, table, "words_", edit, rows),
+            CompanionTriggers.Function(words.Schema, edit, EditBody(table)),
+            CompanionTriggers.Function(words.Schema, rows, RowsBody(table)),
+            .. CompanionTriggers.Triggers(live, table, "embedding_words", edit, rows),
             CorpusDdl.Index(words, ObjectNames.Name("embedding_words", words), "USING gin (words)"),
             .. table is { Search.Identifiers.Count: > 0, Schemas.Trigrams: { } schema }
                 ? [
@@ -81,7 +85,7 @@ internal static class WordsDdl
             $"""
             filled AS (
                 INSERT INTO {table.WordsTable.Quoted} ({Columns(table)})
-                SELECT {Values(table, "t.")} FROM {table.Table} t JOIN page ON {TablePage.Has(table, "t.")}
+                SELECT {Values(table)} FROM {table.Table} t JOIN page ON {TablePage.Has(table, "t.")}
                 ON CONFLICT DO NOTHING
             )
             """) with { Title = $"reading the words of {table.Name}" },
@@ -93,47 +97,84 @@ internal static class WordsDdl
     private static string Function(Corpus corpus, ResolvedTable table, string purpose) =>
         ObjectNames.Function($"{purpose}_{corpus.Name}", table.WordsTable with { Name = table.Kind });
 
-    private static string EditBody(ResolvedTable table) =>
-        $"""
-        DECLARE
-            is_edited boolean := true;
-        BEGIN
-            {TextChange.Assign("is_edited", table, table.KeyColumns.Concat(table.WordNames))}
-            IF is_edited THEN
-                IF NOT ({CompanionTable.SameKey(table, Sql.Of($"OLD."), Sql.Of($"NEW."))}) THEN
-                    DELETE FROM {table.WordsTable.Quoted} c WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"OLD."))};
+    // What can fail is done first, in a block without a write: a block that writes takes a transaction number of its own for each row.
+    private static string EditBody(ResolvedTable table)
+    {
+        var of = table.WithRow("NEW.");
+        var keys = table.KeyColumns.Select((key, i) => (
+            Column: Sql.Identifier(key), table.Found.Columns[key].SqlType, table.Found.Columns[key].Is, Old: $"old_key_{i}",
+            New: $"new_key_{i}")).ToList();
+        return
+            $"""
+            DECLARE
+                is_edited boolean := true;
+                new_language text;
+                new_words pg_catalog.tsvector;
+                new_names text;
+                {string.Join("\n    ", keys.Select(key => $"{key.Old} {key.SqlType}; {key.New} {key.SqlType};"))}
+            BEGIN
+                BEGIN
+                    {string.Join("\n        ", keys.Select(key => $"{key.Old} := OLD.{key.Column}; {key.New} := NEW.{key.Column};"))}
+                    {TextChange.Assign("is_edited", table, table.KeyColumns.Concat(table.WordNames))}
+                    IF is_edited THEN
+                        new_language := {of.RowLanguage};
+                        new_words := {of.Words};
+                        new_names := {Names(of)};
+                    END IF;
+                EXCEPTION WHEN {CompanionTriggers.Altered} THEN
+                    {CompanionTriggers.Warn}
+                    is_edited := false;
+                END;
+                IF is_edited THEN
+                    IF NOT ({string.Join(" AND ", keys.Select(key => $"{key.Old} {key.Is} {key.New}"))}) THEN
+                        DELETE FROM {table.WordsTable.Quoted} c
+                        WHERE  {string.Join(" AND ", keys.Select(key => $"c.{key.Column} {key.Is} {key.Old}"))};
+                    END IF;
+                    INSERT INTO {table.WordsTable.Quoted} AS c ({Columns(table)})
+                    VALUES ({string.Join(", ", keys.Select(key => key.New))}, new_language, new_words, new_names)
+                    {Replace(table)};
                 END IF;
-                INSERT INTO {table.WordsTable.Quoted} AS c ({Columns(table)}) VALUES ({Values(table, "NEW.")})
-                {Replace(table)};
-            END IF;
-            RETURN NEW;
-        EXCEPTION WHEN {FollowingTriggers.Altered} THEN
-            {FollowingTriggers.Warn}
-            RETURN NEW;
-        END
-        """;
+                RETURN NEW;
+            END
+            """;
+    }
 
     private static string RowsBody(ResolvedTable table)
     {
         string Insert(string rows) =>
+            $"INSERT INTO {table.WordsTable.Quoted} AS c ({Columns(table)}) SELECT {Values(table)} FROM {rows} t {Replace(table)};";
+        string Delete(string with, string of) =>
+            $"DELETE FROM {table.WordsTable.Quoted} c {with}WHERE {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Raw(of))};";
+        return
             $"""
-            INSERT INTO {table.WordsTable.Quoted} AS c ({Columns(table)})
-                    SELECT {Values(table, "t.")} FROM {rows} t
-                    {Replace(table)};
+            BEGIN
+                IF TG_OP = 'INSERT' AND TG_LEVEL = 'STATEMENT' THEN
+                    {Insert("added")}
+                ELSIF TG_OP = 'INSERT' THEN
+                    {Insert("(SELECT NEW.*)")}
+                ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
+                    {Delete("USING removed o ", "o.")}
+                ELSIF TG_OP = 'DELETE' THEN
+                    {Delete("", "OLD.")}
+                ELSE
+                    DELETE FROM {table.WordsTable.Quoted};
+                END IF;
+                RETURN NULL;
+            EXCEPTION WHEN {CompanionTriggers.Altered} THEN
+                {CompanionTriggers.Warn}
+                RETURN NULL;
+            END
             """;
-        return FollowingTriggers.RowsBody(
-            Insert, table.WordsTable.Quoted, row => CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Raw(row)), "");
     }
 
     private static string Columns(ResolvedTable table) =>
         $"{string.Join(", ", table.KeyColumns.Select(Sql.Identifier))}, language, words, names";
 
-    private static string Values(ResolvedTable table, string row)
-    {
-        var of = table.WithRow(row);
-        var names = table.Search!.Identifiers.Count == 0 ? "NULL" : $"pg_catalog.\"left\"({of.Names}, {MaxNames})";
-        return $"{string.Join(", ", table.KeyColumns.Select(of.Column))}, {of.RowLanguage}, {of.Words}, {names}";
-    }
+    private static string Values(ResolvedTable table) =>
+        $"{CompanionTable.KeysOf(table, Sql.Of($"t."))}, {table.RowLanguage}, {table.Words}, {Names(table)}";
+
+    private static string Names(ResolvedTable table) =>
+        table.Search!.Identifiers.Count == 0 ? "NULL" : $"pg_catalog.\"left\"({table.Names}, {MaxNames})";
 
     private static string Replace(ResolvedTable table) =>
         $"ON CONFLICT ({string.Join(", ", table.KeyColumns.Select(Sql.Identifier))}) DO UPDATE SET language = EXCLUDED.language, "

@@ -24,7 +24,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         $"""
         SELECT string_agg(tgname::text, ', ' ORDER BY tgname) FROM pg_trigger
         WHERE  tgrelid = {table.QuotedName}::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 19 = 19
-        AND    tgname::text COLLATE "C" > {noting} AND tgname::text !~ '^zzz_embedding_(note_|words_)?edit'
+        AND    tgname::text COLLATE "C" > {noting} AND tgname::text !~ '^zzz_embedding_(note_)?edit'
         """;
 
     // A policy that lets this role see, or change, every row.

@@ -12,6 +12,8 @@ internal static class CompanionTable
 
     private const string DefaultSchema = "embedding";
 
+    private const string SeenColumn = "embedding_seen";
+
     public static CatalogueTable Of(Corpus corpus, CorpusTable table, CatalogueTable found)
     {
         var suffix = corpus.Generation is { Number: > 1 and var number } ? $"@{number}" : "";
@@ -31,11 +33,29 @@ internal static class CompanionTable
     {
         var own = OwnColumns(resolved, table).ToList();
         var read = TextTemplate.Parse(table.Text).Columns.SelectMany(resolved.ColumnsOf).Concat(table.Where.Values)
-            .Concat(resolved.SearchedNames.SelectMany(resolved.ColumnsOf)).Concat(corpus.PendingView?.Columns ?? [])
+            .Concat(corpus.PendingView?.Columns ?? [])
             .Except(own).Distinct();
         var columns = own.Select(column => Sql.Of($"c.{Sql.Identifier(column)}"))
             .Concat(read.Select(column => Sql.Of($"s.{Sql.Identifier(column)}")));
         return $"(SELECT {Sql.Join(", ", columns)} FROM {resolved.Target} c JOIN {resolved.Table} s ON {SameKey(resolved, $"s.", $"c.")})";
+    }
+
+    /// <summary>
+    /// All rows as they are, with the vectors and the state that there are of them, for searches: a condition on the vector leaves those
+    /// that the companion has.
+    /// </summary>
+    public static SqlText AllRows(ResolvedTable resolved, CorpusTable table)
+    {
+        var kept = table.Columns.Always.Select(column => column.Column).Append(table.Vector)
+            .Concat(table.KeyColumns.Count > 1 ? [Corpora.OwnColumns.Item] : [])
+            .Concat(resolved.HasTriggers ? [] : [SeenColumn]).ToList();
+        var columns = resolved.Copied.Concat(TextTemplate.Parse(table.Text).Columns.SelectMany(resolved.ColumnsOf))
+            .Concat(table.Filter.Select(filter => filter.Column)).Concat(table.Where.Values)
+            .Concat(resolved.SearchedNames.SelectMany(resolved.ColumnsOf)).Except(kept).Distinct()
+            .Select(column => Sql.Of($"s.{Sql.Identifier(column)}"))
+            .Concat(kept.Select(column => Sql.Of($"c.{Sql.Identifier(column)}")));
+        return
+            $"(SELECT {Sql.Join(", ", columns)} FROM {resolved.Table} s LEFT JOIN {resolved.Target} c ON {SameKey(resolved, $"s.", $"c.")})";
     }
 
     /// <summary>Whether two rows have one key.</summary>
@@ -56,7 +76,7 @@ internal static class CompanionTable
         """;
 
     /// <summary>Of a source without triggers: what its row was when it was last looked at.</summary>
-    public static readonly SqlText SeenName = Sql.Identifier("embedding_seen");
+    public static readonly SqlText SeenName = Sql.Identifier(SeenColumn);
 
     /// <summary>The same of the row <c>t</c> as it is: of when it changed, where that is declared, or of its text.</summary>
     public static SqlText Seen(ResolvedTable table) =>

@@ -65,11 +65,23 @@ internal sealed partial class ResolvedTable
 
     public int Dimensions => corpus.Dimensions;
 
-    /// <summary>Whether the vector is of the row's text as it is, as far as the pipeline knows.</summary>
+    /// <summary>The rows as they are, with their vectors and state.</summary>
+    public SqlText SearchedRows => field ??= IsBeside ? CompanionTable.AllRows(this, table) : found.Quoted;
+
+    /// <summary>
+    /// Whether the item <c>u.id</c> was written since its companion was brought up to date, which triggers note; null where the row's own
+    /// state tells.
+    /// </summary>
+    public SqlText? IsNotedAsChanged => !IsBeside || !HasTriggers ? null
+        : KeyColumns.Count == 1 ? Sql.Of($"{Sql.Raw(IsChangedFunction)}(ARRAY[u.id])")
+        : Sql.Of($"{Sql.Raw(IsChangedFunction)}(ARRAY(SELECT pg_catalog.jsonb_array_elements_text(u.id::jsonb)))");
+
+    /// <summary>Whether the vector is of the row's text as it is, as far as the row's state tells.</summary>
     public SqlText IsCurrent =>
         $"""
         {Vector} IS NOT NULL AND {RuleId} = {Sql.Literal(Rule.Id)} AND {Hash} <> '' AND {State} = {Sql.Literal(ItemState.Embedded)}
             {Sql.When(ChangedAt is not null && !IsBeside, $"AND ({Column(table.Columns.GeneratedAt)} < {ChangedAt!}) IS NOT TRUE")}
+            {Sql.When(!HasTriggers, $"AND {Sql.Raw(row)}{CompanionTable.SeenName} = {CompanionTable.Seen(this)}")}
         """;
 
     /// <summary>Whether the row has a vector of the model at all, of whichever of its texts.</summary>
@@ -78,7 +90,8 @@ internal sealed partial class ResolvedTable
     /// <summary>Whether a search may show the row: not where its text failed, or is ignored.</summary>
     public SqlText IsShown =>
         $"""
-        ({State} IN ({Sql.Literal(ItemState.Failed)}, {Sql.Literal(ItemState.Ignored)}) AND {RuleId} IS NOT NULL) IS NOT TRUE
+        ({State} IN ({Sql.Literal(ItemState.Failed)}, {Sql.Literal(ItemState.Ignored)}) AND {RuleId} IS NOT NULL
+            AND NOT {IsChanged}) IS NOT TRUE
         """;
 
     public SqlText Truncated => Column(table.Columns.Truncated);

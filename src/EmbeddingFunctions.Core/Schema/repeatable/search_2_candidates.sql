@@ -106,22 +106,29 @@ CREATE OR REPLACE FUNCTION embedding.search_vectors(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     estimate json;
+    is_edited boolean := false;
 BEGIN
     IF NOT is_exact THEN
         EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE %s', kind ->> 'source', condition) INTO estimate;
+        is_exact := (estimate #>> '{0,Plan,Plan Rows}')::float8 * (kind ->> 'dimensions')::int <= 2000000;
     END IF;
-    how := 'exact';
-    IF NOT is_exact AND (estimate #>> '{0,Plan,Plan Rows}')::float8 * (kind ->> 'dimensions')::int > 2000000 THEN
-        how := 'index';
-        SELECT i.ids, i.distances INTO ids, distances
-        FROM   embedding.search_by_index(kind, query_vector, most, condition, include_stale) i;
-        IF cardinality(ids) >= most THEN
-            RETURN;
+    LOOP
+        how := 'exact';
+        IF NOT is_exact THEN
+            how := 'index';
+            SELECT i.ids, i.distances INTO ids, distances
+            FROM   embedding.search_by_index(kind, query_vector, most, condition, include_stale) i;
         END IF;
-        how := 'index, exact';
-    END IF;
-    SELECT e.ids, e.distances INTO ids, distances
-    FROM   embedding.search_exactly(kind, query_vector, most, condition, include_stale) e;
+        IF is_exact OR cardinality(ids) < most THEN
+            how := CASE WHEN is_exact THEN 'exact' ELSE 'index, exact' END;
+            SELECT e.ids, e.distances INTO ids, distances
+            FROM   embedding.search_exactly(kind, query_vector, most, condition, include_stale) e;
+        END IF;
+        EXIT WHEN include_stale OR is_edited OR kind ->> 'changed' IS NULL;
+        EXECUTE format('SELECT COALESCE(bool_or(%s), false) FROM unnest($1) AS u (id)', kind ->> 'changedById') INTO is_edited USING ids;
+        EXIT WHEN NOT is_edited;
+        condition := format('%s AND NOT %s', condition, kind ->> 'changed');
+    END LOOP;
 END
 $$;
 

@@ -19,7 +19,8 @@ CREATE OR REPLACE FUNCTION embedding.search_details(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET client_min_messages = warning AS $$
 DECLARE
     details  jsonb;
-    compared text := CASE WHEN COALESCE((request ->> 'includeStale')::boolean, false) THEN 'kept' ELSE 'current' END;
+    truth    text := format('(%s AND %s)', kind ->> 'current', COALESCE('NOT ' || (kind ->> 'changed'), 'true'));
+    compared text := CASE WHEN COALESCE((request ->> 'includeStale')::boolean, false) THEN kind ->> 'kept' ELSE truth END;
     columns  text := COALESCE((
         SELECT string_agg(format('%L, %s', c.name, kind -> 'columns' -> c.name ->> 'sql'), ', ')
         FROM   jsonb_array_elements_text(COALESCE(NULLIF(request -> 'columns', 'null'), '[]')) AS c (name)
@@ -41,10 +42,10 @@ BEGIN
                       %10$s AS language
                FROM   %11$s %12$s WHERE %13$s = ANY ($3::%14$s[])) i
         $q$,
-        kind ->> 'id', COALESCE(kind ->> 'partition', 'NULL'), kind ->> 'title', kind ->> 'current', kind ->> 'truncated',
+        kind ->> 'id', COALESCE(kind ->> 'partition', 'NULL'), kind ->> 'title', truth, kind ->> 'truncated',
         CASE WHEN query_vector IS NULL THEN 'NULL::float8' WHEN kind -> 'chunks' = 'null' THEN
-            format('CASE WHEN %s THEN %s %s $1::%s END', kind ->> compared, kind ->> 'vector', kind ->> 'distance', kind ->> 'vectorType')
-        ELSE format('CASE WHEN %s THEN best.distance END', kind ->> compared) END,
+            format('CASE WHEN %s THEN %s %s $1::%s END', compared, kind ->> 'vector', kind ->> 'distance', kind ->> 'vectorType')
+        ELSE format('CASE WHEN %s THEN best.distance END', compared) END,
         CASE WHEN query_vector IS NULL OR kind -> 'chunks' = 'null' THEN 'NULL::jsonb'
              ELSE 'jsonb_build_object(''number'', best.chunk_index, ''start'', best.start_char, '
                  '''length'', best.end_char - best.start_char)' END,
@@ -115,7 +116,10 @@ BEGIN
         IF part IS NOT NULL THEN
             EXECUTE format(
                 'SELECT CASE WHEN %s THEN %s END AS vector, %s AS hash, %s AS partition FROM %s WHERE %s = $1::%s AND %s AND %s',
-                part ->> CASE WHEN stale THEN 'kept' ELSE 'current' END, part ->> 'array', part ->> 'hash',
+                CASE
+                    WHEN stale THEN part ->> 'kept'
+                    ELSE format('(%s AND %s)', part ->> 'current', COALESCE('NOT ' || (part ->> 'changed'), 'true')) END,
+                part ->> 'array', part ->> 'hash',
                 COALESCE(part ->> 'partition' || '::text', 'NULL::text'), part ->> 'source', part ->> 'key', part ->> 'keyType',
                 part ->> 'allowed', COALESCE(embedding.search_condition(part, request - 'where'), 'false'))
             INTO own USING request #>> '{item,id}';
@@ -267,7 +271,9 @@ CREATE OR REPLACE FUNCTION embedding.search_facts(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     facts    jsonb;
-    compared text := kind ->> CASE WHEN include_stale THEN 'kept' ELSE 'current' END;
+    compared text := CASE
+        WHEN include_stale THEN kind ->> 'kept'
+        ELSE format('(%s AND %s)', kind ->> 'current', COALESCE('NOT ' || (kind ->> 'changed'), 'true')) END;
 BEGIN
     EXECUTE format(
         $q$
