@@ -7,13 +7,17 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
         """
         usage: ./run bench [--only NAME]... [--quick] [--runs N]
 
-          --only NAME  one-table, backfill, memory, writes, owners-writes, scale, planning, sharing, limits or local; may be repeated
+          --only NAME  one-table, backfill, memory, writes, owners-writes, scale, planning, sharing, limits, local or search; may
+                       be repeated
           --quick      small sizes: to see that it works, not how fast it is
+          --rows N     rows that are searched (20,000; with --quick 8,000)
+          --dimensions N, --type vector|halfvec
+                       of their vectors (384, vector)
           --runs N     take the median of N runs (3; with --quick 1)
         """;
 
     private static readonly string[] _names =
-        ["one-table", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits", "local"];
+        ["one-table", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits", "local", "search"];
 
     /// <returns>Null if the arguments cannot be understood.</returns>
     public static Arguments? Parse(string[] args)
@@ -32,6 +36,17 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
                 case "--runs" when i + 1 < args.Length && int.TryParse(args[i + 1], out var runs) && runs > 0:
                     sizes = sizes with { Runs = runs };
                     i++;
+                    break;
+                case "--rows" when i + 1 < args.Length && int.TryParse(args[i + 1], out var rows) && rows >= 1_000:
+                    sizes = sizes with { Search = sizes.Search with { Rows = rows } };
+                    i++;
+                    break;
+                case "--dimensions" when i + 1 < args.Length && int.TryParse(args[i + 1], out var dimensions) && dimensions > 1:
+                    sizes = sizes with { Search = sizes.Search with { Dimensions = dimensions } };
+                    i++;
+                    break;
+                case "--type" when i + 1 < args.Length && args[i + 1] is "vector" or "halfvec":
+                    sizes = sizes with { Search = sizes.Search with { Type = args[++i] } };
                     break;
                 default:
                     return null;

@@ -8,6 +8,7 @@ using EmbeddingFunctions.Bench.Planning;
 using EmbeddingFunctions.Bench.Provider;
 using EmbeddingFunctions.Bench.Reports;
 using EmbeddingFunctions.Bench.Scale;
+using EmbeddingFunctions.Bench.Search;
 using EmbeddingFunctions.Bench.Sharing;
 using EmbeddingFunctions.Bench.Writes;
 using EmbeddingFunctions.Testing;
@@ -51,6 +52,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("sharing", SharingBenchmark.Run),
     ("limits", LimitsBenchmark.Run),
     ("local", LocalBenchmark.Run),
+    ("search", SearchBenchmark.Run),
 };
 foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))
 {

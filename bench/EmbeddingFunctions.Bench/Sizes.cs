@@ -13,8 +13,18 @@ namespace EmbeddingFunctions.Bench;
 internal sealed record Sizes(
     int Items, int ManyItems, int Rows, IReadOnlyList<int> Pending, int Plans, int LocalTexts, int ScaleItems, TimeSpan Steady, int Runs)
 {
+    /// <summary>What is searched.</summary>
+    public Search.SearchSize Search { get; init; } = new(20_000, 384, "vector");
+
+    /// <summary>Searches of each kind.</summary>
+    public int Searches { get; init; } = 300;
+
     public static readonly Sizes Full = new(
         20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, 400, 1_000_000, TimeSpan.FromSeconds(60), 3);
 
-    public static readonly Sizes Quick = new(2_000, 10_000, 2_000, [1_000, 10_000, 50_000], 20, 60, 20_000, TimeSpan.FromSeconds(10), 1);
+    public static readonly Sizes Quick = new(2_000, 10_000, 2_000, [1_000, 10_000, 50_000], 20, 60, 20_000, TimeSpan.FromSeconds(10), 1)
+    {
+        Search = new(8_000, 384, "vector"),
+        Searches = 100,
+    };
 }

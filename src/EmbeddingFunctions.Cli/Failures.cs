@@ -78,7 +78,8 @@ internal static class Failures
     {
         ActivityFailedException { InnerException: { } cause } => Explain(cause),
         RemoteHostException remote => (remote.Message, remote.IsUsage ? ExitCode.Usage : ExitCode.Failed),
-        SettingsException or CorpusException or InvalidSearchException or ImportException or EmbeddedPostgresException => (e.Message, ExitCode.Usage),
+        SettingsException or CorpusException or InvalidSearchException or ImportException or EmbeddedPostgresException =>
+            (e.Message, ExitCode.Usage),
         SearchUnavailableException unavailable =>
             ($"{Clean(unavailable.Message)}. '--mode text' searches without the provider.", ExitCode.Failed),
         ProviderException provider => (

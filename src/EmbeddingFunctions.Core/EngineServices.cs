@@ -37,7 +37,7 @@ internal static class EngineServices
         .AddRuns()
         .AddReports()
         .AddTimed<QueryEmbedder>()
-        .AddSingleton<ISearch, Searcher>();
+        .AddTimed<ISearch, Searcher>();
 
     /// <summary>The app's clock, if it has registered one.</summary>
     public static TimeProvider Time(this IServiceProvider services) => services.GetService<TimeProvider>() ?? TimeProvider.System;

@@ -3,6 +3,7 @@ using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Cli.Samples;
 using EmbeddingFunctions.Cli.Search;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Status;
 
 namespace EmbeddingFunctions.Cli.Commands;
@@ -11,6 +12,7 @@ internal static class DemoCommand
 {
     private const string Corpus = "workspace";
     private const int Similar = 4;
+    private const int Answers = 3;
 
     public static Command Create()
     {
@@ -60,6 +62,13 @@ internal static class DemoCommand
             await PrintSimilar(session, title, cancellation);
         }
 
+        Console.WriteLine();
+        Console.WriteLine("6. Questions in plain words");
+        foreach (var question in SampleWorkspace.PlainQuestions)
+        {
+            await PrintAnswers(session, question, cancellation);
+        }
+
         return summary.ExitCode;
     }
 
@@ -77,6 +86,18 @@ internal static class DemoCommand
         catch (ImportException e) when (git is null)
         {
             Console.WriteLine($"   no git history: {e.Message}");
+        }
+    }
+
+    private static async Task PrintAnswers(Session session, string question, CancellationToken cancellation)
+    {
+        var request = new SearchRequest { Corpus = Corpus, Query = question, Limit = Answers };
+        var answer = await session.Get<ISearch>().SearchAsync(request, cancellation);
+        Console.WriteLine();
+        Console.WriteLine($"  {question}");
+        foreach (var item in answer.Results)
+        {
+            Console.WriteLine($"    {item.Similarity ?? 0:0.00}  {item.Kind,-13} {item.Title}");
         }
     }
 

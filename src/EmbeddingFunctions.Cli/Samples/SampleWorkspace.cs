@@ -11,6 +11,14 @@ internal static class SampleWorkspace
         "Program quits as soon as it is opened",
     ];
 
+    /// <summary>What a person would ask.</summary>
+    public static IReadOnlyList<string> PlainQuestions { get; } =
+    [
+        "mails come too late",
+        "my phone runs out of power",
+        "the page cannot be read in the dark",
+    ];
+
     /// <returns>Its items as JSON lines.</returns>
     public static Stream Open() => typeof(SampleWorkspace).Assembly.GetManifestResourceStream("sample-workspace.jsonl")!;
 }

@@ -27,10 +27,11 @@ internal sealed class CorpusRemoval
     private readonly LaneStore _lane;
     private readonly RecallRecords _recalls;
 
-    public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora) =>
-        (_database, _corpora, _inventory, _locking, _adoptions, _lane, _recalls) = (
-            database, corpora, new Inventory(database), new LockingStatements(database), new AdoptionRecords(database),
-            new LaneStore(database), new RecallRecords(database));
+    public CorpusRemoval(NpgsqlDataSource database, CorpusSet corpora)
+    {
+        (_database, _corpora, _inventory, _locking) = (database, corpora, new Inventory(database), new LockingStatements(database));
+        (_adoptions, _lane, _recalls) = (new AdoptionRecords(database), new LaneStore(database), new RecallRecords(database));
+    }
 
     /// <summary>All corpora that something is recorded for, declared or not.</summary>
     public async Task<IReadOnlyList<string>> Recorded(CancellationToken cancellation)

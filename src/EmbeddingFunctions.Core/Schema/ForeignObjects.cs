@@ -41,7 +41,8 @@ internal sealed class ForeignObjects(NpgsqlDataSource database) : IMigrationObst
         var chunks = corpus.Corpus.Tables.Select(table => table.Chunks?.Table).ToList();
         var made = (await _inventory.Of(name, cancellation)).Select(found => found.Key).ToList();
         var columns = made.Where(key => key.Kind == ObjectKind.Column).Select(key => key.Table).Distinct().ToList();
-        var tables = made.Where(key => key.Kind == ObjectKind.Table && !chunks.Contains(key.Name) && !ChangesDdl.Is(key) && !WordsDdl.Is(key))
+        var tables = made
+            .Where(key => key.Kind == ObjectKind.Table && !chunks.Contains(key.Name) && !ChangesDdl.Is(key) && !WordsDdl.Is(key))
             .Select(key => $"{key.Schema}.{key.Name}");
         var (store, where) = columns.Count > 0 ? (Store.Column, $"columns of {string.Join(", ", columns)}")
             : (Store.Table, string.Join(", ", tables));

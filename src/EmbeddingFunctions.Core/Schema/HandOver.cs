@@ -15,7 +15,9 @@ internal sealed record HandOver(ResolvedCorpus Live, ResolvedCorpus Retired, Res
 {
     private readonly List<Renamed> _renamed = [.. Renames(Live, Retired), .. Renames(Next, Flipped)];
 
-    private readonly List<SchemaObject> _live = CorpusDdl.OfLive(Flipped).Where(one => !one.IsShared).DistinctBy(one => one.Key).ToList();
+    // A search by words that was not declared before begins with the next migration, which reads them.
+    private readonly List<SchemaObject> _live = CorpusDdl.OfLive(Flipped).Where(one => !one.IsShared).DistinctBy(one => one.Key)
+        .ExceptBy(Unread(Live, Flipped), one => one.Key).ToList();
 
     public bool IsWithin => Live.Corpus.Store == Store.Column;
 
@@ -59,8 +61,24 @@ internal sealed record HandOver(ResolvedCorpus Live, ResolvedCorpus Retired, Res
     }
 
     /// <summary>Fills what was emptied, by pages that may be repeated.</summary>
-    public IEnumerable<MigrationStep> Steps() => Empties
-        ? Flipped.Tables.Select(table => MigrationStep.Pages(table, SimilarityCacheDdl.Fill(Flipped, table))) : [];
+    public IEnumerable<MigrationStep> Steps() =>
+    [
+        .. Empties ? Flipped.Tables.Select(table => MigrationStep.Pages(table, SimilarityCacheDdl.Fill(Flipped, table))) : [],
+        .. Flipped.Tables.Where(IsReadAnotherWay).SelectMany(WordsDdl.Fill),
+    ];
+
+    private bool IsReadAnotherWay(ResolvedTable table)
+    {
+        var before = Words(Live, table.Kind).ToDictionary(one => one.Key, one => one.Fingerprint);
+        return before.Count > 0 && Words(Flipped, table.Kind).Any(
+            one => one.Kind == ObjectKind.Function && before.GetValueOrDefault(one.Key) != one.Fingerprint);
+    }
+
+    private static IEnumerable<ObjectKey> Unread(ResolvedCorpus live, ResolvedCorpus flipped) => flipped.Tables
+        .Where(table => !Words(live, table.Kind).Any()).SelectMany(table => Words(flipped, table.Kind)).Select(one => one.Key);
+
+    private static IEnumerable<SchemaObject> Words(ResolvedCorpus corpus, string kind) =>
+        corpus.Tables.Where(table => table.Kind == kind).SelectMany(table => WordsDdl.Objects(corpus.Corpus, table));
 
     // A batch that read its rows by the names of before writes none of them: the token of its claim is gone. Its vectors are in the cache.
     private string Revoke =>

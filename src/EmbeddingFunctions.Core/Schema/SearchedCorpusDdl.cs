@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using EmbeddingFunctions.Storage;
 
@@ -6,6 +8,8 @@ namespace EmbeddingFunctions.Schema;
 /// <summary>The function that tells the search functions of a database how the live generation of a corpus is read.</summary>
 internal static class SearchedCorpusDdl
 {
+    private static readonly JsonSerializerOptions _json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static string Name(string corpus) => $"embedding.{Sql.Identifier($"search_of_{corpus}")}()";
 
     public static SchemaObject Function(ResolvedCorpus corpus)
@@ -20,7 +24,7 @@ internal static class SearchedCorpusDdl
         return new(
             ObjectKind.Function, EngineSchema.Name, "", name,
             $"CREATE OR REPLACE FUNCTION {name} RETURNS pg_catalog.jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS "
-                + Sql.Literal($"SELECT {Sql.Literal(parts.ToJsonString())}::pg_catalog.jsonb"));
+                + Sql.Literal($"SELECT {Sql.Literal(parts.ToJsonString(_json))}::pg_catalog.jsonb"));
     }
 
     private static JsonObject Kind(ResolvedCorpus corpus, ResolvedTable table) => new()

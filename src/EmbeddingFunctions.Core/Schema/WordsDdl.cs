@@ -21,7 +21,7 @@ internal static class WordsDdl
     /// <summary>In the order in which they are made; nothing where no words are declared.</summary>
     public static IEnumerable<SchemaObject> Objects(Corpus corpus, ResolvedTable table)
     {
-        if (!table.HasWordsTable)
+        if (!table.HasWordsTable || corpus.Generation is { IsLive: false })
         {
             return [];
         }

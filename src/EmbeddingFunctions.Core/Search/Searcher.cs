@@ -8,8 +8,14 @@ using Npgsql;
 namespace EmbeddingFunctions.Search;
 
 internal sealed class Searcher(
-    NpgsqlDataSource database, CorpusSet corpora, ResolvedCorpora resolved, QueryEmbedder embedder) : ISearch
+    NpgsqlDataSource database, CorpusSet corpora, Generations generations, ResolvedCorpora resolved, QueryEmbedder embedder,
+    TimeProvider time) : ISearch
 {
+    // As long as resolved tables are trusted.
+    private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
+
+    private long? _refreshed;
+
     public async Task<SearchResponse> SearchAsync(SearchRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -34,6 +40,7 @@ internal sealed class Searcher(
         {
             // The corpus was switched to another model since its tables were looked up: the query is embedded by that one.
             resolved.Forget(corpus.Corpus.Name);
+            _refreshed = null;
             corpus = await Corpus(request.Corpus, request.Scope, cancellationToken);
             return await Answer(request, corpus, query, cursor, begun, cancellationToken);
         }
@@ -168,6 +175,13 @@ internal sealed class Searcher(
         if (scope?.Corpora?.Contains(name) == false)
         {
             throw new NotFoundException($"There is no corpus '{name}' that may be searched here.");
+        }
+
+        // Which generation is the live one is the database's to say.
+        if (_refreshed is not { } last || time.GetElapsedTime(last) > _trust)
+        {
+            await generations.Refresh(cancellation);
+            _refreshed = time.GetTimestamp();
         }
 
         return await resolved.Get(corpora.Live(name).Name, cancellation);

@@ -54,8 +54,8 @@ internal static class CompanionTable
             .Concat(resolved.SearchedNames.SelectMany(resolved.ColumnsOf)).Except(kept).Distinct()
             .Select(column => Sql.Of($"s.{Sql.Identifier(column)}"))
             .Concat(kept.Select(column => Sql.Of($"c.{Sql.Identifier(column)}")));
-        return
-            $"(SELECT {Sql.Join(", ", columns)} FROM {resolved.Table} s LEFT JOIN {resolved.Target} c ON {SameKey(resolved, $"s.", $"c.")})";
+        var isSame = SameKey(resolved, $"s.", $"c.");
+        return $"(SELECT {Sql.Join(", ", columns)} FROM {resolved.Table} s LEFT JOIN {resolved.Target} c ON {isSame})";
     }
 
     /// <summary>Whether two rows have one key.</summary>

@@ -102,4 +102,35 @@ public sealed class HybridSearchTests : SearchTest
 
         Assert.Equal([1, 2], words.Results.Take(2).Select(result => result.TextRank!.Value));
     }
+
+    [Fact]
+    public async Task Applications_join_the_functions_in_SQL()
+    {
+        await Notes("table", _notes);
+
+        var rows = await Database.Rows(
+            """
+            SELECT n.title, s.text_rank
+            FROM   embedding.hybrid_search('notes', NULL, 'the checkout', filters => '[{"column": "state", "=": "open"}]') s
+            JOIN   notes n ON n.id = s.id::int
+            ORDER  BY s.score DESC
+            """);
+
+        Assert.Equal(["The checkout hangs after a coupon", 1], rows[0]);
+        Assert.Equal(2, rows.Count);
+    }
+
+    [Fact]
+    public async Task Results_have_the_columns_that_were_asked_for_and_items_are_read_as_they_are()
+    {
+        var corpus = await Notes("table", _notes);
+
+        var found = await Search(corpus, Ask("cats") with { Limit = 1, Columns = ["state", "id"] });
+        var read = await corpus.Get<ISearch>().GetAsync(
+            new ItemsRequest { Corpus = "notes", Ids = ["3", "1", "99"], Where = [Is("state", "open")], Columns = ["title"] });
+
+        Assert.Equal(("open", 2L), (found.Results[0].Columns!["state"], found.Results[0].Columns!["id"]));
+        Assert.Equal(["1", "3"], read.Select(item => item.Id));
+        Assert.Equal("NullReferenceException in ADR-031", read[1].Columns!["title"]);
+    }
 }

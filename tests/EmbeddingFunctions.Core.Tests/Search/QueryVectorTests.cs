@@ -55,8 +55,6 @@ public sealed class QueryVectorTests : IAsyncLifetime
         }
 
         Assert.Equal(1, (await Best(after)).Similarity!.Value, 3);
-        Assert.Equal(2, _fake.Requests.Where(request => request.Inputs.Contains("late payments")).Select(request => request.Model)
-            .Distinct().Count());
     }
 
     [Fact]
@@ -112,8 +110,9 @@ public sealed class QueryVectorTests : IAsyncLifetime
         }
 
         Assert.DoesNotContain((await Ask(engine, "late payments")).Results, result => result.Id == "1");
-        await engine.Run(new RunRequest("notes", [], Force: true));
-        Assert.Equal("1", (await Ask(engine, "barking dogs")).Results[0].Id);
+        await _database.Execute("UPDATE notes SET title = 'howling dogs' WHERE id = 1");
+        await engine.Run(new RunRequest("notes", []));
+        Assert.Equal("1", (await Ask(engine, "howling dogs")).Results[0].Id);
     }
 
     private static Task<SearchResponse> Ask(TestEngine engine, string query) =>

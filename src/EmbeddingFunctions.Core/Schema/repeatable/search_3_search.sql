@@ -152,7 +152,7 @@ BEGIN
             v_ids := v_ids || leg.ids;
             v_distances := v_distances || leg.distances;
         END IF;
-        IF by_words AND part -> 'words' <> 'null' THEN
+        IF by_words AND part -> 'words' <> 'null' AND to_regclass(part #>> '{words,table}') IS NOT NULL THEN
             FOR language IN SELECT jsonb_array_elements_text(embedding.search_languages(part)) LOOP
                 SELECT * INTO leg FROM embedding.search_words(part, language, request ->> 'query', candidates, page, condition);
                 plan_words := CASE
