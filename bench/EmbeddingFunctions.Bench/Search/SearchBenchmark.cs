@@ -37,9 +37,11 @@ internal static class SearchBenchmark
             {
                 row.What, $"{row.Timed.Times.Median():N1}", $"{row.Timed.Times.Percentile(95):N1}", $"{row.Timed.Times.Percentile(99):N1}",
                 $"{row.Timed.Fewest}", $"{Math.Min(10, row.Existing)}",
-            }).Append(["the two bare statements", $"{bare.Median():N1}", $"{bare.Percentile(95):N1}", $"{bare.Percentile(99):N1}", "", ""]));
+            }).Append(
+                ["the two bare statements", $"{bare.Median():N1}", $"{bare.Percentile(95):N1}", $"{bare.Percentile(99):N1}", "", ""]));
         var hybrid = rows[0].Timed.Times;
-        report.Note($"Hybrid searches a second: {await Rate(data, requests, 1):N0} by one caller, {await Rate(data, requests, 8):N0} by eight.");
+        var (one, eight) = (await Rate(data, requests, 1), await Rate(data, requests, 8));
+        report.Note($"Hybrid searches a second: {one:N0} by one caller, {eight:N0} by eight.");
         report.Add(Goal.AtMost("hybrid search, p95", size.Rows > 100_000 ? 60 : 25, hybrid.Percentile(95), " ms", 1));
         report.Add(Goal.AtMost("hybrid search, over the two bare statements", 2, hybrid.Median() - bare.Median(), " ms", 1));
         report.Add(Goal.AtMost(
@@ -47,7 +49,8 @@ internal static class SearchBenchmark
             rows.Single(row => row.What.StartsWith("a threshold", StringComparison.Ordinal)).Timed.Times.Median()
                 / rows.Single(row => row.What == "by meaning").Timed.Times.Median(), " x", 2));
         report.Add(Goal.AtMost(
-            "rows that a filter costs", 0, rows.Where(row => row.Existing > 0).Sum(row => Math.Min(10, row.Existing) - row.Timed.Fewest), ""));
+            "rows that a filter costs", 0,
+            rows.Where(row => row.Existing > 0).Sum(row => Math.Min(10, row.Existing) - row.Timed.Fewest)));
     }
 
     private static IEnumerable<(string What, int Existing, Func<SearchRequest, SearchRequest> Change)> Kinds(SearchSize size)
@@ -99,8 +102,10 @@ internal static class SearchBenchmark
             foreach (var (sql, value) in new (string, object)[]
             {
                 ("SELECT set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'strict_order', true), $1::int", 0),
-                ("SELECT id, embedding <=> $1::real[]::vector FROM embedding.vectors_notes_note ORDER BY embedding <=> $1::real[]::vector LIMIT 100",
-                    request.Vector!.ToArray()),
+                ("""
+                 SELECT id, embedding <=> $1::real[]::vector FROM embedding.vectors_notes_note
+                 ORDER BY embedding <=> $1::real[]::vector LIMIT 100
+                 """, request.Vector!.ToArray()),
                 ("""
                  SELECT id, ts_rank(words, q) FROM embedding.words_notes_note, websearch_to_tsquery('english', replace($1, ' ', ' or ')) q
                  WHERE words @@ q ORDER BY 2 DESC LIMIT 100

@@ -1,10 +1,10 @@
 using System.Text.Json;
+using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Hosting;
+using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
-using EmbeddingFunctions.Corpora;
-using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -14,6 +14,8 @@ namespace EmbeddingFunctions.Bench.Search;
 internal sealed class SearchData : IAsyncDisposable
 {
     private const int Centres = 500;
+
+    private static readonly string[] _columns = ["half", "twentieth", "thousandth", "tenant"];
 
     private readonly string _file = Path.GetTempFileName();
     private readonly ServiceProvider _services;
@@ -38,7 +40,7 @@ internal sealed class SearchData : IAsyncDisposable
                             kind = "note",
                             table = "notes",
                             text = "{title} {body}",
-                            search = new { language = "english", columns = new[] { "half", "twentieth", "thousandth", "tenant" } },
+                            search = new { language = "english", columns = _columns },
                         },
                     },
                 },
@@ -67,13 +69,14 @@ internal sealed class SearchData : IAsyncDisposable
     private async Task Fill(SearchSize size)
     {
         // One of a thousand words, the first of them a hundred times as frequent as the last.
-        const string Words = "(SELECT string_agg('word' || floor(1000 * power(random(), 3))::int, ' ') FROM generate_series(1, {0}) w WHERE n > 0)";
+        static string Words(int count) =>
+            $"(SELECT string_agg('word' || floor(1000 * power(random(), 3))::int, ' ') FROM generate_series(1, {count}) w WHERE n > 0)";
         await Run(
             $"""
             CREATE TABLE notes (
                 id int PRIMARY KEY, title text, body text, half int, twentieth int, thousandth int, tenant int);
             INSERT INTO notes
-            SELECT n, {string.Format(Words, 6)}, {string.Format(Words, 60)}, n % 2, n % 20, n % 1000,
+            SELECT n, {Words(6)}, {Words(60)}, n % 2, n % 20, n % 1000,
                    CASE WHEN n <= 10 THEN 0 ELSE 1 + n % 50 END
             FROM   generate_series(1, {size.Rows}) n;
             CREATE INDEX ON notes (tenant);
@@ -85,13 +88,13 @@ internal sealed class SearchData : IAsyncDisposable
         await Run(
             $"""
             CREATE TABLE directions AS
-            SELECT n, (SELECT array_agg(random() - 0.5) FROM generate_series(1, {size.Dimensions}) d WHERE n > 0)::vector({size.Dimensions}) AS v
+            SELECT n, (SELECT array_agg(random() - 0.5) FROM generate_series(1, {size.Dimensions}) d WHERE n >= 0)::vector AS v
             FROM   generate_series(0, {(2 * Centres) - 1}) n;
             CREATE UNIQUE INDEX ON directions (n);
-            ALTER TABLE embedding.vectors_notes_note ALTER COLUMN embedding SET STORAGE PLAIN;
             UPDATE embedding.vectors_notes_note t
             SET    embedding = (a.v + b.v)::{size.Type}({size.Dimensions}), embedding_rule = '{corpus.Tables[0].Rule.Id}',
-                   embedding_model = '{corpus.Model}', embedding_state = 'embedded', content_hash = md5(t.id::text), embedding_generated_at = now()
+                   embedding_model = '{corpus.Model}', embedding_state = 'embedded', content_hash = md5(t.id::text),
+                   embedding_generated_at = now()
             FROM   directions a, directions b
             WHERE  a.n = hashint4(t.id) & 255 AND b.n = {Centres} + (hashint4(t.id + 7) & 255);
             """);
