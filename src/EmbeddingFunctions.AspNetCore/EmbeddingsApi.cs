@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
@@ -15,6 +16,7 @@ internal sealed class EmbeddingsApi : IDisposable
 {
     private const int DefaultRuns = 20;
     private const int MaxRuns = 100;
+    private const int MaxEventBytes = 64 * 1024;
 
     private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled"];
 
@@ -26,19 +28,25 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly SwitchedStatus _status;
     private readonly CachedHealth _health;
     private readonly RequestGuard _guard;
+    private readonly RequestGuard _searchGuard;
 
     public EmbeddingsApi(
         CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, SwitchedStatus status,
-        CachedHealth health, Generations generations, GenerationSwitch switches, EmbeddingSettings settings, Redaction redaction,
-        ILogger<EmbeddingsApi> log)
+        CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, EmbeddingSettings settings,
+        Redaction redaction, ILogger<EmbeddingsApi> log)
     {
         (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
         (_status, _health, _guard) = (status, health, new RequestGuard(resolved, redaction, log));
         Switches = new SwitchApi(corpora, generations, switches, scheduler, settings, _guard);
+        _searchGuard = new RequestGuard(resolved, redaction, log);
+        Searches = new SearchApi(new ScopedSearch(corpora, search), _searchGuard);
     }
 
     /// <summary>The part about generations of vectors.</summary>
     public SwitchApi Switches { get; }
+
+    /// <summary>The part about search, whose requests wait for no others.</summary>
+    public SearchApi Searches { get; }
 
     /// <param name="services">Hold the engine.</param>
     public static EmbeddingsApi Of(IServiceProvider services) => ActivatorUtilities.CreateInstance<EmbeddingsApi>(services);
@@ -50,7 +58,7 @@ internal sealed class EmbeddingsApi : IDisposable
     public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) =>
         _guard.Serve(request, async () =>
     {
-        var (json, refusal) = await RequestBody.Read(request, cancellation);
+        var (json, refusal) = await RequestBody.Read(request, MaxEventBytes, "An event", cancellation);
         if (json is null)
         {
             return refusal!;
@@ -134,7 +142,11 @@ internal sealed class EmbeddingsApi : IDisposable
         return Replies.Json(health, health.IsHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }, cancellation);
 
-    public void Dispose() => _guard.Dispose();
+    public void Dispose()
+    {
+        _guard.Dispose();
+        _searchGuard.Dispose();
+    }
 
     // The first that the database was migrated for; if it was for none, the refusal names the first.
     private async Task<Corpus> DefaultCorpus(CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using EmbeddingFunctions;
 using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,8 +13,9 @@ public static class EmbeddingsEndpoints
 {
     /// <summary>
     /// Maps <c>POST compute</c>, <c>GET runs</c>, <c>GET runs/{runId}</c>, <c>POST runs/{runId}/cancel</c>, <c>GET status</c>,
-    /// <c>GET switches/{corpus}</c>, <c>POST switches/{corpus}/{step}</c> and <c>GET health</c> below the prefix. Runs that are asked for
-    /// here are carried by this process.
+    /// <c>GET switches/{corpus}</c>, <c>POST switches/{corpus}/{step}</c>, <c>GET health</c> and the routes of
+    /// <see cref="MapEmbeddingsSearch"/> below the prefix. Runs that are asked for here are carried by this process, and searches see
+    /// everything.
     /// </summary>
     /// <param name="endpoints">The app's routes.</param>
     /// <param name="prefix">Such as <c>/api/embeddings</c>.</param>
@@ -26,15 +28,52 @@ public static class EmbeddingsEndpoints
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(prefix);
-        var services = endpoints.ServiceProvider;
-        if (services.GetService<IServiceProviderIsService>()?.IsService(typeof(IEmbeddings)) == false)
-        {
-            throw new InvalidOperationException(
-                "MapEmbeddings needs the services of AddEmbeddings: call builder.Services.AddEmbeddings(...).");
-        }
+        return endpoints.MapEmbeddings(prefix, endpoints.Api(), endpoints.ServiceProvider.GetRequiredService<BackgroundEngine>());
+    }
 
-        return endpoints.MapEmbeddings(
-            prefix, EmbeddingsApi.Of(services.Checked()), services.GetRequiredService<BackgroundEngine>());
+    /// <summary>
+    /// Maps <c>POST</c> and <c>GET search</c>, <c>GET similar/{corpus}/{kind}/{id}</c>, <c>POST embed</c> and <c>GET corpora</c> below the
+    /// prefix, and nothing that changes anything: for callers who see only a part.
+    /// </summary>
+    /// <param name="endpoints">The app's routes.</param>
+    /// <param name="prefix">Such as <c>/api/search</c>, another one than that of <c>MapEmbeddings</c>.</param>
+    /// <param name="scope">
+    /// Says what a caller may see: <see cref="SearchScope.All"/>, or a tenant's partition; null refuses the request with 403.
+    /// </param>
+    /// <returns>All of them together, for the app's conventions.</returns>
+    /// <exception cref="InvalidOperationException">AddEmbeddings was not called.</exception>
+    public static IEndpointConventionBuilder MapEmbeddingsSearch(
+        this IEndpointRouteBuilder endpoints, string prefix, Func<HttpContext, ValueTask<SearchScope?>> scope)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(prefix);
+        ArgumentNullException.ThrowIfNull(scope);
+        var routes = endpoints.MapGroup(prefix);
+        routes.MapSearch(endpoints.Api().Searches);
+        routes.AddEndpointFilter(async (call, next) =>
+        {
+            if (await scope(call.HttpContext) is not { } shown)
+            {
+                return Replies.Problem(StatusCodes.Status403Forbidden, "You may not search.", "Ask the operator of this app for the right.");
+            }
+
+            call.HttpContext.Features.Set(shown);
+            return await next(call);
+        });
+        return routes;
+    }
+
+    // What a host's door has found out of a request's key; everything if it asks for none.
+    private static SearchScope Scope(this HttpRequest request) =>
+        request.HttpContext.Features.Get<SearchScope>() ?? SearchScope.All;
+
+    private static EmbeddingsApi Api(this IEndpointRouteBuilder endpoints)
+    {
+        var services = endpoints.ServiceProvider;
+        return services.GetService<IServiceProviderIsService>()?.IsService(typeof(IEmbeddings)) == false
+            ? throw new InvalidOperationException(
+                "MapEmbeddings needs the services of AddEmbeddings: call builder.Services.AddEmbeddings(...).")
+            : EmbeddingsApi.Of(services.Checked());
     }
 
     internal static RouteGroupBuilder MapEmbeddings(
@@ -51,7 +90,24 @@ public static class EmbeddingsEndpoints
         routes.MapPost(
             Routes.SwitchStep,
             (HttpRequest request, string corpus, string step, CancellationToken c) => api.Switches.Step(request, corpus, step, engine, c));
-        routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c));
+        routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c))
+            .WithMetadata(Admission.Everyone);
+        routes.MapSearch(api.Searches);
         return routes;
+    }
+
+    private static void MapSearch(this RouteGroupBuilder group, SearchApi api)
+    {
+        var routes = group.MapGroup("").WithMetadata(Admission.SearchKeys);
+        routes.MapMethods(
+            Routes.Search, [HttpMethods.Get, HttpMethods.Post],
+            (HttpRequest request, CancellationToken c) => api.Search(request, request.Scope(), c));
+        routes.MapGet(
+            Routes.Similar, (HttpRequest request, string corpus, string kind, string id, CancellationToken c) =>
+                api.Similar(request, corpus, kind, id, request.Scope(), c));
+        routes.MapPost(
+            Routes.Embed, (HttpRequest request, CancellationToken c) => api.Embed(request, request.Scope(), c));
+        routes.MapGet(
+            Routes.Corpora, (HttpRequest request, CancellationToken c) => api.Corpora(request, request.Scope(), c));
     }
 }

@@ -22,6 +22,13 @@ internal static class Replies
     public static IResult Problem(int status, string title, string detail) =>
         TypedResults.Problem(detail, statusCode: status, title: title);
 
+    /// <summary>503: the same request may be answered a moment later.</summary>
+    public static IResult TryAgain(HttpRequest request, string title, string detail)
+    {
+        request.HttpContext.Response.Headers.RetryAfter = "2";
+        return Problem(StatusCodes.Status503ServiceUnavailable, title, detail);
+    }
+
     public static IResult Invalid(IReadOnlyDictionary<string, string[]> errors) =>
         TypedResults.ValidationProblem(
             errors.ToDictionary(), detail: string.Join(' ', errors.Values.SelectMany(reasons => reasons)),

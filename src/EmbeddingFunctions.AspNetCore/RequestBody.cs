@@ -6,17 +6,20 @@ namespace EmbeddingFunctions.AspNetCore;
 /// <summary>Reads a small JSON body, or says why not.</summary>
 internal static class RequestBody
 {
-    public const int MaxBytes = 64 * 1024;
-
+    /// <param name="request">Whose body is read.</param>
+    /// <param name="maxBytes">The most that is read.</param>
+    /// <param name="what">The body is called so in the refusal of a longer one.</param>
+    /// <param name="cancellation">Ends the reading.</param>
     /// <returns>The document, or the answer that refuses it.</returns>
-    public static async Task<(JsonDocument? Json, IResult? Refusal)> Read(HttpRequest request, CancellationToken cancellation)
+    public static async Task<(JsonDocument? Json, IResult? Refusal)> Read(
+        HttpRequest request, int maxBytes, string what, CancellationToken cancellation)
     {
-        if (await ReadBytes(request, cancellation) is not { } bytes)
+        if (await ReadBytes(request, maxBytes, cancellation) is not { } bytes)
         {
             return (
                 null,
                 Replies.Problem(
-                    StatusCodes.Status413PayloadTooLarge, "The body is too large.", $"An event is at most {MaxBytes:N0} bytes long."));
+                    StatusCodes.Status413PayloadTooLarge, "The body is too large.", $"{what} is at most {maxBytes:N0} bytes long."));
         }
 
         try
@@ -60,15 +63,15 @@ internal static class RequestBody
     }
 
     // Whatever length the sender declares, no more than is taken is ever read.
-    private static async Task<byte[]?> ReadBytes(HttpRequest request, CancellationToken cancellation)
+    private static async Task<byte[]?> ReadBytes(HttpRequest request, int maxBytes, CancellationToken cancellation)
     {
-        if (request.ContentLength > MaxBytes)
+        if (request.ContentLength > maxBytes)
         {
             return null;
         }
 
-        var buffer = new byte[MaxBytes + 1];
+        var buffer = new byte[maxBytes + 1];
         var length = await request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellation);
-        return length > MaxBytes ? null : buffer[..length];
+        return length > maxBytes ? null : buffer[..length];
     }
 }

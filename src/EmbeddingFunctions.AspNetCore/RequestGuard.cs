@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using Microsoft.AspNetCore.Http;
@@ -55,6 +56,12 @@ internal sealed class RequestGuard(ResolvedCorpora resolved, Redaction redaction
         {
             case InvalidCorpusException:
                 return Problem(StatusCodes.Status400BadRequest, Replies.Unusable, fault);
+            case InvalidSearchException wrong:
+                return Replies.Invalid(wrong.Field, wrong.Message);
+            case SearchUnavailableException:
+                return Replies.TryAgain(request, "The search cannot be answered now.", redaction.Clean(fault.Message));
+            case SearchForbiddenException:
+                return Replies.Problem(StatusCodes.Status403Forbidden, "You may not search there.", fault.Message);
             case NotFoundException:
                 return Problem(StatusCodes.Status404NotFound, "Not found.", fault);
             case DatabaseNotReadyException:

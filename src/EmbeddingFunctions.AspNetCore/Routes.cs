@@ -27,6 +27,14 @@ internal static class Routes
 
     public const string SwitchStep = "switches/{corpus}/{step}";
 
+    public const string Search = "search";
+
+    public const string Similar = "similar/{corpus}/{kind}/{id}";
+
+    public const string Embed = "embed";
+
+    public const string Corpora = "corpora";
+
     /// <summary>It tells no secret; this repository's hosts let everyone ask.</summary>
     public const string Health = "health";
 

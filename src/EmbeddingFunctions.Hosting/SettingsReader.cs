@@ -65,6 +65,7 @@ internal static class SettingsReader
             Schedule = Times(configuration, errors),
             ServerKey = ServerKey(configuration, errors),
             CorporaFile = Text(configuration, "CORPORA_FILE"),
+            SearchKeysFile = Text(configuration, "EMBEDDINGS_SEARCH_KEYS_FILE"),
         };
         return errors.Count == 0 ? settings : throw new SettingsException(errors);
     }

@@ -2,14 +2,15 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using EmbeddingFunctions.AspNetCore;
+using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
 using Microsoft.AspNetCore.Http;
 
 namespace EmbeddingFunctions.Cli.Server;
 
 /// <summary>
-/// Lets requests in that carry the local server's key; where it has none, those of programs on this machine, but of no web page that is
-/// open on it and no proxy.
+/// Lets requests in that carry the local server's key; where it has none, those of programs on this machine and of its own search page,
+/// but of no other web page that is open on it and no proxy. A search key opens the routes of search alone.
 /// </summary>
 internal sealed class ApiKeyGate
 {
@@ -20,20 +21,22 @@ internal sealed class ApiKeyGate
         "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
 
     private readonly byte[]? _key;
+    private readonly SearchKeys _searchKeys;
+    private readonly bool _isLocal;
 
     /// <param name="settings">May have the key.</param>
+    /// <param name="searchKeys">Keys that may only search.</param>
     /// <param name="url">Where the server is to listen.</param>
     /// <param name="hasKey">Whether it makes a key of its own where none is set.</param>
     /// <exception cref="SettingsException">Other machines could ask, and no key is set.</exception>
-    public ApiKeyGate(EmbeddingSettings settings, string url, bool hasKey)
+    public ApiKeyGate(EmbeddingSettings settings, SearchKeys searchKeys, string url, bool hasKey)
     {
         MadeKey = settings.ServerKey is null && hasKey ? ServerKeyFile.NewKey() : null;
         _key = (settings.ServerKey ?? MadeKey) is { } key ? Digest(key) : null;
-        if (
-            settings.ServerKey is null
-                && !IsLoopback(
-                    new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal))
-                        .Host))
+        _searchKeys = searchKeys;
+        _isLocal = IsLoopback(
+            new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal)).Host);
+        if (settings.ServerKey is null && !_isLocal)
         {
             throw new SettingsException(
                 [
@@ -45,30 +48,57 @@ internal sealed class ApiKeyGate
     /// <summary>The key, if it was made here.</summary>
     public string? MadeKey { get; }
 
+    /// <summary>Asked once the endpoint of the request is known.</summary>
     public Task Check(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        if (request.Path.Value?.TrimEnd('/') == $"/{Routes.Host}/{Routes.Health}" || IsKnown(request))
+        var admission = context.GetEndpoint()?.Metadata.GetMetadata<Admission>();
+        if (admission == Admission.Everyone)
         {
             return next(context);
         }
 
-        return (_key is null
-            ? Results.Problem(
-                "Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.",
-                statusCode: StatusCodes.Status403Forbidden)
-            : Results.Problem($"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, "
-                + "the key in the file that the server named at its start.", statusCode: StatusCodes.Status401Unauthorized))
-                    .ExecuteAsync(context);
+        if (admission == Admission.SearchKeys && request.Headers.ContainsKey(SearchKeys.Header))
+        {
+            if ((Carries(request, SearchKeys.Header) ? SearchScope.All : _searchKeys.ScopeOf(request)) is not { } scope)
+            {
+                return Refuse(context, StatusCodes.Status401Unauthorized, $"The key in the header {SearchKeys.Header} is not known here.");
+            }
+
+            context.Features.Set(scope);
+            return next(context);
+        }
+
+        return IsKnown(request) ? next(context)
+            : _key is null
+                ? Refuse(context, StatusCodes.Status403Forbidden,
+                    "Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.")
+                : Refuse(context, StatusCodes.Status401Unauthorized,
+                    $"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, the key in the file "
+                        + $"that the server named at its start. A search may carry a search key instead, in the header {SearchKeys.Header}.");
     }
 
-    // Digests are of one length, so that the comparison's time tells nothing about the key.
-    private bool IsKnown(HttpRequest request) => _key is not null
-        ? CryptographicOperations.FixedTimeEquals(Digest(request.Headers[KeyHeader].ToString()), _key)
-        : IsLoopback(request.Host.Host) && !IsOfAWebPage(request) && !_proxies.Any(request.Headers.ContainsKey);
+    /// <summary>
+    /// Whether a request of an agent is none that a web page made a browser send, under a name made to point at this machine or from another
+    /// origin.
+    /// </summary>
+    public bool IsOfAnAgent(HttpRequest request) => !IsOfAnotherPage(request) && (!_isLocal || IsLoopback(request.Host.Host));
 
-    private static bool IsOfAWebPage(HttpRequest request) =>
-        request.Headers.Origin.Count > 0 || request.Headers["Sec-Fetch-Site"].FirstOrDefault() is not (null or "none");
+    private bool IsKnown(HttpRequest request) => _key is not null
+        ? Carries(request, KeyHeader)
+        : IsLoopback(request.Host.Host) && !IsOfAnotherPage(request) && !_proxies.Any(request.Headers.ContainsKey);
+
+    // Digests are of one length, so that the comparison's time tells nothing about the key.
+    private bool Carries(HttpRequest request, string header) =>
+        _key is not null && CryptographicOperations.FixedTimeEquals(Digest(request.Headers[header].ToString()), _key);
+
+    // Its own page is of the same origin, which the host's name is a part of.
+    private static bool IsOfAnotherPage(HttpRequest request) =>
+        request.Headers.Origin.Any(origin => origin != $"{request.Scheme}://{request.Host}")
+        || request.Headers["Sec-Fetch-Site"].FirstOrDefault() is not (null or "none" or "same-origin");
+
+    private static Task Refuse(HttpContext context, int status, string why) =>
+        Results.Problem(why, statusCode: status).ExecuteAsync(context);
 
     private static byte[] Digest(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 

@@ -32,7 +32,7 @@ internal sealed class LocalServer : IAsyncDisposable
     /// <exception cref="IOException">The address is in use or not this machine's.</exception>
     public static async Task<LocalServer> Start(Session session, string url, bool hasKey, CancellationToken cancellation)
     {
-        var door = new ApiKeyGate(session.Settings, url, hasKey);
+        var door = new ApiKeyGate(session.Settings, session.Get<SearchKeys>(), url, hasKey);
         // Empty: no other setting of the environment changes where it listens or what it says.
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddRoutingCore();
@@ -40,8 +40,8 @@ internal sealed class LocalServer : IAsyncDisposable
         var web = builder.Build();
         web.UseStatusCodePages(
             missed => Results.Problem(statusCode: missed.HttpContext.Response.StatusCode).ExecuteAsync(missed.HttpContext));
-        web.Use(door.Check);
         web.UseRouting();
+        web.Use(door.Check);
         web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
         await web.StartAsync(cancellation);
         return new LocalServer(web, door.MadeKey);

@@ -101,6 +101,9 @@ internal sealed record EmbeddingSettings
     [JsonIgnore]
     public string? ServerKey { get; init; }
 
+    /// <summary>A file of keys that may only search; null: there are none.</summary>
+    public string? SearchKeysFile { get; init; }
+
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }
 

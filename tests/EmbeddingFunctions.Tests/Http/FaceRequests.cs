@@ -92,5 +92,17 @@ internal static class FaceRequests
         ($"POST {Compute}", "limit=5", 400, ["The body is no JSON object"]),
         ($"POST {Compute}", "", 400, ["it is empty; send at least {}."]),
         ($"POST {Compute}", "LONG", 413, ["at most 65,536 bytes"]),
+        (
+            "GET /api/embeddings/corpora", null, 200,
+            ["\"corpora\":[{\"corpus\":\"workspace\"", "\"hasPartitions\":true", "\"kind\":\"issue\""]),
+        ("POST /api/embeddings/search", """{"corpus":"workspace"}""", 400, ["\"query\":["]),
+        ("POST /api/embeddings/search", """{"corpus":"workspace","query":"a","mode":7,"limit":0.5}""", 400, ["\"mode\":[", "\"limit\":["]),
+        ("POST /api/embeddings/search", """{"corpus":"laws","query":"a"}""", 404, ["There is no corpus 'laws'"]),
+        ("GET /api/embeddings/search?corpus=workspace&query=a&limit=0", null, 400, ["\"limit\":["]),
+        ("GET /api/embeddings/search?corpus=workspace&query=a&where=number", null, 400, ["\"where\":["]),
+        ("GET /api/embeddings/similar/workspace/issue/none", null, 404, ["There is no item issue:none"]),
+        ("GET /api/embeddings/similar/workspace/issue/none?query=a", null, 400, ["\"query\":[", "is not known here"]),
+        ("POST /api/embeddings/embed", """{"corpus":"workspace"}""", 400, ["query is missing"]),
+        ("POST /api/embeddings/embed", """{"corpus":"workspace","query":" "}""", 400, ["The query is blank."]),
     ];
 }

@@ -36,10 +36,12 @@ internal sealed class FunctionsHost : IAsyncDisposable
         }
     }
 
-    public static async Task<FunctionsHost> Start(NpgsqlDataSource database, FakeOpenAi fake, string? corporaFile = null)
+    public static async Task<FunctionsHost> Start(
+        NpgsqlDataSource database, FakeOpenAi fake, string? corporaFile = null, string? searchKeysFile = null)
     {
         var host = new FunctionsHost(
-            new TestEngine(database, fake, settings => settings with { CorporaFile = corporaFile }), await DurableHost.Start(engine: null));
+            new TestEngine(database, fake, settings => settings with { CorporaFile = corporaFile, SearchKeysFile = searchKeysFile }),
+            await DurableHost.Start(engine: null));
         await host._web.StartAsync();
         return host;
     }
