@@ -16,6 +16,7 @@ var root = new RootCommand(
     RecallCommand.Create(),
     StatusCommand.Create(),
     ServeCommand.Create(),
+    McpCommand.Create(),
     TriggerCommand.Create(),
     DoctorCommand.Create(),
     ProviderCommand.Create(),

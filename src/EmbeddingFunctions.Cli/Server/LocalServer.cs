@@ -1,4 +1,5 @@
 using EmbeddingFunctions.AspNetCore;
+using EmbeddingFunctions.Cli.Mcp;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using Microsoft.AspNetCore.Builder;
@@ -35,7 +36,7 @@ internal sealed class LocalServer : IAsyncDisposable
         var door = new ApiKeyGate(session.Settings, session.Get<SearchKeys>(), url, hasKey);
         // Empty: no other setting of the environment changes where it listens or what it says.
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.Services.AddRoutingCore();
+        builder.Services.AddRoutingCore().AddLogging().AddHttpContextAccessor().AddSearchAgents(session);
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var web = builder.Build();
         web.UseStatusCodePages(
@@ -43,6 +44,7 @@ internal sealed class LocalServer : IAsyncDisposable
         web.UseRouting();
         web.Use(door.Check);
         web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
+        web.MapSearchAgents(door);
         await web.StartAsync(cancellation);
         return new LocalServer(web, door.MadeKey);
     }

@@ -51,6 +51,17 @@ internal sealed class Program
         return this;
     }
 
+    /// <summary>What another program must set to start it as here; null: it must not be set.</summary>
+    public Dictionary<string, string?> Environment()
+    {
+        var start = new ProcessStartInfo();
+        var before = start.Environment.Keys.ToList();
+        Prepare(start);
+        return before.Except(start.Environment.Keys).ToDictionary(name => name, _ => (string?)null)
+            .Concat(start.Environment.Where(pair => _environment.ContainsKey(pair.Key) || pair.Key == "EMBEDDING_PROVIDER"))
+            .ToDictionary(pair => pair.Key, pair => pair.Value);
+    }
+
     /// <summary>Runs it to its end, which must come within two minutes.</summary>
     public async Task<Result> Run(params string[] arguments)
     {
@@ -74,6 +85,12 @@ internal sealed class Program
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        Prepare(start);
+        return new Running(Process.Start(start)!, string.Join(' ', arguments));
+    }
+
+    private void Prepare(ProcessStartInfo start)
+    {
         Clean(start);
         // Without a key a person gets the local model, whose loading each test would wait for.
         if (!_choices.Any(_environment.ContainsKey))
@@ -85,8 +102,6 @@ internal sealed class Program
         {
             start.Environment[name] = value;
         }
-
-        return new Running(Process.Start(start)!, string.Join(' ', arguments));
     }
 
     /// <summary>Takes this process's own settings from a process that is to be started.</summary>
