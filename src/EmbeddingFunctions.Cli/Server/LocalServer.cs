@@ -45,6 +45,7 @@ internal sealed class LocalServer : IAsyncDisposable
         web.Use(door.Check);
         web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
         web.MapSearchAgents(door);
+        web.MapSearchPage();
         await web.StartAsync(cancellation);
         return new LocalServer(web, door.MadeKey);
     }

@@ -12,6 +12,9 @@ internal static partial class ServerLog
         "Requests carry the key in {File} in the header x-functions-key; 'embeddings trigger', run by the same user, sends it")]
     public static partial void KeyIsIn(this ILogger logger, string file);
 
+    [LoggerMessage(803, LogLevel.Information, "A page to search with is at {Address}{Path}")]
+    public static partial void SearchPageIsAt(this ILogger logger, string address, string path);
+
     [LoggerMessage(802, LogLevel.Information, "Stopped. What was open goes on with the next server.")]
     public static partial void Stopped(this ILogger logger);
 }
