@@ -43,7 +43,7 @@ public sealed class PackageTests : IAsyncLifetime
     private static readonly string[] _packages =
     [
         "EmbeddingFunctions", "EmbeddingFunctions.AspNetCore", "EmbeddingFunctions.Local", "EmbeddingFunctions.OpenAI",
-        "EmbeddingFunctions.Redis",
+        "EmbeddingFunctions.Redis", "EmbeddingFunctions.VectorData",
     ];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("embeddings-package-");
