@@ -15,7 +15,7 @@ public sealed partial class LibraryPageTests
 
         var blocks = BlockPattern().Matches(page).Select(block => block.Groups[1].Value).ToList();
 
-        Assert.Equal(7, blocks.Count);
+        Assert.Equal(8, blocks.Count);
         Assert.All(blocks, block => Assert.True(samples.Any(sample => sample.Contains(block, StringComparison.Ordinal)), block));
     }
 

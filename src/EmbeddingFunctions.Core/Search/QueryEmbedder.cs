@@ -24,6 +24,9 @@ internal sealed class QueryEmbedder(
     // Queries of a process that are remembered without asking anything.
     private const int Remembered = 2_000;
 
+    // A model in this process is loaded by its first query, which the hybrid search would else do without.
+    private static readonly TimeSpan _patienceWithOwnModel = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, float[]> _remembered = new();
 
     /// <param name="corpus">By whose rule.</param>
@@ -42,7 +45,7 @@ internal sealed class QueryEmbedder(
             return Done(known, true);
         }
 
-        using var limit = new CancellationTokenSource(settings.QueryTimeout, time);
+        using var limit = new CancellationTokenSource(settings.IsRemote ? settings.QueryTimeout : _patienceWithOwnModel, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, limit.Token);
         try
         {
