@@ -18,8 +18,10 @@ internal sealed class SwitchGate(NpgsqlDataSource database, SourceChanges change
         ResolvedCorpus live, ResolvedCorpus other, bool isMeasured, CancellationToken cancellation)
     {
         var kinds = new List<SwitchedKind>();
+        var counts = (await status.Of(other.Corpus.Name, cancellation)).Kinds;
+        // After the other's, so that what waits there is known to wait here too.
         await changes.Settle(live, cancellation);
-        foreach (var kind in (await status.Of(other.Corpus.Name, cancellation)).Kinds)
+        foreach (var kind in counts)
         {
             var counted = new SwitchedKind(
                 kind.Kind, kind.Total, kind.Embedded + kind.Empty + kind.Ignored, kind.Failed,

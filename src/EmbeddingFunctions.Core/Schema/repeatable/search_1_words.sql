@@ -15,23 +15,31 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Names in a text, such as ADR-031, a/b and NullReferenceException, whole and in parts, as lexemes that no parser makes.
+-- In PL/pgSQL, which keeps its plan between calls.
 CREATE OR REPLACE FUNCTION embedding.text_identifiers(names text) RETURNS text[]
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH words AS (
-        SELECT btrim(w.word, '.,;:!?()[]{}<>"''`*') AS word
-        FROM   regexp_split_to_table(names, '\s+') AS w (word)
-        WHERE  length(w.word) BETWEEN 2 AND 200
-        LIMIT  5000
-    ), found AS (
-        SELECT word FROM words WHERE word ~ '[0-9_/\\.:#@-]' OR word ~ '[[:lower:]][[:upper:]]'
-    )
-    SELECT COALESCE(array_agg(DISTINCT '=' || lower(part)), '{}')
-    FROM  (SELECT word AS part FROM found
-           UNION ALL SELECT unnest(regexp_split_to_array(word, '[^[:alnum:]]+')) FROM found
-           UNION ALL
-           SELECT unnest(regexp_split_to_array(regexp_replace(word, '([[:lower:]])([[:upper:]])', '\1 \2', 'g'), '[^[:alnum:]]+'))
-           FROM   found) parts
-    WHERE  part <> ''
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF names !~ '[0-9_/\\.:#@-]|[[:lower:]][[:upper:]]' THEN
+        RETURN '{}';
+    END IF;
+    RETURN (
+        WITH words AS (
+            SELECT btrim(w.word, '.,;:!?()[]{}<>"''`*') AS word
+            FROM   regexp_split_to_table(names, '\s+') AS w (word)
+            WHERE  length(w.word) BETWEEN 2 AND 200
+            LIMIT  5000
+        ), found AS (
+            SELECT word FROM words WHERE word ~ '[0-9_/\\.:#@-]' OR word ~ '[[:lower:]][[:upper:]]'
+        )
+        SELECT COALESCE(array_agg(DISTINCT '=' || lower(part)), '{}')
+        FROM  (SELECT word AS part FROM found
+               UNION ALL SELECT unnest(regexp_split_to_array(word, '[^[:alnum:]]+')) FROM found
+               UNION ALL
+               SELECT unnest(regexp_split_to_array(
+                   regexp_replace(word, '([[:lower:]])([[:upper:]])', '\1 \2', 'g'), '[^[:alnum:]]+'))
+               FROM   found) parts
+        WHERE  part <> '');
+END
 $$;
 
 -- The words of a row for its search. It never fails for the text's sake: of one whose words are more than a tsvector holds, less is read.
