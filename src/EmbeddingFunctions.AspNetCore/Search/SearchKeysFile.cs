@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EmbeddingFunctions.Corpora;
@@ -58,6 +59,10 @@ internal static class SearchKeysFile
         if (!IsDigest(key.Sha256))
         {
             yield return $"{at}.sha256 is not the SHA-256 of a key in hex: printf %s \"$KEY\" | sha256sum";
+        }
+        else if (Convert.FromHexString(key.Sha256).AsSpan().SequenceEqual(SHA256.HashData([])))
+        {
+            yield return $"{at}.sha256 is that of no key at all: the variable in the command that made it was empty.";
         }
 
         if (key.Corpora.Count == 0)

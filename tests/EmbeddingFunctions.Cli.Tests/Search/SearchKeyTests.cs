@@ -150,6 +150,7 @@ public sealed class SearchKeyTests(SearchedWorkspace workspace) : IClassFixture<
 
     [Theory]
     [InlineData("""{"keys":[{"name":"a","sha256":"short","corpora":["workspace"]}]}""", "keys[0].sha256 is not the SHA-256 of a key")]
+    [InlineData("""{"keys":[{"name":"a","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","corpora":["*"]}]}""", "that of no key at all")]
     [InlineData("""{"keys":[{"name":"a","sha256":"DIGEST","corpora":["workspase"]}]}""", "do you mean 'workspace'?")]
     [InlineData("""{"keys":[{"name":"a","sha256":"DIGEST","corpora":[]}]}""", "keys[0].corpora is empty")]
     [InlineData("""{"keys":[{"name":"a","sha256":"DIGEST","corpora":["*"],"partitions":[]}]}""", "keys[0].partitions is empty")]
