@@ -81,6 +81,10 @@ internal static class SearchedCorpusDdl
             ["from"] = hasTable
                 ? $"{words.Quoted} w JOIN {table.SearchedRows} t ON {CompanionTable.SameKey(table, Sql.Of($"w."), Sql.Of($"t."))}"
                 : $"{table.SearchedRows} t",
+            // The best are ranked before they are joined to their rows, where they have a table.
+            ["alone"] = hasTable ? words.Quoted.ToString() : null,
+            ["joined"] = hasTable
+                ? $"{table.SearchedRows} t ON {CompanionTable.SameKey(table, Sql.Of($"w."), Sql.Of($"t."))}" : null,
             ["sql"] = hasTable ? "w.words" : hasColumn ? table.Column(TextSearchDdl.Column).ToString() : table.Words.ToString(),
             ["bare"] = hasTable ? "w.words" : hasColumn ? $"w.{Sql.Identifier(TextSearchDdl.Column)}"
                 : table.WithRow("w.").Words.ToString(),

@@ -143,10 +143,12 @@ BEGIN
     row_count := (SELECT c.reltuples FROM pg_class c WHERE c.oid = of_table);
     IF row_count < 2000 AND pg_relation_size(of_table) < 8000000 THEN
         EXECUTE format(
-            'SELECT ARRAY(SELECT GREATEST(count(%1$s) FILTER (WHERE %1$s @@ q.query), 0.5) / GREATEST(count(*), 1)
-                          FROM %2$s w CROSS JOIN unnest($1) WITH ORDINALITY AS q (query, n) GROUP BY q.n ORDER BY q.n)',
+            'SELECT array_agg(c.share ORDER BY c.n), max(c.row_count)
+             FROM  (SELECT q.n, GREATEST(count(%1$s) FILTER (WHERE %1$s @@ q.query), 0.5) / GREATEST(count(w.*), 1) AS share,
+                           count(w.*) AS row_count
+                    FROM   unnest($1) WITH ORDINALITY AS q (query, n) LEFT JOIN %2$s w ON true GROUP BY q.n) c',
             kind #>> '{words,bare}', kind #>> '{words,table}')
-        INTO shares USING queries;
+        INTO shares, row_count USING queries;
         RETURN;
     END IF;
     shares := (
@@ -161,19 +163,108 @@ BEGIN
 END
 $$;
 
--- Items of a kind by their words: those with all words of the query first and, where they are too few, those with any, the rarer the
--- better.
+-- The words of a query with the share of the corpus's rows that have each: of all kinds, so that the kinds' scores can be compared.
+CREATE OR REPLACE FUNCTION embedding.search_terms(corpus jsonb, language text, query text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+    terms   text[] := ARRAY(SELECT lexeme FROM unnest(to_tsvector(language::regconfig, query)) ORDER BY positions[1] LIMIT 32);
+    queries tsquery[];
+    kind    jsonb;
+    known   record;
+    counts  double precision[];
+    total   double precision := 0;
+BEGIN
+    IF EXISTS (SELECT FROM jsonb_array_elements(corpus -> 'kinds') AS k WHERE (k #>> '{words,hasNames}')::boolean) THEN
+        terms := terms || ARRAY(
+            SELECT DISTINCT '=' || lower(word) FROM (
+                SELECT btrim(w.word, '.,;:!?()[]{}<>"''`*') AS word FROM regexp_split_to_table(query, '\s+') AS w (word)) names
+            WHERE length(word) BETWEEN 1 AND 200 LIMIT 32);
+    END IF;
+    queries := ARRAY(
+        SELECT ('''' || replace(replace(t.term, '\', '\\'), '''', '''''') || '''')::tsquery
+        FROM   unnest(terms) WITH ORDINALITY AS t (term, n) ORDER BY t.n);
+    counts := array_fill(0::float8, ARRAY[cardinality(terms)]);
+    IF cardinality(terms) > 0 THEN
+        FOR kind IN SELECT k FROM jsonb_array_elements(corpus -> 'kinds') AS k
+                    WHERE k -> 'words' <> 'null' AND to_regclass(k #>> '{words,table}') IS NOT NULL LOOP
+            SELECT * INTO known FROM embedding.search_shares(kind, terms, queries);
+            total := total + known.row_count;
+            counts := ARRAY(
+                SELECT c.n + c.share * known.row_count FROM unnest(counts, known.shares) WITH ORDINALITY AS c (n, share, place)
+                ORDER  BY c.place);
+        END LOOP;
+    END IF;
+    RETURN jsonb_build_object(
+        'queries', to_jsonb(ARRAY(SELECT q::text FROM unnest(queries) WITH ORDINALITY AS u (q, n) ORDER BY n)),
+        'shares', to_jsonb(ARRAY(SELECT LEAST(GREATEST(c.n / GREATEST(total, 1), 0.00001), 1)
+                                 FROM unnest(counts) WITH ORDINALITY AS c (n, place) ORDER BY c.place)));
+END
+$$;
+
+-- Items whose words match, best first: by how rare the matching words are, and how much the columns weigh that have them. The best are
+-- joined to their rows when they are ranked; where too few of these may be shown, all are joined before.
+CREATE OR REPLACE FUNCTION embedding.search_ranked(
+    kind jsonb, language text, condition text, most integer, ranked integer, drivers tsquery, whole tsquery, queries tsquery[],
+    shares double precision[], OUT ids text[], OUT scores double precision[], OUT wholes boolean[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    words text := kind #>> '{words,sql}';
+    shown text := format('%s AND %s AND %s', kind ->> 'allowed', kind ->> 'shown', condition);
+    own   text := CASE WHEN kind #>> '{words,language}' IS NULL THEN format('w.language = %L', language) ELSE 'true' END;
+    -- Of an item that has all words, wherever they are, a quarter more.
+    score text := 'SELECT sum(ln(1 + 1 / r.share) * ts_rank(f.lexemes, r.query)) * CASE WHEN f.lexemes @@ $3 THEN 1.25 ELSE 1 END '
+        'FROM unnest($4, $5) AS r (query, share)';
+    -- A phrase that a person asked for goes first.
+    first text := CASE WHEN whole::text LIKE '%<%' THEN 'f.lexemes @@ $3' ELSE 'false' END;
+    found integer;
+BEGIN
+    IF kind #>> '{words,alone}' IS NOT NULL THEN
+        EXECUTE format(
+            $q$
+            WITH found AS MATERIALIZED (
+                SELECT w.*, %1$s || ''::tsvector AS lexemes FROM %2$s w WHERE %1$s @@ $1 AND %3$s LIMIT %4$s
+            ), w AS MATERIALIZED (
+                SELECT f.*, %9$s AS whole, (%5$s) AS score FROM found f ORDER BY whole DESC, score DESC LIMIT 4 * $2
+            ), best AS (
+                SELECT %6$s AS id, w.whole, w.score FROM w JOIN %7$s WHERE %8$s
+                ORDER  BY w.whole DESC, w.score DESC, %6$s COLLATE "C" LIMIT $2
+            )
+            SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
+                   array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
+                   array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C"), (SELECT count(*) FROM w)
+            FROM   best
+            $q$, words, kind #>> '{words,alone}', own, ranked, score, kind ->> 'id', kind #>> '{words,joined}', shown, first)
+        INTO ids, scores, wholes, found USING drivers, most, whole, queries, shares;
+        IF found < 4 * most OR cardinality(ids) >= most THEN
+            RETURN;
+        END IF;
+    END IF;
+    EXECUTE format(
+        $q$
+        WITH found AS MATERIALIZED (
+            SELECT %1$s AS id, %2$s || ''::tsvector AS lexemes FROM %3$s WHERE %4$s AND %5$s AND %2$s @@ $1 LIMIT %6$s
+        ), best AS (
+            SELECT id, %8$s AS whole, (%7$s) AS score FROM found f ORDER BY whole DESC, score DESC, id COLLATE "C" LIMIT $2
+        )
+        SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
+               array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
+               array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C")
+        FROM   best
+        $q$, kind ->> 'id', words, kind #>> '{words,from}', shown, own, ranked, score, first)
+    INTO ids, scores, wholes USING drivers, most, whole, queries, shares;
+END
+$$;
+
+-- Items of a kind by their words: those with all words of the query and, where they are too few, those with any.
 CREATE OR REPLACE FUNCTION embedding.search_words(
-    kind jsonb, language text, query text, most integer, wanted integer, condition text,
+    kind jsonb, language text, query text, known jsonb, most integer, wanted integer, condition text,
     OUT ids text[], OUT scores double precision[], OUT wholes boolean[], OUT how text, OUT any_words tsquery)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET client_min_messages = warning AS $$
 DECLARE
     -- Ranking reads every match.
     ranked    CONSTANT integer := 5000;
     all_words tsquery := websearch_to_tsquery(language::regconfig, query);
-    words     text := kind #>> '{words,sql}';
     source    text := format('%s WHERE %s AND %s AND %s', kind #>> '{words,from}', kind ->> 'allowed', kind ->> 'shown', condition);
-    terms     text[];
     queries   tsquery[];
     shares    double precision[];
     row_count double precision;
@@ -187,38 +278,17 @@ BEGIN
         source := source || format(' AND w.language = %L', language);
     END IF;
     how := 'no words';
-    terms := ARRAY(SELECT lexeme FROM unnest(to_tsvector(language::regconfig, query)) ORDER BY positions[1] LIMIT 32);
-    IF (kind #>> '{words,hasNames}')::boolean THEN
-        terms := terms || ARRAY(
-            SELECT DISTINCT '=' || lower(word) FROM (
-                SELECT btrim(w.word, '.,;:!?()[]{}<>"''`*') AS word FROM regexp_split_to_table(query, '\s+') AS w (word)) names
-            WHERE length(word) BETWEEN 1 AND 200 LIMIT 32);
-    END IF;
+    queries := ARRAY(SELECT t::tsquery FROM jsonb_array_elements_text(known -> 'queries') WITH ORDINALITY AS t (t, n) ORDER BY n);
+    shares := ARRAY(SELECT t::float8 FROM jsonb_array_elements_text(known -> 'shares') WITH ORDINALITY AS t (t, n) ORDER BY n);
+    row_count := (SELECT GREATEST(c.reltuples, 0) FROM pg_class c WHERE c.oid = to_regclass(kind #>> '{words,table}'));
     IF numnode(all_words) > 0 THEN
-        EXECUTE format(
-            $q$
-            WITH found AS MATERIALIZED (
-                SELECT %1$s AS id, ts_rank(%2$s, $1, 1) AS score FROM %3$s AND %2$s @@ $1 LIMIT %4$s
-            )
-            SELECT array_agg(id ORDER BY score DESC, id COLLATE "C"), array_agg(score::float8 ORDER BY score DESC, id COLLATE "C")
-            FROM  (SELECT * FROM found ORDER BY score DESC, id COLLATE "C" LIMIT $2) best
-            $q$, kind ->> 'id', words, source, ranked)
-        INTO ids, scores USING all_words, most;
+        SELECT r.ids, r.scores, r.wholes INTO ids, scores, wholes
+        FROM   embedding.search_ranked(kind, language, condition, most, ranked, all_words, all_words, queries, shares) r;
         how := 'all words';
         any_words := all_words;
     END IF;
-    ids := COALESCE(ids, '{}');
-    scores := COALESCE(scores, '{}');
-    wholes := array_fill(true, ARRAY[cardinality(ids)]);
     -- What a person excluded stays excluded.
-    IF cardinality(ids) >= wanted OR all_words::text LIKE '%!%' THEN
-        RETURN;
-    END IF;
-    IF cardinality(terms) > 0 THEN
-        queries := ARRAY(
-            SELECT ('''' || replace(replace(t.term, '\', '\\'), '''', '''''') || '''')::tsquery
-            FROM   unnest(terms) WITH ORDINALITY AS t (term, n) ORDER BY t.n);
-        SELECT s.shares, s.row_count INTO shares, row_count FROM embedding.search_shares(kind, terms, queries) s;
+    IF cardinality(queries) > 0 AND COALESCE(cardinality(ids), 0) < wanted AND all_words::text NOT LIKE '%!%' THEN
         -- Frequent words tell little, and would have every row read: they count for the order of what the rarer ones find.
         FOR place IN SELECT n FROM unnest(shares) WITH ORDINALITY AS s (share, n) ORDER BY share, n LOOP
             EXIT WHEN drivers IS NOT NULL AND total + shares[place] * row_count > ranked;
@@ -226,29 +296,16 @@ BEGIN
             drivers := CASE WHEN drivers IS NULL THEN queries[place] ELSE drivers || queries[place] END;
         END LOOP;
         any_words := (SELECT string_agg(t.q::text, ' | ') FROM unnest(queries) AS t (q))::tsquery;
-        EXECUTE format(
-            $q$
-            WITH found AS MATERIALIZED (
-                SELECT %1$s AS id, %2$s || ''::tsvector AS words FROM %3$s AND %2$s @@ $1 LIMIT %4$s
-            ), best AS (
-                SELECT id, words @@ $3 AS whole, (
-                           SELECT sum(ln(1 + 1 / t.share) * ts_rank(found.words, t.query)) FROM unnest($4, $5) AS t (query, share))
-                           AS score
-                FROM   found ORDER BY whole DESC, score DESC, id COLLATE "C" LIMIT $2
-            )
-            SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
-                   array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
-                   array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C")
-            FROM   best
-            $q$, kind ->> 'id', words, source, ranked)
-        INTO ids, scores, wholes USING drivers, most, all_words, queries, shares;
+        SELECT r.ids, r.scores, r.wholes INTO ids, scores, wholes
+        FROM   embedding.search_ranked(kind, language, condition, most, ranked, drivers, all_words, queries, shares) r;
         how := CASE WHEN ids IS NULL AND numnode(all_words) = 0 THEN 'no words' ELSE 'any word' END;
-        ids := COALESCE(ids, '{}');
-        scores := COALESCE(scores, '{}');
-        wholes := COALESCE(wholes, '{}');
     END IF;
+    ids := COALESCE(ids, '{}');
+    scores := COALESCE(scores, '{}');
+    wholes := COALESCE(wholes, '{}');
     -- Misspelt names, and parts of them.
-    IF kind #>> '{words,names}' IS NOT NULL AND cardinality(ids) < wanted AND length(query) BETWEEN 3 AND 100 THEN
+    IF kind #>> '{words,names}' IS NOT NULL AND cardinality(ids) < wanted AND length(query) BETWEEN 3 AND 100
+        AND all_words::text NOT LIKE '%!%' THEN
         EXECUTE format(
             $q$
             SELECT array_agg(id ORDER BY score DESC, id COLLATE "C"), array_agg(score ORDER BY score DESC, id COLLATE "C")

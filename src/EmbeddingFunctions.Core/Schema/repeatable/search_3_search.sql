@@ -91,6 +91,7 @@ DECLARE
     w_scores     double precision[] := '{}';
     w_wholes     boolean[] := '{}';
     words        jsonb := '{}';
+    known        jsonb := '{}';
     plan_vector  text;
     plan_words   text;
     facts        jsonb := '{}';
@@ -154,7 +155,11 @@ BEGIN
         END IF;
         IF by_words AND part -> 'words' <> 'null' AND to_regclass(part #>> '{words,table}') IS NOT NULL THEN
             FOR language IN SELECT jsonb_array_elements_text(embedding.search_languages(part)) LOOP
-                SELECT * INTO leg FROM embedding.search_words(part, language, request ->> 'query', candidates, page, condition);
+                IF NOT known ? language THEN
+                    known := known || jsonb_build_object(language, embedding.search_terms(corpus, language, request ->> 'query'));
+                END IF;
+                SELECT * INTO leg
+                FROM   embedding.search_words(part, language, request ->> 'query', known -> language, candidates, page, condition);
                 plan_words := CASE
                     WHEN plan_words IS NULL OR plan_words = 'no words' OR length(leg.how) > length(plan_words) AND leg.how <> 'no words'
                     THEN leg.how ELSE plan_words END;
