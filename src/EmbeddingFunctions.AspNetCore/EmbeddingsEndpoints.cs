@@ -54,7 +54,8 @@ public static class EmbeddingsEndpoints
         {
             if (await scope(call.HttpContext) is not { } shown)
             {
-                return Replies.Problem(StatusCodes.Status403Forbidden, "You may not search.", "Ask the operator of this app for the right.");
+                return Replies.Problem(
+                    StatusCodes.Status403Forbidden, "You may not search.", "Ask the operator of this app for the right.");
             }
 
             call.HttpContext.Features.Set(shown);

@@ -11,7 +11,8 @@ namespace EmbeddingFunctions.VectorData;
 /// <param name="column">Names the column of a property, or refuses it.</param>
 internal sealed class FilterTranslator(ParameterExpression record, Func<PropertyInfo, string> column)
 {
-    private const string Known = "Comparisons (==, !=, <, <=, >, >=) of a property with a value, list.Contains(property), && and ! are translated.";
+    private const string Known =
+        "Comparisons (==, !=, <, <=, >, >=) of a property with a value, list.Contains(property), && and ! are translated.";
 
     /// <exception cref="NotSupportedException">It cannot be translated; the message says what to do.</exception>
     public IReadOnlyList<SearchFilter> Translate(Expression condition) => Conditions(condition, isNegated: false).ToList();
@@ -35,7 +36,8 @@ internal sealed class FilterTranslator(ParameterExpression record, Func<Property
     private SearchFilter Either(BinaryExpression both, bool isNegated)
     {
         var (left, right) = (Conditions(both.Left, isNegated).ToList(), Conditions(both.Right, isNegated).ToList());
-        return left is [var one] && right is [var other] && one.Column == other.Column && Values(one) is { } some && Values(other) is { } more
+        return left is [var one] && right is [var other] && one.Column == other.Column
+                && Values(one) is { } some && Values(other) is { } more
             ? new SearchFilter { Column = one.Column, In = [.. some, .. more] }
             : throw new NotSupportedException(
                 $"'{both}' cannot be translated: alternatives are values of one property, as r => r.A == 1 || r.A == 2. "

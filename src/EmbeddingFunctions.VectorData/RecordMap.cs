@@ -23,8 +23,8 @@ internal sealed class RecordMap<TKey, TRecord> where TRecord : class
         foreach (var (property, storageName) in type.Data)
         {
             var column = Column(storageName ?? property.Name, found) ?? throw new NotSupportedException(
-                $"{typeof(TRecord).Name}.{property.Name} has no column in '{corpus.Corpus}'. Name one with [VectorStoreData(StorageName = \"…\")]: "
-                    + $"{string.Join(", ", found.Columns.Keys)}.");
+                $"{typeof(TRecord).Name}.{property.Name} has no column in '{corpus.Corpus}'. "
+                    + $"Name one with [VectorStoreData(StorageName = \"…\")]: {string.Join(", ", found.Columns.Keys)}.");
             _columns.Add(property.Name, column);
             if (property.CanWrite)
             {

@@ -13,6 +13,7 @@ internal static class SearchValue
         ReadOnlyMemory<float> vector => (null, vector.ToArray()),
         Embedding<float> embedding => (null, embedding.Vector.ToArray()),
         _ => throw new NotSupportedException(
-            $"A {value?.GetType().Name ?? "null"} cannot be searched for: give a string, float[], ReadOnlyMemory<float> or Embedding<float>."),
+            $"A {value?.GetType().Name ?? "null"} cannot be searched for: "
+                + "give a string, float[], ReadOnlyMemory<float> or Embedding<float>."),
     };
 }

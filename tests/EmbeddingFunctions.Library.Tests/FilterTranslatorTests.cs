@@ -63,7 +63,8 @@ public sealed class FilterTranslatorTests
     [Theory]
     [MemberData(nameof(Others))]
     public void Another_is_refused(Expression<Func<Row, bool>> condition) =>
-        Assert.Contains("cannot be translated", Assert.Throws<NotSupportedException>(() => Translate(condition)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be translated", Assert.Throws<NotSupportedException>(() => Translate(condition)).Message, StringComparison.Ordinal);
 
     private static IReadOnlyList<Search.SearchFilter> Translate(Expression<Func<Row, bool>> condition) =>
         new FilterTranslator(condition.Parameters[0], property => property.Name).Translate(condition.Body);

@@ -29,8 +29,8 @@ public sealed class SearchedLibrary : IAsyncLifetime
                 is_lent boolean NOT NULL, bought_at timestamptz NOT NULL DEFAULT now());
             INSERT INTO books SELECT
                 n, 'Volume ' || n, (ARRAY['zebra quartz', 'bread butter honey', 'ships sails harbour'])[1 + n % 3] || ' ' || n,
-                CASE WHEN n % 4 = 0 THEN 'south' ELSE 'north' END, CASE WHEN n % 5 = 0 THEN NULL ELSE 'Author ' || n % 2 END, n * 10, n % 2 = 0,
-                timestamptz '2026-01-01' + n * interval '1 day'
+                CASE WHEN n % 4 = 0 THEN 'south' ELSE 'north' END, CASE WHEN n % 5 = 0 THEN NULL ELSE 'Author ' || n % 2 END, n * 10,
+                n % 2 = 0, timestamptz '2026-01-01' + n * interval '1 day'
             FROM generate_series(1, 250) n;
             """);
         await using var app = Builder().Build();

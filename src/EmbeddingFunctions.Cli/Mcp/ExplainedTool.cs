@@ -26,7 +26,8 @@ internal sealed class ExplainedTool(McpServerTool tool, Func<Exception, string> 
             return Error(e switch
             {
                 McpException => e.Message,
-                JsonException or ArgumentException { ParamName: "arguments" } => $"An argument has another type than the tool's: {e.Message}",
+                JsonException or ArgumentException { ParamName: "arguments" } =>
+                    $"An argument has another type than the tool's: {e.Message}",
                 _ => explain(e),
             });
         }

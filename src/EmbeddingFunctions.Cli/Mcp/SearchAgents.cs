@@ -61,7 +61,8 @@ internal static class SearchAgents
     public static void MapSearchAgents(this IEndpointRouteBuilder routes, ApiKeyGate door) =>
         routes.MapMcp(Path).WithMetadata(Admission.SearchKeys).AddEndpointFilter(async (call, next) =>
             door.IsOfAnAgent(call.HttpContext.Request) ? await next(call)
-                : Results.Problem("No web page may use this, and no other name than localhost.", statusCode: StatusCodes.Status403Forbidden));
+                : Results.Problem(
+                    "No web page may use this, and no other name than localhost.", statusCode: StatusCodes.Status403Forbidden));
 
     private static IEnumerable<McpServerTool> Tools(Session session, Func<SearchScope> scope)
     {

@@ -75,12 +75,13 @@ internal sealed class ApiKeyGate
                     "Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.")
                 : Refuse(context, StatusCodes.Status401Unauthorized,
                     $"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, the key in the file "
-                        + $"that the server named at its start. A search may carry a search key instead, in the header {SearchKeys.Header}.");
+                        + "that the server named at its start. A search may carry a search key instead, in the header "
+                        + $"{SearchKeys.Header}.");
     }
 
     /// <summary>
-    /// Whether a request of an agent is none that a web page made a browser send, under a name made to point at this machine or from another
-    /// origin.
+    /// Whether a request of an agent is none that a web page made a browser send, under a name made to point at this machine or from
+    /// another origin.
     /// </summary>
     public bool IsOfAnAgent(HttpRequest request) => !IsOfAnotherPage(request) && (!_isLocal || IsLoopback(request.Host.Host));
 

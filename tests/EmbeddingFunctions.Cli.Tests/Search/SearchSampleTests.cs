@@ -58,7 +58,8 @@ public sealed partial class SearchSampleTests : IAsyncLifetime, IDisposable
             ["CONNECTION_STRING"] = _database.ConnectionString,
             ["CORPORA_FILE"] = Path.Combine(Repository.Root, "src", "EmbeddingFunctions.Core", "Corpora", "corpora.json"),
         }));
-        AssertFirst(first, await Run("dotnet", [Sample("Agent", "AskAsAnAgent"), Cli.Tests.Program.FullPath, Question], Program().Environment()));
+        AssertFirst(
+            first, await Run("dotnet", [Sample("Agent", "AskAsAnAgent"), Cli.Tests.Program.FullPath, Question], Program().Environment()));
     }
 
     private static void AssertFirst(string title, string printed)

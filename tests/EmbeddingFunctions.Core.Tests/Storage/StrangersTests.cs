@@ -106,6 +106,8 @@ public sealed class StrangersTests : StrangerTest
                 d.objid = p.oid AND d.deptype =
                 'e')
             AND    ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE
+            -- These write each name with its schema: they are called for each row, or inlined.
+            AND    p.proname !~ '^(sees|search_of)_'
             """));
         Assert.Equal(
             0,

@@ -21,7 +21,8 @@ public sealed class SearchKeyFaceTests : IAsyncLifetime, IDisposable
         _fake = await FakeOpenAi.StartAsync();
         _database = await TestDatabase.Migrated();
         var sha256 = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Key)));
-        await File.WriteAllTextAsync(_file, JsonSerializer.Serialize(new { keys = new[] { new { name = "a", sha256, corpora = _corpora } } }));
+        var keys = new[] { new { name = "a", sha256, corpora = _corpora } };
+        await File.WriteAllTextAsync(_file, JsonSerializer.Serialize(new { keys }));
     }
 
     public async Task DisposeAsync()
