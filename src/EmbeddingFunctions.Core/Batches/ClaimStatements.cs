@@ -119,7 +119,7 @@ internal static class ClaimStatements
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
             SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
-                   ch.position, {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
+                   ch.position::text, {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
             FROM   chosen ch
             JOIN   claimed cl USING (item_id)
             ORDER  BY ch.place
@@ -130,7 +130,7 @@ internal static class ClaimStatements
     private static SqlText AndIsAfter(ResolvedTable table, ClaimPlace? after) => after switch
     {
         null => Sql.Empty,
-        { Position: { } position } => Sql.Of($" AND {table.Moved!} <= {position}"),
+        { Position: { } position } => Sql.Of($" AND {table.Moved!} <= {position}::timestamptz"),
         _ => Sql.Of($" AND {table.Id} OPERATOR(pg_catalog.>) {after.Id}::{table.IdType}"),
     };
 

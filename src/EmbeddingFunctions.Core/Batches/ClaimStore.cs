@@ -64,19 +64,19 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
         ResolvedCorpus corpus, EmbedBatch batch, Guid token, ClaimPlace? after, CancellationToken cancellation)
     {
         var table = corpus.TableOf(batch.Kind);
-        var (hadTurn, items, last) = (false, new List<ClaimedItem>(), (DateTimeOffset?)null);
+        var (hadTurn, items, last) = (false, new List<ClaimedItem>(), (string?)null);
         await database.ReadAsync(
             [ClaimStatements.TakeTurn(corpus, batch.Partition), ClaimStatements.Take(corpus, batch, token, after)], cancellation,
             row => hadTurn = row.GetString(0) == "true",
             row =>
             {
                 items.Add(Item(row, table.Template.Columns.Count));
-                last = batch.ForceBefore is not null || row.IsDBNull(Position) ? null : row.GetFieldValue<DateTimeOffset>(Position);
+                last = row.Text(Position);
             });
         // Of a batch that was not filled, the next one looks from the beginning.
         if (items.Count == batch.Count && batch is { ForceBefore: null, Line: null } && (last is not null || table.Moved is null))
         {
-            _places[Key(batch)] = new ClaimPlace(batch.RunId, items[^1].Id, last, time.GetTimestamp());
+            _places[Key(batch)] = new ClaimPlace(batch.RunId, items[^1].Id, last, after?.At ?? time.GetTimestamp());
         }
         else
         {
@@ -137,6 +137,6 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
 }
 
 /// <summary>The last item of a batch: where the next batch of the run goes on, instead of passing over all that are in flight.</summary>
-/// <param name="Position">When it changed or was created, where the items are in this order.</param>
-/// <param name="At">A timestamp of the process's clock.</param>
-internal sealed record ClaimPlace(Guid RunId, string Id, DateTimeOffset? Position, long At);
+/// <param name="Position">When it changed or was created, as Postgres writes it, where the items are in this order.</param>
+/// <param name="At">When the run's claims last began with the newest item, by the process's clock.</param>
+internal sealed record ClaimPlace(Guid RunId, string Id, string? Position, long At);

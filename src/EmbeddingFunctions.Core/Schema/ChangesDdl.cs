@@ -71,7 +71,8 @@ internal static class ChangesDdl
                     RETURN NULL;
                 END IF;
                 WITH noted AS MATERIALIZED (
-                    SELECT x.ctid AS place, x.* FROM {table.Changes} x WHERE x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+                    SELECT x.ctid AS embedding_place, {CompanionTable.KeysOf(table, Sql.Of($"x."))} FROM {table.Changes} x
+                    WHERE  x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
                 ),
                 free AS MATERIALIZED (
                     SELECT {CompanionTable.KeysOf(table, c)} FROM {table.Target} c
@@ -80,7 +81,7 @@ internal static class ChangesDdl
                 ),
                 taken AS (
                     DELETE FROM {table.Changes} x USING noted k
-                    WHERE  x.ctid = k.place
+                    WHERE  x.ctid = k.embedding_place
                     AND   (EXISTS (SELECT FROM free c WHERE {CompanionTable.SameKey(table, c, k)})
                            OR NOT EXISTS (SELECT FROM {table.Target} c WHERE {CompanionTable.SameKey(table, c, k)}))
                     AND   (NOT pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass) OR {isTaken})
@@ -97,14 +98,15 @@ internal static class ChangesDdl
                     ORDER  BY {CompanionTable.KeysOf(table, t)}
                     ON CONFLICT ({keys}) DO UPDATE SET {CompanionTable.Unsettled(table)}{copies}
                 )
-                SELECT max(place) FROM noted INTO last_place;
+                SELECT max(embedding_place) FROM noted INTO last_place;
                 RETURN last_place;
             END
             """);
     }
 
-    // Whatever the planner believes of a table that is empty most of the time, no companion is read as a whole.
-    private const string ByIndex = "SET enable_seqscan = off SET plan_cache_mode = force_custom_plan";
+    // Whatever the planner believes of a table that is empty most of the time, no companion is read as a whole. A wait is shorter than
+    // Postgres's before it ends one of two that wait for each other.
+    private const string ByIndex = "SET enable_seqscan = off SET plan_cache_mode = force_custom_plan SET lock_timeout = '500ms'";
 
     private static SchemaObject Function(ResolvedTable table, string signature, string returns, string how, SqlText body) =>
         new(ObjectKind.Function, table.Holder.Schema, "", signature,

@@ -68,10 +68,14 @@ internal static class CompanionTriggers
         var isOld = string.Join(" AND ", keys.Select(key => $"c.{key.Column} {key.Is} {key.Old}"));
         var isNew = string.Join(" AND ", keys.Select(key => $"c.{key.Column} {key.Is} {key.New}"));
         var isSame = string.Join(" AND ", keys.Select(key => $"{key.Old} {key.Is} {key.New}"));
+        var areKnown = string.Join(" AND ", keys.Select(key => $"{key.New} IS NOT NULL"));
+        // A table that was dropped by hand, or was left out of a dump.
+        var isThere = $"pg_catalog.to_regclass({Sql.Literal(table.Changes.ToString())}) IS NOT NULL";
         var declared = keys.Select(key => $"{key.Old} {key.SqlType}; {key.New} {key.SqlType};");
         var assigned = keys.Select(key => $"{key.Old} := OLD.{key.Column}; {key.New} := NEW.{key.Column};");
         return
             $"""
+            #variable_conflict use_variable
             DECLARE
                 is_edited boolean := true;
                 is_taken boolean := true;
@@ -82,10 +86,13 @@ internal static class CompanionTriggers
                     {TextChange.Assign("is_edited", table, table.KeyColumns.Concat(table.WakingColumns))}
                     IF is_edited THEN
                         is_taken := (true{current.DeclaredFilter}) IS TRUE;
+                        IF NOT ({isThere}) THEN
+                            RAISE undefined_table USING MESSAGE = 'the table of changes is gone';
+                        END IF;
                     END IF;
                 EXCEPTION WHEN {Altered} THEN
                     {Warn}
-                    is_edited := new_key_0 IS NOT NULL;
+                    is_edited := {areKnown} AND {isThere};
                 END;
                 IF is_edited THEN
                     IF NOT ({isSame}) THEN
@@ -142,10 +149,11 @@ internal static class CompanionTriggers
     private static string Function(Corpus corpus, ResolvedTable table, string purpose) =>
         ObjectNames.Function($"{purpose}_{corpus.Name}", table.Holder with { Name = table.Kind });
 
+    /// <summary>A function for triggers of this role alone: on a table of another it would empty what it follows.</summary>
     public static SchemaObject Function(string schema, string function, string body) =>
         new(ObjectKind.Function, schema, "", $"{function}()",
             $"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {Sql.SafePath} AS "
-                + $"{Sql.Literal(body)}");
+                + $"{Sql.Literal(body)};\nREVOKE EXECUTE ON FUNCTION {function}() FROM PUBLIC");
 
     private static SchemaObject Trigger(Corpus corpus, ResolvedTable table, string purpose, string on, string function, string enabled)
     {

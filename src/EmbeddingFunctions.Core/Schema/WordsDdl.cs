@@ -106,6 +106,7 @@ internal static class WordsDdl
             New: $"new_key_{i}")).ToList();
         return
             $"""
+            #variable_conflict use_variable
             DECLARE
                 is_edited boolean := true;
                 new_language text;

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using EmbeddingFunctions.Corpora;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>Brings companions up to date with the rows that triggers noted as written.</summary>
-internal sealed class SourceChanges(NpgsqlDataSource database)
+internal sealed class SourceChanges(NpgsqlDataSource database, ILogger<SourceChanges> log)
 {
     private const int Least = 250;
     private const int Most = 16_000;
@@ -46,6 +47,12 @@ internal sealed class SourceChanges(NpgsqlDataSource database)
         {
             return await database.ScalarAsync<string>(
                 $"SELECT {Sql.Raw(table.SettleFunction)}({after}::tid, {most})::text", cancellation, Sql.TimeoutOfCounts);
+        }
+        catch (PostgresException e) when (WriteFaults.IsTransient(e) || e.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            // Another settles the same rows, or their owner deletes them: the next look takes them.
+            log.RowsAreLocked(table.Kind, corpus.Corpus.Name);
+            return null;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedFunction)
         {

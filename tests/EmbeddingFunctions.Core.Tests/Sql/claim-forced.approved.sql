@@ -55,7 +55,7 @@ claimed AS (
     RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
 )
 SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
-       ch.position, ch.text_0, ch.text_1
+       ch.position::text, ch.text_0, ch.text_1
 FROM   chosen ch
 JOIN   claimed cl USING (item_id)
 ORDER  BY ch.place

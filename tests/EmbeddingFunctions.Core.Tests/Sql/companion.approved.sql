@@ -17,7 +17,7 @@ CREATE TABLE "embedding"."vectors_beside_page" (
 );
 CREATE TABLE "embedding"."embedding_changes_vectors_beside_page" ("tenant" uuid NOT NULL, "id" bigint NOT NULL);
 CREATE OR REPLACE FUNCTION "embedding"."is_changed_beside_page"(text[]) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN EXISTS (SELECT FROM "embedding"."embedding_changes_vectors_beside_page" x WHERE x."tenant" OPERATOR(pg_catalog.=) ($1)[1]::uuid AND x."id" OPERATOR(pg_catalog.=) ($1)[2]::bigint); END';
-CREATE OR REPLACE FUNCTION "embedding"."settle_beside_page"(tid, integer) RETURNS tid LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET plan_cache_mode = force_custom_plan SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '#variable_conflict use_column
+CREATE OR REPLACE FUNCTION "embedding"."settle_beside_page"(tid, integer) RETURNS tid LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET plan_cache_mode = force_custom_plan SET lock_timeout = '500ms' SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '#variable_conflict use_column
 DECLARE
     last_place tid;
 BEGIN
@@ -26,8 +26,8 @@ BEGIN
         RETURN NULL;
     END IF;
     WITH noted AS MATERIALIZED (
-        SELECT x.ctid AS place, x.* FROM "embedding"."embedding_changes_vectors_beside_page" x
-                WHERE x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+        SELECT x.ctid AS embedding_place, x."tenant", x."id" FROM "embedding"."embedding_changes_vectors_beside_page" x
+        WHERE  x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
     ),
     free AS MATERIALIZED (
         SELECT c."tenant", c."id" FROM "embedding"."vectors_beside_page" c
@@ -36,7 +36,7 @@ BEGIN
     ),
     taken AS (
         DELETE FROM "embedding"."embedding_changes_vectors_beside_page" x USING noted k
-        WHERE  x.ctid = k.place
+        WHERE  x.ctid = k.embedding_place
         AND   (EXISTS (SELECT FROM free c WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant" AND c."id" OPERATOR(pg_catalog.=) k."id")
                OR NOT EXISTS (SELECT FROM "embedding"."vectors_beside_page" c WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant"
                        AND c."id" OPERATOR(pg_catalog.=) k."id"))
@@ -61,10 +61,11 @@ BEGIN
         ORDER  BY t."tenant", t."id"
         ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at"
     )
-    SELECT max(place) FROM noted INTO last_place;
+    SELECT max(embedding_place) FROM noted INTO last_place;
     RETURN last_place;
 END';
-CREATE OR REPLACE FUNCTION "embedding"."note_edit_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DECLARE
+CREATE OR REPLACE FUNCTION "embedding"."note_edit_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '#variable_conflict use_variable
+DECLARE
     is_edited boolean := true;
     is_taken boolean := true;
     old_key_0 uuid; new_key_0 uuid;
@@ -91,11 +92,15 @@ ELSE
 END IF;
         IF is_edited THEN
             is_taken := (true AND NEW."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE;
+            IF NOT (pg_catalog.to_regclass(''"embedding"."embedding_changes_vectors_beside_page"'') IS NOT NULL) THEN
+                RAISE undefined_table USING MESSAGE = ''the table of changes is gone'';
+            END IF;
         END IF;
     EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR invalid_text_representation
             OR numeric_value_out_of_range THEN
         RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
-        is_edited := new_key_0 IS NOT NULL;
+        is_edited := new_key_0 IS NOT NULL AND new_key_1 IS NOT NULL
+                AND pg_catalog.to_regclass(''"embedding"."embedding_changes_vectors_beside_page"'') IS NOT NULL;
     END;
     IF is_edited THEN
         IF NOT (old_key_0 OPERATOR(pg_catalog.=) new_key_0 AND old_key_1 OPERATOR(pg_catalog.=) new_key_1) THEN
@@ -115,6 +120,7 @@ END IF;
     END IF;
     RETURN NEW;
 END';
+REVOKE EXECUTE ON FUNCTION "embedding"."note_edit_beside_page"() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION "embedding"."note_rows_beside_page"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN
     IF TG_OP = ''INSERT'' AND TG_LEVEL = ''STATEMENT'' THEN
         INSERT INTO "embedding"."embedding_changes_vectors_beside_page" SELECT t."tenant", t."id" FROM added t WHERE (true
@@ -148,6 +154,7 @@ EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR data
     RAISE WARNING ''embeddings: % was altered since it was migrated: %'', TG_RELID::pg_catalog.regclass, SQLERRM;
     RETURN NULL;
 END';
+REVOKE EXECUTE ON FUNCTION "embedding"."note_rows_beside_page"() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER "zzz_embedding_edit_beside_page" AFTER UPDATE ON "public"."articles" FOR EACH ROW EXECUTE FUNCTION "embedding"."note_edit_beside_page"();
 ALTER TABLE "public"."articles" ENABLE ALWAYS TRIGGER "zzz_embedding_edit_beside_page";
 CREATE OR REPLACE TRIGGER "embedding_truncate_beside_page" AFTER TRUNCATE ON "public"."articles" FOR EACH STATEMENT EXECUTE FUNCTION "embedding"."note_rows_beside_page"();

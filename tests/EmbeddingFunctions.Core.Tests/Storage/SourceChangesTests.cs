@@ -10,6 +10,8 @@ public sealed class SourceChangesTests : IAsyncLifetime
     private const string Vectors = "embedding.vectors_notes_note";
     private const string Changes = "embedding.embedding_changes_vectors_notes_note";
 
+    private static readonly string[] _oddKey = ["place", "last"];
+
     private static readonly object _declaration = new
     {
         name = "notes",
@@ -136,6 +138,48 @@ public sealed class SourceChangesTests : IAsyncLifetime
             RESET ROLE;
             """);
         await _database.Execute($"DROP OWNED BY {role}; DROP ROLE {role}");
+    }
+
+    [Fact]
+    public async Task Columns_with_the_names_that_the_functions_use_are_in_no_ones_way()
+    {
+        await _database.Execute(
+            """
+            CREATE TABLE odd (place int, last int, old_key_0 timestamptz DEFAULT now(), title text, PRIMARY KEY (place, last));
+            INSERT INTO odd (place, last, title) VALUES (1, 1, 'one'), (2, 1, 'two')
+            """);
+        await using var odd = new DeclaredCorpus(_database.Source, new
+        {
+            name = "odd",
+            dimensions = 16,
+            startsPerMinute = 1_000,
+            store = "table",
+            tables = new[] { new { kind = "odd", table = "odd", key = _oddKey, changedAt = "old_key_0", text = "{title}" } },
+        });
+        await odd.MigrateAndRun();
+
+        await _database.Execute("UPDATE odd SET title = 'other' WHERE place = 1; UPDATE odd SET place = 3 WHERE place = 2");
+        Assert.Equal(2, (await odd.Run()).Counts.Embedded);
+
+        await _database.Execute("ALTER TABLE odd RENAME last TO latest; UPDATE odd SET title = 'written all the same'");
+        await _database.Execute("DROP TABLE embedding.embedding_changes_vectors_notes_note; UPDATE notes SET title = 'this too'");
+    }
+
+    [Fact]
+    public async Task A_table_of_someone_elses_is_given_none_of_the_triggers()
+    {
+        var role = $"stranger_{Guid.NewGuid():N}";
+        await _database.Execute($"CREATE ROLE {role}; GRANT USAGE ON SCHEMA embedding TO {role}");
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => _database.Execute(
+            $"""
+            SET ROLE {role};
+            CREATE TEMP TABLE mine (id int);
+            CREATE TRIGGER take AFTER TRUNCATE ON mine EXECUTE FUNCTION embedding.note_rows_notes_note()
+            """));
+
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
+        await _database.Execute($"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}");
     }
 
     private async Task<(long Total, long Pending)> Status()
