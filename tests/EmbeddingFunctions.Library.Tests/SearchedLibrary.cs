@@ -50,14 +50,19 @@ public sealed class SearchedLibrary : IAsyncLifetime
         var builder = App.Bare();
         builder.Services.AddSingleton(_source).AddEmbeddingGenerator(Generator);
         add ??= _ => { };
-        add(builder.Services.AddEmbeddings(o => o.AddCorpus("books", c => c
-            .Dimensions(32)
-            .With(corpus => corpus with { Partitions = new ActivePartitions { Table = "branches", Column = "name" } })
-            .Table("books", t => t.Text("{title}. {body}").With(table => table with
-            {
-                Partition = "branch",
-                Search = new TableSearch { Language = "english", Columns = ["author", "pages", "is_lent", "bought_at"] },
-            })))));
+        add(builder.Services.AddEmbeddings(o =>
+        {
+            // However busy the machine is.
+            o.QueryTimeout = TimeSpan.FromSeconds(20);
+            o.AddCorpus("books", c => c
+                .Dimensions(32)
+                .With(corpus => corpus with { Partitions = new ActivePartitions { Table = "branches", Column = "name" } })
+                .Table("books", t => t.Text("{title}. {body}").With(table => table with
+                {
+                    Partition = "branch",
+                    Search = new TableSearch { Language = "english", Columns = ["author", "pages", "is_lent", "bought_at"] },
+                })));
+        }));
         return builder;
     }
 }

@@ -68,7 +68,8 @@ public sealed class SearchedWorkspace : IAsyncLifetime
 
     /// <summary>The program on it, without any key.</summary>
     internal Program Program() => new Program(_folder.Path)
-        .Set("DATABASE_URL", Database.ConnectionString).Set("EMBEDDINGS_SCHEDULE", "0 0 0 1 1 *");
+        .Set("DATABASE_URL", Database.ConnectionString).Set("EMBEDDINGS_SCHEDULE", "0 0 0 1 1 *")
+        .Set("EMBEDDING_QUERY_TIMEOUT_MS", "20000");
 
     /// <summary>For all tests that only ask it.</summary>
     internal Server Server { get; private set; } = null!;
