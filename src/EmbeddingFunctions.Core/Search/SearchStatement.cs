@@ -6,7 +6,7 @@ using NpgsqlTypes;
 
 namespace EmbeddingFunctions.Search;
 
-/// <summary>Calls the search functions of the database, which answer whoever asks alike.</summary>
+/// <summary>Calls the search functions of the database, which give the same answer to every caller.</summary>
 internal static class SearchStatement
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
