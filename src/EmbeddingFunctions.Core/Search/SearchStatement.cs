@@ -60,7 +60,7 @@ internal static class SearchStatement
     public static bool IsOutdated(PostgresException e) => e.SqlState is "ES409" or PostgresErrorCodes.UndefinedColumn
         or PostgresErrorCodes.UndefinedTable;
 
-    /// <returns>What the caller is told; null of a fault that is none of the request's.</returns>
+    /// <returns>The exception for the caller; null if the request is not to blame.</returns>
     public static Exception? Translate(PostgresException e) => e.SqlState switch
     {
         "ES400" => new InvalidSearchException("request", Sentence(e)),
