@@ -143,13 +143,13 @@ internal static class ClaimStatements
         """;
 
     // The row of the companion is locked as it is now, the texts are those of the statement's beginning: an edit in between has counted the
-    // version on, and the item is left to a later claim.
+    // version on, and the item is left to a later claim. So is one whose edit is only noted: its vector would be paid for and refused.
     private static SqlText Read(ResolvedTable table, SqlText selected) =>
         $"""
         read AS (
             SELECT f.*, {selected}
             FROM   found f
-            JOIN   {table.Items} t ON {table.Id} {Sql.Is} f.id AND {table.Version} = f.version
+            JOIN   {table.Items} t ON {table.Id} {Sql.Is} f.id AND {table.Version} = f.version{table.AndIsSettled}
         ),
         """;
 

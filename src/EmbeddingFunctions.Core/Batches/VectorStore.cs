@@ -119,7 +119,7 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                 JOIN   held h USING (item_id)
                 WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType}
                 AND    {table.Partition} {table.IsPartition} {partition} {corpus.AndIsActive(table, partition)}
-                AND    {table.Version} = i.version{Sql.When(table.IsBeside && table.HasTriggers, $" AND NOT {table.IsChanged}")}
+                AND    {table.Version} = i.version{table.AndIsSettled}
                 RETURNING i.item_id, i.outcome, i.hash, {table.Vector} AS embedding
             ),
             {(corpus.Corpus.SimilarityCache ? SimilarityCache(table, partition) : Sql.Empty)}

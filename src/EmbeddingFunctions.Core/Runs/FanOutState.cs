@@ -12,6 +12,9 @@ internal sealed record FanOutState(RunInput Input)
     // A provider that is away this often in a row, at most two minutes each, is not coming back within this run.
     private const int MaxPausesWithoutProgress = 20;
 
+    // Rows that are edited or inserted during a run are embedded by it, but an application that never rests must not keep it from its end.
+    private const int MaxLatePages = 10;
+
     // How often to look whether others are done with the partitions that they hold.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromSeconds(5);
 
@@ -45,7 +48,9 @@ internal sealed record FanOutState(RunInput Input)
             Input.Request.Limit ?? int.MaxValue) - Input.Counts.Claimed - Queued.Sum(
                 batch => batch.Count) - InFlight.Sum(batch => batch.Count);
 
-    private bool MayPlan => Pages < Input.Request.PagesPerExecution && Remaining > 0 && !IsExhausted;
+    private bool MayPlan => Pages < Input.Request.PagesPerExecution && Remaining > 0 && !IsExhausted && !IsLate;
+
+    private bool IsLate => Input.LatePages >= MaxLatePages;
 
     /// <param name="happened">The event.</param>
     /// <param name="now">The time, the same on every replay.</param>
@@ -66,7 +71,11 @@ internal sealed record FanOutState(RunInput Input)
         : this with
         {
             IsPlanning = false,
-            Input = Input with { Cursor = page.Cursor },
+            Input = Input with
+            {
+                Cursor = page.Cursor,
+                LatePages = Input.LatePages + (page.HasAll && Input.Counts.Settled >= Input.Opened!.ItemsTotal ? 1 : 0),
+            },
             Queued = Queued.AddRange(page.Batches),
             Contended = Contended.Planned(page),
             HeldUntil = page.HeldUntil,
@@ -132,7 +141,7 @@ internal sealed record FanOutState(RunInput Input)
         : PausedUntil is { } paused ? new FanOutCommand.Wait(paused, $"waiting for the provider: {PauseReason}")
         : (HeldUntil ?? (Contended.All.Count > 0 ? now + _lookAgain : null)) is { } held
             ? new FanOutCommand.Wait(held, "waiting for items that another worker holds")
-        : new FanOutCommand.Finish(HasMore: Remaining > 0 && !IsExhausted);
+        : new FanOutCommand.Finish(HasMore: Remaining > 0 && !IsExhausted && !IsLate);
 
     /// <summary>Whether enough is planned that no place in flight stays empty.</summary>
     private bool HasWork => Queued.Count(IsFree) >= Input.Request.Concurrency;

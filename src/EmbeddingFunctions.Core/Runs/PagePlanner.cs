@@ -35,9 +35,9 @@ internal sealed class PagePlanner(
         await changes.Settle(corpus, cancellation);
         // Asked before the page is planned: what is let go between the two is then seen by one of them.
         var heldUntil = await HeldUntil(corpus, command, cancellation);
-        var page = await Page(corpus, command, cancellation);
+        var (page, hasAll) = await Page(corpus, command, cancellation);
         return page.Count > 0
-            ? new PlannedPage(page, page[^1].Partition)
+            ? new PlannedPage(page, page[^1].Partition) { HasAll = hasAll && command.Busy.Count == 0 }
             // And after it: what was taken between the two.
             : new PlannedPage([], command.Cursor, heldUntil ?? await HeldUntil(corpus, command, cancellation));
     }
@@ -89,7 +89,9 @@ internal sealed class PagePlanner(
     internal static IEnumerable<ResolvedTable> InScope(ResolvedCorpus corpus, RunRequest request) =>
         corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind));
 
-    private async Task<List<PlannedBatch>> Page(ResolvedCorpus corpus, PlanPage command, CancellationToken cancellation)
+    /// <returns>A page, and whether nothing was left out for lack of room.</returns>
+    private async Task<(List<PlannedBatch> Batches, bool HasAll)> Page(
+        ResolvedCorpus corpus, PlanPage command, CancellationToken cancellation)
     {
         var request = command.Run.Request;
         var (declared, batches) = (request.BatchSize ?? corpus.Corpus.BatchSize, request.BatchesPerActivity ?? 1);
@@ -97,15 +99,17 @@ internal sealed class PagePlanner(
         var pageSize = request.PageSize ?? Math.Max(corpus.Corpus.PageSize, declared is null ? largest * request.Concurrency : 0);
         var room = Math.Min(command.Items, pageSize * batches);
         var lanes = corpus.Corpus.LanesPerPartition ?? request.Concurrency;
-        var page = new List<PlannedBatch>();
+        var (page, hasAll, partitions) = (new List<PlannedBatch>(), true, (room + largest - 1) / largest);
         foreach (var priority in InScope(corpus, request).GroupBy(table => table.Priority).OrderByDescending(group => group.Key))
         {
             var pending = new List<PendingItems>();
             foreach (var table in priority)
             {
-                pending.AddRange(await database.QueryAsync(
-                    Statement(corpus, table, command, room, largest),
-                    row => new PendingItems(table.Kind, row.GetString(0), (int)row.GetInt64(1)), cancellation));
+                var found = await database.QueryAsync(
+                    Statement(corpus, table, command, room, partitions),
+                    row => new PendingItems(table.Kind, row.GetString(0), (int)row.GetInt64(1)), cancellation);
+                pending.AddRange(found);
+                hasAll &= corpus.ActivePartitions is null || found.Count < partitions;
             }
 
             // Where the size is not declared, little work is divided among all that may be in flight.
@@ -118,16 +122,16 @@ internal sealed class PagePlanner(
                 batch => batch.Count > BatchSize(batch.Kind) ? batch with { Size = BatchSize(batch.Kind) } : batch));
             if (page.Sum(batch => batch.Count) >= room)
             {
-                break;
+                return (page, false);
             }
         }
 
-        return page;
+        return (page, hasAll);
     }
 
     // Each partition costs one look into the partial index, and only those looked at until the page is full are looked at:
     // so a page costs the same however many items are pending.
-    internal static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table, PlanPage command, int room, int batchSize)
+    internal static SqlText Statement(ResolvedCorpus corpus, ResolvedTable table, PlanPage command, int room, int partitions)
     {
         var (request, before) = (command.Run.Request, command.Run.Opened?.ForceBefore);
         var scope = request.Scope(before);
@@ -154,7 +158,7 @@ internal sealed class PagePlanner(
                 ) next
             ) n
             WHERE  n.items > 0
-            LIMIT  {(room + batchSize - 1) / batchSize}
+            LIMIT  {partitions}
             """;
     }
 

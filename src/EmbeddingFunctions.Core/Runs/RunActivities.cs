@@ -110,7 +110,12 @@ internal sealed record PlanPage(RunInput Run, string Cursor, IReadOnlyList<strin
 /// <param name="HeldUntil">With no batches: items of the scope are held by others until then, perhaps by a process that is gone.</param>
 /// <param name="Cancelled">The run is no longer wanted.</param>
 internal sealed record PlannedPage(
-    IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false);
+    IReadOnlyList<PlannedBatch> Batches, string Cursor, DateTimeOffset? HeldUntil = null, bool Cancelled = false)
+{
+    /// <summary>Whether, with what is in flight, it has all that the run could take when it was planned.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HasAll { get; init; }
+}
 
 /// <param name="Count">The largest number of items.</param>
 /// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>

@@ -52,6 +52,10 @@ internal sealed record RunInput(Guid RunId, RunRequest Request)
     /// <summary>How often in a row the provider was waited for in vain.</summary>
     public int PausesWithoutProgress { get; init; }
 
+    /// <summary>Pages with all that was left, planned after as many items were embedded as the run had found when it began.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int LatePages { get; init; }
+
     /// <summary>How often the run was begun again because its engine had failed.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Restarts { get; init; }
@@ -76,7 +80,10 @@ public sealed record RunOutcome(
 /// <summary>How a run ended.</summary>
 public enum RunStatus
 {
-    /// <summary>Everything in its scope is settled, or was tried and failed.</summary>
+    /// <summary>
+    /// Everything that was pending in its scope is settled, or was tried and failed. Rows that are edited again and again while it runs
+    /// may be left to the next run.
+    /// </summary>
     Completed,
 
     /// <summary>It could not go on, or embedded none of its pending items.</summary>

@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>A run: take a start slot, plan pages, fan their batches out in lanes until nothing is pending, close the job.</summary>
+/// <summary>A run: take a start slot, plan pages, fan their batches out in lanes until nothing is left, close the job.</summary>
 internal static class RunOrchestration
 {
     /// <returns>How it ended, or null if it goes on as a new execution.</returns>

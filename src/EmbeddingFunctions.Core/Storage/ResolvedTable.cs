@@ -55,6 +55,9 @@ internal sealed partial class ResolvedTable(
     public SqlText IsChanged => !IsBeside || !HasTriggers ? Sql.Of($"false") : Sql.Of(
         $"{Sql.Raw(IsChangedFunction)}(ARRAY[{Sql.Join(", ", KeyColumns.Select(key => Sql.Of($"{Column(key)}::text")))}])");
 
+    /// <summary>Leaves out rows that were written since, after other conditions.</summary>
+    public SqlText AndIsSettled => Sql.When(IsBeside && HasTriggers, $" AND NOT {IsChanged}");
+
     /// <summary>The rows with their vectors and state, for statements that only read.</summary>
     public SqlText Items => field ??= IsBeside ? CompanionTable.Items(this, corpus, table) : found.Quoted;
 

@@ -67,6 +67,25 @@ public sealed class FanOutStateTests
         Assert.Equal("b", started.Batch.Partition);
     }
 
+    [Theory]
+    [InlineData(20, true, true)]
+    [InlineData(1, true, false)] // As many as were found are not done yet.
+    [InlineData(20, false, false)] // There is more than a page holds.
+    public void An_application_that_never_rests_keeps_no_run_from_its_end(int embedded, bool hasAll, bool ends)
+    {
+        _state = new FanOutState(_state.Input with { Request = _state.Input.Request with { PagesPerExecution = 100 } });
+        On(new FanOutEvent.Begun());
+        IReadOnlyList<FanOutCommand> commands = [];
+        for (var page = 0; page < 20 && commands is not [FanOutCommand.Finish]; page++)
+        {
+            On(Planned([("a", embedded)], hasAll));
+            On(Planned());
+            commands = On(new FanOutEvent.BatchEnded(Batch("a", embedded), Embedded(embedded)));
+        }
+
+        Assert.Equal(ends, commands is [FanOutCommand.Finish { HasMore: false }]);
+    }
+
     [Fact]
     public void The_same_events_give_the_same_commands()
     {
@@ -100,7 +119,10 @@ public sealed class FanOutStateTests
     }
 
     private static FanOutEvent.PagePlanned Planned(params (string Partition, int Count)[] batches) =>
-        new(new PlannedPage(batches.Select(batch => Batch(batch.Partition, batch.Count)).ToList(), ""));
+        Planned(batches, hasAll: false);
+
+    private static FanOutEvent.PagePlanned Planned((string Partition, int Count)[] batches, bool hasAll) =>
+        new(new PlannedPage(batches.Select(batch => Batch(batch.Partition, batch.Count)).ToList(), "") { HasAll = hasAll });
 
     private static PlannedBatch Batch(string partition, int count) => new("issue", partition, count);
 

@@ -42,7 +42,7 @@ public sealed partial class ApprovedSqlTests
         ["plan-page"] = () => PagePlanner.Statement(
             SampleCorpus.Within, SampleCorpus.Articles,
             new PlanPage(new RunInput(Guid.Empty, new RunRequest("library", []) { IsScheduled = true }), Cursor: "", Busy: [], Items: 200),
-            room: 200, batchSize: 20),
+            room: 200, partitions: 10),
         ["write-vectors"] = () => VectorStore.Statement(
             Claim("article"), Guid.Empty, [Outcome()], ChunkWrite.Of([Outcome()]), new BatchCounts(), skipLocked: false),
         ["write-vectors-unlocked"] = () => VectorStore.Statement(

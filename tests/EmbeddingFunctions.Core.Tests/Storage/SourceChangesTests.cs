@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 using Npgsql;
@@ -53,6 +54,22 @@ public sealed class SourceChangesTests : IAsyncLifetime
         Assert.Equal((3, 1), await Status());
         Assert.Equal(1, (await _corpus.Run()).Counts.Embedded);
         Assert.Equal(0, await _database.Ask<long>($"SELECT count(*) FROM {Changes}"));
+    }
+
+    [Fact]
+    public async Task A_run_ends_though_each_batch_is_followed_by_another_edit()
+    {
+        await _database.Execute(
+            """
+            CREATE FUNCTION edit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                UPDATE notes SET title = title || '.' WHERE id = 3 - NEW.item_id::int; RETURN NULL; END $$;
+            CREATE TRIGGER edit AFTER INSERT ON embedding.claims FOR EACH ROW WHEN (NEW.item_id <> '3') EXECUTE FUNCTION edit();
+            UPDATE notes SET title = 'other' WHERE id = 1;
+            """);
+
+        var outcome = await _corpus.Run().WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((RunStatus.Completed, (3L, 1L)), (outcome.Status, await Status()));
     }
 
     [Fact]
