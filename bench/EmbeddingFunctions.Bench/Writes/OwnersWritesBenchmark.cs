@@ -36,6 +36,8 @@ internal static class OwnersWritesBenchmark
         ("empty triggers", AddEmptyTriggers),
         (Product, database => Migrate(database, """ "store": "table" """, "")),
         ("edits, \"trigger\"", database => Migrate(database, """ "store": "table", "trigger": true """, "")),
+        ("edits, \"search\"", database => Migrate(
+            database, """ "store": "table" """, """ , "search": { "language": "english", "identifiers": ["title"] } """)),
         ("edits, \"queue\"", database => Migrate(database, """ "store": "column", "trigger": true """, """ , "queue": "row" """)),
     ];
 

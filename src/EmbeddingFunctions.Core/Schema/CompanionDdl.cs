@@ -113,7 +113,8 @@ internal static class CompanionDdl
             steps.AddRange(columns.Count == 0 ? [] : [
                 MigrationStep.Transaction([
                     $"DROP POLICY IF EXISTS {Policy} ON {table.Target}", .. views.Select(view => view.Key.Removal),
-                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}", .. ChangesDdl.Retype(table, columns),
+                    $"ALTER TABLE {table.Target} {string.Join(", ", changes)}",
+                    .. table.Follower is { } follower ? ChangesDdl.Retype(follower, columns) : [],
                     .. views.Select(view => view.Statement), .. rights])]);
         }
 

@@ -50,8 +50,11 @@ internal static class CorpusDdl
     public static IEnumerable<SchemaObject> Beside(Corpus corpus, ResolvedTable table) =>
     [
         CompanionDdl.SeesRow(corpus, table), CompanionDdl.Table(corpus, table),
-        .. table.HasTriggers
-            ? [ChangesDdl.Table(table), ChangesDdl.IsChanged(table), ChangesDdl.Settle(table), .. CompanionTriggers.Objects(corpus, table)]
+        .. table.Follower is { } follower
+            ? [
+                ChangesDdl.Table(follower), ChangesDdl.IsChanged(follower), ChangesDdl.Settle(follower),
+                .. FollowingTriggers.Objects(
+                    corpus.Name, follower, "embedding", corpus.Trigger ? $"{NotifyTriggerDdl.Notify(corpus)};" : "")]
             : Array.Empty<SchemaObject>(),
     ];
 
@@ -93,9 +96,9 @@ internal static class CorpusDdl
     {
         var bare = table.WithRow("");
         var partition = table.HasPartition ? $"{bare.Partition}, " : "";
-        if (table is { IsBeside: true, HasTriggers: true })
+        if (table.Follower is { } follower)
         {
-            yield return ChangesDdl.Index(table);
+            yield return ChangesDdl.Index(follower);
         }
 
         var pending = $"({partition}{bare.Newest}) WHERE {bare.Pending}";

@@ -92,6 +92,8 @@ internal static class SearchedCorpusDdl
             ["column"] = hasTable ? "words" : TextSearchDdl.Column,
             ["hasNames"] = table.Search?.Identifiers.Count > 0,
             ["names"] = hasTable && table is { Search.Identifiers.Count: > 0, Schemas.Trigrams: not null } ? "w.names" : null,
+            ["settle"] = table.WordsFollower?.SettleFunction,
+            ["areBehind"] = table.WordsFollower is null ? null : $"{table.WordsAreBehind}()",
             ["trigrams"] = table.Schemas.Trigrams is { } trigrams ? Sql.Identifier(trigrams).ToString() : null,
         };
     }

@@ -118,7 +118,7 @@ internal sealed class Searcher(
             Corpus = corpus.Corpus.DeclaredName,
             Query = request.Query,
             Mode = mode,
-            Degraded = degraded ?? Wordless(corpus, request, mode, root.Text("text")),
+            Degraded = degraded ?? Wordless(corpus, request, mode, root),
             Plan = new SearchPlan { Vector = root.Text("vector"), Text = root.Text("text"), Candidates = cursor.Candidates },
             Results = results,
             Next = results.Count == request.Limit && root.GetProperty("found").GetInt32() > next.Offset ? next.Text(request) : null,
@@ -135,8 +135,8 @@ internal sealed class Searcher(
     private static string Unmet(SearchRequest request) =>
         request.MinSimilarity is null ? "" : " No similarity is known, so that minSimilarity was not looked at.";
 
-    // Why a list by words is missing that was asked for.
-    private static string? Wordless(ResolvedCorpus corpus, SearchRequest request, SearchMode mode, string? ran)
+    // Why a list by words that was asked for is missing, or may lack rows.
+    private static string? Wordless(ResolvedCorpus corpus, SearchRequest request, SearchMode mode, JsonElement answer)
     {
         var without = corpus.Tables.Where(table => request.Kinds.Count == 0 || request.Kinds.Contains(table.Kind))
             .Where(table => table.Search is null && table.TextSearch is null).Select(table => table.Kind).ToList();
@@ -144,7 +144,9 @@ internal sealed class Searcher(
             : without.Count > 0
                 ? $"{string.Join(", ", without)} {(without.Count == 1 ? "has" : "have")} no search by words: declare 'search' for it, and "
                     + $"run 'embeddings migrate {corpus.Corpus.DeclaredName}'."
-            : ran is "no words" ? "The query has no words that a search by words looks for." : null;
+            : answer.Text("text") is "no words" ? "The query has no words that a search by words looks for."
+            : answer.GetProperty("areBehind").GetBoolean() ? "Rows that were just written are found by their words after the next run."
+            : null;
     }
 
     private static SearchResponse Nothing(SearchRequest request, SearchCursor cursor, long begun) => new()

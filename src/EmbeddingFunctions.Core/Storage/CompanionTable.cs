@@ -7,9 +7,6 @@ namespace EmbeddingFunctions.Storage;
 /// </summary>
 internal static class CompanionTable
 {
-    /// <summary>Begins the name of the table that notes which rows were written.</summary>
-    public const string ChangesPurpose = "embedding_changes";
-
     private const string DefaultSchema = "embedding";
 
     private const string SeenColumn = "embedding_seen";

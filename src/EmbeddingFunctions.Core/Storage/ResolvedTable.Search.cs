@@ -20,6 +20,13 @@ internal sealed partial class ResolvedTable
     public CatalogueTable WordsTable => field ??= new CatalogueTable(
         "embedding", ObjectNames.Name($"words_{corpus.DeclaredName}", new CatalogueTable("", table.Kind, 'r', [])), 'r', []);
 
+    /// <summary>What keeps that table true; null where there is none, and of a generation that is not live.</summary>
+    public RowFollower? WordsFollower => field ??=
+        HasWordsTable && corpus.Generation is not { IsLive: false } ? RowFollower.OfWords(corpus, this) : null;
+
+    /// <summary>The function that says whether words of rows are still to be read, as SQL writes it.</summary>
+    public string WordsAreBehind => ObjectNames.Function($"words_are_behind_{corpus.DeclaredName}", WordsTable with { Name = Kind });
+
     /// <summary>The language of all rows; null: each has its own.</summary>
     public string? Language => Search?.LanguageColumn is null ? table.TextSearch ?? Search?.Language ?? SimpleLanguage : null;
 
@@ -72,7 +79,7 @@ internal sealed partial class ResolvedTable
     /// Whether the item <c>u.id</c> was written since its companion was brought up to date, which triggers note; null where the row's own
     /// state tells.
     /// </summary>
-    public SqlText? IsNotedAsChanged => !IsBeside || !HasTriggers ? null
+    public SqlText? IsNotedAsChanged => Follower is null ? null
         : KeyColumns.Count == 1 ? Sql.Of($"{Sql.Raw(IsChangedFunction)}(ARRAY[u.id])")
         : Sql.Of($"{Sql.Raw(IsChangedFunction)}(ARRAY(SELECT pg_catalog.jsonb_array_elements_text(u.id::jsonb)))");
 

@@ -42,21 +42,20 @@ internal sealed partial class ResolvedTable(
     /// <summary>The same as SQL writes it, for statements that write, lock, or need no column of the rows' own.</summary>
     public SqlText Target => Holder.Quoted;
 
-    /// <summary>Beside a companion: the table of the keys that triggers noted, see <see cref="SourceChanges"/>.</summary>
-    public SqlText Changes => Sql.Of($"{Sql.Identifier(Holder.Schema)}.{Sql.Identifier(ChangesName)}");
+    /// <summary>What follows the rows beside them; null: their vectors are in the rows, or no trigger can be made.</summary>
+    public RowFollower? Follower => field ??= IsBeside && HasTriggers ? RowFollower.OfVectors(corpus, this) : null;
 
-    public string ChangesName => ObjectNames.Name(CompanionTable.ChangesPurpose, Holder);
+    /// <summary>All that follows the rows, see <see cref="SourceChanges"/>.</summary>
+    public IEnumerable<RowFollower> Followers => new[] { Follower, WordsFollower }.OfType<RowFollower>();
 
-    public string SettleFunction => Beside("settle");
-
-    public string IsChangedFunction => Beside("is_changed");
+    public string IsChangedFunction => ObjectNames.Function($"is_changed_{corpus.Name}", Holder with { Name = Kind });
 
     /// <summary>Whether the row was written since its companion was brought up to date; false where there is none.</summary>
-    public SqlText IsChanged => !IsBeside || !HasTriggers ? Sql.Of($"false") : Sql.Of(
+    public SqlText IsChanged => Follower is null ? Sql.Of($"false") : Sql.Of(
         $"{Sql.Raw(IsChangedFunction)}(ARRAY[{Sql.Join(", ", KeyColumns.Select(key => Sql.Of($"{Column(key)}::text")))}])");
 
     /// <summary>Leaves out rows that were written since, after other conditions.</summary>
-    public SqlText AndIsSettled => Sql.When(IsBeside && HasTriggers, $" AND NOT {IsChanged}");
+    public SqlText AndIsSettled => Sql.When(Follower is not null, $" AND NOT {IsChanged}");
 
     /// <summary>The rows with their vectors and state, for statements that only read.</summary>
     public SqlText Items => field ??= IsBeside ? CompanionTable.Items(this, corpus, table) : found.Quoted;
@@ -244,8 +243,6 @@ internal sealed partial class ResolvedTable(
 
     public static string VectorTypeOf(Corpus corpus) =>
         $"{(corpus.VectorType == Corpora.VectorType.Vector ? "vector" : "halfvec")}({corpus.Dimensions})";
-
-    private string Beside(string purpose) => ObjectNames.Function($"{purpose}_{corpus.Name}", Holder with { Name = Kind });
 
     // What a vector under this rule is of, where a text is long.
     private static string Describe(Corpus corpus, CorpusTable table, string model)

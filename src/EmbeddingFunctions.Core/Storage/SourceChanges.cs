@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Storage;
 
-/// <summary>Brings companions up to date with the rows that triggers noted as written.</summary>
+/// <summary>Brings companions and tables of words up to date with the rows that triggers noted as written.</summary>
 internal sealed class SourceChanges(NpgsqlDataSource database, ILogger<SourceChanges> log)
 {
     private const int Least = 250;
@@ -18,19 +18,19 @@ internal sealed class SourceChanges(NpgsqlDataSource database, ILogger<SourceCha
     /// <exception cref="DatabaseNotReadyException">The last migration was by an older version.</exception>
     public async Task Settle(ResolvedCorpus corpus, CancellationToken cancellation)
     {
-        foreach (var table in corpus.Tables.Where(table => table.IsBeside && table.HasTriggers))
+        foreach (var follower in corpus.Tables.SelectMany(table => table.Followers))
         {
-            await Settle(corpus, table, cancellation);
+            await Settle(corpus, follower, cancellation);
         }
     }
 
-    private async Task Settle(ResolvedCorpus corpus, ResolvedTable table, CancellationToken cancellation)
+    private async Task Settle(ResolvedCorpus corpus, RowFollower follower, CancellationToken cancellation)
     {
         var (after, most) = ("(0,0)", Least);
         while (true)
         {
             var begun = Stopwatch.GetTimestamp();
-            var last = await Part(corpus, table, after, most, cancellation);
+            var last = await Part(corpus, follower, after, most, cancellation);
             if (last is null)
             {
                 return;
@@ -41,17 +41,17 @@ internal sealed class SourceChanges(NpgsqlDataSource database, ILogger<SourceCha
         }
     }
 
-    private async Task<string?> Part(ResolvedCorpus corpus, ResolvedTable table, string after, int most, CancellationToken cancellation)
+    private async Task<string?> Part(ResolvedCorpus corpus, RowFollower follower, string after, int most, CancellationToken cancellation)
     {
         try
         {
             return await database.ScalarAsync<string>(
-                $"SELECT {Sql.Raw(table.SettleFunction)}({after}::tid, {most})::text", cancellation, Sql.TimeoutOfCounts);
+                $"SELECT {Sql.Raw(follower.SettleFunction)}({after}::tid, {most})::text", cancellation, Sql.TimeoutOfCounts);
         }
         catch (PostgresException e) when (WriteFaults.IsTransient(e) || e.SqlState == PostgresErrorCodes.UniqueViolation)
         {
             // Another settles the same rows, or their owner deletes them: the next look takes them.
-            log.RowsAreLocked(table.Kind, corpus.Corpus.Name);
+            log.RowsAreLocked(follower.Source.Kind, corpus.Corpus.Name);
             return null;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedFunction)

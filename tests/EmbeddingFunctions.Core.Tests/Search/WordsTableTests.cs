@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Search;
+using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Search;
 
@@ -28,6 +29,47 @@ public sealed class WordsTableTests : SearchTest
         Assert.Equal(0, await Database.Ask<long>("SELECT count(*) FROM embedding.words_notes_note"));
 
         Task<IEnumerable<string>> Words(string query) => Ids(corpus, Ask(query) with { Mode = SearchMode.Text });
+    }
+
+    [Theory]
+    [InlineData("column")]
+    [InlineData("table")]
+    public async Task Writers_only_note_keys_and_a_search_says_what_it_could_not_read(string store)
+    {
+        var corpus = await Notes(store, ("late payments", null));
+        var byWords = Ask("late") with { Mode = SearchMode.Text, Limit = 100 };
+        await Database.Execute("INSERT INTO notes (id, title) SELECT n, 'late mail ' || n FROM generate_series(2, 701) n");
+        Assert.Equal(1, await Database.Ask<long>("SELECT count(*) FROM embedding.words_notes_note"));
+
+        var first = await Search(corpus, byWords);
+        var second = await Search(corpus, byWords);
+
+        Assert.Contains("after the next run", first.Degraded, StringComparison.Ordinal);
+        Assert.Null(second.Degraded);
+        Assert.Equal(701, await Database.Ask<long>("SELECT count(*) FROM embedding.words_notes_note"));
+    }
+
+    [Fact]
+    public async Task A_standby_server_finds_what_runs_have_read()
+    {
+        var corpus = await Notes("table", ("late payments", null));
+        await Database.Execute("INSERT INTO notes (id, title) VALUES (2, 'late mails')");
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        async Task<string?> ReadOnly()
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            await new NpgsqlCommand("SET TRANSACTION READ ONLY", connection).ExecuteNonQueryAsync();
+            return (string?)await new NpgsqlCommand(
+                """
+                SELECT jsonb_array_length(a -> 'results') || ' ' || (a ->> 'areBehind')
+                FROM   embedding.search('{"corpus": "notes", "query": "late", "mode": "text"}') a
+                """,
+                connection).ExecuteScalarAsync();
+        }
+
+        Assert.Equal("1 true", await ReadOnly());
+        await corpus.Run();
+        Assert.Equal("2 false", await ReadOnly());
     }
 
     [Theory]

@@ -66,6 +66,30 @@ BEGIN
 END
 $$;
 
+-- Reads the words of rows that were written since they were last read: of some hundred, so that after a large load a search does not wait
+-- for all. Returns whether any are left.
+CREATE OR REPLACE FUNCTION embedding.search_settle(kind jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    are_behind boolean := false;
+BEGIN
+    IF kind #>> '{words,areBehind}' IS NOT NULL THEN
+        EXECUTE 'SELECT ' || (kind #>> '{words,areBehind}') INTO are_behind;
+    END IF;
+    IF NOT are_behind OR current_setting('transaction_read_only')::boolean THEN
+        RETURN are_behind;
+    END IF;
+    BEGIN
+        EXECUTE format('SELECT %s(''(0,0)'', 500)', kind #>> '{words,settle}');
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
+        -- Another reads the same rows.
+        RETURN true;
+    END;
+    EXECUTE 'SELECT ' || (kind #>> '{words,areBehind}') INTO are_behind;
+    RETURN are_behind;
+END
+$$;
+
 -- Answers a request: see docs/search.md for its parts.
 CREATE OR REPLACE FUNCTION embedding.search(request jsonb, query_vector real[] DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -103,6 +127,7 @@ DECLARE
     details      jsonb := '{}';
     ids          text[];
     is_known     integer := 0;
+    are_behind   boolean := false;
 BEGIN
     SELECT NULL::real[] AS vector, NULL::text AS hash, NULL::text AS partition INTO own;
     IF request ->> 'model' IS NOT NULL AND request ->> 'model' <> corpus ->> 'model' THEN
@@ -154,6 +179,7 @@ BEGIN
             v_distances := v_distances || leg.distances;
         END IF;
         IF by_words AND part -> 'words' <> 'null' AND to_regclass(part #>> '{words,table}') IS NOT NULL THEN
+            are_behind := embedding.search_settle(part) OR are_behind;
             FOR language IN SELECT jsonb_array_elements_text(embedding.search_languages(part)) LOOP
                 IF NOT known ? language THEN
                     known := known || jsonb_build_object(language, embedding.search_terms(corpus, language, request ->> 'query'));
@@ -242,7 +268,7 @@ BEGIN
             FROM   jsonb_array_elements(results) WITH ORDINALITY AS r (result, n)
             WHERE  details -> (r.result ->> 'kind') ? (r.result ->> 'id')),
         'found', (SELECT count(*) FROM unnest(dropped) AS d (is_dropped) WHERE NOT d.is_dropped),
-        'candidates', candidates, 'vector', plan_vector, 'text', plan_words);
+        'candidates', candidates, 'vector', plan_vector, 'text', plan_words, 'areBehind', are_behind);
 END
 $$;
 
