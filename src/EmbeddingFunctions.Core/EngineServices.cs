@@ -111,7 +111,8 @@ internal static class EngineServices
                 outages: s.GetRequiredService<DatabaseOutages>()))
             .AddSingleton(s => new RedisCheck(s.GetService<ICacheServer>()));
         services.TryAddSingleton<IVectorCache>(s =>
-            s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<PostgresVectorCache>() : new NoVectorCache());
+            s.GetRequiredService<EmbeddingSettings>().IsRemote
+                ? new GroupedVectorCache(s.GetRequiredService<PostgresVectorCache>()) : new NoVectorCache());
         return services;
     }
 

@@ -44,7 +44,8 @@ internal sealed class CachingTextEmbedder(TextEmbedder embedder, IVectorCache ca
                 }
             }
 
-            await embedder.Embed(Undecided(left.Where(text => own.Contains(text.Fingerprint))), rule, meter, since, cancellation);
+            await embedder.Embed(Undecided(left.Where(text => own.Contains(text.Fingerprint))), rule, meter, since, claim.Inputs,
+                cancellation);
             if (own.Count < left.Count && left.Exists(text => text.IsUndecided))
             {
                 await Task.Delay(_lookAgain, time, cancellation);

@@ -86,6 +86,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
         return new Claim(corpus, table, batch.RunId, batch.Partition, token, items, IsForced: batch.ForceBefore is not null)
         {
             HadTurn = hadTurn,
+            Inputs = batch.Inputs,
         };
     }
 

@@ -26,4 +26,7 @@ internal sealed record Claim(
 {
     /// <summary>False: another process was claiming of the partition, and nothing was looked for.</summary>
     public bool HadTurn { get; init; } = true;
+
+    /// <summary>Texts of a request, where several requests are to be sent side by side; null: as many as one takes.</summary>
+    public int? Inputs { get; init; }
 }

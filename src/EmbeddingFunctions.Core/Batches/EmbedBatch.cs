@@ -20,6 +20,10 @@ internal sealed record EmbedBatch(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? BatchSize { get; init; }
 
+    /// <summary>Texts of a request, where a batch is several requests; null: as many as one takes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Inputs { get; init; }
+
     /// <summary>The line of a batch that has come back, whose items are to be written; null: items that are pending.</summary>
     [JsonIgnore]
     public LaneLine? Line { get; init; }

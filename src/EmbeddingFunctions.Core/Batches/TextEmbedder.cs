@@ -23,11 +23,15 @@ internal sealed class TextEmbedder(
     /// <param name="rule">Names model and dimensions.</param>
     /// <param name="meter">Counts what is sent and paid.</param>
     /// <param name="since">Only what was cached since then is taken from the cache.</param>
+    /// <param name="inputs">Texts of a request, where several requests are to be sent side by side; null: as many as one takes.</param>
     /// <param name="cancellation">Ends the calls.</param>
     /// <exception cref="ProviderException">Transient or configuration faults: no text is to blame.</exception>
     public Task Embed(
-        List<TextWork> texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, CancellationToken cancellation) =>
-        EmbedAll(new Job(rule, meter, since, cancellation), texts);
+        List<TextWork> texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, int? inputs, CancellationToken cancellation)
+    {
+        var job = new Job(rule, meter, since, cancellation);
+        return Task.WhenAll(texts.Chunk(inputs ?? Math.Max(1, texts.Count)).Select(part => EmbedAll(job, [.. part])));
+    }
 
     /// <returns>The inputs of the largest request that was accepted.</returns>
     private async Task<int> EmbedAll(Job job, List<TextWork> texts)

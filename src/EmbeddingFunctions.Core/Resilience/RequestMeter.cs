@@ -2,15 +2,21 @@ using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Resilience;
 
-/// <summary>Counts a batch's requests and the tokens charged for them, retries included. It travels in the options of the calls.</summary>
+/// <summary>
+/// Counts a batch's requests, which may be sent side by side, and the tokens charged for them, retries included. It travels in the options
+/// of the calls.
+/// </summary>
 internal sealed class RequestMeter
 {
     private const string Name = "meter";
     private const string TokensName = "tokens";
 
-    public int Requests { get; private set; }
+    private int _requests;
+    private long _tokens;
 
-    public long Tokens { get; private set; }
+    public int Requests => _requests;
+
+    public long Tokens => Interlocked.Read(ref _tokens);
 
     public static RequestMeter? Of(EmbeddingGenerationOptions? options) =>
         options?.AdditionalProperties?.TryGetValue(Name, out RequestMeter? meter) == true ? meter : null;
@@ -25,7 +31,7 @@ internal sealed class RequestMeter
     public EmbeddingGenerationOptions Options(string model, int dimensions, int? tokens = null) =>
         new() { ModelId = model, Dimensions = dimensions, AdditionalProperties = new() { [Name] = this, [TokensName] = tokens } };
 
-    public void Sent() => Requests++;
+    public void Sent() => Interlocked.Increment(ref _requests);
 
-    public void Paid(int tokens) => Tokens += tokens;
+    public void Paid(int tokens) => Interlocked.Add(ref _tokens, tokens);
 }

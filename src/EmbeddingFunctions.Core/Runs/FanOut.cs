@@ -104,6 +104,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
             request.IsScheduled, request.Selection)
         {
             BatchSize = batch.Size,
+            Inputs = batch.Inputs,
         };
     }
 

@@ -144,9 +144,10 @@ internal sealed record FanOutState(RunInput Input)
         : new FanOutCommand.Finish(HasMore: Remaining > 0 && !IsExhausted && !IsLate);
 
     /// <summary>Whether enough is planned that no place in flight stays empty.</summary>
-    private bool HasWork => Queued.Count(IsFree) >= Input.Request.Concurrency;
+    private bool HasWork => Queued.Where(IsFree).Sum(batch => batch.Requests) >= Input.Request.Concurrency;
 
-    private PlannedBatch? NextBatch() => InFlight.Count < Input.Request.Concurrency ? Queued.Find(IsFree) : null;
+    private PlannedBatch? NextBatch() =>
+        InFlight.Sum(batch => batch.Requests) < Input.Request.Concurrency ? Queued.Find(IsFree) : null;
 
     private bool IsFree(PlannedBatch batch) =>
         InFlight.Count(other => other.Partition == batch.Partition) < Input.Opened!.LanesPerPartition;

@@ -14,6 +14,9 @@ internal sealed class PagePlanner(
     // While others hold items, how often to look whether they have let go.
     private static readonly TimeSpan _longestLook = TimeSpan.FromSeconds(5);
 
+    // Where requests share a claim and a write, batches that remain in flight.
+    private const int Shared = 4;
+
     // How long from now, not until when: this machine's clock and the database's need not agree.
     private static SqlText FindHeld(ResolvedCorpus corpus, RunRequest request, IReadOnlyList<string> busy) =>
         $"""
@@ -96,7 +99,9 @@ internal sealed class PagePlanner(
         var request = command.Run.Request;
         var (declared, batches) = (request.BatchSize ?? corpus.Corpus.BatchSize, request.BatchesPerActivity ?? 1);
         var largest = InScope(corpus, request).Max(table => declared ?? sizes.Of(corpus.Corpus, table.Kind));
-        var pageSize = request.PageSize ?? Math.Max(corpus.Corpus.PageSize, declared is null ? largest * request.Concurrency : 0);
+        var hasLanes = corpus.Corpus.LanesPerPartition is not null;
+        var pageSize = request.PageSize
+            ?? Math.Max(corpus.Corpus.PageSize, declared is null || !hasLanes ? largest * request.Concurrency : 0);
         var room = Math.Min(command.Items, pageSize * batches);
         var lanes = corpus.Corpus.LanesPerPartition ?? request.Concurrency;
         var (page, hasAll, partitions) = (new List<PlannedBatch>(), true, (room + largest - 1) / largest);
@@ -105,21 +110,28 @@ internal sealed class PagePlanner(
             var pending = new List<PendingItems>();
             foreach (var table in priority)
             {
-                var found = await database.QueryAsync(
+                var partitionsWithItems = await database.QueryAsync(
                     Statement(corpus, table, command, room, partitions),
                     row => new PendingItems(table.Kind, row.GetString(0), (int)row.GetInt64(1)), cancellation);
-                pending.AddRange(found);
-                hasAll &= corpus.ActivePartitions is null || found.Count < partitions;
+                pending.AddRange(partitionsWithItems);
+                hasAll &= corpus.ActivePartitions is null || partitionsWithItems.Count < partitions;
             }
 
             // Where the size is not declared, little work is divided among all that may be in flight.
-            var even = Math.Max(BatchSizes.Least, pending.Sum(items => items.Count) / request.Concurrency + 1);
-            int BatchSize(string kind) => declared ?? Math.Min(sizes.Of(corpus.Corpus, kind), even);
+            var found = pending.Sum(items => items.Count);
+            var even = Math.Max(BatchSizes.Least, found / request.Concurrency + 1);
+            // Where it is, and lanes do not count batches, several requests share a claim and a write.
+            var together = declared is not { } size || hasLanes ? 1
+                : Math.Clamp(found / (size * Shared), 1, Math.Max(1, request.Concurrency / Shared));
+            int BatchSize(string kind) => declared * together ?? Math.Min(sizes.Of(corpus.Corpus, kind), even);
             // Few enough batches one after the other that no lane of the partition stays empty.
             int OrderSize(PendingItems items) => BatchSize(items.Kind)
                 * Math.Clamp((int)Math.Ceiling((double)items.Count / BatchSize(items.Kind) / lanes), 1, batches);
-            page.AddRange(Deal(pending, command.Cursor, OrderSize, room - page.Sum(batch => batch.Count)).Select(
-                batch => batch.Count > BatchSize(batch.Kind) ? batch with { Size = BatchSize(batch.Kind) } : batch));
+            page.AddRange(Deal(pending, command.Cursor, OrderSize, room - page.Sum(batch => batch.Count)).Select(batch => batch with
+            {
+                Size = batch.Count > BatchSize(batch.Kind) ? BatchSize(batch.Kind) : null,
+                Inputs = together > 1 ? declared : null,
+            }));
             if (page.Sum(batch => batch.Count) >= room)
             {
                 return (page, false);

@@ -120,7 +120,16 @@ internal sealed record PlannedPage(
 /// <param name="Count">The largest number of items.</param>
 /// <param name="Size">Items a batch, where there are to be several, one after the other; null: all are one batch.</param>
 internal sealed record PlannedBatch(
-    string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null);
+    string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null)
+{
+    /// <summary>Texts of a request, where a batch is several requests; null: it is one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Inputs { get; init; }
+
+    /// <summary>The requests of it that are sent side by side.</summary>
+    [JsonIgnore]
+    public int Requests => Inputs is { } inputs ? ((Size ?? Count) + inputs - 1) / inputs : 1;
+}
 
 /// <summary>Builds the indexes for search that a migration has left for later.</summary>
 internal sealed record BuildIndexes(string Corpus);

@@ -130,7 +130,7 @@ internal sealed class QuestionProbe(
     {
         try
         {
-            await embedder.Embed(works, rule, new RequestMeter(), since: null, cancellation);
+            await embedder.Embed(works, rule, new RequestMeter(), since: null, inputs: null, cancellation);
         }
         catch (ProviderException e) when (e.Fault == ProviderFault.Configuration)
         {

@@ -136,7 +136,7 @@ public sealed class PackingTests : IAsyncLifetime
         using var generator = new CheckedEmbeddingGenerator(ProviderFactory.Create(settings));
         var texts = inputs.Select(input => new TextWork(new InputText(input, Cl100kTokens.Counter), input)).ToList();
         await new TextEmbedder(generator, _packer, new NoVectorCache())
-            .Embed(texts, _rule, new RequestMeter(), null, CancellationToken.None);
+            .Embed(texts, _rule, new RequestMeter(), since: null, inputs: null, CancellationToken.None);
         Assert.All(
             texts,
             text => Assert.Equal(text.Failure is null ? FakeVector.Of(text.Sent.Text, _rule.Model, 2) : null, text.Vector?.ToArray()));
