@@ -7,7 +7,7 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
         """
         usage: ./run bench [--only NAME]... [--quick] [--runs N]
 
-          --only NAME  one-table, backfill, memory, writes, owners-writes, scale, planning, sharing, limits, local or search; may
+          --only NAME  one-table, start, backfill, memory, writes, owners-writes, scale, planning, sharing, limits, local or search; may
                        be repeated
           --quick      small sizes: to see that it works, not how fast it is
           --rows N     rows that are searched (20,000; with --quick 8,000)
@@ -17,7 +17,9 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
         """;
 
     private static readonly string[] _names =
-        ["one-table", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits", "local", "search"];
+    [
+        "one-table", "start", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits", "local", "search",
+    ];
 
     /// <returns>Null if the arguments cannot be understood.</returns>
     public static Arguments? Parse(string[] args)

@@ -10,6 +10,7 @@ using EmbeddingFunctions.Bench.Reports;
 using EmbeddingFunctions.Bench.Scale;
 using EmbeddingFunctions.Bench.Search;
 using EmbeddingFunctions.Bench.Sharing;
+using EmbeddingFunctions.Bench.Start;
 using EmbeddingFunctions.Bench.Writes;
 using EmbeddingFunctions.Testing;
 
@@ -43,6 +44,7 @@ await Machine.Describe(report);
 var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
 {
     ("one-table", OneTableBenchmark.Run),
+    ("start", StartBenchmark.Run),
     ("backfill", BackfillBenchmark.Run),
     ("memory", MemoryBenchmark.Run),
     ("writes", WritesBenchmark.Run),

@@ -130,7 +130,9 @@ internal static class EngineServices
         .AddSingleton<BatchWriter>()
         .AddSingleton(s => new TextEmbedder(
             s.GetRequiredService<ProviderPipeline>().Generator, s.GetRequiredService<RequestPacker>(),
-            s.GetRequiredService<IVectorCache>()))
+            s.GetRequiredService<IVectorCache>(),
+            s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<InputLimits>() : null))
+        .AddSingleton<InputLimits>()
         .AddSingleton(s => new CachingTextEmbedder(
             s.GetRequiredService<TextEmbedder>(), s.GetRequiredService<IVectorCache>(),
             s.GetRequiredService<EmbeddingSettings>().IsRemote ? s.GetRequiredService<SingleFlight>() : null, s.Time()))

@@ -117,6 +117,11 @@ internal static class StatusCommand
             text.WriteLine(
                 $"Embedded in the last hour: {status.Recent.Sum(recent => recent.LastHour):N0}, the latest at "
                     + $"{status.Recent.Max(recent => recent.Latest).UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC");
+            if (status.Recent.Where(recent => recent.ItemsPerRequest is not null).ToList() is { Count: > 0 } sent)
+            {
+                var sizes = sent.Select(kind => $"{kind.ItemsPerRequest:N0} ({kind.Kind})");
+                text.WriteLine($"Items a request in the last 7 days: {string.Join(", ", sizes)}");
+            }
         }
     }
 

@@ -9,8 +9,12 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>
 /// Embeds texts in as few requests as the provider accepts, keeps what is paid for in the cache, and finds the texts it will never accept.
 /// </summary>
+/// <param name="generator">Calls.</param>
+/// <param name="packer">Knows what fits into a request.</param>
+/// <param name="cache">Keeps what was paid for.</param>
+/// <param name="limits">Remembers what does; null: the provider is not remote.</param>
 internal sealed class TextEmbedder(
-    IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache)
+    IEmbeddingGenerator<string, Embedding<float>> generator, RequestPacker packer, IVectorCache cache, InputLimits? limits = null)
 {
     // A provider that is well has a vector for this.
     private const string Harmless = "ok";
@@ -26,11 +30,16 @@ internal sealed class TextEmbedder(
     /// <param name="inputs">Texts of a request, where several requests are to be sent side by side; null: as many as one takes.</param>
     /// <param name="cancellation">Ends the calls.</param>
     /// <exception cref="ProviderException">Transient or configuration faults: no text is to blame.</exception>
-    public Task Embed(
+    public async Task Embed(
         List<TextWork> texts, EmbeddingRule rule, RequestMeter meter, DateTimeOffset? since, int? inputs, CancellationToken cancellation)
     {
         var job = new Job(rule, meter, since, cancellation);
-        return Task.WhenAll(texts.Chunk(inputs ?? Math.Max(1, texts.Count)).Select(part => EmbedAll(job, [.. part])));
+        if (limits is not null && texts.Count > 1)
+        {
+            await limits.Recall(rule.Model);
+        }
+
+        await Task.WhenAll(texts.Chunk(inputs ?? Math.Max(1, texts.Count)).Select(part => EmbedAll(job, [.. part])));
     }
 
     /// <returns>The inputs of the largest request that was accepted.</returns>
@@ -96,6 +105,7 @@ internal sealed class TextEmbedder(
             if (e is { Fault: ProviderFault.Item, Overrun: null } && part.All(text => text.Failure is null))
             {
                 packer.LearnInputs(accepted);
+                await (limits?.Remember(job.Rule.Model, accepted) ?? Task.CompletedTask);
             }
 
             return accepted;

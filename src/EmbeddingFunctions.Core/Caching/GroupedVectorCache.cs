@@ -1,6 +1,6 @@
 namespace EmbeddingFunctions.Caching;
 
-/// <summary>Stores what several batches were answered at the same time in one round trip: the ones that come while a store is under way.</summary>
+/// <summary>Stores in one round trip what several requests were answered while another store was under way.</summary>
 internal sealed class GroupedVectorCache(IVectorCache cache) : IVectorCache
 {
     // Of one statement: some ten megabytes.

@@ -6,6 +6,7 @@ namespace EmbeddingFunctions.Resilience;
 internal sealed record LimiterState
 {
     private static readonly TimeSpan _reportValidFor = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan _inputLimitValidFor = TimeSpan.FromDays(30);
     private static readonly TimeSpan _longestPause = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan _unusedKeysKeptFor = TimeSpan.FromDays(1);
 
@@ -18,6 +19,9 @@ internal sealed record LimiterState
     public TokenBucket Bucket { get; init; } = new();
 
     public ReportedLimits? Reported { get; init; }
+
+    /// <summary>Fewer inputs than OpenAI accepts in a request, where that was found out.</summary>
+    public InputLimit? Inputs { get; init; }
 
     /// <summary>The current pause, requested by the provider or set after a fault; it applies to all keys.</summary>
     public Pause? Pause { get; init; }
@@ -121,9 +125,17 @@ internal sealed record LimiterState
             ? this
             : this with { Reported = new ReportedLimits(requests, tokens, now + _reportValidFor) };
 
+    /// <summary>The inputs of the largest request that was accepted, after larger ones were refused for their number.</summary>
+    public LimiterState LimitInputs(int most, DateTimeOffset now) => MostInputs(now) <= most ? this
+        : this with { Inputs = new InputLimit(most, now + _inputLimitValidFor) };
+
+    /// <summary>How many inputs a request may have; null: no fewer than OpenAI accepts.</summary>
+    public int? MostInputs(DateTimeOffset now) =>
+        Inputs is { } limit && limit.ValidUntil.IsAhead(now, _inputLimitValidFor) ? limit.Most : null;
+
     /// <summary>A person asks for a call now, whatever is known.</summary>
     public LimiterState Resume(string key) =>
-        (this with { Pause = null, Bucket = new(), Reported = null }).With(key, CircuitOf(key).AbandonProbe());
+        (this with { Pause = null, Bucket = new(), Reported = null, Inputs = null }).With(key, CircuitOf(key).AbandonProbe());
 
     public ProviderStatus Status(string model, string key, DateTimeOffset now) => (CircuitOf(key), PauseAt(now)) switch
     {

@@ -107,6 +107,12 @@ internal sealed class ModelLimiter(
         }
     }
 
+    /// <summary>Remembers, for all processes, that a request may have no more inputs than this.</summary>
+    public Task LimitInputs(int most) => shared.Record((state, now) => state.LimitInputs(most, now));
+
+    /// <summary>How many inputs a request may have, as far as any process has found out.</summary>
+    public Task<int?> MostInputs(CancellationToken cancellation) => shared.Read((state, now) => state.MostInputs(now), cancellation);
+
     public Task<ProviderStatus> Status(CancellationToken cancellation) =>
         shared.Read((state, now) => state.Status(model, key, now), cancellation);
 

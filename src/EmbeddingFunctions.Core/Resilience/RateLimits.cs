@@ -29,3 +29,6 @@ internal sealed record RateLimits(double Requests, double Tokens)
 
 /// <summary>Limits of a minute as the provider's response headers report them.</summary>
 internal sealed record ReportedLimits(int? Requests, int? Tokens, DateTimeOffset ValidUntil);
+
+/// <summary>The most inputs that a provider was found to accept in a request; it may accept more one day.</summary>
+internal sealed record InputLimit(int Most, DateTimeOffset ValidUntil);

@@ -65,7 +65,8 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
         )
         SELECT b.kind, sum(b.cached), sum(b.embedded - b.cached), sum(b.saved_tokens)::bigint,
                COALESCE(sum(b.embedded) FILTER (WHERE b.finished_at > now() - interval '1 hour'), 0),
-               max(b.finished_at) FILTER (WHERE b.embedded > 0)
+               max(b.finished_at) FILTER (WHERE b.embedded > 0),
+               round(sum(b.embedded + b.changed + b.failed - b.cached)::numeric / NULLIF(sum(b.requests), 0), 1)::float8
         FROM   runs r
         CROSS  JOIN LATERAL (SELECT * FROM embedding.batches WHERE run_id = r.id OFFSET 0) b
         GROUP  BY b.kind

@@ -42,7 +42,11 @@ public sealed record CorpusStatus(
 
 /// <param name="LastHour">Vectors written within the last hour, be they paid for or from the cache.</param>
 /// <param name="Latest">When the last one was.</param>
-public sealed record RecentVectors(string Kind, long LastHour, DateTimeOffset Latest);
+public sealed record RecentVectors(string Kind, long LastHour, DateTimeOffset Latest)
+{
+    /// <summary>How many items a request had on average; null: none was sent.</summary>
+    public double? ItemsPerRequest { get; init; }
+}
 
 /// <param name="Total">Items of active partitions.</param>
 /// <param name="Embedded">Of these, with a vector of their present text.</param>

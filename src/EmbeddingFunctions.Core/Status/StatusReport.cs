@@ -85,7 +85,10 @@ internal sealed class StatusReport
         var provider = await _provider.Status(corpus.Corpus, cancellation);
         var recent = await Read(RunQueries.SumByKind(name, _recent), r => (
             Hits: r.GetInt64(1), Misses: r.GetInt64(2), SavedTokens: r.GetInt64(3),
-            Vectors: Time(r, 5) is { } latest ? new RecentVectors(r.GetString(0), r.GetInt64(4), latest) : null), cancellation);
+            Vectors: Time(r, 5) is { } latest ? new RecentVectors(r.GetString(0), r.GetInt64(4), latest)
+            {
+                ItemsPerRequest = r.GetFieldValue<double?>(6),
+            } : null), cancellation);
         var cache = new CacheUse(
             recent.Sum(kind => kind.Hits), Math.Max(0, recent.Sum(kind => kind.Misses)),
             Price.Of(corpus.Model, recent.Sum(kind => kind.SavedTokens)));

@@ -1,5 +1,7 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Core.Tests.FakeProvider;
 using EmbeddingFunctions.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
@@ -47,6 +49,32 @@ public sealed class ClaimTests(BatchDatabase shared) : BatchTest(shared)
         Assert.Equal(200, await Workspace.Embedded());
         await AssertNothingStale();
         await AssertNoneCharged();
+    }
+
+    [Fact]
+    public async Task A_newer_item_waits_a_second_at_most_while_a_run_claims_behind_its_last_item()
+    {
+        await Workspace.Items(Repository, 8);
+        var (corpus, order, time) = (await Corpus(), await Order(2), new ManualTime());
+        var claims = new ClaimStore(Database.Source, time, NullLogger<ClaimStore>.Instance);
+        async Task<IEnumerable<string>> Next()
+        {
+            var claim = await claims.Take(corpus, order with { BatchId = Guid.CreateVersion7() }, CancellationToken.None);
+            await claims.ReleaseUncharged(claim, CancellationToken.None);
+            return claim.Items.Select(item => item.Id);
+        }
+
+        await Next();
+        var newest = await Workspace.Item(Repository, "newest");
+
+        var behind = await Next();
+        time.Advance(0.9);
+        var still = await Next();
+        time.Advance(0.2);
+        var fromTheNewest = await Next();
+
+        Assert.DoesNotContain(newest, behind.Concat(still));
+        Assert.Contains(newest, fromTheNewest);
     }
 
     [Fact]

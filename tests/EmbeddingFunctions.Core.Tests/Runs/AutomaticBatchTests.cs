@@ -53,6 +53,28 @@ public sealed class AutomaticBatchTests
         }
     }
 
+    [Fact]
+    public async Task Another_process_knows_how_many_inputs_the_provider_accepts()
+    {
+        await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { MaxInputs = 25 });
+        await using var database = await TestDatabase.Empty();
+        await using var notes = await Declarations.CreateNotes(database, rows: 200);
+        await using var declared = new DeclaredCorpus(database.Source, Declarations.Notes(), model: "text-embedding-3-small");
+        await declared.Migrate();
+        async Task<int> Refused()
+        {
+            await using var process = new TestEngine(database, fake, settings => settings with { CorporaFile = declared.File });
+            Assert.Equal(200, (await process.Run(new RunRequest("notes", []))).Counts.Embedded);
+            return fake.Requests.Count(request => request.Status == 400);
+        }
+
+        var refused = await Refused();
+        await database.Execute("UPDATE notes SET title = title || ' again'");
+
+        Assert.InRange(refused, 1, 100);
+        Assert.Equal(refused, await Refused());
+    }
+
     private static async Task<(RunOutcome Outcome, FakeOpenAi Fake)> Run(int rows, FakeOpenAiOptions options)
     {
         var fake = await FakeOpenAi.StartAsync(options);

@@ -79,8 +79,8 @@ public sealed class LargeDatabaseTests : IAsyncLifetime
             INSERT INTO embedding.jobs (id, corpus, kinds, status, completed_at) VALUES
                 ('00000000-0000-7000-8000-000000000001', 'workspace', '{}', 'completed', now()),
                 ('00000000-0000-7000-8000-000000000002', 'workspace', '{}', 'processing', NULL);
-            INSERT INTO embedding.batches (id, run_id, kind, partition, claimed, embedded, cached, saved_tokens)
-            SELECT gen_random_uuid(), id, 'issue', 'p', 9, 9, 4, 1000 FROM embedding.jobs WHERE created_at > now() - interval '1 day';
+            INSERT INTO embedding.batches (id, run_id, kind, partition, claimed, embedded, cached, saved_tokens, requests)
+            SELECT gen_random_uuid(), id, 'issue', 'p', 9, 9, 4, 1000, 2 FROM embedding.jobs WHERE created_at > now() - interval '1 day';
             ANALYZE embedding.jobs, embedding.batches;
             SELECT pg_stat_force_next_flush();
             """);
@@ -93,7 +93,8 @@ public sealed class LargeDatabaseTests : IAsyncLifetime
         }
 
         Assert.Equal((8L, 10L), (status.Cache.Hits, status.Cache.Misses));
-        Assert.Equal(("issue", 18L), Assert.Single(status.Recent) is var recent ? (recent.Kind, recent.LastHour) : default);
+        var recent = Assert.Single(status.Recent);
+        Assert.Equal(("issue", 18L, 2.5), (recent.Kind, recent.LastHour, recent.ItemsPerRequest));
         Assert.InRange(await Read() - before, 1, 1_000);
     }
 

@@ -48,7 +48,7 @@ public sealed class KeyTypeTests
         var planned = await Scans(source);
         var batch = page.Batches[0];
         var embedded = await corpus.Get<BatchEmbedder>()
-            .Embed(new EmbedBatch(run.RunId, Guid.NewGuid(), "items", "item", batch.Partition, batch.Count, null), default);
+            .Embed(new EmbedBatch(run.RunId, Guid.NewGuid(), "items", "item", batch.Partition, 20, null), default);
 
         var after = await Scans(source);
         Assert.Equal(200, page.Batches.Sum(batch => batch.Count));
