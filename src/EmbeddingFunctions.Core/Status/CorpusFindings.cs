@@ -5,8 +5,8 @@ using Npgsql;
 namespace EmbeddingFunctions.Status;
 
 /// <summary>
-/// What a migrated corpus's tables lack of that which was made for them, which vectors are of another model, and what this process's role
-/// may not do.
+/// What a migrated corpus's tables lack of that which was made for them, which vectors are of another model, which indexes searches cannot
+/// use, and what this process's role may not do.
 /// </summary>
 internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels models)
 {
@@ -46,7 +46,7 @@ internal sealed class CorpusFindings(NpgsqlDataSource database, OtherModels mode
         var (findings, hasColumns) = await Examine(corpus, cancellation);
         return [
             .. findings, .. hasColumns ? await models.Findings(corpus, [], cancellation) : [],
-            .. await LaterTriggers(corpus, cancellation)];
+            .. await LaterTriggers(corpus, cancellation), .. await new UnusableIndexes(database).Of(corpus, cancellation)];
     }
 
     /// <summary>Of these the ones that keep a host from its work whatever a person decides.</summary>
