@@ -155,4 +155,10 @@ internal static partial class Log
 
     [LoggerMessage(602, LogLevel.Information, "The health check '{Check}' passes again")]
     public static partial void HealthCheckPasses(this ILogger logger, string check);
+
+    [LoggerMessage(603, LogLevel.Information, "The file of search keys has changed and was read again: it has {Keys} keys")]
+    public static partial void SearchKeysAreRead(this ILogger logger, int keys);
+
+    [LoggerMessage(604, LogLevel.Warning, "The search keys stay as they are, because their file cannot be used: {Reason}")]
+    public static partial void SearchKeysAreKept(this ILogger logger, string reason);
 }

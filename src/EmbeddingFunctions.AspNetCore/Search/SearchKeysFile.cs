@@ -22,27 +22,36 @@ internal static class SearchKeysFile
         RespectNullableAnnotations = true,
     };
 
-    /// <param name="path">The setting <c>EMBEDDINGS_SEARCH_KEYS_FILE</c>; null: there are no such keys.</param>
+    /// <param name="path">The setting <c>EMBEDDINGS_SEARCH_KEYS_FILE</c>, for messages.</param>
+    /// <param name="text">What the file holds.</param>
     /// <param name="corpora">Those that a key may name.</param>
-    /// <exception cref="SettingsException">The file cannot be read, or a key in it cannot be used.</exception>
-    public static SearchKeys Load(string? path, CorpusSet corpora)
+    /// <exception cref="SettingsException">The text cannot be read, or a key in it cannot be used.</exception>
+    public static IReadOnlyList<SearchKeys.Entry> Parse(string path, string text, CorpusSet corpora)
     {
-        if (path is null)
-        {
-            return new SearchKeys([]);
-        }
-
         try
         {
-            var keys = JsonSerializer.Deserialize<KeysFile>(File.ReadAllText(path), _json)?.Keys ?? throw new JsonException("It is empty.");
+            var keys = JsonSerializer.Deserialize<KeysFile>(text, _json)?.Keys ?? throw new JsonException("It is empty.");
             var faults = keys.SelectMany((key, i) => Faults(key, $"keys[{i}]", corpora)).Concat(Twins(keys)).ToList();
             return faults.Count == 0
-                ? new SearchKeys(keys.Select(key => new SearchKeys.Entry(key.Name, Convert.FromHexString(key.Sha256), Scope(key))).ToList())
+                ? keys.Select(key => new SearchKeys.Entry(key.Name, Convert.FromHexString(key.Sha256), Scope(key))).ToList()
                 : throw Unusable(path, faults);
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        catch (JsonException e)
         {
-            throw Unusable(path, [e is JsonException { Path: { } at } ? $"{at} cannot be read as in docs/http-api.md." : e.Message]);
+            throw Unusable(path, [e is { Path: { } at } ? $"{at} cannot be read as in docs/http-api.md." : e.Message]);
+        }
+    }
+
+    /// <exception cref="SettingsException">There is no such file, or this process may not read it.</exception>
+    public static string Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(path, [e.Message]);
         }
     }
 

@@ -11,7 +11,7 @@ internal static class SearchDoor
 {
     public static Task<IResult> Admit(this SearchKeys keys, HttpRequest request, Func<SearchScope, Task<IResult>> serve) =>
         keys.ScopeOf(request) is { } scope ? serve(scope)
-        : keys.IsEmpty && !request.Headers.ContainsKey(SearchKeys.Header) ? serve(SearchScope.All)
+        : !keys.AreInUse && !request.Headers.ContainsKey(SearchKeys.Header) ? serve(SearchScope.All)
         : Task.FromResult(Replies.Problem(
             StatusCodes.Status401Unauthorized, "The search key is missing or wrong.",
             $"Send a key of EMBEDDINGS_SEARCH_KEYS_FILE in the header {SearchKeys.Header}, beside the function key."));

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
+using Npgsql;
 using static EmbeddingFunctions.Cli.Tests.Search.SearchedWorkspace;
 
 namespace EmbeddingFunctions.Cli.Tests.Search;
@@ -152,6 +154,29 @@ public sealed class SearchFaceTests(SearchedWorkspace workspace) : IClassFixture
         // Half a character is no text.
         Assert.Equal(400, (await Ask(
             server, $"POST {Search}", new StringContent("""{"corpus":"workspace","query":"\ud800"}""", Encoding.UTF8, "application/json"))).Status);
+    }
+
+    [Fact]
+    public async Task A_search_that_takes_more_than_15_seconds_is_ended_with_what_to_do()
+    {
+        await using var transaction = await workspace.Begin();
+        await using var connection = transaction.Connection!;
+        await using var locking = new NpgsqlCommand("LOCK TABLE issues IN ACCESS EXCLUSIVE MODE", connection, transaction);
+        await locking.ExecuteNonQueryAsync();
+        var begun = Stopwatch.GetTimestamp();
+
+        var (status, body, response) = await Ask(workspace.Server, $"POST {Search}", new { corpus = "workspace", query = "e-mail" });
+
+        Assert.Equal(503, status);
+        Assert.InRange(Stopwatch.GetElapsedTime(begun).TotalSeconds, 14.5, 25);
+        Assert.Contains("The search was ended after 15 seconds", (string)body["detail"]!, StringComparison.Ordinal);
+        Assert.NotNull(response.Headers.RetryAfter);
+        await transaction.RollbackAsync();
+        Assert.Equal(200, (await Ask(workspace.Server, $"POST {Search}", new { corpus = "workspace", query = "e-mail" })).Status);
+        // Nothing goes on in the database after the answer.
+        Assert.Equal(0, await workspace.Ask<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%embedding.search(%' "
+                + "AND state = 'active' AND pid <> pg_backend_pid()"));
     }
 
     private static string Words(int length) => string.Concat(Enumerable.Repeat("lorem ipsum ", length / 12 + 1))[..length];

@@ -171,6 +171,39 @@ public sealed class SearchKeyTests(SearchedWorkspace workspace) : IClassFixture<
             .Exits(2).Says(message);
     }
 
+    [Fact]
+    public async Task A_change_of_the_file_counts_at_once_and_a_file_that_cannot_be_used_leaves_the_keys_as_they_are()
+    {
+        using var folder = new TestFolder();
+        var path = Path.Combine(folder.Path, "keys.json");
+        var keys = await File.ReadAllTextAsync(workspace.KeysFile);
+        await File.WriteAllTextAsync(path, keys);
+        await using var server = await workspace.Serve(path);
+        Assert.Equal(200, await Status());
+
+        await Change("{");
+        Assert.Equal(200, await Status());
+        await Change("""{"keys":[]}""");
+        Assert.Equal(401, await Status());
+        await Change(keys);
+        Assert.Equal(200, await Status());
+        File.Delete(path);
+        await Task.Delay(1_100);
+        Assert.Equal(200, await Status());
+
+        server.Process.Signal(Running.SigTerm);
+        var log = (await server.Process.Ended()).Exits(0);
+        Assert.Contains("The search keys stay as they are, because their file cannot be used", log.Out + log.Error, StringComparison.Ordinal);
+        Assert.Contains("it has 0 keys", log.Out + log.Error, StringComparison.Ordinal);
+
+        async Task<int> Status() => (await Ask(server, StorefrontKey, Search, _question)).Status;
+        async Task Change(string text)
+        {
+            await File.WriteAllTextAsync(path, text);
+            await Task.Delay(1_100);
+        }
+    }
+
     private async Task<string> Id(string repository) => (await workspace.Ask<string>(
         "SELECT id::text FROM issues WHERE repository_id::text = $1 ORDER BY id LIMIT 1", workspace.Repositories[repository]))!;
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EmbeddingFunctions.Testing;
+using Npgsql;
 
 namespace EmbeddingFunctions.Cli.Tests.Search;
 
@@ -75,8 +76,11 @@ public sealed class SearchedWorkspace : IAsyncLifetime
     internal Server Server { get; private set; } = null!;
 
     /// <summary>A server on it, with its own key and the search keys.</summary>
-    internal Task<Server> Serve() => Server.Start(
-        Program().Set("EMBEDDINGS_API_KEY", ServerKey).Set("EMBEDDINGS_SEARCH_KEYS_FILE", KeysFile));
+    internal Task<Server> Serve(string? keysFile = null) => Server.Start(
+        Program().Set("EMBEDDINGS_API_KEY", ServerKey).Set("EMBEDDINGS_SEARCH_KEYS_FILE", keysFile ?? KeysFile));
+
+    /// <summary>A transaction of another session, as of an application that locks a table.</summary>
+    internal async Task<NpgsqlTransaction> Begin() => await (await Database.Source.OpenConnectionAsync()).BeginTransactionAsync();
 
     internal Task Execute(string sql, params object?[] values) => Database.Execute(sql, values);
 
