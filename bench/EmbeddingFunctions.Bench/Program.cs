@@ -55,6 +55,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("limits", LimitsBenchmark.Run),
     ("local", LocalBenchmark.Run),
     ("search", SearchBenchmark.Run),
+    ("relevance", RelevanceBenchmark.Run),
 };
 foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))
 {

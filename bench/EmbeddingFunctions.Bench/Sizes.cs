@@ -19,6 +19,12 @@ internal sealed record Sizes(
     /// <summary>Searches of each kind.</summary>
     public int Searches { get; init; } = 300;
 
+    /// <summary>Real texts of each kind that are searched, at most.</summary>
+    public int RelevanceItems { get; init; } = 4_000;
+
+    /// <summary>Titles of each kind that are asked for.</summary>
+    public int RelevanceQueries { get; init; } = 500;
+
     public static readonly Sizes Full = new(
         20_000, 100_000, 10_000, [1_000, 100_000, 1_000_000], 50, 400, 1_000_000, TimeSpan.FromSeconds(60), 3);
 
@@ -26,5 +32,7 @@ internal sealed record Sizes(
     {
         Search = new(8_000, 384, "vector"),
         Searches = 100,
+        RelevanceItems = 200,
+        RelevanceQueries = 50,
     };
 }
