@@ -211,20 +211,23 @@ DECLARE
     words text := kind #>> '{words,sql}';
     shown text := format('%s AND %s AND %s', kind ->> 'allowed', kind ->> 'shown', condition);
     own   text := CASE WHEN kind #>> '{words,language}' IS NULL THEN format('w.language = %L', language) ELSE 'true' END;
-    -- Of an item that has all words, wherever they are, a quarter more.
-    score text := 'SELECT sum(ln(1 + 1 / r.share) * ts_rank(f.lexemes, r.query)) * CASE WHEN f.lexemes @@ $3 THEN 1.25 ELSE 1 END '
-        'FROM unnest($4, $5) AS r (query, share)';
+    -- A longer text has words by chance, which the 1 allows for. All words together are worth more, and the more the closer they are.
+    score text := COALESCE((
+        SELECT string_agg(format('%s * ts_rank(f.lexemes, %L::tsquery, 1)', ln(1 + 1 / r.share), r.query), ' + ')
+        FROM   unnest(queries, shares) AS r (query, share)), '0::float8');
     -- A phrase that a person asked for goes first.
     first text := CASE WHEN whole::text LIKE '%<%' THEN 'f.lexemes @@ $3' ELSE 'false' END;
     found integer;
 BEGIN
+    score := format(
+        '(%s) * CASE WHEN f.lexemes @@ $3 THEN 1.25 + 3 * ts_rank_cd(''{1, 1, 1, 1}'', f.lexemes, $3, 32) ELSE 1 END', score);
     IF kind #>> '{words,alone}' IS NOT NULL THEN
         EXECUTE format(
             $q$
-            WITH found AS MATERIALIZED (
-                SELECT w.*, %1$s || ''::tsvector AS lexemes FROM %2$s w WHERE %1$s @@ $1 AND %3$s LIMIT %4$s
-            ), w AS MATERIALIZED (
-                SELECT f.*, %9$s AS whole, (%5$s) AS score FROM found f ORDER BY whole DESC, score DESC LIMIT 4 * $2
+            WITH w AS MATERIALIZED (
+                SELECT f.*, %9$s AS whole, %5$s AS score
+                FROM  (SELECT w.*, %1$s || ''::tsvector AS lexemes FROM %2$s w WHERE %1$s @@ $1 AND %3$s LIMIT %4$s) f
+                ORDER  BY whole DESC, score DESC LIMIT 4 * $2
             ), best AS (
                 SELECT %6$s AS id, w.whole, w.score FROM w JOIN %7$s WHERE %8$s
                 ORDER  BY w.whole DESC, w.score DESC, %6$s COLLATE "C" LIMIT $2
@@ -234,24 +237,24 @@ BEGIN
                    array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C"), (SELECT count(*) FROM w)
             FROM   best
             $q$, words, kind #>> '{words,alone}', own, ranked, score, kind ->> 'id', kind #>> '{words,joined}', shown, first)
-        INTO ids, scores, wholes, found USING drivers, most, whole, queries, shares;
+        INTO ids, scores, wholes, found USING drivers, most, whole;
         IF found < 4 * most OR cardinality(ids) >= most THEN
             RETURN;
         END IF;
     END IF;
     EXECUTE format(
         $q$
-        WITH found AS MATERIALIZED (
-            SELECT %1$s AS id, %2$s || ''::tsvector AS lexemes FROM %3$s WHERE %4$s AND %5$s AND %2$s @@ $1 LIMIT %6$s
-        ), best AS (
-            SELECT id, %8$s AS whole, (%7$s) AS score FROM found f ORDER BY whole DESC, score DESC, id COLLATE "C" LIMIT $2
+        WITH best AS (
+            SELECT id, %8$s AS whole, %7$s AS score
+            FROM  (SELECT %1$s AS id, %2$s || ''::tsvector AS lexemes FROM %3$s WHERE %4$s AND %5$s AND %2$s @@ $1 LIMIT %6$s) f
+            ORDER  BY whole DESC, score DESC, id COLLATE "C" LIMIT $2
         )
         SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
                array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
                array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C")
         FROM   best
         $q$, kind ->> 'id', words, kind #>> '{words,from}', shown, own, ranked, score, first)
-    INTO ids, scores, wholes USING drivers, most, whole, queries, shares;
+    INTO ids, scores, wholes USING drivers, most, whole;
 END
 $$;
 
@@ -263,7 +266,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET client_
 DECLARE
     -- Ranking reads every match.
     ranked    CONSTANT integer := 5000;
-    all_words tsquery := websearch_to_tsquery(language::regconfig, query);
+    -- A hyphen excludes the word that follows it at once; one by itself is a dash, and two begin an option of a command.
+    all_words tsquery := websearch_to_tsquery(language::regconfig, regexp_replace(query, '(^|\s)(-+(?=\s|$)|--+)', '\1', 'g'));
     source    text := format('%s WHERE %s AND %s AND %s', kind #>> '{words,from}', kind ->> 'allowed', kind ->> 'shown', condition);
     queries   tsquery[];
     shares    double precision[];
