@@ -139,13 +139,13 @@ public sealed record SearchFilter
 public sealed record SearchFusion
 {
     /// <summary>Greater: ranks further down count for more. 1 to 1,000.</summary>
-    public int K { get; init; } = 60;
+    public int K { get; init; } = 2;
 
     /// <summary>The weight of the list by meaning, 0 to 100.</summary>
     public double VectorWeight { get; init; } = 1;
 
-    /// <summary>The weight of the list by words, 0 to 100.</summary>
-    public double TextWeight { get; init; } = 1;
+    /// <summary>The weight of the list by words, 0 to 100; it is twice that of an item which has all words of the query.</summary>
+    public double TextWeight { get; init; } = 1.25;
 }
 
 /// <summary>Which items <see cref="ISearch.GetAsync"/> reads.</summary>

@@ -24,7 +24,8 @@ public sealed class HybridSearchTests : SearchTest
         var best = answer.Results[0];
         Assert.Equal(("note", "1", "The checkout hangs after a coupon"), (best.Kind, best.Id, best.Title));
         Assert.Equal((1, 1), (best.VectorRank, best.TextRank));
-        Assert.Equal(2.0 / 61, best.Score, 6);
+        // The first place by meaning, and twice the weight by words, because it has them all.
+        Assert.Equal((1 + (2 * 1.25)) / 3, best.Score, 6);
         Assert.InRange(best.Similarity!.Value, 0.2, 1);
         Assert.Equal((SearchMode.Hybrid, (string?)null, "exact"), (answer.Mode, answer.Degraded, answer.Plan.Vector));
         Assert.Equal(4, answer.Results.Count);
@@ -63,6 +64,27 @@ public sealed class HybridSearchTests : SearchTest
 
         Assert.Equal(["2"], await Ids(corpus, Ask("jaguar -car") with { Mode = SearchMode.Text }));
         Assert.Empty(await Ids(corpus, Ask("\"car jaguar\" -cat") with { Mode = SearchMode.Text }));
+    }
+
+    [Theory]
+    [InlineData("Stage 4 - Publish and Promote")]
+    [InlineData("stage 4 -- publish")]
+    [InlineData("- stage --publish")]
+    public async Task A_dash_excludes_nothing(string query)
+    {
+        var corpus = await Notes("table", ("Stage 4: publish and promote", null), ("Stage 4: nothing", null));
+
+        Assert.Equal("1", (await Ids(corpus, Ask(query) with { Mode = SearchMode.Text })).First());
+    }
+
+    [Fact]
+    public async Task Words_that_are_close_to_each_other_and_words_of_a_short_text_go_first()
+    {
+        var filler = string.Join(' ', Enumerable.Range(1, 60).Select(n => $"filler{n}"));
+        var corpus = await Notes(
+            "table", ("a", $"circuit {filler} breaker"), ("b", $"{filler} circuit breaker {filler}"), ("c", "circuit breaker"));
+
+        Assert.Equal(["3", "2", "1"], await Ids(corpus, Ask("circuit breaker") with { Mode = SearchMode.Text }));
     }
 
     [Theory]

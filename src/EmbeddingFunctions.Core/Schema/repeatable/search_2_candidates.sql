@@ -201,8 +201,9 @@ BEGIN
 END
 $$;
 
--- Items whose words match, best first: by how rare the matching words are, and how much the columns weigh that have them. The best are
--- joined to their rows when they are ranked; where too few of these may be shown, all are joined before.
+-- Items whose words match, best first: by how rare the matching words are, how much the columns weigh that have them, and how close they
+-- are; and whether each item has all of them. The best are joined to their rows when they are ranked; where too few of these may be
+-- shown, all are joined before.
 CREATE OR REPLACE FUNCTION embedding.search_ranked(
     kind jsonb, language text, condition text, most integer, ranked integer, drivers tsquery, whole tsquery, queries tsquery[],
     shares double precision[], OUT ids text[], OUT scores double precision[], OUT wholes boolean[])
@@ -215,28 +216,27 @@ DECLARE
     score text := COALESCE((
         SELECT string_agg(format('%s * ts_rank(f.lexemes, %L::tsquery, 1)', ln(1 + 1 / r.share), r.query), ' + ')
         FROM   unnest(queries, shares) AS r (query, share)), '0::float8');
-    -- A phrase that a person asked for goes first.
-    first text := CASE WHEN whole::text LIKE '%<%' THEN 'f.lexemes @@ $3' ELSE 'false' END;
     found integer;
 BEGIN
+    -- A phrase that a person asked for goes first.
     score := format(
-        '(%s) * CASE WHEN f.lexemes @@ $3 THEN 1.25 + 3 * ts_rank_cd(''{1, 1, 1, 1}'', f.lexemes, $3, 32) ELSE 1 END', score);
+        '(%s) * CASE WHEN f.lexemes @@ $3 THEN %s * (1.25 + 3 * ts_rank_cd(''{1, 1, 1, 1}'', f.lexemes, $3, 32)) ELSE 1 END', score,
+        CASE WHEN whole::text LIKE '%<%' THEN 1000 ELSE 1 END);
     IF kind #>> '{words,alone}' IS NOT NULL THEN
         EXECUTE format(
             $q$
             WITH w AS MATERIALIZED (
-                SELECT f.*, %9$s AS whole, %5$s AS score
+                SELECT f.*, f.lexemes @@ $3 AS whole, %5$s AS score
                 FROM  (SELECT w.*, %1$s || ''::tsvector AS lexemes FROM %2$s w WHERE %1$s @@ $1 AND %3$s LIMIT %4$s) f
-                ORDER  BY whole DESC, score DESC LIMIT 4 * $2
+                ORDER  BY score DESC LIMIT 4 * $2
             ), best AS (
                 SELECT %6$s AS id, w.whole, w.score FROM w JOIN %7$s WHERE %8$s
-                ORDER  BY w.whole DESC, w.score DESC, %6$s COLLATE "C" LIMIT $2
+                ORDER  BY w.score DESC, %6$s COLLATE "C" LIMIT $2
             )
-            SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
-                   array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
-                   array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C"), (SELECT count(*) FROM w)
+            SELECT array_agg(id ORDER BY score DESC, id COLLATE "C"), array_agg(score ORDER BY score DESC, id COLLATE "C"),
+                   array_agg(whole ORDER BY score DESC, id COLLATE "C"), (SELECT count(*) FROM w)
             FROM   best
-            $q$, words, kind #>> '{words,alone}', own, ranked, score, kind ->> 'id', kind #>> '{words,joined}', shown, first)
+            $q$, words, kind #>> '{words,alone}', own, ranked, score, kind ->> 'id', kind #>> '{words,joined}', shown)
         INTO ids, scores, wholes, found USING drivers, most, whole;
         IF found < 4 * most OR cardinality(ids) >= most THEN
             RETURN;
@@ -245,15 +245,14 @@ BEGIN
     EXECUTE format(
         $q$
         WITH best AS (
-            SELECT id, %8$s AS whole, %7$s AS score
+            SELECT id, f.lexemes @@ $3 AS whole, %7$s AS score
             FROM  (SELECT %1$s AS id, %2$s || ''::tsvector AS lexemes FROM %3$s WHERE %4$s AND %5$s AND %2$s @@ $1 LIMIT %6$s) f
-            ORDER  BY whole DESC, score DESC, id COLLATE "C" LIMIT $2
+            ORDER  BY score DESC, id COLLATE "C" LIMIT $2
         )
-        SELECT array_agg(id ORDER BY whole DESC, score DESC, id COLLATE "C"),
-               array_agg(score ORDER BY whole DESC, score DESC, id COLLATE "C"),
-               array_agg(whole ORDER BY whole DESC, score DESC, id COLLATE "C")
+        SELECT array_agg(id ORDER BY score DESC, id COLLATE "C"), array_agg(score ORDER BY score DESC, id COLLATE "C"),
+               array_agg(whole ORDER BY score DESC, id COLLATE "C")
         FROM   best
-        $q$, kind ->> 'id', words, kind #>> '{words,from}', shown, own, ranked, score, first)
+        $q$, kind ->> 'id', words, kind #>> '{words,from}', shown, own, ranked, score)
     INTO ids, scores, wholes USING drivers, most, whole;
 END
 $$;

@@ -205,15 +205,16 @@ BEGIN
         SELECT n.*, row_number() OVER (ORDER BY score DESC, distance, kind COLLATE "C", id COLLATE "C") AS place
         FROM  (
             SELECT kind, id, v.distance, v.rank AS v_rank, w.rank AS w_rank,
-                   COALESCE(COALESCE((request ->> 'vectorWeight')::float8, 1) / (COALESCE((request ->> 'k')::int, 60) + v.rank), 0)
-                   + COALESCE(COALESCE((request ->> 'textWeight')::float8, 1) / (COALESCE((request ->> 'k')::int, 60) + w.rank), 0)
-                   AS score
+                   -- All words of a query say more than a place in the list.
+                   COALESCE(COALESCE((request ->> 'vectorWeight')::float8, 1) / (COALESCE((request ->> 'k')::int, 2) + v.rank), 0)
+                   + COALESCE(COALESCE((request ->> 'textWeight')::float8, 1.25) * CASE WHEN w.whole THEN 2 ELSE 1 END
+                       / (COALESCE((request ->> 'k')::int, 2) + w.rank), 0) AS score
             FROM  (SELECT u.*, row_number() OVER (ORDER BY distance, kind COLLATE "C", id COLLATE "C") AS rank
                    FROM   unnest(v_kinds, v_ids, v_distances) AS u (kind, id, distance)
                    WHERE  (u.kind, u.id) IS DISTINCT FROM (request #>> '{item,kind}', request #>> '{item,id}')
                    ORDER  BY rank LIMIT candidates) v
             FULL   JOIN (
-                   SELECT u.*, row_number() OVER (ORDER BY whole DESC, score DESC, kind COLLATE "C", id COLLATE "C") AS rank
+                   SELECT u.*, row_number() OVER (ORDER BY score DESC, kind COLLATE "C", id COLLATE "C") AS rank
                    FROM   unnest(w_kinds, w_ids, w_scores, w_wholes) AS u (kind, id, score, whole)
                    ORDER  BY rank LIMIT candidates) w USING (kind, id)) n
         ) f;
@@ -384,8 +385,8 @@ $$;
 CREATE OR REPLACE FUNCTION embedding.hybrid_search(
     corpus text, query_vector real[], query_text text, max_results integer DEFAULT 10, kinds text[] DEFAULT NULL,
     partition text DEFAULT NULL, filters jsonb DEFAULT '[]', min_similarity double precision DEFAULT NULL, exact boolean DEFAULT false,
-    include_stale boolean DEFAULT false, rrf_k integer DEFAULT 60, vector_weight double precision DEFAULT 1,
-    text_weight double precision DEFAULT 1, model text DEFAULT NULL)
+    include_stale boolean DEFAULT false, rrf_k integer DEFAULT 2, vector_weight double precision DEFAULT 1,
+    text_weight double precision DEFAULT 1.25, model text DEFAULT NULL)
 RETURNS TABLE (
     kind text, id text, title text, similarity double precision, vector_rank integer, text_rank integer, score double precision,
     snippet text, stale boolean)
