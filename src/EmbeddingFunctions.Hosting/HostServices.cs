@@ -30,7 +30,7 @@ internal static class HostServices
             .AddLogging(log => _ = settings.LogLevel is { } level ? log.AddFilter(nameof(EmbeddingFunctions), level) : log)
             .AddEngine()
             .AddProvider(settings, localModel)
-            .AddSingleton<SearchKeys>()
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<SearchKeys>(s, s.Time()))
             .AddSingleton<ScopedSearch>()
             .AddSingleton(EmbeddingsApi.Of);
         return settings.RedisUrl is { } url ? services.AddRedisCache(url) : services;

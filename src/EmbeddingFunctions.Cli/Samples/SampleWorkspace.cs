@@ -15,7 +15,7 @@ internal static class SampleWorkspace
     public static IReadOnlyList<string> PlainQuestions { get; } =
     [
         "mails come too late",
-        "my phone runs out of power",
+        "my battery is empty by the evening",
         "the page cannot be read in the dark",
     ];
 

@@ -12,11 +12,8 @@ public sealed partial class SearchSampleTests : IAsyncLifetime, IDisposable
     private const string Question = "mails come too late";
     private const string ServerKey = "server-0123456789abcdef";
 
-    // The complaint and its cause.
-    private static readonly string[] _right =
-    [
-        "Order confirmation e-mail arrives hours late", "E-mail queue: order confirmations wait behind the newsletter",
-    ];
+    // The complaint; its cause comes after it.
+    private const string Right = "Order confirmation e-mail arrives hours late";
 
     private readonly TestFolder _folder = new();
     private TestDatabase _database = null!;
@@ -39,7 +36,7 @@ public sealed partial class SearchSampleTests : IAsyncLifetime, IDisposable
     {
         var found = (await Program().Run("search", "workspace", Question, "--json")).Exits(0).Json;
         var first = found.GetProperty("results")[0].GetProperty("title").GetString()!;
-        Assert.Contains(first, _right);
+        Assert.Equal(Right, first);
         Assert.Equal("hybrid", found.GetProperty("mode").GetString());
 
         await using var server = await Server.Start(Program().Set("EMBEDDINGS_API_KEY", ServerKey));

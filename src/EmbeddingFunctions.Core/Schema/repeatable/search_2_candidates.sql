@@ -202,8 +202,8 @@ END
 $$;
 
 -- Items whose words match, best first: by how rare the matching words are, how much the columns weigh that have them, and how close they
--- are; and whether each item has all of them. The best are joined to their rows when they are ranked; where too few of these may be
--- shown, all are joined before.
+-- are; and whether each item has all of them. Without a filter the best are joined to their rows when they are ranked; with one, or where
+-- too few of these may be shown, all are joined before.
 CREATE OR REPLACE FUNCTION embedding.search_ranked(
     kind jsonb, language text, condition text, most integer, ranked integer, drivers tsquery, whole tsquery, queries tsquery[],
     shares double precision[], OUT ids text[], OUT scores double precision[], OUT wholes boolean[])
@@ -222,13 +222,13 @@ BEGIN
     score := format(
         '(%s) * CASE WHEN f.lexemes @@ $3 THEN %s * (1.25 + 3 * ts_rank_cd(''{1, 1, 1, 1}'', f.lexemes, $3, 32)) ELSE 1 END', score,
         CASE WHEN whole::text LIKE '%<%' THEN 1000 ELSE 1 END);
-    IF kind #>> '{words,alone}' IS NOT NULL THEN
+    IF kind #>> '{words,alone}' IS NOT NULL AND condition = 'true' THEN
         EXECUTE format(
             $q$
             WITH w AS MATERIALIZED (
                 SELECT f.*, f.lexemes @@ $3 AS whole, %5$s AS score
                 FROM  (SELECT w.*, %1$s || ''::tsvector AS lexemes FROM %2$s w WHERE %1$s @@ $1 AND %3$s LIMIT %4$s) f
-                ORDER  BY score DESC LIMIT 4 * $2
+                ORDER  BY score DESC LIMIT 2 * $2
             ), best AS (
                 SELECT %6$s AS id, w.whole, w.score FROM w JOIN %7$s WHERE %8$s
                 ORDER  BY w.score DESC, %6$s COLLATE "C" LIMIT $2
@@ -238,7 +238,7 @@ BEGIN
             FROM   best
             $q$, words, kind #>> '{words,alone}', own, ranked, score, kind ->> 'id', kind #>> '{words,joined}', shown)
         INTO ids, scores, wholes, found USING drivers, most, whole;
-        IF found < 4 * most OR cardinality(ids) >= most THEN
+        IF found < 2 * most OR cardinality(ids) >= most THEN
             RETURN;
         END IF;
     END IF;
@@ -264,7 +264,7 @@ CREATE OR REPLACE FUNCTION embedding.search_words(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET client_min_messages = warning AS $$
 DECLARE
     -- Ranking reads every match.
-    ranked    CONSTANT integer := 5000;
+    ranked    CONSTANT integer := 2000;
     -- A hyphen excludes the word that follows it at once; one by itself is a dash, and two begin an option of a command.
     all_words tsquery := websearch_to_tsquery(language::regconfig, regexp_replace(query, '(^|\s)(-+(?=\s|$)|--+)', '\1', 'g'));
     source    text := format('%s WHERE %s AND %s AND %s', kind #>> '{words,from}', kind ->> 'allowed', kind ->> 'shown', condition);
