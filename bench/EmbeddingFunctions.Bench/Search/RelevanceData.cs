@@ -12,7 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions.Bench.Search;
 
-/// <summary>Real documents and pull requests, of which only the bodies are searched, by meaning with the local model and by words.</summary>
+/// <summary>Real documents and pull requests, of which only the bodies are searched: by the local model and by words.</summary>
 internal sealed class RelevanceData : IAsyncDisposable
 {
     public const string Document = "document";

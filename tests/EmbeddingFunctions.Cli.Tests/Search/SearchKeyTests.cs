@@ -192,9 +192,10 @@ public sealed class SearchKeyTests(SearchedWorkspace workspace) : IClassFixture<
         Assert.Equal(200, await Status());
 
         server.Process.Signal(Running.SigTerm);
-        var log = (await server.Process.Ended()).Exits(0);
-        Assert.Contains("The search keys stay as they are, because their file cannot be used", log.Out + log.Error, StringComparison.Ordinal);
-        Assert.Contains("it has 0 keys", log.Out + log.Error, StringComparison.Ordinal);
+        var ended = (await server.Process.Ended()).Exits(0);
+        var log = ended.Out + ended.Error;
+        Assert.Contains("The search keys stay as they are, because their file cannot be used", log, StringComparison.Ordinal);
+        Assert.Contains("it has 0 keys", log, StringComparison.Ordinal);
 
         async Task<int> Status() => (await Ask(server, StorefrontKey, Search, _question)).Status;
         async Task Change(string text)
