@@ -40,7 +40,8 @@ public sealed class SearchCommandTests(SearchedWorkspace workspace) : IClassFixt
 
         Assert.Matches(@"^  1  █+░* 0\.\d\d  issue:[0-9a-f-]{36}  meaning 1, words \d", printed);
         Assert.Contains($"     {Complaint}", printed, StringComparison.Ordinal);
-        Assert.Matches(@"customers\s+get\s+the\s+order\s+confirmation", printed);
+        // The passage is below the title.
+        Assert.Matches($@"{Complaint} *\r?\n {{5}}\S", printed);
         Assert.Matches(@"\d+ ms \(\d+ for the query's vector\); more: --cursor \S+", printed);
     }
 
