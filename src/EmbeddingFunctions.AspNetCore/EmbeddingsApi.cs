@@ -1,4 +1,6 @@
+using System.Globalization;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Settings;
@@ -15,10 +17,11 @@ namespace EmbeddingFunctions.AspNetCore;
 internal sealed class EmbeddingsApi : IDisposable
 {
     private const int DefaultRuns = 20;
+    private const int DefaultDays = 30;
     private const int MaxRuns = 100;
     private const int MaxEventBytes = 64 * 1024;
 
-    private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled"];
+    private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled", "cap_reached"];
 
     private readonly CorpusSet _corpora;
     private readonly ResolvedCorpora _resolved;
@@ -27,16 +30,17 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly RunHistory _history;
     private readonly SwitchedStatus _status;
     private readonly CachedHealth _health;
+    private readonly CostReport _costs;
     private readonly RequestGuard _guard;
     private readonly RequestGuard _searchGuard;
 
     public EmbeddingsApi(
         CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, SwitchedStatus status,
-        CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, EmbeddingSettings settings,
-        Redaction redaction, ILogger<EmbeddingsApi> log)
+        CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, CostReport costs,
+        EmbeddingSettings settings, Redaction redaction, ILogger<EmbeddingsApi> log)
     {
         (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
-        (_status, _health, _guard) = (status, health, new RequestGuard(resolved, redaction, log));
+        (_status, _health, _costs, _guard) = (status, health, costs, new RequestGuard(resolved, redaction, log));
         Switches = new SwitchApi(corpora, generations, switches, scheduler, settings, _guard);
         _searchGuard = new RequestGuard(resolved, redaction, log);
         Searches = new SearchApi(new ScopedSearch(corpora, search), _searchGuard);
@@ -131,6 +135,29 @@ internal sealed class EmbeddingsApi : IDisposable
         return _corpora.Find(asked) is { } live
             ? Replies.Json(new CorporaStatus([await _status.Of(live.Name, cancellation)], []))
             : Replies.Invalid("corpus", _corpora.Unknown(asked));
+    }, cancellation);
+
+    /// <summary>
+    /// GET <see cref="Routes.Cost"/>: what requests to the provider cost, by <c>day</c> or <c>?by=</c> corpus, model or run, since
+    /// <c>?since=</c>, or for 30 days.
+    /// </summary>
+    public Task<IResult> GetCost(HttpRequest request, CancellationToken cancellation) => _guard.Serve(request, async () =>
+    {
+        var (by, since) = (CostGroup.Day, new DateTimeOffset(DateTime.UtcNow.Date, TimeSpan.Zero).AddDays(-DefaultDays));
+        if (request.Query["by"].FirstOrDefault() is { Length: > 0 } group
+            && !(Enum.TryParse(group, ignoreCase: true, out by) && !char.IsAsciiDigit(group[0])))
+        {
+            return Replies.Invalid("by", $"by is '{group}'; it takes day, corpus, model or run.");
+        }
+
+        const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+        if (request.Query["since"].FirstOrDefault() is { Length: > 0 } moment
+            && !DateTimeOffset.TryParse(moment, CultureInfo.InvariantCulture, Utc, out since))
+        {
+            return Replies.Invalid("since", $"since is '{moment}'; it takes a day like 2026-01-31, or a moment like 2026-01-31T12:00Z.");
+        }
+
+        return Replies.Json(await _costs.Of(by, since, cancellation));
     }, cancellation);
 
     /// <summary>

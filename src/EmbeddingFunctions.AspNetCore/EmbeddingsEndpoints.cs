@@ -13,7 +13,7 @@ public static class EmbeddingsEndpoints
 {
     /// <summary>
     /// Maps <c>POST compute</c>, <c>GET runs</c>, <c>GET runs/{runId}</c>, <c>POST runs/{runId}/cancel</c>, <c>GET status</c>,
-    /// <c>GET switches/{corpus}</c>, <c>POST switches/{corpus}/{step}</c>, <c>GET health</c> and the routes of
+    /// <c>GET cost</c>, <c>GET switches/{corpus}</c>, <c>POST switches/{corpus}/{step}</c>, <c>GET health</c> and the routes of
     /// <see cref="MapEmbeddingsSearch"/> below the prefix. Runs that are asked for here are carried by this process, and searches see
     /// everything.
     /// </summary>
@@ -87,6 +87,7 @@ public static class EmbeddingsEndpoints
         routes.MapPost(
             Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
+        routes.MapGet(Routes.Cost, (HttpRequest request, CancellationToken c) => api.GetCost(request, c));
         routes.MapGet(Routes.Switch, (HttpRequest request, string corpus, CancellationToken c) => api.Switches.Get(request, corpus, c));
         routes.MapPost(
             Routes.SwitchStep,

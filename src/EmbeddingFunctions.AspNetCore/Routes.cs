@@ -21,6 +21,8 @@ internal static class Routes
 
     public const string Status = "status";
 
+    public const string Cost = "cost";
+
     public const string Switches = "switches";
 
     public const string Switch = "switches/{corpus}";

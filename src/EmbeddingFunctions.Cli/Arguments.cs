@@ -42,6 +42,24 @@ internal static class Arguments
         return option;
     }
 
+    /// <summary>Dollars above zero.</summary>
+    public static Option<decimal?> Dollars(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "dollars",
+        CustomParser = result =>
+        {
+            if (decimal.TryParse(result.Tokens[0].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var dollars)
+                && dollars > 0)
+            {
+                return dollars;
+            }
+
+            result.AddError($"{name} takes dollars above zero, like 5 or 0.25, not '{result.Tokens[0].Value}'.");
+            return null;
+        },
+    };
+
     /// <summary>A whole number.</summary>
     public static Option<long?> Id(string name, string description) => new(name)
     {

@@ -14,5 +14,8 @@ internal static class ExitCode
     /// <summary>It finished, but some items or lines failed.</summary>
     public const int WithFailures = 3;
 
+    /// <summary>A cap of dollars stopped it, and the rest is pending.</summary>
+    public const int CapReached = 4;
+
     public const int Interrupted = 130;
 }

@@ -15,6 +15,7 @@ var root = new RootCommand(
     SearchCommand.CreateSimilar(),
     RecallCommand.Create(),
     StatusCommand.Create(),
+    CostCommand.Create(),
     ServeCommand.Create(),
     McpCommand.Create(),
     TriggerCommand.Create(),

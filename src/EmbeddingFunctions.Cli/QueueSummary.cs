@@ -1,14 +1,16 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli;
 
 /// <summary>How the working off of a queue ended, in the words of queues.</summary>
-internal sealed class QueueSummary(string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted)
+internal sealed class QueueSummary(
+    PriceTable prices, string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted)
 {
     private readonly BatchCounts _counts = outcomes.Aggregate(new BatchCounts(), (sum, outcome) => sum + outcome.Counts);
 
-    private readonly RunSummary _run = new(corpus, model, outcomes, isInterrupted);
+    private readonly RunSummary _run = new(prices, corpus, model, outcomes, isInterrupted);
 
     private int Records => _counts.Processed + _counts.Failed;
 
@@ -30,7 +32,7 @@ internal sealed class QueueSummary(string corpus, string model, IReadOnlyList<Ru
                 SuccessRate,
                 _counts.Requests,
                 _counts.Tokens,
-                Dollars = Price.Of(model, _counts.Tokens),
+                Dollars = prices.Of(model, _counts.Tokens),
                 RunIds = outcomes.Select(outcome => outcome.RunId)
             },
             text =>

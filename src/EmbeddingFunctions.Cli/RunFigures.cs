@@ -1,10 +1,11 @@
 using System.Diagnostics;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli;
 
 /// <summary>What a run's reports say so far, in words for people.</summary>
-internal sealed class RunFigures(string model, ItemNoun noun, bool isOnBatchLane = false)
+internal sealed class RunFigures(PriceTable prices, string model, ItemNoun noun, bool isOnBatchLane = false)
 {
     // Of less time than this a rate says nothing.
     private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(1);
@@ -64,7 +65,7 @@ internal sealed class RunFigures(string model, ItemNoun noun, bool isOnBatchLane
         + $"skipped: {_report.Counts.Unchanged + _report.Counts.Empty:N0}, failed: {_report.Counts.Failed:N0}{Speed()}, {Elapsed}, "
             + $"{Used()}";
 
-    private string Used() => $"{_report.Counts.Tokens:N0} tokens, {Money(Price.Of(model, _report.Counts.Tokens, isOnBatchLane))}";
+    private string Used() => $"{_report.Counts.Tokens:N0} tokens, {Money(prices.Of(model, _report.Counts.Tokens, isOnBatchLane))}";
 
     private string Failed() => _report.Counts.Failed > 0 ? $", {_report.Counts.Failed:N0} failed" : "";
 

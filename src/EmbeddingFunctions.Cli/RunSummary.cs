@@ -1,18 +1,21 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli;
 
 /// <summary>How a backfill ended: one run, or several told as one.</summary>
 /// <param name="isInterrupted">Whether more runs were to come.</param>
-internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted = false)
+internal sealed class RunSummary(
+    PriceTable prices, string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted = false)
 {
     /// <summary>How many failed items it names.</summary>
     public const int MostFailures = 10;
 
     private readonly BatchCounts _counts = outcomes.Aggregate(new BatchCounts(), (sum, outcome) => sum + outcome.Counts);
 
-    private readonly RunOutcome _telling = outcomes.FirstOrDefault(outcome => outcome.Status == RunStatus.Failed) ?? outcomes[^1];
+    private readonly RunOutcome _telling =
+        outcomes.FirstOrDefault(outcome => outcome.Status is RunStatus.Failed or RunStatus.CapReached) ?? outcomes[^1];
 
     /// <summary>What the items are called.</summary>
     public ItemNoun Noun { get; init; } = ItemNoun.Any;
@@ -30,6 +33,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     {
         RunStatus.Cancelled => Cli.ExitCode.Interrupted,
         RunStatus.Failed => Cli.ExitCode.Failed,
+        RunStatus.CapReached => Cli.ExitCode.CapReached,
         _ => _counts.Failed > 0 || Waiting.Items > 0 ? Cli.ExitCode.WithFailures : Cli.ExitCode.Done,
     };
 
@@ -56,14 +60,15 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
     private double? ItemsPerRequest => _counts.Requests == 0 ? null
         : Math.Round((double)(_counts.Embedded + _counts.Changed + _counts.Failed - _counts.Cached) / _counts.Requests, 1);
 
-    private decimal? Dollars => Price.Of(model, _counts.Tokens, IsOnBatchLane);
+    private decimal? Dollars => prices.Of(model, _counts.Tokens, IsOnBatchLane);
 
-    private decimal? Saved => Price.Of(model, _counts.SavedTokens);
+    private decimal? Saved => prices.Of(model, _counts.SavedTokens);
 
     private string Result => Status switch
     {
         RunStatus.Cancelled => "Interrupted",
         RunStatus.Failed => "Failed",
+        RunStatus.CapReached => "Stopped at the cap of dollars",
         _ => _counts.Failed > 0 ? "Finished, some items failed"
             : Total == 0 ? Waiting.Items > 0 ? "Nothing to do now" : "Nothing to do"
             : Waiting.Items > 0 ? "Done, some items wait" : "Done",
@@ -76,6 +81,7 @@ internal sealed class RunSummary(string corpus, string model, IReadOnlyList<RunO
             "Cancelled: what the provider had done by then was written, and the rest is pending.",
         RunStatus.Cancelled =>
             "Interrupted: what was in flight was stored or given back. The same command again goes on where this one stopped.",
+        RunStatus.CapReached => _telling.Error,
         RunStatus.Failed =>
             $"The run failed: {_telling.Error}\n'embeddings doctor' looks at the database and the provider and says what to do.",
         _ => _counts.Failed > 0

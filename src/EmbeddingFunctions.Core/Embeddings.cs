@@ -31,6 +31,7 @@ internal sealed class Embeddings(
         var request = new RunRequest(live.Name, options.Kinds, options.Partition, options.Limit, options.Force, settings.BatchesInFlight)
         {
             AllowMixedModels = options.AllowMixedModels,
+            MaxDollars = options.MaxDollars,
         };
         return await engine.Run(request, progress, cancellationToken);
     }

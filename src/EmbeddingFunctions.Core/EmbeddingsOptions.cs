@@ -35,6 +35,18 @@ public sealed class EmbeddingsOptions
     /// <summary>How long a search waits for the vector of its query, before it searches by words only: up to a minute.</summary>
     public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>The dollars that all processes on this database together may spend in a day of UTC; null: no cap.</summary>
+    public decimal? MaxDollarsPerDay { get; set; }
+
+    /// <summary>The dollars that all processes on this database together may spend in a month of UTC; null: no cap.</summary>
+    public decimal? MaxDollarsPerMonth { get; set; }
+
+    /// <summary>
+    /// A JSON file with prices of models, like <c>{ "models": { "my-model": [{ "from": "2026-01-31", "perMillion": 0.02 }] } }</c>: dollars
+    /// for a million tokens from a day on. Null: only the list prices of OpenAI's models are known.
+    /// </summary>
+    public string? PricesFile { get; set; }
+
     /// <summary>
     /// The name of the model, which is recorded with each vector; null: the generator's own, from its metadata. Another model's vectors are
     /// never mixed with this one's unless a run allows it.

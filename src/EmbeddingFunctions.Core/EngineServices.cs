@@ -2,6 +2,7 @@ using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Resilience;
@@ -77,9 +78,12 @@ internal static class EngineServices
         .AddSingleton(s => new RequestPacker(
             s.GetRequiredService<RateLimits>().EvenRequest, s.GetRequiredService<EmbeddingSettings>().InputsPerRequest))
         .AddTimed<ProviderOutages>()
+        .AddSingleton(s => PriceTable.Load(s.GetRequiredService<EmbeddingSettings>().PricesFile, s.Time()))
+        .AddTimed<Ledger>()
+        .AddSingleton<CostReport>()
         .AddSingleton(Pipeline);
 
-    // From the inside out: call, check the reply, keep the limits, retry.
+    // From the inside out: call, check the reply, enter it in the ledger, keep the limits, retry.
     private static ProviderPipeline Pipeline(IServiceProvider services)
     {
         var (settings, limiter) = (services.GetRequiredService<EmbeddingSettings>(), services.GetRequiredService<SharedRateLimiter>());
@@ -94,8 +98,10 @@ internal static class EngineServices
             return new ProviderPipeline(asked);
         }
 
+        var entered = new LedgeredEmbeddingGenerator(
+            asked, services.GetRequiredService<Ledger>(), services.GetRequiredService<PriceTable>(), settings.Model);
         var throttled = new ThrottledEmbeddingGenerator(
-            asked, limiter, new AdaptiveConcurrencyLimiter(settings.Concurrency, services.Time()), settings.Model);
+            entered, limiter, new AdaptiveConcurrencyLimiter(settings.Concurrency, services.Time()), settings.Model);
         return new ProviderPipeline(new RetryingEmbeddingGenerator(
             throttled, limiter, settings.Model, services.Time(), services.GetRequiredService<ProviderOutages>()));
     }
@@ -165,6 +171,7 @@ internal static class EngineServices
         .AddSingleton<LaneLimits>()
         .AddSingleton<LaneStore>()
         .AddSingleton<LaneItems>()
+        .AddSingleton<LaneLedger>()
         .AddSingleton<LaneSubmission>()
         .AddTimed<LaneResults>()
         .AddTimed<LaneRuns>()

@@ -61,6 +61,9 @@ internal static class SettingsReader
                 Number(configuration, "EMBEDDING_QUERY_TIMEOUT_MS", 1_000, SettingRules.MaxQueryTimeout, errors)),
             QueuedTokens = Number(configuration, "EMBEDDING_BATCH_QUEUED_TOKENS", 3_000_000, SettingRules.MaxQueuedTokens, errors),
             HasBatchApi = Flag(configuration, "EMBEDDING_BATCH_API", fallback: false, errors),
+            MaxDollarsPerDay = Dollars(configuration, "EMBEDDING_MAX_DOLLARS_PER_DAY", errors),
+            MaxDollarsPerMonth = Dollars(configuration, "EMBEDDING_MAX_DOLLARS_PER_MONTH", errors),
+            PricesFile = Text(configuration, "EMBEDDING_PRICES_FILE"),
             LogLevel = Level(configuration, errors),
             Schedule = Times(configuration, errors),
             ServerKey = ServerKey(configuration, errors),
@@ -213,6 +216,22 @@ internal static class SettingsReader
 
         errors.Add(SettingRules.NoNumber(name, value, max));
         return fallback;
+    }
+
+    private static decimal? Dollars(IConfiguration configuration, string name, List<string> errors)
+    {
+        if (Text(configuration, name) is not { } value)
+        {
+            return null;
+        }
+
+        if (decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var dollars) && dollars > 0)
+        {
+            return dollars;
+        }
+
+        errors.Add(SettingRules.NoDollars(name, value));
+        return null;
     }
 
     private static string? Database(IConfiguration configuration, List<string> errors)

@@ -80,7 +80,11 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defau
     };
 
     private ProviderException Unconnected(string why, Exception e, bool isUnreachable) =>
-        new(ProviderFault.Transient, redaction.Clean($"the connection to the provider failed: {why}"), e) { IsUnreachable = isUnreachable };
+        new(ProviderFault.Transient, redaction.Clean($"the connection to the provider failed: {why}"), e)
+        {
+            IsUnreachable = isUnreachable,
+            MayBeCharged = !isUnreachable,
+        };
 
     // Nothing listens there, or there is no such name: it may come, and it may be a wrong address.
     private static bool IsUnreachable(Exception e) => e.GetBaseException() is SocketException
@@ -129,5 +133,9 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defau
     private static int? Usage(OpenAIEmbeddingCollection reply) => reply.Usage?.InputTokenCount is > 0 and var tokens ? tokens : null;
 
     private static ProviderException Malformed(string why, Exception? inner = null, int? paid = null) =>
-        new(ProviderFault.Reply, $"the provider's reply is not what was asked for: {why}", inner) { PaidTokens = paid ?? 0 };
+        new(ProviderFault.Reply, $"the provider's reply is not what was asked for: {why}", inner)
+        {
+            PaidTokens = paid ?? 0,
+            MayBeCharged = true,
+        };
 }

@@ -5,7 +5,7 @@ public sealed class UsageTests
     private readonly Program _program = new(Path.GetTempPath());
 
     [Theory]
-    [InlineData("demo, corpus, migrate, import, backfill, search, similar, recall, status, serve, mcp, trigger, doctor", "")]
+    [InlineData("demo, corpus, migrate, import, backfill, search, similar, recall, status, cost, serve, mcp, trigger, doctor", "")]
     [InlineData("There is no command 'embed'.", "embed")]
     [InlineData("There is no command 'staus': do you mean 'status'? Name one of the commands:", "staus")]
     [InlineData("There is no command 'requeu': do you mean 'requeue'?", "queue requeu")]
@@ -40,6 +40,11 @@ public sealed class UsageTests
     [InlineData("give --iterations too", "backfill workspace --delay 5s")]
     [InlineData("--force takes everything in one go: leave --iterations out.", "backfill workspace --force --iterations 2")]
     [InlineData("--dry-run takes everything in one go: leave --iterations out.", "backfill workspace --dry-run --iterations 2")]
+    [InlineData("--max-cost takes dollars above zero, like 5 or 0.25, not '-1'.", "backfill workspace --max-cost -1")]
+    [InlineData("--max-cost is the cap of one run to the end", "backfill workspace --iterations 2 --max-cost 1")]
+    [InlineData("--since takes a day like 2026-01-31, or a moment like 2026-01-31T12:00Z, not 'soon'.", "cost --since soon")]
+    [InlineData("'--by'", "cost --by week")]
+    [InlineData("--csv and --json are two ways to print the same", "cost --csv --json")]
     [InlineData("'b'", "status a b")]
     public async Task A_mistake_in_the_command_line_is_reported_with_what_to_do(string message, string commandLine)
     {

@@ -4,6 +4,7 @@ using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
@@ -22,6 +23,7 @@ internal static class BackfillCommand
             "embeddings backfill documents --archive gjeldende-lover.tar.bz2 --resume-from-id 5000",
             "embeddings backfill workspace --iterations 100 --delay 5s",
             "embeddings backfill workspace --lane batch",
+            "embeddings backfill workspace --max-cost 2.50",
             "embeddings backfill workspace --force --json");
         var options = new BackfillOptions();
         options.AddTo(command);
@@ -75,14 +77,14 @@ internal static class BackfillCommand
 
     private static RunProgressDisplay Display(
         Session session, Output output, RunRequest request, bool isOneOfSeveral = false, bool isOnBatchLane = false) =>
-        new(output, new RunFigures(session.ModelOf(request.Corpus), NounOf(session, request), isOnBatchLane), NounOf(session, request),
-            isOneOfSeveral);
+        new(output, new RunFigures(session.Get<PriceTable>(), session.ModelOf(request.Corpus), NounOf(session, request), isOnBatchLane),
+            NounOf(session, request), isOneOfSeveral);
 
     /// <summary>How the runs of one request ended, with the items that failed in them.</summary>
     public static async Task<RunSummary> Summarise(
         Session session, RunRequest request, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted, CancellationToken cancellation,
         bool isOnBatchLane = false) =>
-        new(request.Corpus, session.ModelOf(request.Corpus), outcomes, isInterrupted)
+        new(session.Get<PriceTable>(), request.Corpus, session.ModelOf(request.Corpus), outcomes, isInterrupted)
         {
             IsOnBatchLane = isOnBatchLane,
             Noun = NounOf(session, request),
@@ -175,6 +177,11 @@ internal static class BackfillCommand
                 }
             }
 
+            foreach (var cap in prediction.Caps)
+            {
+                text.WriteLine(CapLine(cap));
+            }
+
             foreach (var finding in prediction.Findings)
             {
                 text.WriteLine($"The run would be refused: {finding}.");
@@ -187,6 +194,15 @@ internal static class BackfillCommand
         });
         return ExitCode.Done;
     }
+
+    private static string CapLine(CapForecast cap) =>
+        $"{cap.Cap} of {RunFigures.Money(cap.Dollars)}, of which {RunFigures.Money(cap.Spent)} are spent: "
+        + cap.Holds switch
+        {
+            true => "it lets the run come to its end.",
+            false => "it would stop the run, which ends as cap_reached.",
+            null => "the run would be refused, as the price of the model is not known (EMBEDDING_PRICES_FILE).",
+        };
 
     private static async Task<int> Run(
         Session session, Output output, RunRequest request, (int Count, TimeSpan Delay)? iterations, bool isRetryNow,

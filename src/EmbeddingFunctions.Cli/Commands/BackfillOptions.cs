@@ -61,6 +61,8 @@ internal sealed class BackfillOptions
     {
         Description = "Also take items that failed and wait for their next attempt."
     };
+    private readonly Option<decimal?> _maxCost = Arguments.Dollars(
+        "--max-cost", "The most dollars that the run may spend: it ends as cap_reached before it spends more.");
     private readonly Option<string> _lane = Arguments.Lane();
     private readonly Option<bool> _cancel = new("--cancel")
     {
@@ -93,6 +95,7 @@ internal sealed class BackfillOptions
                 _force,
                 _yesMix,
                 _retryNow,
+                _maxCost,
                 _lane,
                 _cancel,
                 _dryRun,
@@ -129,6 +132,7 @@ internal sealed class BackfillOptions
     {
         Selection = Selection(parsed),
         AllowMixedModels = parsed.GetValue(_yesMix),
+        MaxDollars = parsed.GetValue(_maxCost),
     };
 
     /// <returns>How many, with how long a wait between them; null: one run to the end.</returns>
@@ -180,6 +184,11 @@ internal sealed class BackfillOptions
         if (result.GetResult(_iterations) is not null && result.GetValue(_lane) == Arguments.BatchLane)
         {
             result.AddError("--lane batch is one run to the end: leave --iterations out.");
+        }
+
+        if (result.GetResult(_iterations) is not null && result.GetResult(_maxCost) is not null)
+        {
+            result.AddError("--max-cost is the cap of one run to the end: leave --iterations out.");
         }
 
         if (result.GetResult(_iterations) is null && result.GetResult(_delay) is not null)

@@ -53,7 +53,7 @@ internal static class BatchLaneBackfill
         var outcome = await Follow(session, run, _ => { }, cancellation);
         output.Result(
             new { Corpus = corpus, RunId = (Guid?)run, outcome.Status, outcome.Counts.Embedded },
-            text => text.WriteLine($"Run {run} has ended as {outcome.Status.ToString().ToLowerInvariant()}: {outcome.Counts.Embedded:N0} "
+            text => text.WriteLine($"Run {run} has ended as {RunTransitions.Name(outcome.Status)}: {outcome.Counts.Embedded:N0} "
                 + "items were embedded, the rest is pending."));
         return ExitCode.Done;
     }
@@ -77,7 +77,7 @@ internal static class BatchLaneBackfill
             if (found.Run.CompletedAt is { } end)
             {
                 return new RunOutcome(
-                    run, Enum.Parse<RunStatus>(found.Run.Status, ignoreCase: true), found.Run.ItemsTotal, found.Counts, found.Run.Error,
+                    run, RunTransitions.StatusOf(found.Run.Status), found.Run.ItemsTotal, found.Counts, found.Run.Error,
                     (end - found.Run.CreatedAt).TotalSeconds);
             }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Runs;
 
@@ -109,7 +110,8 @@ internal static class QueueCommand
                 var outcomes = parsed.GetValue(delay) == TimeSpan.Zero
                     ? [await BackfillCommand.RunOnce(session, output, request, cancellation)]
                     : await OneByOne(session, output, request, parsed.GetValue(delay), cancellation);
-                return new QueueSummary(name, session.ModelOf(name), outcomes, cancellation.IsCancellationRequested).Print(output);
+                return new QueueSummary(
+                    session.Get<PriceTable>(), name, session.ModelOf(name), outcomes, cancellation.IsCancellationRequested).Print(output);
             }, cancellation);
         });
         return command;

@@ -86,6 +86,7 @@ internal static class TriggerCommand
             output.Note(error);
         }
 
-        return end.Run.Status != "completed" ? ExitCode.Failed : end.Run.ItemsFailed > 0 ? ExitCode.WithFailures : ExitCode.Done;
+        return end.Run.Status == "cap_reached" ? ExitCode.CapReached
+            : end.Run.Status != "completed" ? ExitCode.Failed : end.Run.ItemsFailed > 0 ? ExitCode.WithFailures : ExitCode.Done;
     }
 }

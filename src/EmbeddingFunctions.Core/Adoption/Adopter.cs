@@ -51,7 +51,7 @@ internal sealed class Adopter
         await _sweep.Sweep(corpus, cancellation);
         var source = await AdoptionSource.Find(request, _database, table, cancellation);
         var adoption = await _records.Begin(corpus, table, source, cancellation);
-        var (leftOut, meter) = (new LeftOutTally(), new RequestMeter());
+        var (leftOut, meter) = (new LeftOutTally(), new RequestMeter(new RequestOrigin(corpus.Corpus.Name)));
         var sample = new SampleCheck(_embedder, corpus, table, request.Sample);
         await new AdoptableItems(_database, corpus, table).Count(leftOut, cancellation);
         var (items, reported) = (0L, TimeProvider.System.GetTimestamp());

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
@@ -14,7 +15,7 @@ namespace EmbeddingFunctions.BatchLane;
 /// </summary>
 internal sealed class LaneResults(
     LaneStore store, LaneItems items, LaneSubmission submission, BatchEmbedder embedder, IVectorCache cache, Provider provider,
-    EmbeddingSettings settings, LaneLimits limits, Redaction redaction, TimeProvider time, ILogger<LaneResults> log)
+    LaneLedger ledger, EmbeddingSettings settings, LaneLimits limits, Redaction redaction, TimeProvider time, ILogger<LaneResults> log)
 {
     private IBatchLane Lane => provider.Lane!;
 
@@ -33,10 +34,15 @@ internal sealed class LaneResults(
         {
             case { Status: LaneBatchStatus.Building }:
                 // Its process ended; the provider has no batch of it.
+                Settle(RequestOutcome.Unreached, billed: 0);
                 await items.Drop(batch.Id, cancellation);
                 return;
             case { Status: LaneBatchStatus.Uploaded }:
-                await Recover(run, batch, isCancelled, cancellation);
+                if (await IsWithdrawn(run, batch, isCancelled, cancellation))
+                {
+                    Settle(RequestOutcome.Unreached, billed: 0);
+                }
+
                 return;
         }
 
@@ -48,6 +54,7 @@ internal sealed class LaneResults(
         else if (batch.IsOverdue)
         {
             await Lane.Cancel(state.Id, cancellation);
+            Settle(RequestOutcome.Unknown, batch.Tokens);
             await items.Drop(batch.Id, cancellation);
             await store.Stop(run.Id, "The provider did not finish a batch within its 24 hours.", cancellation);
         }
@@ -56,10 +63,12 @@ internal sealed class LaneResults(
             await Lane.Cancel(state.Id, cancellation);
             await store.Cancelling(batch.Id, cancellation);
         }
+
+        void Settle(RequestOutcome outcome, long billed) => ledger.Settle(run, corpus.Model, batch, outcome, billed);
     }
 
     // The process ended after the upload: the provider may have the batch by now, though no one wrote down its id.
-    private async Task Recover(LaneRun run, LaneBatchRow batch, bool isCancelled, CancellationToken cancellation)
+    private async Task<bool> IsWithdrawn(LaneRun run, LaneBatchRow batch, bool isCancelled, CancellationToken cancellation)
     {
         if (await Lane.Find(batch.Id, batch.CreatedAt, cancellation) is { } found)
         {
@@ -69,11 +78,14 @@ internal sealed class LaneResults(
         {
             await Lane.Delete(batch.InputFile!, cancellation);
             await items.Drop(batch.Id, cancellation);
+            return true;
         }
         else
         {
             await submission.Create(run, batch.Id, batch.InputFile!, cancellation);
         }
+
+        return false;
     }
 
     private async Task End(
@@ -86,11 +98,13 @@ internal sealed class LaneResults(
             await Refused(run, lines, batch, state.Reasons, cancellation);
         }
 
+        var billed = 0L;
         foreach (var file in new[] { state.Output, state.Errors }.OfType<string>())
         {
             await foreach (var reply in Lane.Read(file, cancellation))
             {
                 Checkpoints.Reach(Checkpoint.DuringLaneDownload);
+                billed += reply.Tokens;
                 await lines.Take(reply, cancellation);
             }
         }
@@ -113,6 +127,8 @@ internal sealed class LaneResults(
             await Lane.Delete(file, cancellation);
         }
 
+        ledger.Settle(
+            run, corpus.Model, batch, state.Status == LaneStatus.Failed ? RequestOutcome.Refused : RequestOutcome.Answered, billed);
         await items.Drop(batch.Id, cancellation);
         log.LaneBatchHasEnded(batch.Id, run.Id, state.Status, lines.Embedded);
     }

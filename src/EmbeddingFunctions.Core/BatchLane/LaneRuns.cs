@@ -103,7 +103,8 @@ internal sealed class LaneRuns(
         if (open.Count == 0 && !hasMore)
         {
             var stop = isCancelled ? null : await store.StopReason(run.Id, cancellation);
-            await lifecycle.Close(new CloseRun(input, stop, isCancelled), cancellation);
+            await lifecycle.Close(
+                new CloseRun(input, stop, isCancelled, stop is not null && await store.IsCapReached(run.Id, cancellation)), cancellation);
             await store.End(run.Id, cancellation);
         }
 
@@ -134,7 +135,9 @@ internal sealed class LaneRuns(
         catch (ProviderException e) when (e.Fault != ProviderFault.Transient)
         {
             // What is on its way stays so: a person may mend the key before it has ended.
-            await store.Stop(run.Id, e.Message, cancellation);
+            await (e.IsCapReached
+                ? store.StopAtCap(run.Id, e.Message, cancellation)
+                : store.Stop(run.Id, e.Message, cancellation));
             return false;
         }
     }

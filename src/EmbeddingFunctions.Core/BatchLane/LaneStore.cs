@@ -28,7 +28,7 @@ internal sealed class LaneStore(NpgsqlDataSource database)
 
     private static SqlText FindBatches(Guid run) =>
         $"""
-        SELECT id, status, input_file, provider_id, tokens, created_at, now() - created_at
+        SELECT id, status, input_file, provider_id, tokens, created_at, now() - created_at, inputs
         FROM   embedding.lane_batches WHERE run_id = {run} ORDER BY created_at, id
         """;
 
@@ -101,6 +101,16 @@ internal sealed class LaneStore(NpgsqlDataSource database)
     public Task Stop(Guid run, string reason, CancellationToken cancellation) => database.ExecuteAsync(
         $"UPDATE embedding.lane_runs SET stop_reason = COALESCE(stop_reason, {reason}) WHERE run_id = {run}", cancellation);
 
+    /// <summary>The same, where a cap of dollars is the reason.</summary>
+    public Task StopAtCap(Guid run, string reason, CancellationToken cancellation) => database.ExecuteAsync(
+        $"UPDATE embedding.lane_runs SET stop_reason = {reason}, is_cap_reached = true WHERE run_id = {run} AND stop_reason IS NULL",
+        cancellation);
+
+    /// <summary>Whether a cap of dollars stopped the run; never in a database of an earlier version.</summary>
+    public Task<bool> IsCapReached(Guid run, CancellationToken cancellation) => database.ScalarAsync<bool>(
+        $"SELECT COALESCE((to_jsonb(r) ->> 'is_cap_reached')::boolean, false) FROM embedding.lane_runs r WHERE run_id = {run}",
+        cancellation);
+
     public Task<string?> StopReason(Guid run, CancellationToken cancellation) =>
         database.ScalarAsync<string>($"SELECT stop_reason FROM embedding.lane_runs WHERE run_id = {run}", cancellation);
 
@@ -116,7 +126,7 @@ internal sealed class LaneStore(NpgsqlDataSource database)
         FindBatches(run),
         row => new LaneBatchRow(
             row.GetGuid(0), Enum.Parse<LaneBatchStatus>(row.GetString(1), ignoreCase: true), row.Text(2), row.Text(3), row.GetInt64(4),
-            row.GetFieldValue<DateTimeOffset>(5), row.GetTimeSpan(6)), cancellation);
+            row.GetFieldValue<DateTimeOffset>(5), row.GetTimeSpan(6), row.GetInt32(7)), cancellation);
 
     /// <returns>The batches of a corpus; none in a database of an earlier version.</returns>
     public async Task<IReadOnlyList<BatchOnItsWay>> OfCorpus(string corpus, CancellationToken cancellation)
@@ -195,7 +205,8 @@ internal enum LaneBatchStatus
 
 /// <param name="Age">By the database's clock.</param>
 internal sealed record LaneBatchRow(
-    Guid Id, LaneBatchStatus Status, string? InputFile, string? ProviderId, long Tokens, DateTimeOffset CreatedAt, TimeSpan Age)
+    Guid Id, LaneBatchStatus Status, string? InputFile, string? ProviderId, long Tokens, DateTimeOffset CreatedAt, TimeSpan Age,
+    int Inputs)
 {
     /// <summary>The provider answers within 24 hours: after this a batch counts as expired.</summary>
     public bool IsOverdue => Age > ClaimStore.LaneTime;

@@ -14,7 +14,7 @@ namespace EmbeddingFunctions.BatchLane;
 /// </summary>
 internal sealed class LaneSubmission(
     LaneStore store, LaneItems items, RunPages pages, RunQueries runs, BatchEmbedder embedder, IVectorCache cache, Provider provider,
-    EmbeddingSettings settings, LaneLimits limits, ILogger<LaneSubmission> log)
+    LaneLedger ledger, EmbeddingSettings settings, LaneLimits limits, ILogger<LaneSubmission> log)
 {
     // A batch smaller than this share of the limit is not worth its day while others are on their way.
     private const int SmallestShare = 4;
@@ -68,7 +68,7 @@ internal sealed class LaneSubmission(
         var batch = Guid.CreateVersion7();
         await store.Add(batch, run.Id, corpus.Model, cancellation);
         await using var file = new LaneFile(batch, Lane, limits, corpus.Model, corpus.Corpus.Dimensions, room);
-        var isSealed = false;
+        var (isEntered, isSealed) = (false, false);
         try
         {
             var hasMore = await Fill(file, input, cancellation);
@@ -79,6 +79,8 @@ internal sealed class LaneSubmission(
             }
 
             await items.Record(batch, file, cancellation);
+            await ledger.Open(run, corpus.Model, file, cancellation);
+            isEntered = true;
             var uploaded = await Lane.Upload($"embeddings-{batch:N}.jsonl", file.Stream, cancellation);
             await store.Uploaded(batch, uploaded, cancellation);
             isSealed = true;
@@ -88,6 +90,11 @@ internal sealed class LaneSubmission(
         }
         finally
         {
+            if (isEntered && !isSealed)
+            {
+                ledger.Withdraw(run, corpus.Model, file);
+            }
+
             if (!isSealed)
             {
                 await items.Drop(batch, CancellationToken.None);

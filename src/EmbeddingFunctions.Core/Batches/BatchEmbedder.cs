@@ -112,7 +112,7 @@ internal sealed class BatchEmbedder(
     {
         var begun = time.GetTimestamp();
         var triage = BatchTriage.Sort(claim);
-        var meter = new RequestMeter();
+        var meter = new RequestMeter(new RequestOrigin(batch.Corpus, batch.RunId, batch.IsCapped));
         var fault = await Call(() => decide(triage, claim, meter, cancellation), cancellation);
         var (outcomes, failures) = triage.Settle();
         // What is given back was not claimed: it does not count towards a run's limit.
@@ -133,7 +133,8 @@ internal sealed class BatchEmbedder(
         return fault switch
         {
             null => new EmbeddedBatch(counts),
-            ProviderException { Fault: ProviderFault.Configuration } => new EmbeddedBatch(counts, Stop: redaction.Clean(fault.Message)),
+            ProviderException { Fault: ProviderFault.Configuration } stop =>
+                new EmbeddedBatch(counts, Stop: redaction.Clean(fault.Message), IsCapReached: stop.IsCapReached),
             ProviderException passing => new EmbeddedBatch(
                 counts, time.GetUtcNow() + (passing.RetryAfter ?? ModelLimiter.DefaultPause), redaction.Clean(fault.Message)),
             _ => throw new OperationCanceledException(fault.Message, fault, cancellation),

@@ -24,6 +24,10 @@ internal sealed record EmbedBatch(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Inputs { get; init; }
 
+    /// <summary>Whether the run may spend only so much.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsCapped { get; init; }
+
     /// <summary>The line of a batch that has come back, whose items are to be written; null: items that are pending.</summary>
     [JsonIgnore]
     public LaneLine? Line { get; init; }
@@ -46,9 +50,11 @@ internal sealed record LaneLine(Guid Batch, int Number, bool HasFailed = false);
 /// <param name="RetryAt">The provider is to be left alone until then; what it had not answered was given back, and no item was
 /// charged.</param>
 /// <param name="NoLane">Nothing was claimed, as other runs have all batches of the partition in flight that it may.</param>
-/// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration.</param>
+/// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration, or a cap of dollars.</param>
+/// <param name="IsCapReached">Whether it is a cap.</param>
 internal sealed record EmbeddedBatch(
-    BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false);
+    BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsCapReached = false);
 
 /// <summary>What became of the items of a run or a batch, and what it cost.</summary>
 public sealed record BatchCounts

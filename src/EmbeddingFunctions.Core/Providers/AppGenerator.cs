@@ -26,6 +26,9 @@ internal sealed class AppGenerator(
             InputsPerRequest = options.InputsPerRequest,
             QueryTimeout = options.QueryTimeout,
             Schedule = options.Schedule,
+            MaxDollarsPerDay = options.MaxDollarsPerDay,
+            MaxDollarsPerMonth = options.MaxDollarsPerMonth,
+            PricesFile = options.PricesFile,
         };
     }
 
@@ -68,6 +71,7 @@ internal sealed class AppGenerator(
         IsOverload = fault.IsOverload,
         IsLocal = fault.IsLocal,
         Limits = fault.Limits,
+        MayBeCharged = fault.MayBeCharged,
         PaidTokens = fault.PaidTokens,
     };
 }

@@ -22,7 +22,7 @@ internal sealed class CheckedEmbeddingGenerator(IEmbeddingGenerator<string, Embe
             ? (ProviderFault.Reply, $"the provider's reply is wrong: {reply.Count} vectors came for {inputs.Count} inputs")
             : ProblemOfWidth(reply, options) ?? ProblemOfValues(reply);
         return problem is var (fault, message)
-            ? throw new ProviderException(fault, message) { PaidTokens = (int)(reply.Usage?.InputTokenCount ?? 0) }
+            ? throw new ProviderException(fault, message) { PaidTokens = (int)(reply.Usage?.InputTokenCount ?? 0), MayBeCharged = true }
             : reply;
     }
 

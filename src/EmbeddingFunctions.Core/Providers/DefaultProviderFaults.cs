@@ -25,8 +25,9 @@ internal sealed partial class DefaultProviderFaults : IProviderFaults
                 new(ProviderFault.Transient, $"the connection to the provider failed: {innermost.Message}", exception)
                 {
                     IsUnreachable = innermost is SocketException,
+                    MayBeCharged = innermost is not SocketException,
                 },
-            _ => new(ProviderFault.Transient, $"the generator failed: {innermost.Message}", exception),
+            _ => new(ProviderFault.Transient, $"the generator failed: {innermost.Message}", exception) { MayBeCharged = true },
         };
     }
 

@@ -30,6 +30,12 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
     /// <summary>What it said of its limits.</summary>
     internal ProviderLimits? Limits { get; init; }
 
+    /// <summary>Whether it may have been carried out, and charged, though no usable answer came.</summary>
+    internal bool MayBeCharged { get; init; }
+
+    /// <summary>Whether it was not sent, because a cap of dollars does not allow it.</summary>
+    internal bool IsCapReached { get; init; }
+
     /// <summary>What a reply that cannot be used cost nevertheless.</summary>
     public int PaidTokens { get; init; }
 }

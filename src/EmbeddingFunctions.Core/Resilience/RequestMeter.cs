@@ -6,7 +6,8 @@ namespace EmbeddingFunctions.Resilience;
 /// Counts a batch's requests, which may be sent side by side, and the tokens charged for them, retries included. It travels in the options
 /// of the calls.
 /// </summary>
-internal sealed class RequestMeter
+/// <param name="origin">For which corpus and run they are sent.</param>
+internal sealed class RequestMeter(RequestOrigin? origin = null)
 {
     private const string Name = "meter";
     private const string TokensName = "tokens";
@@ -29,9 +30,22 @@ internal sealed class RequestMeter
     /// <param name="dimensions">Of the vectors.</param>
     /// <param name="tokens">Of the request's texts, as counted or estimated; null: unknown.</param>
     public EmbeddingGenerationOptions Options(string model, int dimensions, int? tokens = null) =>
-        new() { ModelId = model, Dimensions = dimensions, AdditionalProperties = new() { [Name] = this, [TokensName] = tokens } };
+        new()
+        {
+            ModelId = model,
+            Dimensions = dimensions,
+            AdditionalProperties = new()
+            {
+                [Name] = this,
+                [TokensName] = tokens,
+                [RequestOrigin.Name] = origin ?? RequestOrigin.Unknown,
+            },
+        };
 
     public void Sent() => Interlocked.Increment(ref _requests);
+
+    /// <summary>A request was not sent after all.</summary>
+    public void Withheld() => Interlocked.Decrement(ref _requests);
 
     public void Paid(int tokens) => Interlocked.Add(ref _tokens, tokens);
 }

@@ -67,7 +67,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
             _outages?.Answered(name);
             return reply;
         }
-        catch (ProviderException e) when (e.Fault is ProviderFault.Transient or ProviderFault.Configuration)
+        catch (ProviderException e) when (e is { Fault: ProviderFault.Transient or ProviderFault.Configuration, IsCapReached: false })
         {
             var final = await RecordFinal(e, model);
             _outages?.Failed(name, final);

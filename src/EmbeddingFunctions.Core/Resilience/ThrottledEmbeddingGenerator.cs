@@ -45,6 +45,11 @@ internal sealed class ThrottledEmbeddingGenerator(
             catch (ProviderException e)
             {
                 meter?.Paid(e.PaidTokens);
+                if (e.IsCapReached)
+                {
+                    meter?.Withheld();
+                }
+
                 if (e.IsOverload)
                 {
                     concurrency.RecordOverload();

@@ -2,6 +2,7 @@ using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -25,12 +26,14 @@ internal sealed class DryRun
     private readonly IVectorCache _cache;
     private readonly EmbeddingSettings _settings;
     private readonly SourceChanges _changes;
+    private readonly PriceTable _prices;
+    private readonly CostReport _costs;
 
     public DryRun(
         ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, ExistingVectors existing,
-        IVectorCache cache, EmbeddingSettings settings, SourceChanges changes) =>
-        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings, _changes) =
-        (corpora, database, scope, runs, models, existing, cache, settings, changes);
+        IVectorCache cache, EmbeddingSettings settings, SourceChanges changes, PriceTable prices, CostReport costs) =>
+        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings, _changes, _prices, _costs) =
+        (corpora, database, scope, runs, models, existing, cache, settings, changes, prices, costs);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
@@ -71,15 +74,17 @@ internal sealed class DryRun
         }
 
         var isFree = !_settings.IsRemote;
+        var dollars = _prices.Of(corpus.Model, tokens);
         var minutes = Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
         return new Prediction(
-            items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, Price.Of(corpus.Model, tokens),
+            items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, dollars,
             isFree ? null : Math.Round(minutes, 2),
             TokenCounter.Of(corpus.Model).IsExact)
         {
             BatchLane = isFree ? null : new LanePrediction(
-                Price.Of(corpus.Model, tokens, isOnBatchLane: true),
+                _prices.Of(corpus.Model, tokens, isOnBatchLane: true),
                 HoursPerRound * (int)Math.Ceiling((double)tokens / _settings.QueuedTokens), _settings.NoBatchLane),
+            Caps = isFree ? [] : await _costs.Forecast(dollars, request.MaxDollars, cancellation),
             Findings = request.AllowMixedModels ? [] : await _models.Findings(corpus, request.Kinds, cancellation),
             Existing = items == 0 ? [] : await _existing.Findings(corpus, request.Kinds, cancellation),
         };
@@ -168,6 +173,9 @@ internal sealed record Prediction(int Items, int Inputs, int Requests, long Toke
 {
     /// <summary>The same on the provider's batch lane; null for a model in this process.</summary>
     public LanePrediction? BatchLane { get; init; }
+
+    /// <summary>The caps of dollars that are set, and whether they let the run come to its end.</summary>
+    public IReadOnlyList<CapForecast> Caps { get; init; } = [];
 
     /// <summary>Why the run would be refused.</summary>
     public IReadOnlyList<string> Findings { get; init; } = [];

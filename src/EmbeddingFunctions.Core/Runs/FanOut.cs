@@ -12,6 +12,9 @@ internal sealed class FanOut(IRunContext context, RunInput input)
     /// <summary>Why it stopped before everything was done, or null.</summary>
     public string? StopReason => _state.StopReason;
 
+    /// <summary>Whether it stopped because a cap of dollars is reached.</summary>
+    public bool IsCapReached => _state.IsCapReached;
+
     /// <summary>Whether another execution must go on.</summary>
     public bool HasMore { get; private set; }
 
@@ -105,6 +108,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
         {
             BatchSize = batch.Size,
             Inputs = batch.Inputs,
+            IsCapped = request.MaxDollars is not null,
         };
     }
 

@@ -21,6 +21,9 @@ internal sealed record FanOutState(RunInput Input)
     /// <summary>Why it stopped before everything was done, or null.</summary>
     public string? StopReason { get; private init; }
 
+    /// <summary>Whether it stopped because a cap of dollars is reached.</summary>
+    public bool IsCapReached { get; private init; }
+
     private ImmutableList<PlannedBatch> Queued { get; init; } = [];
 
     private ImmutableList<PlannedBatch> InFlight { get; init; } = [];
@@ -92,6 +95,7 @@ internal sealed record FanOutState(RunInput Input)
             InFlight = InFlight.Remove(batch),
             Contended = Contended.Ended(batch.Partition, result),
             Input = Input with { Counts = Input.Counts + result.Counts, PausesWithoutProgress = pauses },
+            IsCapReached = IsCapReached || (StopReason is null && result.IsCapReached),
             StopReason = StopReason ?? result.Stop
                 ?? (pauses >= MaxPausesWithoutProgress ? $"the provider remained unavailable: {result.RetryReason}" : null),
         };

@@ -139,4 +139,7 @@ internal sealed record IndexesBuilt(string? Problem = null);
 
 /// <param name="StopReason">Why it ended before all was done.</param>
 /// <param name="Cancelled">It was ended from outside.</param>
-internal sealed record CloseRun(RunInput Run, string? StopReason, bool Cancelled);
+/// <param name="IsCapReached">Whether the reason is a cap of dollars.</param>
+internal sealed record CloseRun(
+    RunInput Run, string? StopReason, bool Cancelled,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsCapReached = false);

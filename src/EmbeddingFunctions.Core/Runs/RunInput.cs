@@ -27,6 +27,10 @@ internal sealed record RunRequest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Selection? Selection { get; init; }
 
+    /// <summary>The most dollars that it may spend; null: no cap of its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public decimal? MaxDollars { get; init; }
+
     /// <summary>How many batches an activity embeds, one after the other; a page is as many times larger.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int? BatchesPerActivity { get; init; }
@@ -91,4 +95,8 @@ public enum RunStatus
 
     /// <summary>It was stopped; the rest stays pending.</summary>
     Cancelled,
+
+    /// <summary>A cap of dollars stopped it; the rest stays pending, and a host goes on with it when the cap allows.</summary>
+    [JsonStringEnumMemberName("cap_reached")]
+    CapReached,
 }

@@ -1,12 +1,13 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Ends orphaned runs, and deletes those that ended long ago.</summary>
-internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions transitions)
+/// <summary>Ends orphaned runs, and deletes those that ended long ago, and old entries of the ledger.</summary>
+internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions transitions, CostReport costs)
 {
     // Millions of rows are deleted some thousands at a time, so that no statement takes long.
     private const int Portion = 2_000;
@@ -34,6 +35,10 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
         await Execute(ShortenClaims(corpus), cancellation);
         await transitions.EndAbandoned(corpus, cancellation);
         for (var i = 0; i < MostPortions && await transitions.Delete(corpus, Kept, Portion, cancellation) == Portion; i++)
+        {
+        }
+
+        for (var i = 0; i < MostPortions && await costs.Forget(Portion, cancellation) == Portion; i++)
         {
         }
     }

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Queues;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -11,7 +12,7 @@ namespace EmbeddingFunctions.Runs;
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
     RunJanitor janitor, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems revertedItems, ISearchIndexes indexes,
-    Redaction redaction, TimeProvider time)
+    Ledger ledger, Redaction redaction, TimeProvider time)
 {
     private static SqlText FindReason(string corpus) =>
         $"""
@@ -66,9 +67,12 @@ internal sealed class RunLifecycle(
     public async Task<RunOutcome> Close(CloseRun command, CancellationToken cancellation)
     {
         var run = command.Run;
+        await ledger.Flush();
         var counts = await runs.Sum(run.RunId, cancellation);
         var stopReason = command.StopReason ?? (command.Cancelled ? null : await Fruitless(command, counts, cancellation));
-        var status = command.Cancelled ? RunStatus.Cancelled : stopReason is null ? RunStatus.Completed : RunStatus.Failed;
+        var status = command.Cancelled ? RunStatus.Cancelled
+            : stopReason is null ? RunStatus.Completed
+            : command.IsCapReached ? RunStatus.CapReached : RunStatus.Failed;
         var error = stopReason is not null ? redaction.Clean(stopReason) : command.Cancelled ? "It was interrupted."
             : counts.Processed > 0
                 ? await revertedItems.Explain(await corpora.Get(run.Request.Corpus, cancellation), run, cancellation)

@@ -15,6 +15,9 @@ public sealed record RunOptions
     /// <summary>Embeds everything in scope again, changed or not. An unfinished forced run over the same scope goes on.</summary>
     public bool Force { get; init; }
 
+    /// <summary>The most dollars that the run may spend; it ends as <see cref="RunStatus.CapReached"/>. Null: no cap of its own.</summary>
+    public decimal? MaxDollars { get; init; }
+
     /// <summary>Allows vectors of another model to stay in the column until they are replaced.</summary>
     public bool AllowMixedModels { get; init; }
 }

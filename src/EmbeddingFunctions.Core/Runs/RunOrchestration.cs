@@ -8,7 +8,7 @@ internal static class RunOrchestration
     public static async Task<RunOutcome?> Run(IRunContext context, RunInput input)
     {
         string? stopReason = null;
-        var cancelled = false;
+        var (cancelled, isCapReached) = (false, false);
         var isRecorded = input.IsRecorded;
         try
         {
@@ -17,7 +17,7 @@ internal static class RunOrchestration
             input = await Open(context, input, startsAt);
             var fanOut = new FanOut(context, input);
             input = await fanOut.Run();
-            stopReason = fanOut.StopReason;
+            (stopReason, isCapReached) = (fanOut.StopReason, fanOut.IsCapReached);
             if (fanOut.HasMore)
             {
                 context.ContinueAsNew(input);
@@ -33,7 +33,7 @@ internal static class RunOrchestration
             cancelled = true;
         }
 
-        var outcome = await context.Call(RunActivities.CloseRun, new CloseRun(input, stopReason, cancelled));
+        var outcome = await context.Call(RunActivities.CloseRun, new CloseRun(input, stopReason, cancelled, isCapReached));
         return outcome.LacksIndexes ? await BuildIndexes(context, input, outcome) : outcome;
     }
 

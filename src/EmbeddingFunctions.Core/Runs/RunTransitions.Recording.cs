@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Storage;
+using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
@@ -81,8 +82,8 @@ internal sealed partial class RunTransitions
     }
 
     // Inserts nothing while an open run takes everything pending (a scheduled run does not take what it leaves to a backfill), if a run has
-    // ended since the look, or soon after a run that was cancelled, failed without a failed item, or had its items reverted by a trigger:
-    // the next run would end the same way.
+    // ended since the look, on the day on which a cap of dollars stopped such a run, or soon after a run that was cancelled, failed without
+    // a failed item, or had its items reverted by a trigger: the next run would end the same way.
     private static SqlText InsertTriggered(Corpus corpus, Guid run, RunHost host, DateTimeOffset lookedAt) =>
         $$"""
         INSERT INTO embedding.jobs (corpus, id, host, kinds)
@@ -99,6 +100,11 @@ internal sealed partial class RunTransitions
             AND    (completed_at >= {{lookedAt}}
                     OR completed_at > now() - interval '15 minutes' AND status = 'completed' AND error_message IS NOT NULL
                     OR completed_at > now() - interval '1 minute' AND (status = 'cancelled' OR status = 'failed' AND items_failed = 0)))
+        AND    NOT EXISTS (
+            SELECT FROM embedding.jobs
+            WHERE  corpus = {{corpus.Name}} AND status = 'cap_reached' AND host IN ('server', 'functions')
+            AND    completed_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+            AND    completed_at <= now() + {{RunQueries.Tolerance}})
         """;
 
     /// <summary>Records the run of a command, or of a scheduled moment.</summary>
@@ -106,7 +112,23 @@ internal sealed partial class RunTransitions
     /// Whether it was recorded now; false: the run or its moment was recorded before, or an earlier scheduled run goes on.
     /// </returns>
     public async Task<bool> Record(RunRequest request, Guid id, RunHost host, DateTimeOffset? dueAt, CancellationToken cancellation) =>
-        await database.ExecuteAsync(Insert(request, id, host, dueAt?.ToUniversalTime()), cancellation) == 1;
+        await database.ExecuteAsync(Insert(request, id, host, dueAt?.ToUniversalTime()), cancellation) == 1
+        && await Cap(id, request.MaxDollars, cancellation);
+
+    /// <exception cref="DatabaseNotReadyException">The database was not migrated for caps.</exception>
+    private async Task<bool> Cap(Guid run, decimal? dollars, CancellationToken cancellation)
+    {
+        try
+        {
+            return dollars is null || await database.ExecuteAsync(
+                $"INSERT INTO embedding.run_caps (run_id, max_dollars) VALUES ({run}, {dollars}) ON CONFLICT DO NOTHING",
+                cancellation) == 1;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            throw new DatabaseNotReadyException("The database has no ledger for caps of dollars yet: run 'embeddings migrate'.");
+        }
+    }
 
     /// <summary>Records the run that an event asks for, unless there is one that takes it, or too many wait.</summary>
     /// <returns>What became of it, and the run that takes it.</returns>

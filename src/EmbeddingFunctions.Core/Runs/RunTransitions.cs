@@ -182,7 +182,7 @@ internal sealed partial class RunTransitions(NpgsqlDataSource database, RunQueri
     /// <returns>The run as it ended, or null if it had ended already and is only cancelled now.</returns>
     public async Task<RunOutcome?> Close(Guid run, RunStatus status, string? error, BatchCounts counts, CancellationToken cancellation) =>
         (await database.QueryAsync(
-            MarkEnded(run, status.ToString().ToLowerInvariant(), error, counts),
+            MarkEnded(run, Name(status), error, counts),
             row => new RunOutcome(run, status, row.GetInt32(0), counts, row.Text(2), row.GetDouble(1)), cancellation)).SingleOrDefault();
 
     /// <summary>Ends runs that no process will go on with.</summary>
@@ -193,6 +193,12 @@ internal sealed partial class RunTransitions(NpgsqlDataSource database, RunQueri
     /// <returns>How many.</returns>
     public Task<int> Delete(string corpus, TimeSpan age, int limit, CancellationToken cancellation) =>
         database.ExecuteAsync(DeleteEnded(corpus, age, limit), cancellation, Sql.TimeoutOfCounts);
+
+    /// <returns>The status as the table has it.</returns>
+    public static string Name(RunStatus status) => status == RunStatus.CapReached ? "cap_reached" : status.ToString().ToLowerInvariant();
+
+    /// <param name="name">As the table has it, of a run that has ended.</param>
+    public static RunStatus StatusOf(string name) => Enum.GetValues<RunStatus>().First(status => Name(status) == name);
 
     /// <returns>The host as the table has it.</returns>
     public static string Name(RunHost host) => host.ToString().ToLowerInvariant();

@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using EmbeddingFunctions.Caching;
 using EmbeddingFunctions.Providers;
+using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Texts;
-using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Search;
 
@@ -57,7 +57,7 @@ internal sealed class QueryEmbedder(
 
             var text = TokenCounter.Of(rule.Model).Cut(query).Text;
             // Without a meter, which is what tells the limiter that a person waits.
-            var options = new EmbeddingGenerationOptions { ModelId = rule.Model, Dimensions = rule.Dimensions };
+            var options = new RequestOrigin(corpus.Corpus.Name).Options(rule.Model, rule.Dimensions);
             var reply = await pipeline.Generator.GenerateAsync([text], options, either.Token).WaitAsync(either.Token);
             await cache.Store([KeyValuePair.Create(fingerprint, reply[0].Vector)]);
             return Done(Remember(fingerprint, reply[0].Vector.ToArray()), false);

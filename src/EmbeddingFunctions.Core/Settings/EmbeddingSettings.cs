@@ -77,6 +77,15 @@ internal sealed record EmbeddingSettings
         _ => null,
     };
 
+    /// <summary>The dollars that all processes together may spend in a day of UTC; null: no cap.</summary>
+    public decimal? MaxDollarsPerDay { get; init; }
+
+    /// <summary>The dollars that all processes together may spend in a month of UTC; null: no cap.</summary>
+    public decimal? MaxDollarsPerMonth { get; init; }
+
+    /// <summary>A file of prices that come before the shipped ones; null: there is none.</summary>
+    public string? PricesFile { get; init; }
+
     /// <summary>What is logged; null: what the host shows by itself.</summary>
     public LogLevel? LogLevel { get; init; }
 

@@ -22,6 +22,11 @@ internal static class SettingRules
         $"{name} is '{value}'; it takes a whole number from 1 to {max}.";
 
     /// <returns>What is wrong, or null.</returns>
+    public static string? Dollars(string name, decimal? value) => value is null or > 0 ? null : NoDollars(name, $"{value}");
+
+    public static string NoDollars(string name, string value) => $"{name} is '{value}'; it takes dollars above zero, like 5 or 0.25.";
+
+    /// <returns>What is wrong, or null.</returns>
     public static string? Schedule(string name, string expression) => Corpora.Schedule.TryParse(expression) is not null ? null
         : $"{name} is '{expression}'; it takes an NCrontab expression like '0 */15 * * * *' (seconds first, in UTC).";
 }

@@ -41,7 +41,8 @@ internal sealed class ProviderCheck
         }
 
         var model = _settings.ModelFor(corpus);
-        var reply = await _provider.GenerateAsync(["doctor"], new() { ModelId = model, Dimensions = corpus.Dimensions }, cancellation);
+        var reply = await _provider.GenerateAsync(
+            ["doctor"], new RequestOrigin(corpus.Name).Options(model, corpus.Dimensions), cancellation);
         return $"{_settings.ProviderName}, {model}, {reply[0].Vector.Length} dimensions";
     }
 

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -14,9 +15,11 @@ internal sealed class RunHistory
     private readonly RunQueries _runs;
     private readonly CorpusSet _corpora;
     private readonly EmbeddingSettings _settings;
+    private readonly PriceTable _prices;
 
-    public RunHistory(NpgsqlDataSource database, RunQueries runs, CorpusSet corpora, EmbeddingSettings settings) =>
-        (_database, _runs, _corpora, _settings) = (database, runs, corpora, settings);
+    public RunHistory(
+        NpgsqlDataSource database, RunQueries runs, CorpusSet corpora, EmbeddingSettings settings, PriceTable prices) =>
+        (_database, _runs, _corpora, _settings, _prices) = (database, runs, corpora, settings, prices);
 
     /// <returns>The run and what its batches did, or null.</returns>
     public async Task<RunDetail?> Find(Guid id, CancellationToken cancellation)
@@ -30,7 +33,7 @@ internal sealed class RunHistory
         var model = _corpora.All.FirstOrDefault(corpus => corpus.Name == run.Corpus) is { } declared
             ? _settings.ModelFor(declared)
             : _settings.Model;
-        return new RunDetail(run, counts, Price.Of(model, counts.Tokens, run.IsHalfPrice), Price.Of(model, counts.SavedTokens));
+        return new RunDetail(run, counts, _prices.Of(model, counts.Tokens, run.IsHalfPrice), _prices.Of(model, counts.SavedTokens));
     }
 
     /// <summary>The newest runs first.</summary>
@@ -57,7 +60,7 @@ internal sealed class RunHistory
 /// <param name="RepositoryId">The partition it is confined to.</param>
 /// <param name="ItemTypes">The kinds it is confined to; empty: all.</param>
 /// <param name="Host">Who carries it: command, server, functions or batch: the provider's batch lane.</param>
-/// <param name="Status">pending, processing, completed, failed or cancelled.</param>
+/// <param name="Status">pending, processing, completed, failed, cancelled or cap_reached.</param>
 /// <param name="ItemsProcessed">Items whose rows are settled: with a vector, or known to need none.</param>
 /// <param name="DueAt">The scheduled moment that it serves.</param>
 /// <param name="StartsAt">Its start slot.</param>

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Storage;
 using Npgsql;
@@ -36,13 +37,15 @@ internal sealed class StatusReport
     private readonly ISearchIndexes _indexes;
     private readonly SourceChanges _changes;
     private readonly RecallRecords _recalls;
+    private readonly PriceTable _prices;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
         RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes,
-        SourceChanges changes, RecallRecords recalls) =>
-        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes, _recalls) =
-        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes, recalls);
+        SourceChanges changes, RecallRecords recalls, PriceTable prices) =>
+        (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes, _recalls,
+            _prices) =
+        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes, recalls, prices);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -91,7 +94,7 @@ internal sealed class StatusReport
             } : null), cancellation);
         var cache = new CacheUse(
             recent.Sum(kind => kind.Hits), Math.Max(0, recent.Sum(kind => kind.Misses)),
-            Price.Of(corpus.Model, recent.Sum(kind => kind.SavedTokens)));
+            _prices.Of(corpus.Model, recent.Sum(kind => kind.SavedTokens)));
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache, kinds, failures, runs)
         {
             Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),

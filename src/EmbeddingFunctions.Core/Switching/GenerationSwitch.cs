@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Settings;
@@ -13,7 +14,7 @@ namespace EmbeddingFunctions.Switching;
 /// </summary>
 internal sealed class GenerationSwitch(
     NpgsqlDataSource database, CorpusSet corpora, ResolvedCorpora resolved, Generations generations, Migrator migrator,
-    GenerationFlip flip, GenerationRemoval removal, SwitchGate gate, RunQueries runs, EmbeddingSettings settings)
+    GenerationFlip flip, GenerationRemoval removal, SwitchGate gate, RunQueries runs, PriceTable prices, EmbeddingSettings settings)
 {
     /// <summary>
     /// Begins a switch to the declaration at hand: records the next generation and makes its tables. Called again it goes on.
@@ -105,7 +106,7 @@ internal sealed class GenerationSwitch(
         var kinds = await gate.Look(live, other, isMeasured, cancellation);
         var tokens = await runs.Tokens(other.Corpus.Name, cancellation);
         var state = new SwitchState(
-            name, Describe(live, declared), Describe(other, declared), kinds, tokens, Price.Of(other.Model, tokens));
+            name, Describe(live, declared), Describe(other, declared), kinds, tokens, prices.Of(other.Model, tokens));
         return !state.IsForward ? state : state with
         {
             Obstacles = [.. SwitchGate.Obstacles(state, isMeasured), .. await flip.Obstacles(live, cancellation)],

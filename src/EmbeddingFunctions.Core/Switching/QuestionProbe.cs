@@ -119,18 +119,19 @@ internal sealed class QuestionProbe(
             works[fingerprint].Work.Embedded(vector, fromCache: true);
         }
 
-        await Ask(rule, works.Values.Select(work => work.Work).Where(work => work.IsUndecided).ToList(), cancellation);
+        await Ask(corpus, rule, works.Values.Select(work => work.Work).Where(work => work.IsUndecided).ToList(), cancellation);
         return works.Values.FirstOrDefault(work => work.Work.Failure is not null) is { Work.Failure: { } failure } refused
             ? throw new InvalidCorpusException(
                 $"The question of line {refused.Question.Line} was not embedded by {corpus.Model}: {failure}")
             : fingerprints.Select(fingerprint => works[fingerprint].Work.Vector!.Value);
     }
 
-    private async Task Ask(EmbeddingRule rule, List<TextWork> works, CancellationToken cancellation)
+    private async Task Ask(ResolvedCorpus corpus, EmbeddingRule rule, List<TextWork> works, CancellationToken cancellation)
     {
         try
         {
-            await embedder.Embed(works, rule, new RequestMeter(), since: null, inputs: null, cancellation);
+            var meter = new RequestMeter(new RequestOrigin(corpus.Corpus.Name));
+            await embedder.Embed(works, rule, meter, since: null, inputs: null, cancellation);
         }
         catch (ProviderException e) when (e.Fault == ProviderFault.Configuration)
         {

@@ -18,6 +18,7 @@ public sealed class FunctionTests
     [InlineData("ListRuns", "get", "embeddings/runs", "Function")]
     [InlineData("CancelRun", "post", "embeddings/runs/{runId}/cancel", "Function")]
     [InlineData("GetStatus", "get", "embeddings/status", "Function")]
+    [InlineData("GetCost", "get", "embeddings/cost", "Function")]
     [InlineData("GetSwitch", "get", "embeddings/switches/{corpus}", "Function")]
     [InlineData("StepSwitch", "post", "embeddings/switches/{corpus}/{step}", "Function")]
     [InlineData("Search", "get post", "embeddings/search", "Function")]
@@ -41,8 +42,8 @@ public sealed class FunctionTests
         {
             ["httpTrigger"] =
             [
-                "CancelRun", "ComputeRequested", "EmbedQuery", "GetHealth", "GetRun", "GetSimilar", "GetStatus", "GetSwitch", "ListCorpora",
-                "ListRuns", "Search", "StepSwitch",
+                "CancelRun", "ComputeRequested", "EmbedQuery", "GetCost", "GetHealth", "GetRun", "GetSimilar", "GetStatus", "GetSwitch",
+                "ListCorpora", "ListRuns", "Search", "StepSwitch",
             ],
             ["timerTrigger"] = ["EmbeddingsTimer"],
             ["orchestrationTrigger"] = ["RunOrchestrator"],
