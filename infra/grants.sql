@@ -15,7 +15,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA embedding TO :"role";
 GRANT INSERT, UPDATE, DELETE
 ON embedding.jobs, embedding.run_events, embedding.batches, embedding.claims, embedding.start_slots, embedding.cache,
    embedding.limiters, embedding.flights, embedding.adoptions, embedding.generations, embedding.lane_runs, embedding.lane_batches,
-   embedding.lane_lines, embedding.lane_items, embedding.requests, embedding.spending, embedding.run_caps
+   embedding.lane_lines, embedding.lane_items, embedding.requests, embedding.spending, embedding.run_caps,
+   embedding.pauses
 TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON similarity_cache TO :"role";
 

@@ -36,15 +36,19 @@ internal sealed class EmbeddingsApi : IDisposable
 
     public EmbeddingsApi(
         CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, SwitchedStatus status,
-        CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, CostReport costs,
+        CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, CostReport costs, Pauses pauses,
         EmbeddingSettings settings, Redaction redaction, ILogger<EmbeddingsApi> log)
     {
         (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
         (_status, _health, _costs, _guard) = (status, health, costs, new RequestGuard(resolved, redaction, log));
+        Pauses = new PauseApi(corpora, pauses, _guard);
         Switches = new SwitchApi(corpora, generations, switches, scheduler, settings, _guard);
         _searchGuard = new RequestGuard(resolved, redaction, log);
         Searches = new SearchApi(new ScopedSearch(corpora, search), _searchGuard);
     }
+
+    /// <summary>The part that pauses corpora.</summary>
+    public PauseApi Pauses { get; }
 
     /// <summary>The part about generations of vectors.</summary>
     public SwitchApi Switches { get; }

@@ -13,9 +13,9 @@ public static class EmbeddingsEndpoints
 {
     /// <summary>
     /// Maps <c>POST compute</c>, <c>GET runs</c>, <c>GET runs/{runId}</c>, <c>POST runs/{runId}/cancel</c>, <c>GET status</c>,
-    /// <c>GET cost</c>, <c>GET switches/{corpus}</c>, <c>POST switches/{corpus}/{step}</c>, <c>GET health</c> and the routes of
-    /// <see cref="MapEmbeddingsSearch"/> below the prefix. Runs that are asked for here are carried by this process, and searches see
-    /// everything.
+    /// <c>GET cost</c>, <c>POST corpora/{corpus}/pause</c> and <c>resume</c>, <c>GET switches/{corpus}</c>,
+    /// <c>POST switches/{corpus}/{step}</c>, <c>GET health</c> and the routes of <see cref="MapEmbeddingsSearch"/> below the prefix. Runs
+    /// that are asked for here are carried by this process, and searches see everything.
     /// </summary>
     /// <param name="endpoints">The app's routes.</param>
     /// <param name="prefix">Such as <c>/api/embeddings</c>.</param>
@@ -88,6 +88,8 @@ public static class EmbeddingsEndpoints
             Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
         routes.MapGet(Routes.Cost, (HttpRequest request, CancellationToken c) => api.GetCost(request, c));
+        routes.MapPost(Routes.Pause, (HttpRequest request, string corpus, CancellationToken c) => api.Pauses.Pause(request, corpus, c));
+        routes.MapPost(Routes.Resume, (HttpRequest request, string corpus, CancellationToken c) => api.Pauses.Resume(request, corpus, c));
         routes.MapGet(Routes.Switch, (HttpRequest request, string corpus, CancellationToken c) => api.Switches.Get(request, corpus, c));
         routes.MapPost(
             Routes.SwitchStep,

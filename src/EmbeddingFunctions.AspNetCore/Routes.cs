@@ -23,6 +23,10 @@ internal static class Routes
 
     public const string Cost = "cost";
 
+    public const string Pause = "corpora/{corpus}/pause";
+
+    public const string Resume = "corpora/{corpus}/resume";
+
     public const string Switches = "switches";
 
     public const string Switch = "switches/{corpus}";

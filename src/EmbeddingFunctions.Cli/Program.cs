@@ -16,6 +16,8 @@ var root = new RootCommand(
     RecallCommand.Create(),
     StatusCommand.Create(),
     CostCommand.Create(),
+    PauseCommand.Create(),
+    PauseCommand.CreateResume(),
     ServeCommand.Create(),
     McpCommand.Create(),
     TriggerCommand.Create(),

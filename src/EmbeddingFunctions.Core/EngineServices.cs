@@ -61,6 +61,7 @@ internal static class EngineServices
         .AddSingleton<SourceChanges>()
         .AddSingleton<SourceSweep>()
         .AddSingleton<WorkNotices>()
+        .AddTimed<Pauses>()
         .AddSingleton<CorpusRemoval>()
         .AddTimed<ISearchIndexes, SearchIndexes>()
         .AddSingleton(s => new EngineSchema(

@@ -5,7 +5,7 @@ public sealed class UsageTests
     private readonly Program _program = new(Path.GetTempPath());
 
     [Theory]
-    [InlineData("demo, corpus, migrate, import, backfill, search, similar, recall, status, cost, serve, mcp, trigger, doctor", "")]
+    [InlineData("demo, corpus, migrate, import, backfill, search, similar, recall, status, cost, pause, resume, serve, mcp, trigger", "")]
     [InlineData("There is no command 'embed'.", "embed")]
     [InlineData("There is no command 'staus': do you mean 'status'? Name one of the commands:", "staus")]
     [InlineData("There is no command 'requeu': do you mean 'requeue'?", "queue requeu")]

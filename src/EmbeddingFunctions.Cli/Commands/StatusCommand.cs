@@ -58,6 +58,11 @@ internal static class StatusCommand
             text.WriteLine($"FAIL {finding}");
         }
 
+        if (status.PausedAt is { } paused)
+        {
+            text.WriteLine($"Paused since {paused.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC: 'embeddings resume {status.Corpus}' ends it.");
+        }
+
         text.WriteLine();
         PrintCoverage(status, text);
         if (status.Kinds.Sum(kind => kind.LeftToBackfill) is > 0 and var left)

@@ -12,8 +12,8 @@ namespace EmbeddingFunctions.BatchLane;
 /// </summary>
 internal sealed class LaneRuns(
     LaneStore store, LaneItems items, LaneSubmission submission, LaneResults results, RunLifecycle lifecycle, RunTransitions transitions,
-    RunQueries runs, ResolvedCorpora corpora, CorpusSet declared, Provider provider, EmbeddingSettings settings, LaneLimits limits,
-    DatabaseOutages outages, TimeProvider time) : ILaneRuns
+    RunQueries runs, ResolvedCorpora corpora, CorpusSet declared, Provider provider, Pauses pauses, EmbeddingSettings settings,
+    LaneLimits limits, DatabaseOutages outages, TimeProvider time) : ILaneRuns
 {
     // A young batch is looked at often, an old one seldom.
     private const int LooksPerAge = 10;
@@ -41,6 +41,7 @@ internal sealed class LaneRuns(
     public async Task<Guid> Begin(RunRequest request, CancellationToken cancellation)
     {
         EnsureLane();
+        await pauses.EnsureNotPaused(request.Corpus, cancellation);
         var input = new RunInput(Guid.CreateVersion7(), request) { IsRecorded = true };
         await lifecycle.Start(input, cancellation);
         await transitions.Record(request, input.RunId, RunHost.Batch, dueAt: null, cancellation);
@@ -129,7 +130,8 @@ internal sealed class LaneRuns(
             }
 
             // A refusal a moment ago has changed what may be sent.
-            return await store.Limits(run, cancellation) is not { MaySend: true } now
+            return await pauses.IsPaused(run.Corpus, cancellation)
+                || await store.Limits(run, cancellation) is not { MaySend: true } now
                 || await submission.Send(now, corpus, input, cancellation);
         }
         catch (ProviderException e) when (e.Fault != ProviderFault.Transient)

@@ -9,8 +9,8 @@ namespace EmbeddingFunctions.Batches;
 
 /// <summary>Embeds one batch: claim and load, triage, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
-    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, BatchSizes sizes, Redaction redaction,
-    LeaseKeeper leases, TimeProvider time, ILogger<BatchEmbedder> log)
+    ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, BatchSizes sizes, Pauses pauses,
+    Redaction redaction, LeaseKeeper leases, TimeProvider time, ILogger<BatchEmbedder> log)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -54,6 +54,12 @@ internal sealed class BatchEmbedder(
     /// <param name="cancellation">Ends it.</param>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, DecideTexts decide, CancellationToken cancellation)
     {
+        // What has come back from the provider's batch lane is in flight.
+        if (batch.Line is null && await pauses.IsPaused(batch.Corpus, cancellation))
+        {
+            return new EmbeddedBatch(new BatchCounts(), time.GetUtcNow() + Pauses.LookAgain, IsPaused: true);
+        }
+
         var corpus = await corpora.Get(batch.Corpus, cancellation);
         var (claim, noLane) = await Claim(corpus, batch, cancellation);
         if (claim.Items.Count == 0)

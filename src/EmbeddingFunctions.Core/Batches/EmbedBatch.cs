@@ -52,9 +52,11 @@ internal sealed record LaneLine(Guid Batch, int Number, bool HasFailed = false);
 /// <param name="NoLane">Nothing was claimed, as other runs have all batches of the partition in flight that it may.</param>
 /// <param name="Stop">Why the run must stop: a fault of key, quota, model or configuration, or a cap of dollars.</param>
 /// <param name="IsCapReached">Whether it is a cap.</param>
+/// <param name="IsPaused">Nothing was claimed, as a person has paused the corpus.</param>
 internal sealed record EmbeddedBatch(
     BatchCounts Counts, DateTimeOffset? RetryAt = null, string? RetryReason = null, string? Stop = null, bool NoLane = false,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsCapReached = false);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsCapReached = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsPaused = false);
 
 /// <summary>What became of the items of a run or a batch, and what it cost.</summary>
 public sealed record BatchCounts

@@ -89,7 +89,7 @@ internal sealed record FanOutState(RunInput Input)
     private FanOutState Apply(PlannedBatch batch, EmbeddedBatch result)
     {
         var pauses = (result.Counts.Processed > 0 ? 0 : Input.PausesWithoutProgress)
-            + (result.RetryAt is not null && PausedUntil is null ? 1 : 0);
+            + (result is { RetryAt: not null, IsPaused: false } && PausedUntil is null ? 1 : 0);
         var ended = this with
         {
             InFlight = InFlight.Remove(batch),
@@ -101,8 +101,11 @@ internal sealed record FanOutState(RunInput Input)
         };
         // Items that the batch gave back, or that were edited during it, can be planned.
         ended = ended with { IsExhausted = IsExhausted && ended.InFlight.Count > 0 };
-        return result.RetryAt is not { } retryAt ? ended
-            : ended with { PausedUntil = retryAt > PausedUntil ? retryAt : PausedUntil ?? retryAt, PauseReason = result.RetryReason };
+        return result.RetryAt is not { } retryAt ? ended : ended with
+        {
+            PausedUntil = retryAt > PausedUntil ? retryAt : PausedUntil ?? retryAt,
+            PauseReason = result.IsPaused ? "paused until a person resumes the corpus" : $"waiting for the provider: {result.RetryReason}",
+        };
     }
 
     private (FanOutState State, IReadOnlyList<FanOutCommand> Commands) Decide(DateTimeOffset now)
@@ -142,7 +145,7 @@ internal sealed record FanOutState(RunInput Input)
     // Nothing is in flight: wait out a pause or others' claims, or be done.
     private FanOutCommand WaitOrFinish(DateTimeOffset now) =>
         StopReason is not null ? new FanOutCommand.Finish(HasMore: false)
-        : PausedUntil is { } paused ? new FanOutCommand.Wait(paused, $"waiting for the provider: {PauseReason}")
+        : PausedUntil is { } paused ? new FanOutCommand.Wait(paused, PauseReason!)
         : (HeldUntil ?? (Contended.All.Count > 0 ? now + _lookAgain : null)) is { } held
             ? new FanOutCommand.Wait(held, "waiting for items that another worker holds")
         : new FanOutCommand.Finish(HasMore: Remaining > 0 && !IsExhausted && !IsLate);

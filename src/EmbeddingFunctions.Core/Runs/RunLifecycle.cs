@@ -12,7 +12,7 @@ namespace EmbeddingFunctions.Runs;
 internal sealed class RunLifecycle(
     NpgsqlDataSource database, ResolvedCorpora corpora, RunScope scope, OtherModels models, RunTransitions transitions, RunQueries runs,
     RunJanitor janitor, QueueIntake queue, SourceSweep sweep, PagePlanner planner, RevertedItems revertedItems, ISearchIndexes indexes,
-    Ledger ledger, Redaction redaction, TimeProvider time)
+    Ledger ledger, Pauses pauses, Redaction redaction, TimeProvider time)
 {
     private static SqlText FindReason(string corpus) =>
         $"""
@@ -31,6 +31,11 @@ internal sealed class RunLifecycle(
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await scope.Check(corpus, request, cancellation);
         await EnsureOneModel(corpus, request, cancellation);
+        if (!run.IsRecorded)
+        {
+            await pauses.EnsureNotPaused(request.Corpus, cancellation);
+        }
+
         await janitor.Tidy(request.Corpus, cancellation);
         await janitor.Tidy(corpus, cancellation);
         if (!run.IsRecorded)

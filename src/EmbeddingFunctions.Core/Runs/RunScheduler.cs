@@ -11,7 +11,7 @@ namespace EmbeddingFunctions.Runs;
 /// </summary>
 internal sealed class RunScheduler(
     CorpusSet corpora, ResolvedCorpora resolved, RunTransitions transitions, RunQueries runs, RunJanitor janitor, RunLifecycle lifecycle,
-    TriggeredRuns triggered, ILaneRuns lanes, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction,
+    TriggeredRuns triggered, ILaneRuns lanes, Pauses pauses, EmbeddingSettings settings, DatabaseClock clock, Redaction redaction,
     ILogger<RunScheduler> log)
 {
     // A timer may come a little before its time by the database's clock.
@@ -103,6 +103,12 @@ internal sealed class RunScheduler(
     /// <exception cref="DatabaseNotReadyException">The database is not ready for it.</exception>
     internal async Task<TriggerResult> Wake(IRunEngine engine, Corpus corpus, CancellationToken cancellation)
     {
+        // Its resumption is a notification too.
+        if (await pauses.IsPaused(corpus.Name, cancellation))
+        {
+            return TriggerResult.Nothing;
+        }
+
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, []));
         var woken = await triggered.Record(corpus, run, engine.Host, cancellation);
         if (woken == TriggerResult.Recorded)
@@ -141,6 +147,11 @@ internal sealed class RunScheduler(
     {
         await resolved.Get(corpus.Name, cancellation);
         await janitor.Tidy(corpus.Name, cancellation);
+        if (await pauses.IsPaused(corpus.Name, cancellation))
+        {
+            return false;
+        }
+
         var dueAt = Schedule.TryParse(corpus.Schedule)!.Last(await clock.Now(cancellation) + _early);
         var run = Input(Guid.CreateVersion7(), new RunRequest(corpus.Name, [], Limit: corpus.Scheduled?.Limit) { IsScheduled = true });
         var isDue = await transitions.Record(run.Request, run.RunId, engine.Host, dueAt, cancellation);

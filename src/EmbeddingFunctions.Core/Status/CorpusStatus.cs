@@ -13,6 +13,9 @@ public sealed record CorpusStatus(
     string Corpus, string Model, int Dimensions, ProviderStatus Provider, CacheUse Cache, IReadOnlyList<KindCoverage> Kinds,
     IReadOnlyList<FailureReason> Failures, IReadOnlyList<RecordedRun> Runs)
 {
+    /// <summary>Since when a person has paused its runs; null: they go on.</summary>
+    public DateTimeOffset? PausedAt { get; init; }
+
     /// <summary>Null: none is set.</summary>
     public RedisStatus? Redis { get; init; }
 

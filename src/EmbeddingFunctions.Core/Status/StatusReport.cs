@@ -38,14 +38,16 @@ internal sealed class StatusReport
     private readonly SourceChanges _changes;
     private readonly RecallRecords _recalls;
     private readonly PriceTable _prices;
+    private readonly Pauses _pauses;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
         RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes,
-        SourceChanges changes, RecallRecords recalls, PriceTable prices) =>
+        SourceChanges changes, RecallRecords recalls, PriceTable prices, Pauses pauses) =>
         (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes, _recalls,
-            _prices) =
-        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes, recalls, prices);
+            _prices, _pauses) =
+        (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes, recalls, prices,
+            pauses);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -104,6 +106,7 @@ internal sealed class StatusReport
             Redis = await _redis.Status(cancellation),
             Adoptions = await _adoptions.List(name, cancellation),
             Batches = await _lane.OfCorpus(name, cancellation),
+            PausedAt = await _pauses.Since(name, cancellation),
         };
     }
 

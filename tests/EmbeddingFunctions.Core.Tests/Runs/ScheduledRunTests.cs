@@ -108,8 +108,8 @@ public sealed class ScheduledRunTests : SchedulerTest
 
     private RunScheduler Desk() => new(
         Engine.Get<CorpusSet>(), Engine.Get<ResolvedCorpora>(), Engine.Get<RunTransitions>(), Engine.Get<RunQueries>(),
-        Engine.Get<RunJanitor>(), Lifecycle, Engine.Get<TriggeredRuns>(), Engine.Get<ILaneRuns>(), Engine.Get<EmbeddingSettings>(),
-        new ManualDatabaseClock(_time), Engine.Get<Redaction>(), new LogLines<RunScheduler>());
+        Engine.Get<RunJanitor>(), Lifecycle, Engine.Get<TriggeredRuns>(), Engine.Get<ILaneRuns>(), Engine.Get<Pauses>(),
+        Engine.Get<EmbeddingSettings>(), new ManualDatabaseClock(_time), Engine.Get<Redaction>(), new LogLines<RunScheduler>());
 
     private Task<IReadOnlyList<string>> Tick() => Desk().StartDue(Carrier, default);
 

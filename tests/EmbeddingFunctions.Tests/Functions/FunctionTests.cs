@@ -19,6 +19,8 @@ public sealed class FunctionTests
     [InlineData("CancelRun", "post", "embeddings/runs/{runId}/cancel", "Function")]
     [InlineData("GetStatus", "get", "embeddings/status", "Function")]
     [InlineData("GetCost", "get", "embeddings/cost", "Function")]
+    [InlineData("PauseCorpus", "post", "embeddings/corpora/{corpus}/pause", "Function")]
+    [InlineData("ResumeCorpus", "post", "embeddings/corpora/{corpus}/resume", "Function")]
     [InlineData("GetSwitch", "get", "embeddings/switches/{corpus}", "Function")]
     [InlineData("StepSwitch", "post", "embeddings/switches/{corpus}/{step}", "Function")]
     [InlineData("Search", "get post", "embeddings/search", "Function")]
@@ -43,7 +45,7 @@ public sealed class FunctionTests
             ["httpTrigger"] =
             [
                 "CancelRun", "ComputeRequested", "EmbedQuery", "GetCost", "GetHealth", "GetRun", "GetSimilar", "GetStatus", "GetSwitch",
-                "ListCorpora", "ListRuns", "Search", "StepSwitch",
+                "ListCorpora", "ListRuns", "PauseCorpus", "ResumeCorpus", "Search", "StepSwitch",
             ],
             ["timerTrigger"] = ["EmbeddingsTimer"],
             ["orchestrationTrigger"] = ["RunOrchestrator"],

@@ -34,3 +34,9 @@ ALTER TABLE embedding.jobs
     DROP CONSTRAINT jobs_check,
     ADD  CONSTRAINT jobs_check CHECK ((completed_at IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled', 'cap_reached')));
 ALTER TABLE embedding.lane_runs ADD COLUMN is_cap_reached boolean NOT NULL DEFAULT false;
+
+-- Corpora of which no batch begins until a person resumes them.
+CREATE TABLE embedding.pauses (
+    corpus    text        PRIMARY KEY,
+    paused_at timestamptz NOT NULL DEFAULT now()
+);
