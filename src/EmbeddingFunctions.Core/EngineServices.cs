@@ -185,6 +185,8 @@ internal static class EngineServices
         .AddSingleton<StatusReport>()
         .AddSingleton<RunHistory>()
         .AddSingleton<CorpusFindings>()
+        .AddSingleton<Leftovers>()
+        .AddSingleton<DriftSample>()
         .AddSingleton<Audit>()
         .AddSingleton<Health>()
         .AddSingleton<IndexProbe>()

@@ -43,8 +43,8 @@ public sealed class UsageTests
     [InlineData("--max-cost takes dollars above zero, like 5 or 0.25, not '-1'.", "backfill workspace --max-cost -1")]
     [InlineData("--max-cost is the cap of one run to the end", "backfill workspace --iterations 2 --max-cost 1")]
     [InlineData("--since takes a day like 2026-01-31, or a moment like 2026-01-31T12:00Z, not 'soon'.", "cost --since soon")]
+    [InlineData("--yes is the answer to the question of --repair", "audit workspace --yes")]
     [InlineData("'--by'", "cost --by week")]
-    [InlineData("--csv and --json are two ways to print the same", "cost --csv --json")]
     [InlineData("'b'", "status a b")]
     public async Task A_mistake_in_the_command_line_is_reported_with_what_to_do(string message, string commandLine)
     {

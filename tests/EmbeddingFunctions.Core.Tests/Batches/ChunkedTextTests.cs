@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Testing;
 using EmbeddingFunctions.Texts;
 
@@ -26,6 +27,24 @@ public sealed class ChunkedTextTests : LongTextTest
             await Count(
                 "note_chunks k JOIN notes n ON n.id = document_id WHERE substr(n.title, start_char + 1, end_char - start_char) <> "
                     + "k.content"));
+    }
+
+    [Fact]
+    public async Task An_audit_finds_and_deletes_chunks_of_rows_that_are_gone()
+    {
+        var engine = await Engine("chunk", Chunked);
+        await Note(1, Long("a"));
+        await Note(2, "short");
+        await Run(engine);
+        await Database.Execute(
+            "ALTER TABLE notes DISABLE TRIGGER ALL; DELETE FROM notes WHERE id = 2; ALTER TABLE notes ENABLE TRIGGER ALL");
+
+        var audited = await engine.Get<Audit>().Of("notes", isRepaired: true, default);
+
+        Assert.Equal([new AuditFinding("note", "orphanedChunk", 1)], audited.Findings);
+        Assert.Equal(0, await Count("note_chunks WHERE document_id = 2"));
+        Assert.Empty((await engine.Get<Audit>().Of("notes", isRepaired: false, default)).Findings);
+        await AssertTrue();
     }
 
     [Fact]
