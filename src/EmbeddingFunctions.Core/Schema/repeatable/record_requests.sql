@@ -1,6 +1,44 @@
--- Enters requests that are about to be sent, and what became of others. A request that a cap does not allow is not entered: it is returned
--- with the cap, what was spent by then, and the limit. Calls wait for one another at the row of the month, so that no two spend the same
--- dollars; called again with the same entries, it changes nothing.
+-- Enters requests that are about to be sent, and what became of others; called again with the same entries, it changes nothing.
+CREATE OR REPLACE FUNCTION embedding.record_uncapped_requests(entries jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $function$
+BEGIN
+    WITH entry AS MATERIALIZED (
+        SELECT *
+        FROM   jsonb_to_recordset(entries) AS e (
+                   id uuid, run uuid, corpus text, model text, on_batch_lane boolean, inputs integer, tokens bigint, dollars numeric,
+                   outcome text)
+    ),
+    known AS MATERIALIZED (
+        SELECT r.id, r.dollars FROM embedding.requests r WHERE r.id = ANY (ARRAY(SELECT id FROM entry))
+    ),
+    entered AS (
+        INSERT INTO embedding.requests (id, run_id, corpus, model, on_batch_lane, inputs, tokens, dollars, outcome)
+        SELECT id, run, corpus, model, on_batch_lane, inputs, tokens, dollars, outcome FROM entry
+        WHERE  id NOT IN (SELECT id FROM known)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING COALESCE(dollars, 0) AS change, sent_at
+    ),
+    settled AS (
+        UPDATE embedding.requests r
+        SET    outcome = e.outcome, tokens = e.tokens, dollars = e.dollars
+        FROM   entry e JOIN known k USING (id)
+        WHERE  r.id = e.id AND e.outcome IS NOT NULL
+        RETURNING COALESCE(e.dollars, 0) - COALESCE(k.dollars, 0) AS change, r.sent_at
+    )
+    INSERT INTO embedding.spending AS s (period, dollars)
+    SELECT p.period, sum(c.change)
+    FROM  (SELECT * FROM entered UNION ALL SELECT * FROM settled) c
+    CROSS  JOIN LATERAL (
+        SELECT to_char(c.sent_at AT TIME ZONE 'UTC', form) AS period FROM unnest(ARRAY['YYYY-MM', 'YYYY-MM-DD']) AS form) p
+    GROUP  BY p.period
+    HAVING sum(c.change) <> 0
+    ORDER  BY p.period
+    ON CONFLICT (period) DO UPDATE SET dollars = s.dollars + EXCLUDED.dollars;
+END
+$function$;
+
+-- The same within caps: a request that one does not allow is not entered, but returned with the cap, what was spent by then, and the limit.
+-- Calls wait for one another at the row of the month, so that no two spend the same dollars.
 CREATE OR REPLACE FUNCTION embedding.record_requests(entries jsonb, day_cap numeric, month_cap numeric)
 RETURNS TABLE (request uuid, cap text, spent numeric, most numeric)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -14,6 +52,12 @@ DECLARE
     change     numeric;
     change_day text;
 BEGIN
+    IF day_cap IS NULL AND month_cap IS NULL AND NOT EXISTS (
+        SELECT FROM embedding.run_caps c
+        WHERE  c.run_id = ANY (ARRAY(SELECT (e ->> 'run')::uuid FROM jsonb_array_elements(entries) e))) THEN
+        PERFORM embedding.record_uncapped_requests(entries);
+        RETURN;
+    END IF;
     INSERT INTO embedding.spending (period) VALUES (this_month), (this_day) ON CONFLICT DO NOTHING;
     SELECT dollars INTO of_month FROM embedding.spending WHERE period = this_month FOR UPDATE;
     SELECT dollars INTO of_day FROM embedding.spending WHERE period = this_day FOR UPDATE;
