@@ -51,6 +51,7 @@ internal sealed class PagePlanner(
         var request = run.Request;
         var corpus = await corpora.Get(request.Corpus, cancellation);
         await changes.Settle(corpus, cancellation);
+        await changes.ReadWords(corpus, cancellation);
         var total = request is { Partition: null, Kinds.Count: 0, Selection: null } && forceBefore is null
             ? await Requested(corpus, cancellation)
             : 0;

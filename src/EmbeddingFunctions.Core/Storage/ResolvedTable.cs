@@ -42,11 +42,10 @@ internal sealed partial class ResolvedTable(
     /// <summary>The same as SQL writes it, for statements that write, lock, or need no column of the rows' own.</summary>
     public SqlText Target => Holder.Quoted;
 
-    /// <summary>What follows the rows beside them; null: their vectors are in the rows, or no trigger can be made.</summary>
+    /// <summary>
+    /// What follows the rows beside them, see <see cref="SourceChanges"/>; null: their vectors are in the rows, or no trigger can be made.
+    /// </summary>
     public RowFollower? Follower => field ??= IsBeside && HasTriggers ? RowFollower.OfVectors(corpus, this) : null;
-
-    /// <summary>All that follows the rows, see <see cref="SourceChanges"/>.</summary>
-    public IEnumerable<RowFollower> Followers => new[] { Follower, WordsFollower }.OfType<RowFollower>();
 
     public string IsChangedFunction => ObjectNames.Function($"is_changed_{corpus.Name}", Holder with { Name = Kind });
 

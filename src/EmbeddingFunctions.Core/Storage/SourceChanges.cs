@@ -16,9 +16,17 @@ internal sealed class SourceChanges(NpgsqlDataSource database, ILogger<SourceCha
 
     /// <summary>Afterwards all that was committed before is pending or gone, but for rows that others are writing.</summary>
     /// <exception cref="DatabaseNotReadyException">The last migration was by an older version.</exception>
-    public async Task Settle(ResolvedCorpus corpus, CancellationToken cancellation)
+    public Task Settle(ResolvedCorpus corpus, CancellationToken cancellation) =>
+        Settle(corpus, table => table.Follower, cancellation);
+
+    /// <summary>Afterwards the words of all rows that were committed before are found.</summary>
+    /// <exception cref="DatabaseNotReadyException">As of <see cref="Settle(ResolvedCorpus, CancellationToken)"/>.</exception>
+    public Task ReadWords(ResolvedCorpus corpus, CancellationToken cancellation) =>
+        Settle(corpus, table => table.WordsFollower, cancellation);
+
+    private async Task Settle(ResolvedCorpus corpus, Func<ResolvedTable, RowFollower?> of, CancellationToken cancellation)
     {
-        foreach (var follower in corpus.Tables.SelectMany(table => table.Followers))
+        foreach (var follower in corpus.Tables.Select(of).OfType<RowFollower>())
         {
             await Settle(corpus, follower, cancellation);
         }
