@@ -26,7 +26,7 @@ internal static class StartBenchmark
             help.Add(await Milliseconds(database, fake, "--help"));
             status.Add(await Milliseconds(database, fake, "status", BenchCorpus.Articles.Name));
             await using var pending = await Create();
-            backfill.Add(await Milliseconds(pending, fake, "backfill", BenchCorpus.Articles.Name, "--yes") / 1_000);
+            backfill.Add(await Milliseconds(pending, fake, "backfill", BenchCorpus.Articles.Name) / 1_000);
             alone.Add(Rows / await ProviderAlone.Measure(fake, 8, Rows));
         }
 
