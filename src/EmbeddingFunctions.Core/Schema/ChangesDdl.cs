@@ -110,7 +110,7 @@ internal static class ChangesDdl
     // Postgres's before it ends one of two that wait for each other.
     private const string ByIndex = "SET enable_seqscan = off SET plan_cache_mode = force_custom_plan SET lock_timeout = '500ms'";
 
-    /// <summary>A function that reads the table of changes for whoever calls it.</summary>
+    /// <summary>A function that reads the table of changes with the rights of the role that migrated.</summary>
     public static SchemaObject Function(RowFollower follower, string signature, string returns, string how, SqlText body) =>
         new(ObjectKind.Function, follower.Holder.Schema, "", signature,
             $"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns} LANGUAGE plpgsql {how} SECURITY DEFINER {Sql.SafePath} AS "

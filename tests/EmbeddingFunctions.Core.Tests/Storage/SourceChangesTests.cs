@@ -1,5 +1,7 @@
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Testing;
 using Npgsql;
 
@@ -54,6 +56,21 @@ public sealed class SourceChangesTests : IAsyncLifetime
         Assert.Equal((3, 1), await Status());
         Assert.Equal(1, (await _corpus.Run()).Counts.Embedded);
         Assert.Equal(0, await _database.Ask<long>($"SELECT count(*) FROM {Changes}"));
+    }
+
+    [Fact]
+    public async Task A_pending_row_whose_edit_is_only_noted_is_not_claimed()
+    {
+        await _database.Execute("INSERT INTO notes VALUES (4, 'four'), (5, 'five')");
+        Assert.Equal((5, 2), await Status());
+        await _database.Execute("UPDATE notes SET title = 'other' WHERE id = 4");
+        var corpus = await _corpus.Get<ResolvedCorpora>().Get("notes", default);
+        async Task<IEnumerable<string>> Claimed() => (await _corpus.Get<ClaimStore>().Take(
+            corpus, new EmbedBatch(Guid.NewGuid(), Guid.NewGuid(), "notes", "note", "", 20, null), default)).Items.Select(item => item.Id);
+
+        Assert.Equal(["5"], await Claimed());
+        await _corpus.Get<SourceChanges>().Settle(corpus, default);
+        Assert.Equal(["4"], await Claimed());
     }
 
     [Fact]

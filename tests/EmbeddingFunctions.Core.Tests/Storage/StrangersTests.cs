@@ -109,7 +109,7 @@ public sealed class StrangersTests : StrangerTest
             -- These write each name with its schema: they are called for each row, or inlined.
             AND    p.proname !~ '^(sees|search_of)_'
             """));
-        // Whoever may search has the words of written rows read, and learns no more than that there are some.
+        // These two are called by every search: they read the words of written rows, and tell no more than whether any are left.
         Assert.Empty(await Target.Rows(
             """
             SELECT oid::regprocedure::text FROM pg_proc
