@@ -125,7 +125,9 @@ internal sealed class RunLifecycle(
             return $"Nothing was embedded; {counts.Failed} items failed, the last because {reason}";
         }
 
+        // What is pending after another run's work may have come since, and is not what this one found.
         var left = await planner.Count(command.Run, opened.ForceBefore, cancellation);
-        return left == 0 ? null : $"Nothing was embedded although {left} items are pending.";
+        return left == 0 || await database.ScalarAsync<bool>(RunQueries.IsForestalled(command.Run.RunId), cancellation) ? null
+            : $"Nothing was embedded although {left} items are pending.";
     }
 }

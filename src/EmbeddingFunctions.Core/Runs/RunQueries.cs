@@ -93,6 +93,18 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
     public static SqlText Processed(Guid run) =>
         $"(SELECT COALESCE(sum(embedded + unchanged + empty), 0) FROM embedding.batches WHERE run_id = {run})";
 
+    /// <summary>Whether another run of its corpus has settled items since this one began.</summary>
+    public static SqlText IsForestalled(Guid run) =>
+        $"""
+        SELECT EXISTS (
+            SELECT
+            FROM   embedding.jobs mine
+            JOIN   embedding.jobs other ON other.corpus = mine.corpus AND other.id <> mine.id
+            JOIN   embedding.batches b ON b.run_id = other.id AND b.finished_at >= mine.started_at
+            WHERE  mine.id = {run} AND (other.completed_at IS NULL OR other.completed_at >= mine.started_at)
+            AND    b.embedded + b.unchanged + b.empty > 0)
+        """;
+
     private static SqlText IsOver(SqlText run, RunRequest request) =>
         $"""
         {run}.corpus = {request.Corpus} AND {run}.partition IS NOT DISTINCT FROM {request.Partition}

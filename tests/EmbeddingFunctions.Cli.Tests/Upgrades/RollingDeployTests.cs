@@ -75,8 +75,8 @@ public sealed class RollingDeployTests : IAsyncLifetime
         Assert.Equal(failures, await Failures());
         Assert.Subset((await EndedRuns()).ToHashSet(), ended.ToHashSet());
         Assert.All(await Runs($"id = ANY ('{{{string.Join(',', open)}}}')", "status"), status => Assert.Equal("completed", status));
-        Assert.Equal(0, await _database.Ask<long>(
-            "SELECT count(*) FROM embedding.jobs WHERE status = 'failed' AND NOT id = ANY ($1)", ended.Select(Guid.Parse).ToArray()));
+        Assert.Empty(await _database.Rows(
+            "SELECT error_message FROM embedding.jobs WHERE status = 'failed' AND NOT id = ANY ($1)", ended.Select(Guid.Parse).ToArray()));
         // The new program reads the cache of the old one: both have paid for no text twice.
         Assert.Equal(OldDatabase.Due.Length + 4, _fake.PaidInputCount);
         Assert.Equal(2 + OldDatabase.Due.Length + 4, await _database.Ask<long>("SELECT count(*) FROM embedding.cache"));

@@ -75,6 +75,37 @@ public sealed class RunLifecycleTests : RunTest
     }
 
     [Fact]
+    public async Task A_run_that_another_worker_forestalled_is_not_failed_for_what_came_after()
+    {
+        var (run, repository) = (Input(), await Workspace.Repository());
+        await Workspace.Items(repository, 3);
+        await Lifecycle.Start(run, default);
+        var opened = await Lifecycle.Open(run, default);
+        await Engine.Run();
+        await Workspace.Items(repository, 2);
+
+        var outcome = await Lifecycle.Close(new CloseRun(run with { Opened = opened }, null, false), default);
+
+        Assert.Equal((RunStatus.Completed, null), (outcome.Status, outcome.Error));
+    }
+
+    [Fact]
+    public async Task A_run_that_did_nothing_and_was_not_forestalled_is_failed()
+    {
+        var (run, repository) = (Input(), await Workspace.Repository());
+        await Workspace.Items(repository, 3);
+        await Engine.Run();
+        await Workspace.Items(repository, 2);
+        await Lifecycle.Start(run, default);
+        var opened = await Lifecycle.Open(run, default);
+
+        var outcome = await Lifecycle.Close(new CloseRun(run with { Opened = opened }, null, false), default);
+
+        Assert.Equal(
+            (RunStatus.Failed, "Nothing was embedded although 2 items are pending."), (outcome.Status, outcome.Error));
+    }
+
+    [Fact]
     public async Task A_statement_that_takes_too_long_is_not_reported_as_a_database_that_is_away()
     {
         await using var command = Database.Source.CreateCommand("SELECT pg_sleep(5)");
