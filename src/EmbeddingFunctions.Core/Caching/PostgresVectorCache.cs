@@ -14,9 +14,6 @@ internal sealed class PostgresVectorCache(
 
     private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
 
-    // One of this number of stores also deletes entries that are too old or too many.
-    private const int ClearEvery = 100;
-
     // A statement that was prepared while the table was empty would go on reading it as a whole.
     private static SqlText ByKey => $"SELECT set_config('enable_seqscan', 'off', true)";
 
@@ -43,7 +40,7 @@ internal sealed class PostgresVectorCache(
         WHERE  expires_at <= COALESCE((SELECT expires_at FROM embedding.cache ORDER BY expires_at DESC OFFSET {maxEntries} LIMIT 1), now())
         """;
 
-    private int _stores;
+    private int _sinceCleared = int.MaxValue / 2;
 
     public async Task<IReadOnlyDictionary<string, ReadOnlyMemory<float>>> Find(
         IReadOnlyList<string> fingerprints, int dimensions, DateTimeOffset? since, CancellationToken cancellation)
@@ -90,8 +87,10 @@ internal sealed class PostgresVectorCache(
             var keys = vectors.Select(entry => key.Of(entry.Key)).ToArray();
             var entries = vectors.Select(entry => CacheEntry.Write(key, entry.Key, entry.Value.Span, time.GetUtcNow())).ToArray();
             await database.ExecuteAsync(StoreEntries(keys, entries), CancellationToken.None);
-            if (Interlocked.Increment(ref _stores) % ClearEvery == 1)
+            // What is too old or too many is deleted once a tenth more may be there.
+            if (Interlocked.Add(ref _sinceCleared, vectors.Count) > maxEntries / 10)
             {
+                Interlocked.Exchange(ref _sinceCleared, 0);
                 await database.ExecuteAsync(Clear(maxEntries), CancellationToken.None);
             }
 

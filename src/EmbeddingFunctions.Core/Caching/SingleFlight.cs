@@ -11,8 +11,8 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
 {
     private const string Marking = "the marks of texts in flight";
 
-    // One of this number of calls also deletes the marks of batches that are over.
-    private const int ClearEvery = 200;
+    // Once this number of texts was marked, the marks of batches that are over are deleted.
+    private const int ClearEvery = 10_000;
 
     // In the order of the keys, so that no two wait for each other in a circle.
     private static SqlText Mark(byte[][] keys, Guid token) =>
@@ -49,7 +49,7 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
             FOR    UPDATE OF f SKIP LOCKED)
         """;
 
-    private int _takes;
+    private int _sinceCleared = ClearEvery;
 
     /// <summary>Marks texts as one batch's own to pay for, except those that another batch is paying for now.</summary>
     /// <param name="fingerprints">Of the texts, no two alike.</param>
@@ -74,7 +74,7 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
             }
 
             outages?.Answered(Marking);
-            await ClearNowAndThen(cancellation);
+            await ClearNowAndThen(keys.Count, cancellation);
             return own.Select(mark => keys[mark]).ToHashSet();
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
@@ -89,12 +89,14 @@ internal sealed class SingleFlight(NpgsqlDataSource database, CacheKey key, Data
 
     private static byte[][] Bytes(IEnumerable<string> keys) => keys.Select(Convert.FromHexString).ToArray();
 
-    private async Task ClearNowAndThen(CancellationToken cancellation)
+    private async Task ClearNowAndThen(int marked, CancellationToken cancellation)
     {
-        if (Interlocked.Increment(ref _takes) % ClearEvery != 1)
+        if (Interlocked.Add(ref _sinceCleared, marked) < ClearEvery)
         {
             return;
         }
+
+        Interlocked.Exchange(ref _sinceCleared, 0);
 
         try
         {

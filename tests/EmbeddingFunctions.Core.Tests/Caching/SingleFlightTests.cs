@@ -91,12 +91,12 @@ public sealed class SingleFlightTests : IAsyncLifetime
     public async Task Marks_of_batches_that_are_over_are_cleared_away()
     {
         var flights = new SingleFlight(_database.Source, Key);
-        for (var i = 0; i < 201; i++)
+        foreach (var batch in Enumerable.Range(0, 30_000).Select(i => $"text {i}").Chunk(1_000))
         {
-            await flights.Take([$"text {i}"], Guid.NewGuid(), default);
+            await flights.Take(batch, Guid.NewGuid(), default);
         }
 
-        Assert.Equal(0, await _database.Ask<long>("SELECT count(*) FROM embedding.flights"));
+        Assert.InRange(await _database.Ask<long>("SELECT count(*) FROM embedding.flights"), 0, 10_000);
     }
 
     [Fact]

@@ -58,6 +58,32 @@ public sealed class SearchIndexTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Where_workers_lack_shared_memory_it_is_built_without_them()
+    {
+        await using var notes = await Notes(Many, "table");
+        await notes.Migrate();
+        // As in a container whose /dev/shm is too small.
+        await _database.Execute(
+            """
+            CREATE TABLE serial_builds (tag text);
+            CREATE FUNCTION refuse_workers() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF current_setting('max_parallel_maintenance_workers')::int > 0 THEN
+                    RAISE EXCEPTION 'could not resize shared memory segment' USING ERRCODE = 'disk_full';
+                END IF;
+                INSERT INTO serial_builds VALUES (tg_tag);
+            END $$;
+            CREATE EVENT TRIGGER refuse_workers ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION refuse_workers();
+            """);
+
+        var outcome = await notes.Run();
+
+        Assert.Null(outcome.Error);
+        Assert.Equal([SearchIndexState.Ready], await States(notes));
+        Assert.Equal(1, await _database.Ask<long>("SELECT count(*) FROM serial_builds"));
+    }
+
+    [Fact]
     public async Task One_that_is_declared_manual_is_built_when_a_person_asks_for_it()
     {
         await using var notes = await Notes(10, "table", "manual");
