@@ -27,6 +27,7 @@ internal sealed class Session : IAsyncDisposable
             .AddEmbeddings(settings, database, () => new MiniLmModel())
             .AddCommands()
             .BuildServiceProvider();
+        _services.StartTelemetry(settings);
     }
 
     public EmbeddingSettings Settings { get; }

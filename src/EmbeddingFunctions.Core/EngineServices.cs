@@ -13,6 +13,7 @@ using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Switching;
+using EmbeddingFunctions.Telemetry;
 using EmbeddingFunctions.Texts;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -93,7 +94,9 @@ internal static class EngineServices
             return new ProviderPipeline(new DisabledEmbeddingGenerator());
         }
 
-        var asked = new CheckedEmbeddingGenerator(services.GetRequiredService<Provider>().Generator);
+        // Spans and metrics by the GenAI conventions.
+        var asked = new OpenTelemetryEmbeddingGenerator<string, Embedding<float>>(
+            new CheckedEmbeddingGenerator(services.GetRequiredService<Provider>().Generator), sourceName: EngineTelemetry.Name);
         if (!settings.IsRemote)
         {
             return new ProviderPipeline(asked);

@@ -29,6 +29,7 @@ internal static class HostServices
             .AddSingleton(CorpusFile.Load(settings.CorporaFile))
             .AddLogging(log => _ = settings.LogLevel is { } level ? log.AddFilter(nameof(EmbeddingFunctions), level) : log)
             .AddEngine()
+            .AddTelemetry(settings)
             .AddProvider(settings, localModel)
             .AddSingleton(s => ActivatorUtilities.CreateInstance<SearchKeys>(s, s.Time()))
             .AddSingleton<ScopedSearch>()

@@ -69,6 +69,8 @@ internal static class SettingsReader
             ServerKey = ServerKey(configuration, errors),
             CorporaFile = Text(configuration, "CORPORA_FILE"),
             SearchKeysFile = Text(configuration, "EMBEDDINGS_SEARCH_KEYS_FILE"),
+            // OpenTelemetry reads this and its other variables itself.
+            SendsTelemetry = Text(configuration, "OTEL_EXPORTER_OTLP_ENDPOINT") is not null,
         };
         return errors.Count == 0 ? settings : throw new SettingsException(errors);
     }

@@ -13,10 +13,11 @@ namespace EmbeddingFunctions.OpenAI;
 
 /// <summary>OpenAI's embeddings endpoint, a deployment of Azure OpenAI, or a compatible server; one request a call.</summary>
 /// <param name="client">Its own retries switched off.</param>
-/// <param name="defaultModel">For calls that name none.</param>
+/// <param name="metadata">Of the server, and of the model for calls that name none.</param>
 /// <param name="redaction">Takes the key out of what the server says.</param>
 /// <param name="longestCall">For request and reply together: a reply that never stops dripping in ends here.</param>
-internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defaultModel, Redaction redaction, TimeSpan longestCall)
+internal sealed class OpenAiEmbeddingGenerator(
+    OpenAIClient client, EmbeddingGeneratorMetadata metadata, Redaction redaction, TimeSpan longestCall)
     : IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly ConcurrentDictionary<string, EmbeddingClient> _models = new();
@@ -38,7 +39,10 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defau
     }
 
     public object? GetService(Type serviceType, object? serviceKey = null) =>
-        serviceKey is null && serviceType == typeof(OpenAIClient) ? client : null;
+        serviceKey is not null ? null
+        : serviceType == typeof(OpenAIClient) ? client
+        : serviceType == typeof(EmbeddingGeneratorMetadata) ? metadata
+        : null;
 
     public void Dispose()
     {
@@ -47,7 +51,7 @@ internal sealed class OpenAiEmbeddingGenerator(OpenAIClient client, string defau
     private async Task<ClientResult<OpenAIEmbeddingCollection>> Ask(
         IReadOnlyList<string> inputs, EmbeddingGenerationOptions? options, CancellationToken cancellation)
     {
-        var model = _models.GetOrAdd(options?.ModelId ?? defaultModel, client.GetEmbeddingClient);
+        var model = _models.GetOrAdd(options?.ModelId ?? metadata.DefaultModelId!, client.GetEmbeddingClient);
         using var call = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         call.CancelAfter(longestCall);
         try

@@ -24,12 +24,16 @@ internal static class ProviderFactory
     /// <param name="entra">Gives tokens where Azure is used without a key; null: the machine's own identity.</param>
     public static IEmbeddingGenerator<string, Embedding<float>> Create(
         EmbeddingSettings settings, TimeSpan? longestCall = null, TokenCredential? entra = null) =>
-        new OpenAiEmbeddingGenerator(Client(settings, entra), settings.Model, new Redaction(settings), longestCall ?? _longestCall);
+        new OpenAiEmbeddingGenerator(Client(settings, entra), Metadata(settings), new Redaction(settings), longestCall ?? _longestCall);
 
     /// <returns>The batch interface of the server that the settings name, or null where it is not to be used.</returns>
     public static IBatchLane? CreateLane(EmbeddingSettings settings) => settings.NoBatchLane is not null ? null
         : new OpenAiBatchLane(new HttpClient(Handler()) { Timeout = Timeout.InfiniteTimeSpan }, settings.BaseUrl ?? _openAi,
             settings.ApiKey ?? "none", new Redaction(settings));
+
+    // The names are those of OpenTelemetry's conventions for GenAI.
+    private static EmbeddingGeneratorMetadata Metadata(EmbeddingSettings settings) =>
+        new(settings.IsAzure ? "azure.ai.openai" : "openai", settings.BaseUrl ?? _openAi, settings.Model);
 
     // A server on this machine may need no key, but the client requires one.
     private static OpenAIClient Client(EmbeddingSettings settings, TokenCredential? entra) => settings switch

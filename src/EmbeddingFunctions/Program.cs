@@ -1,6 +1,7 @@
 using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Hosting;
 using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Azure.Functions.Worker.OpenTelemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -8,6 +9,11 @@ var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
 var settings = SettingsReader.FromEnvironment();
 builder.Services.AddEmbeddings(settings, await Database.Open(settings.EnsureDatabase(), CancellationToken.None));
+if (settings.SendsTelemetry)
+{
+    builder.Services.AddOpenTelemetry().UseFunctionsWorkerDefaults();
+}
+
 using var app = builder.Build();
 // A file of keys that cannot be used is reported at the start.
 _ = app.Services.GetRequiredService<SearchKeys>();

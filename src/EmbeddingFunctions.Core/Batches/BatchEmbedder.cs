@@ -3,6 +3,7 @@ using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Batches;
@@ -54,6 +55,20 @@ internal sealed class BatchEmbedder(
     /// <param name="cancellation">Ends it.</param>
     public async Task<EmbeddedBatch> Embed(EmbedBatch batch, DecideTexts decide, CancellationToken cancellation)
     {
+        using var span = BatchSpan.Begin(batch);
+        try
+        {
+            return BatchSpan.Of(span, await EmbedNow(batch, decide, cancellation));
+        }
+        catch (Exception e)
+        {
+            span.Failed(e);
+            throw;
+        }
+    }
+
+    private async Task<EmbeddedBatch> EmbedNow(EmbedBatch batch, DecideTexts decide, CancellationToken cancellation)
+    {
         // What has come back from the provider's batch lane is in flight.
         if (batch.Line is null && await pauses.IsPaused(batch.Corpus, cancellation))
         {
@@ -98,6 +113,7 @@ internal sealed class BatchEmbedder(
     // If no lane is free because other runs embed or claim from the partition, waits a little before giving up.
     private async Task<(Claim Claim, bool NoLane)> Claim(ResolvedCorpus corpus, EmbedBatch batch, CancellationToken cancellation)
     {
+        using var span = BatchSpan.Part("claim");
         for (var waited = TimeSpan.Zero; ; waited += _lookAgain)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -132,7 +148,11 @@ internal sealed class BatchEmbedder(
         };
         // What was paid for is written even if the run is being stopped.
         Checkpoints.Reach(Checkpoint.BeforeCommit);
-        counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
+        using (BatchSpan.Part("write"))
+        {
+            counts = await writer.Write(claim, batch.BatchId, outcomes, failures, counts, CancellationToken.None);
+        }
+
         Checkpoints.Reach(Checkpoint.AfterCommit);
         BatchMetrics.Record(batch.Corpus, counts);
         RecordTime(claim, triage.Texts.Count, meter, time.GetElapsedTime(begun), fault);
@@ -160,17 +180,15 @@ internal sealed class BatchEmbedder(
     /// <returns>Why not all texts were decided upon, or null.</returns>
     private static async Task<Exception?> Call(Func<Task> decide, CancellationToken cancellation)
     {
+        using var span = BatchSpan.Part("call");
         try
         {
             await decide();
             return null;
         }
-        catch (ProviderException e)
+        catch (Exception e) when (e is ProviderException || (e is OperationCanceledException && cancellation.IsCancellationRequested))
         {
-            return e;
-        }
-        catch (OperationCanceledException e) when (cancellation.IsCancellationRequested)
-        {
+            span.Failed(e);
             return e;
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EmbeddingFunctions.Telemetry;
 
 namespace EmbeddingFunctions.Batches;
 
@@ -8,19 +9,19 @@ namespace EmbeddingFunctions.Batches;
 /// </summary>
 internal static class BatchMetrics
 {
-    private static readonly Meter _meter = new("EmbeddingFunctions");
-    private static readonly Counter<long> _embedded = _meter.CreateCounter<long>(
+    private static readonly Counter<long> _embedded = EngineTelemetry.Meter.CreateCounter<long>(
         "embedding.items.embedded", "{item}", "Items that got a vector.");
-    private static readonly Counter<long> _failed = _meter.CreateCounter<long>("embedding.items.failed", "{item}", "Items that failed.");
-    private static readonly Counter<long> _hits = _meter.CreateCounter<long>(
+    private static readonly Counter<long> _failed = EngineTelemetry.Meter.CreateCounter<long>(
+        "embedding.items.failed", "{item}", "Items that failed.");
+    private static readonly Counter<long> _hits = EngineTelemetry.Meter.CreateCounter<long>(
         "embedding.cache.hits", "{item}", "Items whose vector was in the cache.");
-    private static readonly Counter<long> _misses = _meter.CreateCounter<long>(
+    private static readonly Counter<long> _misses = EngineTelemetry.Meter.CreateCounter<long>(
         "embedding.cache.misses", "{item}", "Items whose vector was asked for.");
-    private static readonly Counter<long> _requests = _meter.CreateCounter<long>(
+    private static readonly Counter<long> _requests = EngineTelemetry.Meter.CreateCounter<long>(
         "embedding.requests", "{request}", "Requests to the provider, retries included.");
-    private static readonly Counter<long> _tokens = _meter.CreateCounter<long>(
+    private static readonly Counter<long> _tokens = EngineTelemetry.Meter.CreateCounter<long>(
         "embedding.tokens", "{token}", "Tokens that the provider counted.");
-    private static readonly Counter<long> _saved = _meter.CreateCounter<long>(
+    private static readonly Counter<long> _saved = EngineTelemetry.Meter.CreateCounter<long>(
         "embedding.tokens.saved", "{token}", "Tokens that the cache saved, by estimate.");
 
     public static void Record(string corpus, BatchCounts counts)

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using EmbeddingFunctions.Storage;
+using EmbeddingFunctions.Telemetry;
 using Polly;
 using Polly.Retry;
 
@@ -62,6 +63,7 @@ internal sealed class InProcessEngine
         input = input with { Request = input.Request with { PagesPerExecution = int.MaxValue, BatchesPerActivity = null } };
         using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var beating = new CancellationTokenSource();
+        using var span = RunSpan.Begin(input);
         var beat = Beat(input, unwanted, beating.Token);
         try
         {
@@ -72,10 +74,12 @@ internal sealed class InProcessEngine
                 input = context.Next!;
             }
 
+            RunSpan.End(span, outcome);
             return outcome;
         }
         catch (ActivityFailedException e) when (e.InnerException is not null)
         {
+            span.Failed(e.InnerException);
             // It could not even be begun or closed: the caller gets the reason without its place in the code.
             ExceptionDispatchInfo.Throw(e.InnerException);
             throw;

@@ -113,6 +113,9 @@ internal sealed record EmbeddingSettings
     /// <summary>A file of keys that may only search; null: there are none.</summary>
     public string? SearchKeysFile { get; init; }
 
+    /// <summary>Whether spans, metrics and log lines are sent to a collector of OpenTelemetry.</summary>
+    public bool SendsTelemetry { get; init; }
+
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }
 
