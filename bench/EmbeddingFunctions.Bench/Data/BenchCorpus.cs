@@ -9,8 +9,11 @@ internal abstract class BenchCorpus
     /// <summary>One table, one index in addition to the engine's, as other programs are measured with.</summary>
     public static readonly BenchCorpus Plain = new PlainCorpus();
 
-    /// <summary>The shipped one: three tables, text keys, the similarity cache.</summary>
-    public static readonly BenchCorpus Workspace = new WorkspaceCorpus();
+    /// <summary>The shipped one, without its index: three tables, text keys, the similarity cache.</summary>
+    public static readonly BenchCorpus Workspace = new WorkspaceCorpus("workspace", "manual");
+
+    /// <summary>The same with its index, as it is shipped.</summary>
+    public static readonly BenchCorpus IndexedWorkspace = new WorkspaceCorpus("indexed_workspace", "auto");
 
     /// <summary>Anyone's table, declared with the defaults.</summary>
     public static readonly BenchCorpus Articles = new ArticlesCorpus("articles");
@@ -28,7 +31,7 @@ internal abstract class BenchCorpus
     protected static string DeclarationsFile => Path.Combine(AppContext.BaseDirectory, "corpora.json");
 
     public static BenchCorpus Named(string name) =>
-        new[] { Plain, Workspace, Articles, Indexed, Within }.Single(corpus => corpus.Name == name);
+        new[] { Plain, Workspace, IndexedWorkspace, Articles, Indexed, Within }.Single(corpus => corpus.Name == name);
 
     /// <summary>The file that declares it.</summary>
     public abstract string File { get; }

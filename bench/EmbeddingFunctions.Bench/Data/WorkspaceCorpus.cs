@@ -4,20 +4,22 @@ using EmbeddingFunctions.Testing;
 
 namespace EmbeddingFunctions.Bench.Data;
 
-internal sealed class WorkspaceCorpus : BenchCorpus
+/// <param name="name">Of the corpus here.</param>
+/// <param name="build">When its index is built.</param>
+internal sealed class WorkspaceCorpus(string name, string build) : BenchCorpus
 {
-    public override string Name => "workspace";
-
-    // The shipped declaration, but that its index is built only where it is measured.
-    private static readonly Lazy<string> _file = new(() =>
+    private readonly Lazy<string> _file = new(() =>
     {
         using var shipped = typeof(CorpusFile).Assembly.GetManifestResourceStream("corpora.json")!;
         var declarations = JsonNode.Parse(shipped)!;
-        declarations["corpora"]![0]!["index"] = new JsonObject { ["build"] = "manual" };
-        var path = Path.Combine(AppContext.BaseDirectory, "workspace.json");
+        declarations["corpora"]![0]!["name"] = name;
+        declarations["corpora"]![0]!["index"] = new JsonObject { ["build"] = build };
+        var path = Path.Combine(AppContext.BaseDirectory, $"{name}.json");
         System.IO.File.WriteAllText(path, declarations.ToJsonString());
         return path;
     });
+
+    public override string Name => name;
 
     public override string File => _file.Value;
 
