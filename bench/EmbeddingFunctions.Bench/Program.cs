@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Bench;
 using EmbeddingFunctions.Bench.Backfill;
+using EmbeddingFunctions.Bench.Dashboard;
 using EmbeddingFunctions.Bench.Limits;
 using EmbeddingFunctions.Bench.Local;
 using EmbeddingFunctions.Bench.Memory;
@@ -56,6 +57,7 @@ var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
     ("local", LocalBenchmark.Run),
     ("search", SearchBenchmark.Run),
     ("relevance", RelevanceBenchmark.Run),
+    ("dashboard", DashboardBenchmark.Run),
 };
 foreach (var (name, run) in benchmarks.Where(benchmark => arguments.Includes(benchmark.Name)))
 {

@@ -31,17 +31,23 @@ internal sealed class EmbeddingsApi : IDisposable
     private readonly SwitchedStatus _status;
     private readonly CachedHealth _health;
     private readonly CostReport _costs;
+    private readonly DryRun _dryRun;
+    private readonly RunTimeline _timeline;
     private readonly RequestGuard _guard;
     private readonly RequestGuard _searchGuard;
 
     public EmbeddingsApi(
         CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, SwitchedStatus status,
         CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, CostReport costs, Pauses pauses,
+        OverviewReport overview, DryRun dryRun, RunTimeline timeline, DeclarationReport declarations, Audit audit,
         EmbeddingSettings settings, Redaction redaction, ILogger<EmbeddingsApi> log)
     {
         (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
         (_status, _health, _costs, _guard) = (status, health, costs, new RequestGuard(resolved, redaction, log));
         Pauses = new PauseApi(corpora, pauses, _guard);
+        (_dryRun, _timeline) = (dryRun, timeline);
+        Overviews = new OverviewApi(overview, _guard);
+        Corpora = new CorpusApi(corpora, declarations, audit, _guard);
         Switches = new SwitchApi(corpora, generations, switches, scheduler, settings, _guard);
         _searchGuard = new RequestGuard(resolved, redaction, log);
         Searches = new SearchApi(new ScopedSearch(corpora, search), _searchGuard);
@@ -49,6 +55,12 @@ internal sealed class EmbeddingsApi : IDisposable
 
     /// <summary>The part that pauses corpora.</summary>
     public PauseApi Pauses { get; }
+
+    /// <summary>The part about what is happening now.</summary>
+    public OverviewApi Overviews { get; }
+
+    /// <summary>The part about what corpora are.</summary>
+    public CorpusApi Corpora { get; }
 
     /// <summary>The part about generations of vectors.</summary>
     public SwitchApi Switches { get; }
@@ -64,6 +76,17 @@ internal sealed class EmbeddingsApi : IDisposable
     /// a run that has not started yet and takes all that this one would. 429 while too many runs wait for their start.
     /// </summary>
     public Task<IResult> Compute(HttpRequest request, IRunEngine engine, CancellationToken cancellation) =>
+        Requested(request, asked => Accept(request, asked, engine, cancellation), cancellation);
+
+    /// <summary>
+    /// POST <see cref="Routes.Predict"/>: what the run of such an event would embed, take and cost; it calls no provider and begins
+    /// nothing.
+    /// </summary>
+    public Task<IResult> Predict(HttpRequest request, CancellationToken cancellation) => Requested(
+        request, async asked => Replies.Json(await _dryRun.Predict(asked.Request!, cancellation)), cancellation);
+
+    // What an event asks for, once it is read and can be done.
+    private Task<IResult> Requested(HttpRequest request, Func<ComputeEvent, Task<IResult>> serve, CancellationToken cancellation) =>
         _guard.Serve(request, async () =>
     {
         var (json, refusal) = await RequestBody.Read(request, MaxEventBytes, "An event", cancellation);
@@ -78,11 +101,14 @@ internal sealed class EmbeddingsApi : IDisposable
                 json.RootElement, request.Headers["Idempotency-Key"].FirstOrDefault(), _corpora, await DefaultCorpus(cancellation));
             return asked.Errors.Count > 0 ? Replies.Invalid(asked.Errors)
                 : await PartitionFault(asked, cancellation) is { } fault ? Replies.Invalid(asked.PartitionField, fault)
-                : await Accept(request, asked, engine, cancellation);
+                : await serve(asked);
         }
     }, cancellation);
 
-    /// <summary>GET <see cref="Routes.Runs"/> with <c>corpus</c>, <c>status</c> and <c>limit</c>: the newest first.</summary>
+    /// <summary>
+    /// GET <see cref="Routes.Runs"/> with <c>corpus</c>, <c>status</c>, <c>limit</c>, and <c>hasWork=true</c> to leave out scheduled runs
+    /// that found nothing to do: the newest first.
+    /// </summary>
     public Task<IResult> ListRuns(HttpRequest request, CancellationToken cancellation) => _guard.Serve(request, async () =>
     {
         string? Query(string name) => request.Query[name].FirstOrDefault() is { Length: > 0 } value ? value : null;
@@ -102,8 +128,14 @@ internal sealed class EmbeddingsApi : IDisposable
             return Replies.Invalid("limit", $"limit is '{text}'; it takes a whole number from 1 to {MaxRuns}.");
         }
 
+        if (Query("hasWork") is { } flag && flag is not ("true" or "false"))
+        {
+            return Replies.Invalid("hasWork", $"hasWork is '{flag}'; it takes true or false.");
+        }
+
         var name = corpus is null ? null : _corpora.Live(corpus).Name;
-        return Replies.Json(new { Runs = await _history.List(name, status, limit, cancellation) });
+        var runs = await _history.List(name, status, limit, cancellation, Query("hasWork") == "true");
+        return Replies.Json(request, new { Runs = await _history.WithCosts(runs, cancellation) });
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
@@ -114,6 +146,11 @@ internal sealed class EmbeddingsApi : IDisposable
         var note = await _scheduler.Note(engine, id, cancellation);
         return await _history.Find(id, cancellation) is { } run ? Replies.Json(run with { Note = note }) : throw NoRun(runId);
     }, cancellation);
+
+    /// <summary>GET <see cref="Routes.RunHistory"/>: what its batches and requests did, in time.</summary>
+    public Task<IResult> GetHistory(HttpRequest request, string runId, CancellationToken cancellation) =>
+        _guard.Serve(request, async () => await _history.Find(Id(runId), cancellation) is { } run
+            ? Replies.Json(request, await _timeline.Of(run.Run, cancellation)) : throw NoRun(runId), cancellation);
 
     /// <summary>POST <see cref="Routes.CancelRun"/>: 202, and the run begins no more batches; 409 if it has ended.</summary>
     public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>

@@ -64,6 +64,28 @@ public static class EmbeddingsEndpoints
         return routes;
     }
 
+    /// <summary>
+    /// Maps the dashboard: its pages at the prefix, and what they ask for below it. Without authorization, only programs of this machine
+    /// are let in, and through no proxy.
+    /// </summary>
+    /// <param name="endpoints">The app's routes.</param>
+    /// <param name="prefix">Where people find it.</param>
+    /// <param name="mayWrite">
+    /// Says who may start and cancel runs, retry failures and pause corpora, and see texts; null: all who are let in.
+    /// </param>
+    /// <returns>All of it, for what the app wants of its callers: <c>.RequireAuthorization("operators")</c>.</returns>
+    /// <exception cref="InvalidOperationException">AddEmbeddings was not called.</exception>
+    public static IEndpointConventionBuilder MapEmbeddingsDashboard(
+        this IEndpointRouteBuilder endpoints, string prefix = DashboardEndpoints.DefaultPrefix,
+        Func<HttpContext, ValueTask<bool>>? mayWrite = null)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(prefix);
+        var (api, services) = (endpoints.Api(), endpoints.ServiceProvider);
+        return new DashboardEndpoints(new AppDoor(mayWrite), services.Time())
+            .Map(endpoints, prefix, api, services.GetRequiredService<BackgroundEngine>());
+    }
+
     // What a host's door has found out of a request's key; everything if it asks for none.
     private static SearchScope Scope(this HttpRequest request) =>
         request.HttpContext.Features.Get<SearchScope>() ?? SearchScope.All;
@@ -84,6 +106,8 @@ public static class EmbeddingsEndpoints
         routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
         routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.ListRuns(request, c));
         routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.GetRun(request, runId, engine, c));
+        routes.MapGet(Routes.RunHistory, (HttpRequest request, string runId, CancellationToken c) => api.GetHistory(request, runId, c));
+        routes.MapPost(Routes.Predict, (HttpRequest request, CancellationToken c) => api.Predict(request, c));
         routes.MapPost(
             Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
@@ -94,6 +118,10 @@ public static class EmbeddingsEndpoints
         routes.MapPost(
             Routes.SwitchStep,
             (HttpRequest request, string corpus, string step, CancellationToken c) => api.Switches.Step(request, corpus, step, engine, c));
+        routes.MapGet(Routes.Declarations, (HttpRequest request, CancellationToken c) => api.Corpora.List(request, c));
+        routes.MapPost(Routes.Audit, (HttpRequest request, string corpus, CancellationToken c) => api.Corpora.Audit(request, corpus, c));
+        routes.MapGet(Routes.Overview, (HttpRequest request, CancellationToken c) => api.Overviews.Get(request, c));
+        routes.MapGet(Routes.Events, (HttpRequest request, CancellationToken c) => api.Overviews.Follow(request, c));
         routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c))
             .WithMetadata(Admission.Everyone);
         routes.MapSearch(api.Searches);

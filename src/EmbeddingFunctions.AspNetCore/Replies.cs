@@ -1,7 +1,9 @@
+using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace EmbeddingFunctions.AspNetCore;
 
@@ -14,10 +16,28 @@ internal static class Replies
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private const int TagBytes = 12;
+
     /// <summary>The title of a 400.</summary>
     public const string Unusable = "The request cannot be used.";
 
     public static IResult Json(object value, int status = StatusCodes.Status200OK) => TypedResults.Json(value, _json, statusCode: status);
+
+    /// <summary>200 with a tag of the body, or 304 where the caller has that body already.</summary>
+    public static IResult Json(HttpRequest request, object value)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(value, _json);
+        var tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(body)[..TagBytes])}\"", isWeak: true);
+        var (asked, answer) = (request.GetTypedHeaders(), request.HttpContext.Response);
+        answer.GetTypedHeaders().ETag = tag;
+        answer.Headers.CacheControl = "private, no-cache";
+        return asked.IfNoneMatch.Any(known => known.Compare(tag, useStrongComparison: false))
+            ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
+            : TypedResults.Bytes(body, "application/json; charset=utf-8");
+    }
+
+    /// <returns>The text that <see cref="Json(object, int)"/> answers.</returns>
+    public static string Text(object value) => JsonSerializer.Serialize(value, _json);
 
     public static IResult Problem(int status, string title, string detail) =>
         TypedResults.Problem(detail, statusCode: status, title: title);

@@ -5,8 +5,8 @@ namespace EmbeddingFunctions.AspNetCore;
 /// <summary>The addresses of the HTTP API, behind a prefix.</summary>
 internal static class Routes
 {
-    /// <summary>The prefix within the Functions app, which puts <c>/api</c> before all its routes.</summary>
-    public const string App = "embeddings/";
+    /// <summary>The prefix within the Functions app, which is set to put none of its own before its routes.</summary>
+    public const string App = "api/embeddings/";
 
     /// <summary>The prefix of this repository's hosts.</summary>
     public const string Host = "api/embeddings";
@@ -17,11 +17,23 @@ internal static class Routes
 
     public const string Run = "runs/{runId}";
 
+    public const string RunHistory = "runs/{runId}/history";
+
     public const string CancelRun = "runs/{runId}/cancel";
 
     public const string Status = "status";
 
     public const string Cost = "cost";
+
+    public const string Overview = "overview";
+
+    public const string Events = "events";
+
+    public const string Predict = "predict";
+
+    public const string Declarations = "declarations";
+
+    public const string Audit = "corpora/{corpus}/audit";
 
     public const string Pause = "corpora/{corpus}/pause";
 

@@ -201,6 +201,9 @@ internal static class EngineServices
         .AddSingleton<GenerationRemoval>()
         .AddSingleton<GenerationSwitch>()
         .AddSingleton<SwitchedStatus>()
+        .AddTimed<OverviewReport>()
+        .AddTimed<RunTimeline>()
+        .AddSingleton<DeclarationReport>()
         .AddTimed<CachedHealth>();
 
     // The clock is handed over, because none is registered for the app.

@@ -33,7 +33,8 @@ internal static class HostServices
             .AddProvider(settings, localModel)
             .AddSingleton(s => ActivatorUtilities.CreateInstance<SearchKeys>(s, s.Time()))
             .AddSingleton<ScopedSearch>()
-            .AddSingleton(EmbeddingsApi.Of);
+            .AddSingleton(EmbeddingsApi.Of)
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutedDashboard>(s, s.Time()));
         return settings.RedisUrl is { } url ? services.AddRedisCache(url) : services;
     }
 

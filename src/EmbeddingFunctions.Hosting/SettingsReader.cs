@@ -67,6 +67,7 @@ internal static class SettingsReader
             LogLevel = Level(configuration, errors),
             Schedule = Times(configuration, errors),
             ServerKey = ServerKey(configuration, errors),
+            ReadKey = ReadKey(configuration, errors),
             CorporaFile = Text(configuration, "CORPORA_FILE"),
             SearchKeysFile = Text(configuration, "EMBEDDINGS_SEARCH_KEYS_FILE"),
             // OpenTelemetry reads this and its other variables itself.
@@ -91,14 +92,26 @@ internal static class SettingsReader
     }
 
     // Guessing goes on for as long as a server runs.
-    private static string? ServerKey(IConfiguration configuration, List<string> errors)
+    private static string? ServerKey(IConfiguration configuration, List<string> errors) =>
+        ServerKey(configuration, "EMBEDDINGS_API_KEY", errors);
+
+    private static string? ReadKey(IConfiguration configuration, List<string> errors)
     {
-        var key = Key(configuration, "EMBEDDINGS_API_KEY", errors);
+        var key = ServerKey(configuration, "EMBEDDINGS_READ_KEY", errors);
+        if (key is not null && key == Text(configuration, "EMBEDDINGS_API_KEY"))
+        {
+            errors.Add("EMBEDDINGS_READ_KEY is the same as EMBEDDINGS_API_KEY: a key that may only look is another one.");
+        }
+
+        return key;
+    }
+
+    private static string? ServerKey(IConfiguration configuration, string name, List<string> errors)
+    {
+        var key = Key(configuration, name, errors);
         if (key?.Length < ShortestServerKey)
         {
-            errors.Add(
-                $"EMBEDDINGS_API_KEY is shorter than {ShortestServerKey} characters: take a random one, as 'openssl rand -hex 32' makes "
-                    + "it.");
+            errors.Add($"{name} is shorter than {ShortestServerKey} characters: take a random one, as 'openssl rand -hex 32' makes it.");
         }
 
         return key;

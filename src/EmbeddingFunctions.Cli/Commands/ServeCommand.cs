@@ -57,6 +57,7 @@ internal static class ServeCommand
             log.KeyIsIn(file);
         }
 
+        log.DashboardIsAt(server.Address, DashboardEndpoints.DefaultPrefix);
         log.SearchPageIsAt(server.Address, SearchPage.Path);
         var worker = session.Get<EmbeddingWorker>();
         await worker.StartAsync(stopping);

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using EmbeddingFunctions.AspNetCore;
@@ -16,11 +15,8 @@ internal sealed class ApiKeyGate
 {
     private const string KeyHeader = "x-functions-key";
 
-    // A proxy on this machine may forward requests of any other.
-    private static readonly string[] _proxies = [
-        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"];
-
     private readonly byte[]? _key;
+    private readonly byte[]? _readKey;
     private readonly SearchKeys _searchKeys;
     private readonly bool _isLocal;
 
@@ -33,8 +29,9 @@ internal sealed class ApiKeyGate
     {
         MadeKey = settings.ServerKey is null && hasKey ? ServerKeyFile.NewKey() : null;
         _key = (settings.ServerKey ?? MadeKey) is { } key ? Digest(key) : null;
+        _readKey = settings.ReadKey is { } readKey ? Digest(readKey) : null;
         _searchKeys = searchKeys;
-        _isLocal = IsLoopback(
+        _isLocal = LocalRequest.IsLoopback(
             new Uri(url.Replace("//*", "//0.0.0.0", StringComparison.Ordinal).Replace("//+", "//0.0.0.0", StringComparison.Ordinal)).Host);
         if (settings.ServerKey is null && !_isLocal)
         {
@@ -47,6 +44,9 @@ internal sealed class ApiKeyGate
 
     /// <summary>The key, if it was made here.</summary>
     public string? MadeKey { get; }
+
+    /// <summary>Whether it asks for a key at all.</summary>
+    public bool HasKey => _key is not null;
 
     /// <summary>Asked once the endpoint of the request is known.</summary>
     public Task Check(HttpContext context, RequestDelegate next)
@@ -69,29 +69,52 @@ internal sealed class ApiKeyGate
             return next(context);
         }
 
-        return IsKnown(request) ? next(context)
-            : _key is null
+        return RoleOf(request) switch
+        {
+            DashboardRole.Operator => next(context),
+            DashboardRole.Reader when HttpMethods.IsGet(request.Method) && admission != Admission.SearchKeys => Look(context, next),
+            DashboardRole.Reader => Refuse(
+                context, StatusCodes.Status403Forbidden, "This key may look at figures, and neither change anything nor see texts."),
+            _ => _key is null
                 ? Refuse(context, StatusCodes.Status403Forbidden,
                     "Without a key only programs of this machine are let in: no web page, no proxy, no other name than localhost.")
                 : Refuse(context, StatusCodes.Status401Unauthorized,
                     $"Send the server's key in the header {KeyHeader}: EMBEDDINGS_API_KEY or, where that is not set, the key in the file "
                         + "that the server named at its start. A search may carry a search key instead, in the header "
-                        + $"{SearchKeys.Header}.");
+                        + $"{SearchKeys.Header}."),
+        };
     }
+
+    /// <returns>What the key of the request, or the lack of any, lets its sender do; null: nothing.</returns>
+    public DashboardRole? RoleOf(HttpRequest request) =>
+        _key is null ? IsOfThisMachine(request) ? DashboardRole.Operator : null
+        : Carries(request, KeyHeader) ? DashboardRole.Operator
+        : Carries(request, KeyHeader, _readKey) ? DashboardRole.Reader
+        : null;
+
+    /// <returns>The SHA-256 of a role's key, or null.</returns>
+    public byte[]? DigestOf(DashboardRole role) => role == DashboardRole.Operator ? _key : _readKey;
 
     /// <summary>
     /// Whether a request of an agent is none that a web page made a browser send, under a name made to point at this machine or from
     /// another origin.
     /// </summary>
-    public bool IsOfAnAgent(HttpRequest request) => !IsOfAnotherPage(request) && (!_isLocal || IsLoopback(request.Host.Host));
+    public bool IsOfAnAgent(HttpRequest request) => !IsOfAnotherPage(request) && (!_isLocal || LocalRequest.IsLoopback(request.Host.Host));
 
-    private bool IsKnown(HttpRequest request) => _key is not null
-        ? Carries(request, KeyHeader)
-        : IsLoopback(request.Host.Host) && !IsOfAnotherPage(request) && !_proxies.Any(request.Headers.ContainsKey);
+    private static bool IsOfThisMachine(HttpRequest request) =>
+        LocalRequest.IsLoopback(request.Host.Host) && !IsOfAnotherPage(request) && !LocalRequest.IsForwarded(request);
+
+    private bool Carries(HttpRequest request, string header) => Carries(request, header, _key);
 
     // Digests are of one length, so that the comparison's time tells nothing about the key.
-    private bool Carries(HttpRequest request, string header) =>
-        _key is not null && CryptographicOperations.FixedTimeEquals(Digest(request.Headers[header].ToString()), _key);
+    private static bool Carries(HttpRequest request, string header, byte[]? key) =>
+        key is not null && CryptographicOperations.FixedTimeEquals(Digest(request.Headers[header].ToString()), key);
+
+    private static Task Look(HttpContext context, RequestDelegate next)
+    {
+        context.Features.Set(new ShownTo(DashboardRole.Reader));
+        return next(context);
+    }
 
     // Its own page is of the same origin, which the host's name is a part of.
     private static bool IsOfAnotherPage(HttpRequest request) =>
@@ -102,8 +125,4 @@ internal sealed class ApiKeyGate
         Results.Problem(why, statusCode: status).ExecuteAsync(context);
 
     private static byte[] Digest(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
-
-    private static bool IsLoopback(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

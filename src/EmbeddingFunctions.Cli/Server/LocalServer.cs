@@ -46,8 +46,14 @@ internal sealed class LocalServer : IAsyncDisposable
         web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
         web.MapSearchAgents(door);
         web.MapSearchPage();
+        var keyFile = (string?)null;
+        new DashboardEndpoints(new ServerDoor(door, () => keyFile), session.Get<IServiceProvider>().Time())
+            .Map(web, DashboardEndpoints.DefaultPrefix, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>())
+            .WithMetadata(Admission.Everyone);
         await web.StartAsync(cancellation);
-        return new LocalServer(web, door.MadeKey);
+        var server = new LocalServer(web, door.MadeKey);
+        keyFile = server.KeyFile;
+        return server;
     }
 
     /// <summary>Answers no more requests; those under way get two seconds.</summary>

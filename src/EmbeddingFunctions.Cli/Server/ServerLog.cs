@@ -15,6 +15,9 @@ internal static partial class ServerLog
     [LoggerMessage(803, LogLevel.Information, "A page to search with is at {Address}{Path}")]
     public static partial void SearchPageIsAt(this ILogger logger, string address, string path);
 
+    [LoggerMessage(804, LogLevel.Information, "The dashboard is at {Address}{Path}")]
+    public static partial void DashboardIsAt(this ILogger logger, string address, string path);
+
     [LoggerMessage(802, LogLevel.Information, "Stopped. What was open goes on with the next server.")]
     public static partial void Stopped(this ILogger logger);
 }

@@ -44,6 +44,10 @@ internal sealed class CacheKey(
         return _secret is not null;
     }
 
+    /// <returns>A secret of this database for another purpose, 32 bytes; null: the database does not tell it now.</returns>
+    public async ValueTask<byte[]?> Derive(string purpose, CancellationToken cancellation) =>
+        await Load(cancellation) ? HMACSHA256.HashData(Secret, (byte[])[(byte)'p', .. Encoding.UTF8.GetBytes(purpose)]) : null;
+
     /// <returns>An entry's name: 32 bytes.</returns>
     public byte[] Of(string fingerprint) =>
         HMACSHA256.HashData(Secret, (byte[])[(byte)'n', .. _provider, .. Encoding.ASCII.GetBytes(fingerprint)]);

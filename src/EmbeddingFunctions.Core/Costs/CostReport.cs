@@ -38,11 +38,28 @@ internal sealed class CostReport(NpgsqlDataSource database, EmbeddingSettings se
                 row => new Cost(
                     row.Text(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetDecimal(4), row.GetInt64(5), row.GetInt64(6),
                     row.GetInt64(7), row.GetInt64(8)), cancellation, Sql.TimeoutOfCounts);
-            return new CostSummary(since, groups, await Spending(cancellation));
+            return new CostSummary(since, groups, await Spent(cancellation));
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
         {
             throw new Corpora.DatabaseNotReadyException("The database has no ledger yet: run 'embeddings migrate'.");
+        }
+    }
+
+    /// <returns>Billed tokens of runs, and what they cost; none of runs that sent nothing.</returns>
+    public async Task<IReadOnlyDictionary<Guid, (long Tokens, decimal? Dollars)>> OfRuns(Guid[] runs, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await database.QueryAsync(
+                $"SELECT run_id, sum(tokens)::bigint, sum(dollars) FROM embedding.requests WHERE run_id = ANY ({runs}) GROUP BY 1",
+                row => (Run: row.GetGuid(0), Tokens: row.GetInt64(1), Dollars: row.GetFieldValue<decimal?>(2)), cancellation))
+                .ToDictionary(cost => cost.Run, cost => (cost.Tokens, cost.Dollars));
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            // A database of an earlier version has no ledger.
+            return new Dictionary<Guid, (long, decimal?)>();
         }
     }
 
@@ -53,7 +70,7 @@ internal sealed class CostReport(NpgsqlDataSource database, EmbeddingSettings se
     public async Task<IReadOnlyList<CapForecast>> Forecast(decimal? dollars, decimal? ofRun, CancellationToken cancellation)
     {
         var caps = Caps.Of(settings);
-        var spent = caps.AreSet ? await Spending(cancellation) : new Spending(0, null, 0, null);
+        var spent = caps.AreSet ? await Spent(cancellation) : new Spending(0, null, 0, null);
         return new[]
         {
             (Name: "EMBEDDING_MAX_DOLLARS_PER_DAY", Most: caps.Day, Spent: spent.Today),
@@ -86,8 +103,16 @@ internal sealed class CostReport(NpgsqlDataSource database, EmbeddingSettings se
         }
     }
 
+    /// <summary>Zeros, beside the caps.</summary>
+    public Spending NothingSpent => new(0, settings.MaxDollarsPerDay, 0, settings.MaxDollarsPerMonth);
+
+    /// <summary>Requests and tokens of the last minute.</summary>
+    public async Task<(long Requests, long Tokens)> LastMinute(CancellationToken cancellation) => (await database.QueryAsync(
+        $"SELECT count(*), COALESCE(sum(tokens), 0)::bigint FROM embedding.requests WHERE sent_at > now() - interval '1 minute'",
+        row => (row.GetInt64(0), row.GetInt64(1)), cancellation)).Single();
+
     /// <returns>What is spent and reserved; zeros in a database of an earlier version.</returns>
-    private async Task<Spending> Spending(CancellationToken cancellation)
+    public async Task<Spending> Spent(CancellationToken cancellation)
     {
         try
         {
@@ -102,7 +127,7 @@ internal sealed class CostReport(NpgsqlDataSource database, EmbeddingSettings se
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
-            return new Spending(0, settings.MaxDollarsPerDay, 0, settings.MaxDollarsPerMonth);
+            return NothingSpent;
         }
     }
 }

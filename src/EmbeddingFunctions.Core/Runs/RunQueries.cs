@@ -44,6 +44,28 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
         LIMIT  {limit}
         """;
 
+    /// <summary>Open runs with what their batches have committed so far, as <see cref="FindHistory"/> has them.</summary>
+    public static SqlText FindOpenHistory(int limit) =>
+        $"""
+        {HistoryColumns}
+        WHERE  j.status IN ('pending', 'processing')
+        ORDER  BY j.created_at, j.id
+        LIMIT  {limit}
+        """;
+
+    /// <summary>When a run was heard of last, whether one is carried now, and how many vectors were written within a minute.</summary>
+    public static SqlText Activity =>
+        $"""
+        SELECT (SELECT max(updated_at) FROM (SELECT updated_at FROM embedding.jobs ORDER BY created_at DESC LIMIT 20) newest),
+               EXISTS (SELECT FROM embedding.jobs WHERE status IN ('pending', 'processing') AND leased_until > now()),
+               (SELECT COALESCE(sum(b.embedded), 0)
+                FROM  (SELECT id FROM embedding.jobs WHERE status IN ('pending', 'processing')
+                       UNION ALL
+                       SELECT id FROM embedding.jobs WHERE completed_at > now() - interval '1 minute') r
+                CROSS  JOIN LATERAL (SELECT embedded FROM embedding.batches
+                                     WHERE  run_id = r.id AND finished_at > now() - interval '1 minute' OFFSET 0) b)
+        """;
+
     /// <summary>An open run that a host carries at this moment.</summary>
     public static SqlText FindCarried(string corpus) =>
         $"""

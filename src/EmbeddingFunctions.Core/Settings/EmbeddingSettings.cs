@@ -110,6 +110,10 @@ internal sealed record EmbeddingSettings
     [JsonIgnore]
     public string? ServerKey { get; init; }
 
+    /// <summary>A key that may look at figures, and neither change anything nor see texts; null: there is none.</summary>
+    [JsonIgnore]
+    public string? ReadKey { get; init; }
+
     /// <summary>A file of keys that may only search; null: there are none.</summary>
     public string? SearchKeysFile { get; init; }
 

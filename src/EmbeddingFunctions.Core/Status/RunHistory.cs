@@ -16,10 +16,12 @@ internal sealed class RunHistory
     private readonly CorpusSet _corpora;
     private readonly EmbeddingSettings _settings;
     private readonly PriceTable _prices;
+    private readonly CostReport _costs;
 
     public RunHistory(
-        NpgsqlDataSource database, RunQueries runs, CorpusSet corpora, EmbeddingSettings settings, PriceTable prices) =>
-        (_database, _runs, _corpora, _settings, _prices) = (database, runs, corpora, settings, prices);
+        NpgsqlDataSource database, RunQueries runs, CorpusSet corpora, EmbeddingSettings settings, PriceTable prices,
+        CostReport costs) =>
+        (_database, _runs, _corpora, _settings, _prices, _costs) = (database, runs, corpora, settings, prices, costs);
 
     /// <returns>The run and what its batches did, or null.</returns>
     public async Task<RunDetail?> Find(Guid id, CancellationToken cancellation)
@@ -46,6 +48,18 @@ internal sealed class RunHistory
         string? corpus, string? status, int limit, CancellationToken cancellation, bool hasWork = false) =>
         await _database.QueryAsync(RunQueries.FindHistory(corpus, status, limit, hasWork), Read, cancellation);
 
+    /// <summary>Those that are open, the oldest first.</summary>
+    public async Task<IReadOnlyList<RecordedRun>> Open(int limit, CancellationToken cancellation) =>
+        await _database.QueryAsync(RunQueries.FindOpenHistory(limit), Read, cancellation);
+
+    /// <returns>The same runs, with what they have cost so far.</returns>
+    public async Task<IReadOnlyList<RecordedRun>> WithCosts(IReadOnlyList<RecordedRun> runs, CancellationToken cancellation)
+    {
+        var costs = await _costs.OfRuns(runs.Select(run => run.Id).ToArray(), cancellation);
+        return runs.Select(run => costs.TryGetValue(run.Id, out var cost)
+            ? run with { Tokens = cost.Tokens, Dollars = cost.Dollars } : run).ToList();
+    }
+
     private static RecordedRun Read(NpgsqlDataReader row)
     {
         DateTimeOffset? Time(int i) => row.GetFieldValue<DateTimeOffset?>(i);
@@ -70,6 +84,12 @@ public sealed record RecordedRun(
     int ItemsTotal, int ItemsProcessed, int ItemsFailed, string? Error, bool CancelRequested,
     DateTimeOffset CreatedAt, DateTimeOffset? DueAt, DateTimeOffset? StartsAt, DateTimeOffset? StartedAt, DateTimeOffset? CompletedAt)
 {
+    /// <summary>Billed for it by the ledger's account; null: not asked for, or nothing was sent.</summary>
+    public long? Tokens { get; init; }
+
+    /// <summary>What these cost; null for a model whose price is not known too.</summary>
+    public decimal? Dollars { get; init; }
+
     internal bool IsHalfPrice => Host == RunTransitions.Name(RunHost.Batch);
 }
 

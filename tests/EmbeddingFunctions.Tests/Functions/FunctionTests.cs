@@ -19,6 +19,12 @@ public sealed class FunctionTests
     [InlineData("CancelRun", "post", "embeddings/runs/{runId}/cancel", "Function")]
     [InlineData("GetStatus", "get", "embeddings/status", "Function")]
     [InlineData("GetCost", "get", "embeddings/cost", "Function")]
+    [InlineData("GetRunHistory", "get", "embeddings/runs/{runId}/history", "Function")]
+    [InlineData("PredictRun", "post", "embeddings/predict", "Function")]
+    [InlineData("GetOverview", "get", "embeddings/overview", "Function")]
+    [InlineData("FollowEvents", "get", "embeddings/events", "Function")]
+    [InlineData("ListDeclarations", "get", "embeddings/declarations", "Function")]
+    [InlineData("AuditCorpus", "post", "embeddings/corpora/{corpus}/audit", "Function")]
     [InlineData("PauseCorpus", "post", "embeddings/corpora/{corpus}/pause", "Function")]
     [InlineData("ResumeCorpus", "post", "embeddings/corpora/{corpus}/resume", "Function")]
     [InlineData("GetSwitch", "get", "embeddings/switches/{corpus}", "Function")]
@@ -32,10 +38,20 @@ public sealed class FunctionTests
     {
         var trigger = _functions[name].Trigger;
 
-        Assert.Equal(("httpTrigger", route, level), ((string)trigger["type"]!, (string)trigger["route"]!, (string)trigger["authLevel"]!));
+        Assert.Equal(
+            ("httpTrigger", $"api/{route}", level), ((string)trigger["type"]!, (string)trigger["route"]!, (string)trigger["authLevel"]!));
         Assert.Equal(methods.Split(' '), trigger["methods"]!.AsArray().Select(method => (string)method!));
         Assert.Contains(
             _functions[name].Bindings, binding => (string)binding!["type"]! == "http" && (string)binding["direction"]! == "Out");
+    }
+
+    [Theory]
+    [InlineData("Dashboard", "embeddings/{*path}", "Anonymous")]
+    [InlineData("SignIn", "embeddings/api/login", "Function")]
+    public void The_dashboard_is_beside_the_API_and_the_host_checks_the_key_of_who_signs_in(string name, string route, string level)
+    {
+        Assert.Equal((route, level), ((string)_functions[name].Trigger["route"]!, (string)_functions[name].Trigger["authLevel"]!));
+        Assert.Equal("", (string)AppFunctions.Read("host.json")["extensions"]!["http"]!["routePrefix"]!);
     }
 
     [Fact]
@@ -44,8 +60,9 @@ public sealed class FunctionTests
         {
             ["httpTrigger"] =
             [
-                "CancelRun", "ComputeRequested", "EmbedQuery", "GetCost", "GetHealth", "GetRun", "GetSimilar", "GetStatus", "GetSwitch",
-                "ListCorpora", "ListRuns", "PauseCorpus", "ResumeCorpus", "Search", "StepSwitch",
+                "AuditCorpus", "CancelRun", "ComputeRequested", "Dashboard", "EmbedQuery", "FollowEvents", "GetCost", "GetHealth",
+                "GetOverview", "GetRun", "GetRunHistory", "GetSimilar", "GetStatus", "GetSwitch", "ListCorpora", "ListDeclarations",
+                "ListRuns", "PauseCorpus", "PredictRun", "ResumeCorpus", "Search", "SignIn", "StepSwitch",
             ],
             ["timerTrigger"] = ["EmbeddingsTimer"],
             ["orchestrationTrigger"] = ["RunOrchestrator"],

@@ -32,7 +32,7 @@ internal sealed class FunctionsHost : IAsyncDisposable
         foreach (var function in AppFunctions.All.Values.Where(function => function.TriggerType == "httpTrigger"))
         {
             var methods = function.Trigger["methods"]!.AsArray().Select(method => ((string)method!).ToUpperInvariant());
-            _web.MapMethods($"/api/{function.Trigger["route"]}", methods, context => Call(function.Method, context));
+            _web.MapMethods($"/{function.Trigger["route"]}", methods, context => Call(function.Method, context));
         }
     }
 
