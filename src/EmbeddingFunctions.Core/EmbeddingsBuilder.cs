@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Status;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EmbeddingFunctions;
@@ -14,7 +15,12 @@ public sealed class EmbeddingsBuilder
     /// <summary>Keeps the corpora embedded in the background of this process: see <see cref="EmbeddingWorker"/>.</summary>
     public EmbeddingsBuilder AddWorker()
     {
-        Services.AddHostedService(services => services.Checked().GetRequiredService<EmbeddingWorker>());
+        Services.AddHostedService(services =>
+        {
+            var engine = services.Checked();
+            _ = engine.GetRequiredService<EngineGauges>();
+            return engine.GetRequiredService<EmbeddingWorker>();
+        });
         return this;
     }
 }

@@ -202,6 +202,7 @@ internal static class EngineServices
         .AddSingleton<GenerationSwitch>()
         .AddSingleton<SwitchedStatus>()
         .AddTimed<OverviewReport>()
+        .AddTimed<EngineGauges>()
         .AddTimed<RunTimeline>()
         .AddSingleton<DeclarationReport>()
         .AddTimed<CachedHealth>();

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
@@ -40,6 +41,7 @@ internal static class Telemetry
         .WithLogging()
         .UseOtlpExporter();
 
-    private static void Start(IServiceProvider services) =>
-        _ = (services.GetService<TracerProvider>(), services.GetService<MeterProvider>(), services.GetService<LoggerProvider>());
+    private static void Start(IServiceProvider services) => _ = (
+        services.GetService<EngineGauges>(), services.GetService<TracerProvider>(), services.GetService<MeterProvider>(),
+        services.GetService<LoggerProvider>());
 }

@@ -17,4 +17,5 @@ if (settings.SendsTelemetry)
 using var app = builder.Build();
 // A file of keys that cannot be used is reported at the start.
 _ = app.Services.GetRequiredService<SearchKeys>();
+app.Services.StartTelemetry(settings);
 app.Run();

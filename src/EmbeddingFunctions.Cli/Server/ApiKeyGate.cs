@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using EmbeddingFunctions.AspNetCore;
@@ -108,7 +109,13 @@ internal sealed class ApiKeyGate
 
     // Digests are of one length, so that the comparison's time tells nothing about the key.
     private static bool Carries(HttpRequest request, string header, byte[]? key) =>
-        key is not null && CryptographicOperations.FixedTimeEquals(Digest(request.Headers[header].ToString()), key);
+        key is not null && CryptographicOperations.FixedTimeEquals(Digest(KeyIn(request, header)), key);
+
+    // Prometheus and other programs send keys in the header for them.
+    private static string KeyIn(HttpRequest request, string header) =>
+        request.Headers[header].FirstOrDefault()
+        ?? (AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var sent) && sent is { Scheme: "Bearer", Parameter: { } key }
+            ? key : "");
 
     private static Task Look(HttpContext context, RequestDelegate next)
     {

@@ -2,18 +2,24 @@ using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Cli.Mcp;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
+using EmbeddingFunctions.Status;
+using EmbeddingFunctions.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry.Metrics;
 
 namespace EmbeddingFunctions.Cli.Server;
 
 /// <summary>The HTTP API of the Functions app, on this machine and without Azure.</summary>
 internal sealed class LocalServer : IAsyncDisposable
 {
+    /// <summary>Where Prometheus finds the figures.</summary>
+    public const string Metrics = "/metrics";
+
     private readonly WebApplication _web;
     private readonly ServerKeyFile? _key;
 
@@ -37,6 +43,7 @@ internal sealed class LocalServer : IAsyncDisposable
         // Empty: no other setting of the environment changes where it listens or what it says.
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddRoutingCore().AddLogging().AddHttpContextAccessor().AddSearchAgents(session);
+        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(EngineTelemetry.Name).AddPrometheusExporter());
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var web = builder.Build();
         web.UseStatusCodePages(
@@ -46,6 +53,8 @@ internal sealed class LocalServer : IAsyncDisposable
         web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
         web.MapSearchAgents(door);
         web.MapSearchPage();
+        _ = session.Get<EngineGauges>();
+        web.MapPrometheusScrapingEndpoint(Metrics);
         var keyFile = (string?)null;
         new DashboardEndpoints(new ServerDoor(door, () => keyFile), session.Get<IServiceProvider>().Time())
             .Map(web, DashboardEndpoints.DefaultPrefix, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>())

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using EmbeddingFunctions.Cli.Tests.Search;
-using EmbeddingFunctions.Testing;
 using Microsoft.Playwright;
 using static EmbeddingFunctions.Cli.Tests.Dashboard.DashboardWorkspace;
 

@@ -1,5 +1,4 @@
 using EmbeddingFunctions.Cli.Tests.Search;
-using EmbeddingFunctions.Testing;
 using Microsoft.Playwright;
 using static EmbeddingFunctions.Cli.Tests.Dashboard.DashboardWorkspace;
 
