@@ -14,7 +14,7 @@ internal sealed class ComputeEvent
     // What senders of events put round the data.
     private static readonly string[] _envelope = ["name", "data", "id", "ts", "user", "v"];
 
-    private static readonly string[] _fields = ["corpus", "repositoryId", "itemTypes", "forceRegenerate", "limit"];
+    private static readonly string[] _fields = ["corpus", "repositoryId", "itemTypes", "forceRegenerate", "limit", "maxCost"];
 
     private readonly CorpusSet _corpora;
     private readonly Corpus _default;
@@ -102,7 +102,7 @@ internal sealed class ComputeEvent
     {
         var corpus = ReadCorpus();
         var kinds = corpus is null ? [] : ReadKinds(corpus);
-        return new RunRequest(corpus?.Name ?? "", kinds, ReadPartition(), ReadLimit(), ReadForce());
+        return new RunRequest(corpus?.Name ?? "", kinds, ReadPartition(), ReadLimit(), ReadForce()) { MaxDollars = ReadMaxCost() };
     }
 
     private Corpus? ReadCorpus()
@@ -174,6 +174,22 @@ internal sealed class ComputeEvent
         }
 
         Refuse($"{_prefix}limit", $"is no whole number from 1 to {int.MaxValue}.");
+        return null;
+    }
+
+    private decimal? ReadMaxCost()
+    {
+        if (Field("maxCost") is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDecimal(out var dollars) && dollars > 0)
+        {
+            return dollars;
+        }
+
+        Refuse($"{_prefix}maxCost", "is no number of dollars above zero.");
         return null;
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Runs;
@@ -40,7 +41,8 @@ internal sealed class EmbeddingsApi : IDisposable
         CorpusSet corpora, ResolvedCorpora resolved, RunScope scope, RunScheduler scheduler, RunHistory history, SwitchedStatus status,
         CachedHealth health, Generations generations, GenerationSwitch switches, ISearch search, CostReport costs, Pauses pauses,
         OverviewReport overview, DryRun dryRun, RunTimeline timeline, DeclarationReport declarations, Audit audit,
-        EmbeddingSettings settings, Redaction redaction, ILogger<EmbeddingsApi> log)
+        FailureReport failures, FailedItems failedItems, TrendReport trends, EmbeddingSettings settings, Redaction redaction,
+        ILogger<EmbeddingsApi> log)
     {
         (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
         (_status, _health, _costs, _guard) = (status, health, costs, new RequestGuard(resolved, redaction, log));
@@ -48,6 +50,8 @@ internal sealed class EmbeddingsApi : IDisposable
         (_dryRun, _timeline) = (dryRun, timeline);
         Overviews = new OverviewApi(overview, _guard);
         Corpora = new CorpusApi(corpora, declarations, audit, _guard);
+        Failures = new FailureApi(corpora, resolved, failures, failedItems, settings, _guard);
+        Trends = new TrendApi(corpora, resolved, trends, _guard);
         Switches = new SwitchApi(corpora, generations, switches, scheduler, settings, _guard);
         _searchGuard = new RequestGuard(resolved, redaction, log);
         Searches = new SearchApi(new ScopedSearch(corpora, search), _searchGuard);
@@ -61,6 +65,12 @@ internal sealed class EmbeddingsApi : IDisposable
 
     /// <summary>The part about what corpora are.</summary>
     public CorpusApi Corpora { get; }
+
+    /// <summary>The part about items that failed.</summary>
+    public FailureApi Failures { get; }
+
+    /// <summary>The part about what was done over time.</summary>
+    public TrendApi Trends { get; }
 
     /// <summary>The part about generations of vectors.</summary>
     public SwitchApi Switches { get; }
@@ -144,7 +154,7 @@ internal sealed class EmbeddingsApi : IDisposable
     {
         var id = Id(runId);
         var note = await _scheduler.Note(engine, id, cancellation);
-        return await _history.Find(id, cancellation) is { } run ? Replies.Json(run with { Note = note }) : throw NoRun(runId);
+        return await _history.Find(id, cancellation) is { } run ? Replies.Json(request, run with { Note = note }) : throw NoRun(runId);
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.RunHistory"/>: what its batches and requests did, in time.</summary>
@@ -170,11 +180,11 @@ internal sealed class EmbeddingsApi : IDisposable
     {
         if (request.Query["corpus"].FirstOrDefault() is not { Length: > 0 } asked)
         {
-            return Replies.Json(await _status.OfAll(cancellation));
+            return Replies.Json(request, await _status.OfAll(cancellation));
         }
 
         return _corpora.Find(asked) is { } live
-            ? Replies.Json(new CorporaStatus([await _status.Of(live.Name, cancellation)], []))
+            ? Replies.Json(request, await _status.OfOnly(live.Name, cancellation))
             : Replies.Invalid("corpus", _corpora.Unknown(asked));
     }, cancellation);
 
@@ -198,7 +208,7 @@ internal sealed class EmbeddingsApi : IDisposable
             return Replies.Invalid("since", $"since is '{moment}'; it takes a day like 2026-01-31, or a moment like 2026-01-31T12:00Z.");
         }
 
-        return Replies.Json(await _costs.Of(by, since, cancellation));
+        return Replies.Json(request, await _costs.Of(by, since, cancellation));
     }, cancellation);
 
     /// <summary>

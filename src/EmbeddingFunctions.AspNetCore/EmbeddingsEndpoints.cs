@@ -13,7 +13,8 @@ public static class EmbeddingsEndpoints
 {
     /// <summary>
     /// Maps <c>POST compute</c>, <c>GET runs</c>, <c>GET runs/{runId}</c>, <c>POST runs/{runId}/cancel</c>, <c>GET status</c>,
-    /// <c>GET cost</c>, <c>POST corpora/{corpus}/pause</c> and <c>resume</c>, <c>GET switches/{corpus}</c>,
+    /// <c>GET cost</c>, <c>GET trends</c>, <c>GET failures</c> and <c>failures/items</c>, <c>POST failures/retry</c> and
+    /// <c>failures/ignore</c>, <c>POST corpora/{corpus}/pause</c> and <c>resume</c>, <c>GET switches/{corpus}</c>,
     /// <c>POST switches/{corpus}/{step}</c>, <c>GET health</c> and the routes of <see cref="MapEmbeddingsSearch"/> below the prefix. Runs
     /// that are asked for here are carried by this process, and searches see everything.
     /// </summary>
@@ -112,6 +113,8 @@ public static class EmbeddingsEndpoints
             Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
         routes.MapGet(Routes.Cost, (HttpRequest request, CancellationToken c) => api.GetCost(request, c));
+        routes.MapGet(Routes.Trends, (HttpRequest request, CancellationToken c) => api.Trends.Get(request, c));
+        routes.MapFailures(api.Failures);
         routes.MapPost(Routes.Pause, (HttpRequest request, string corpus, CancellationToken c) => api.Pauses.Pause(request, corpus, c));
         routes.MapPost(Routes.Resume, (HttpRequest request, string corpus, CancellationToken c) => api.Pauses.Resume(request, corpus, c));
         routes.MapGet(Routes.Switch, (HttpRequest request, string corpus, CancellationToken c) => api.Switches.Get(request, corpus, c));
@@ -126,6 +129,14 @@ public static class EmbeddingsEndpoints
             .WithMetadata(Admission.Everyone);
         routes.MapSearch(api.Searches);
         return routes;
+    }
+
+    private static void MapFailures(this RouteGroupBuilder routes, FailureApi api)
+    {
+        routes.MapGet(Routes.Failures, (HttpRequest request, CancellationToken c) => api.Groups(request, c));
+        routes.MapGet(Routes.FailedItems, (HttpRequest request, CancellationToken c) => api.Items(request, c));
+        routes.MapPost(Routes.RetryFailures, (HttpRequest request, CancellationToken c) => api.Retry(request, c));
+        routes.MapPost(Routes.IgnoreFailures, (HttpRequest request, CancellationToken c) => api.Ignore(request, c));
     }
 
     private static void MapSearch(this RouteGroupBuilder group, SearchApi api)

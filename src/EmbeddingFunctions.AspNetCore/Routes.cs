@@ -35,6 +35,16 @@ internal static class Routes
 
     public const string Audit = "corpora/{corpus}/audit";
 
+    public const string Trends = "trends";
+
+    public const string Failures = "failures";
+
+    public const string FailedItems = "failures/items";
+
+    public const string RetryFailures = "failures/retry";
+
+    public const string IgnoreFailures = "failures/ignore";
+
     public const string Pause = "corpora/{corpus}/pause";
 
     public const string Resume = "corpora/{corpus}/resume";

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Alerts;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Status;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,7 +13,10 @@ public sealed class EmbeddingsBuilder
     /// <summary>The app's services.</summary>
     public IServiceCollection Services { get; }
 
-    /// <summary>Keeps the corpora embedded in the background of this process: see <see cref="EmbeddingWorker"/>.</summary>
+    /// <summary>
+    /// Keeps the corpora embedded in the background of this process, see <see cref="EmbeddingWorker"/>, and sends alerts where
+    /// <see cref="EmbeddingsOptions.AlertUrl"/> is set.
+    /// </summary>
     public EmbeddingsBuilder AddWorker()
     {
         Services.AddHostedService(services =>
@@ -21,6 +25,7 @@ public sealed class EmbeddingsBuilder
             _ = engine.GetRequiredService<EngineGauges>();
             return engine.GetRequiredService<EmbeddingWorker>();
         });
+        Services.AddHostedService(services => services.Checked().GetRequiredService<AlertWatch>());
         return this;
     }
 }

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Corpora;
+using EmbeddingFunctions.Settings;
 
 namespace EmbeddingFunctions;
 
@@ -55,6 +56,18 @@ public sealed class EmbeddingsOptions
 
     /// <summary>When the worker looks which corpora are due: an NCrontab expression with seconds, in UTC.</summary>
     public string Schedule { get; set; } = "0 */15 * * * *";
+
+    /// <summary>Where the worker posts alerts, see docs/operating.md: https, or this machine; null: nowhere. It is never logged.</summary>
+    public Uri? AlertUrl { get; set; }
+
+    /// <summary>Signs alerts by HMAC-SHA256; null: they are not signed.</summary>
+    public string? AlertSecret { get; set; }
+
+    /// <summary>What the receiver of alerts reads.</summary>
+    public AlertForm AlertForm { get; set; }
+
+    /// <summary>Whether the HTTP API shows the texts of failed items to those who may ask for them.</summary>
+    public bool ShowTexts { get; set; }
 
     internal IReadOnlyList<Corpus> DeclaredCorpora => _corpora;
 

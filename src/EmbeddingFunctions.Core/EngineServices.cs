@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Adoption;
+using EmbeddingFunctions.Alerts;
 using EmbeddingFunctions.BatchLane;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
@@ -128,9 +129,11 @@ internal static class EngineServices
 
     private static IServiceCollection AddRuns(this IServiceCollection services) => services
         .AddTimed<ClaimStore>()
+        .AddSingleton<LagStore>()
         .AddSingleton<VectorStore>()
         .AddSingleton<FailureStore>()
         .AddSingleton<FailedItems>()
+        .AddSingleton<FailureReport>()
         .AddSingleton<Erasure>()
         .AddSingleton<AdoptionRecords>()
         .AddSingleton<ExistingVectors>()
@@ -185,6 +188,9 @@ internal static class EngineServices
         .AddSingleton(s => new ProviderCheck(
             s.GetRequiredService<SharedRateLimiter>(), s.GetRequiredService<ProviderPipeline>().Generator,
             s.GetRequiredService<EmbeddingSettings>()))
+        .AddTimed<FreshnessReport>()
+        .AddSingleton<SpendingReport>()
+        .AddSingleton<TrendReport>()
         .AddSingleton<StatusReport>()
         .AddSingleton<RunHistory>()
         .AddSingleton<CorpusFindings>()
@@ -205,6 +211,11 @@ internal static class EngineServices
         .AddTimed<EngineGauges>()
         .AddTimed<RunTimeline>()
         .AddSingleton<DeclarationReport>()
+        .AddSingleton<CoverageWatch>()
+        .AddSingleton<TroubleReport>()
+        .AddSingleton<IncidentStore>()
+        .AddTimed<AlertSender>()
+        .AddTimed<AlertWatch>()
         .AddTimed<CachedHealth>();
 
     // The clock is handed over, because none is registered for the app.

@@ -161,4 +161,15 @@ internal static partial class Log
 
     [LoggerMessage(604, LogLevel.Warning, "The search keys stay as they are, because their file cannot be used: {Reason}")]
     public static partial void SearchKeysAreKept(this ILogger logger, string reason);
+
+    [LoggerMessage(610, LogLevel.Information, "The alert '{Kind}' of {Subject} was sent: {State}")]
+    public static partial void AlertIsSent(this ILogger logger, string kind, string subject, string state);
+
+    [LoggerMessage(611, LogLevel.Warning,
+        "The receiver did not take the alert '{Kind}' of {Subject} ({State}), attempt {Attempt}, and is asked again: {Reason}")]
+    public static partial void AlertIsRefused(
+        this ILogger logger, string kind, string subject, string state, int attempt, string reason);
+
+    [LoggerMessage(612, LogLevel.Warning, "No alerts can be looked for, until that is mended: {Reason}")]
+    public static partial void AlertsWait(this ILogger logger, string reason);
 }

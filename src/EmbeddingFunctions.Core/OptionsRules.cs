@@ -38,6 +38,8 @@ internal sealed class OptionsRules(IServiceProvider services) : IValidateOptions
             SettingRules.Number(nameof(options.InputsPerRequest), options.InputsPerRequest, Texts.RequestPacker.MaxInputs),
             SettingRules.Dollars(nameof(options.MaxDollarsPerDay), options.MaxDollarsPerDay),
             SettingRules.Dollars(nameof(options.MaxDollarsPerMonth), options.MaxDollarsPerMonth),
+            options.AlertUrl is null or { IsAbsoluteUri: true, Scheme: "https" }
+                or { IsAbsoluteUri: true, Scheme: "http", IsLoopback: true } ? null : $"{nameof(options.AlertUrl)} is no https address.",
             SettingRules.Schedule(nameof(options.Schedule), options.Schedule),
             options.CallTimeout > TimeSpan.Zero && options.CallTimeout <= _longestCall ? null
                 : $"{nameof(options.CallTimeout)} is {options.CallTimeout}; it takes a time of more than zero and at most {_longestCall}.",

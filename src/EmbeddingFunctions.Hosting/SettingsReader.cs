@@ -72,6 +72,10 @@ internal static class SettingsReader
             SearchKeysFile = Text(configuration, "EMBEDDINGS_SEARCH_KEYS_FILE"),
             // OpenTelemetry reads this and its other variables itself.
             SendsTelemetry = Text(configuration, "OTEL_EXPORTER_OTLP_ENDPOINT") is not null,
+            AlertUrl = AlertUrl(configuration, errors),
+            AlertSecret = Text(configuration, "EMBEDDINGS_ALERT_SECRET"),
+            AlertForm = AlertForms(configuration, errors),
+            ShowsTexts = Flag(configuration, "EMBEDDINGS_SHOW_TEXTS", fallback: false, errors),
         };
         return errors.Count == 0 ? settings : throw new SettingsException(errors);
     }
@@ -115,6 +119,37 @@ internal static class SettingsReader
         }
 
         return key;
+    }
+
+    // What is wrong with it is said without it: a webhook's address is its key.
+    private static Uri? AlertUrl(IConfiguration configuration, List<string> errors)
+    {
+        const string Name = "EMBEDDINGS_ALERT_URL";
+        if (Text(configuration, Name) is not { } value)
+        {
+            return null;
+        }
+
+        var isUrl = Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https");
+        if (!isUrl || (url!.Scheme == "http" && !ServerUrl.IsLoopback(url)))
+        {
+            errors.Add($"{Name} is no https address.");
+        }
+
+        return url;
+    }
+
+    private static AlertForm AlertForms(IConfiguration configuration, List<string> errors)
+    {
+        const string Name = "EMBEDDINGS_ALERT_FORM";
+        var value = Text(configuration, Name) ?? nameof(AlertForm.Json);
+        if (Enum.GetNames<AlertForm>().FirstOrDefault(form => form.Equals(value, StringComparison.OrdinalIgnoreCase)) is { } name)
+        {
+            return Enum.Parse<AlertForm>(name);
+        }
+
+        errors.Add($"{Name} is '{value}'; it takes json, slack or teams.");
+        return AlertForm.Json;
     }
 
     private static string Times(IConfiguration configuration, List<string> errors)

@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Alerts;
 using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Hosting;
 using Microsoft.Azure.Functions.Worker.Builder;
@@ -14,6 +15,7 @@ if (settings.SendsTelemetry)
     builder.Services.AddOpenTelemetry().UseFunctionsWorkerDefaults();
 }
 
+builder.Services.AddHostedService(services => services.GetRequiredService<AlertWatch>());
 using var app = builder.Build();
 // A file of keys that cannot be used is reported at the start.
 _ = app.Services.GetRequiredService<SearchKeys>();

@@ -17,7 +17,7 @@ public sealed partial class HttpApiPageTests : ProgramTest
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Add("x-functions-key", await File.ReadAllTextAsync(server.KeyFile!));
         var (run, lines) = ("", CurlPattern().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "http-api.md"))));
-        Assert.Equal(21, lines.Count);
+        Assert.Equal(26, lines.Count);
         foreach (Match line in lines)
         {
             var method = line.Groups["method"].Success ? line.Groups["method"].Value : "GET";
@@ -45,6 +45,7 @@ public sealed partial class HttpApiPageTests : ProgramTest
         new[]
         {
             Routes.Compute, Routes.Runs, Routes.Run, Routes.RunHistory, Routes.Predict, Routes.CancelRun, Routes.Status, Routes.Cost,
+            Routes.Trends, Routes.Failures, Routes.FailedItems, Routes.RetryFailures, Routes.IgnoreFailures,
             Routes.Declarations, Routes.Audit, Routes.Pause, Routes.Resume, Routes.Switch, Routes.SwitchStep, Routes.Search,
             Routes.Similar, Routes.Embed, Routes.Corpora, Routes.Overview, Routes.Events, Routes.Health,
         }.Select(route => $"/{Routes.Host}/{route}"),

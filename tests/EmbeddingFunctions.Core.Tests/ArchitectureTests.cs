@@ -10,7 +10,7 @@ public sealed partial class ArchitectureTests
     private static readonly string[] _floors =
         [
             "Telemetry", "Corpora", "Texts", "Settings", "Storage", "Queues", "Providers", "Resilience", "Costs", "Caching", "Search",
-            "Batches", "Adoption", "Runs", "BatchLane", "Schema", "Status", "Switching"];
+            "Batches", "Adoption", "Runs", "BatchLane", "Schema", "Status", "Switching", "Alerts"];
 
     public static TheoryData<string> Folders => new(Directory.GetDirectories(Core()).Select(folder => Path.GetFileName(folder)!));
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using EmbeddingFunctions.BatchLane;
+using EmbeddingFunctions.Alerts;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Corpora;
@@ -228,6 +229,8 @@ internal static class BackfillCommand
         var isInterrupted = iterations?.Count > outcomes.Count && cancellation.IsCancellationRequested;
         var summary = await Summarise(session, request, outcomes, isInterrupted, cancellation, isOnBatchLane);
         summary.Print(output);
+        // Where commands alone embed, no host would tell of it.
+        await session.Get<AlertWatch>().Tick(cancellation, TimeSpan.Zero);
         return summary.ExitCode;
     }
 }

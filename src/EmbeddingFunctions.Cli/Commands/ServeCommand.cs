@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmbeddingFunctions.Alerts;
 using EmbeddingFunctions.AspNetCore;
 using EmbeddingFunctions.Cli.Server;
 using EmbeddingFunctions.Runs;
@@ -60,9 +61,11 @@ internal static class ServeCommand
         log.DashboardIsAt(server.Address, DashboardEndpoints.DefaultPrefix);
         log.SearchPageIsAt(server.Address, SearchPage.Path);
         var worker = session.Get<EmbeddingWorker>();
+        var alerts = session.Get<AlertWatch>();
         await worker.StartAsync(stopping);
+        await alerts.StartAsync(stopping);
         await worker.ExecuteTask!;
-        await Task.WhenAll(server.Stop(), worker.StopAsync(CancellationToken.None));
+        await Task.WhenAll(server.Stop(), alerts.StopAsync(CancellationToken.None), worker.StopAsync(CancellationToken.None));
         log.Stopped();
         return ExitCode.Done;
     }

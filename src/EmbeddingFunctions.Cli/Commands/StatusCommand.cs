@@ -32,7 +32,7 @@ internal static class StatusCommand
         await using var session = await Session.Open(output, cancellation, defaultLevel: LogLevel.None);
         var report = session.Get<SwitchedStatus>();
         var status = corpus is null ? await report.OfAll(cancellation)
-            : new CorporaStatus([await report.Of(session.LiveName(corpus), cancellation)], []);
+            : await report.OfOnly(session.LiveName(corpus), cancellation);
         if (status.NotMigrated.Count > 0)
         {
             output.Note($"Not migrated: {string.Join(", ", status.NotMigrated)}.");
@@ -45,6 +45,7 @@ internal static class StatusCommand
                 Print(one, text);
             }
 
+            PrintSpending(status.Spending, text);
             PrintRedis(status.Corpora.Count > 0 ? status.Corpora[0].Redis : null, text);
         });
         return ExitCode.Done;
@@ -85,6 +86,7 @@ internal static class StatusCommand
             text.WriteLine($"Ignored until their text changes: {ignored:N0}.");
         }
 
+        PrintFreshness(status, text);
         PrintIndexes(status, text);
         PrintRecalls(status.Recalls, text);
         PrintSwitch(status.Switch, text);
@@ -128,6 +130,43 @@ internal static class StatusCommand
                 text.WriteLine($"Items a request in the last 7 days: {string.Join(", ", sizes)}");
             }
         }
+    }
+
+    private static void PrintFreshness(CorpusStatus status, TextWriter text)
+    {
+        if (status.Freshness is not { } fresh || (fresh.Target is null && fresh.Done.Day.Max is null && fresh.Waiting.Max is null))
+        {
+            return;
+        }
+
+        text.WriteLine();
+        text.WriteLine(
+            $"Freshness{(fresh.Target is { } target ? $" ({(fresh.IsBroken ? "BROKEN" : "kept")}, at most {Time(target)})" : "")}: "
+                + $"last hour {Describe(fresh.Done.Hour)}; last day {Describe(fresh.Done.Day)}; waiting {Describe(fresh.Waiting)}");
+    }
+
+    private static string Describe(Lags lags) =>
+        lags.Max is null ? "no edits" : $"p50 {Time(lags.P50!.Value)}, p95 {Time(lags.P95!.Value)}, max {Time(lags.Max.Value)}";
+
+    private static string Time(double seconds) => seconds switch
+    {
+        < 120 => $"{seconds:0.#} s",
+        < 7_200 => $"{seconds / 60:0.#} min",
+        _ => $"{seconds / 3_600:N1} h",
+    };
+
+    private static void PrintSpending(SpendingStatus spending, TextWriter text)
+    {
+        if (spending is { Month: 0, MaxPerDay: null, MaxPerMonth: null })
+        {
+            return;
+        }
+
+        static string Of(decimal? cap) => cap is null ? "" : $" of {RunFigures.Money(cap)}";
+        text.WriteLine();
+        text.WriteLine(
+            $"Spent today {RunFigures.Money(spending.Today)}{Of(spending.MaxPerDay)}, this month {RunFigures.Money(spending.Month)}"
+                + $"{Of(spending.MaxPerMonth)}{(spending.IsCapReached ? ": a cap is reached" : "")}");
     }
 
     private static void PrintIndexes(CorpusStatus status, TextWriter text)

@@ -8,6 +8,8 @@ namespace EmbeddingFunctions.Batches;
 /// </summary>
 internal static class BatchRow
 {
+    private const int Counts = 10;
+
     /// <summary>For an <c>INSERT INTO embedding.batches AS b</c>.</summary>
     public static SqlText Add =>
         $"""
@@ -24,6 +26,10 @@ internal static class BatchRow
     public static async Task<BatchCounts> Recorded(NpgsqlDataSource database, Guid batchId, CancellationToken cancellation) =>
         (await database.QueryAsync($"SELECT {Columns} FROM embedding.batches WHERE id = {batchId}", Read, cancellation))
             .SingleOrDefault() ?? new BatchCounts();
+
+    /// <summary>How long the edits of the written rows waited, in seconds, where a statement returns that behind the counts.</summary>
+    public static double[] ReadLags(NpgsqlDataReader reader) =>
+        reader.FieldCount > Counts && !reader.IsDBNull(Counts) ? reader.GetFieldValue<double[]>(Counts) : [];
 
     public static BatchCounts Read(NpgsqlDataReader reader) => new()
     {

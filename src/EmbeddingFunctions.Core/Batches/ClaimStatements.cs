@@ -76,7 +76,8 @@ internal static class ClaimStatements
             $"""
             WITH found AS (
                 SELECT {table.Id} AS id, {table.Id}::text AS item_id, {table.Version} AS version, {table.Hash} AS content_hash,
-                       {table.State} AS state, {table.Vector} IS NOT NULL AS has_vector, {Sql.When(!table.IsBeside, $"{selected}, ")}
+                       {table.State} AS state, {table.RuleId} AS rule, {table.Vector} IS NOT NULL AS has_vector,
+                       {Sql.When(!table.IsBeside, $"{selected}, ")}
                        {(isForced ? table.GeneratedAt : table.Moved ?? Sql.Of($"NULL::timestamptz"))} AS position
                 FROM   {table.Target} t
                 WHERE  {table.Partition} {table.IsPartition} {partition} {corpus.AndIsActive(table, partition)}
@@ -119,7 +120,7 @@ internal static class ClaimStatements
                 RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
             )
             SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
-                   ch.position::text, {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
+                   ch.position::text, ch.rule, {Sql.Join(", ", texts.Select(text => Sql.Of($"ch.{text}")))}
             FROM   chosen ch
             JOIN   claimed cl USING (item_id)
             ORDER  BY ch.place

@@ -20,6 +20,7 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
     private const int MaxChunks = 2_000;
     private const int CharactersPerToken = 3;
     private const int Position = 9;
+    private const int Rule = 10;
 
     /// <summary>How long a claim holds unless it is renewed.</summary>
     public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(30);
@@ -130,10 +131,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
 
     private static ClaimedItem Item(NpgsqlDataReader row, int texts)
     {
-        const int FirstText = Position + 1;
+        const int FirstText = Rule + 1;
         return new(
             row.GetString(0), (byte[])row.GetValue(1), row.Texts(FirstText, texts), row.Text(2), row.Text(3), row.GetBoolean(4),
-            row.GetInt32(5), row.Text(6), row.GetBoolean(7), row.GetBoolean(8));
+            row.GetInt32(5), row.Text(6), row.GetBoolean(7), row.GetBoolean(8))
+        {
+            EditedAt = EditTime.In(row.Text(Rule)),
+        };
     }
 }
 

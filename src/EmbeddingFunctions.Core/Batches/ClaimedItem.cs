@@ -15,6 +15,11 @@ internal sealed record ClaimedItem(
     string Id, byte[] Version, IReadOnlyList<string?> Values, string? Hash, string? State, bool HasVector, int Attempts, string? FailedHash,
     bool IsDead, bool WasLost = false)
 {
+    /// <summary>
+    /// When the row was first edited since it was decided on, by the database's clock; null: it was not, or that is not known.
+    /// </summary>
+    public DateTimeOffset? EditedAt { get; init; }
+
     /// <summary>Whether the row's vector is known to be of the text with <see cref="Hash"/>, whatever the row's text is now.</summary>
     public bool IsEmbedded => HasVector && State is ItemState.Embedded or ItemState.Rewritten;
 }

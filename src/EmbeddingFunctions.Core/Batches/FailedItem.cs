@@ -10,7 +10,17 @@ internal sealed record FailedItem(
 /// <summary>Which failed items are meant.</summary>
 /// <param name="Items">These; empty: all.</param>
 /// <param name="Reason">Only items whose reason contains this text, ignoring case.</param>
-internal sealed record FailureFilter(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null);
+internal sealed record FailureFilter(IReadOnlyList<(string Kind, string Id)> Items, string? Reason = null)
+{
+    /// <summary>Only items of this kind; null: of all.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>Only items with this reason, to the letter.</summary>
+    public string? WholeReason { get; init; }
+
+    /// <summary>Whether a named item that has not failed is passed over, and no error.</summary>
+    public bool MayHaveOthers { get; init; }
+}
 
 /// <param name="Retried">Items that have their attempts again.</param>
 /// <param name="Refused">

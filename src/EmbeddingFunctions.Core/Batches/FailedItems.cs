@@ -11,12 +11,17 @@ internal sealed class FailedItems
 
     private static SqlText NotHeld => $"(c.leased_until IS NULL OR c.leased_until < now())";
 
+    /// <summary>Whether a claim remembers a failure that a person has not ignored: an ignored item's has no attempts.</summary>
+    public static SqlText IsFailure => $"c.reason IS NOT NULL AND c.attempts > 0";
+
     private static SqlText Chosen(string corpus, FailureFilter choice)
     {
         var (kinds, reason) = (Sql.Value(Kinds(choice)), Sql.Value(choice.Reason));
+        var (kind, whole) = (Sql.Value(choice.Kind), Sql.Value(choice.WholeReason));
         return
             $"""
-            c.corpus = {corpus} AND c.reason IS NOT NULL
+            c.corpus = {corpus} AND {IsFailure}
+            AND   ({kind}::text IS NULL OR c.kind = {kind}) AND ({whole}::text IS NULL OR c.reason = {whole})
             AND   (cardinality({kinds}) = 0 OR (c.kind, c.item_id) IN (SELECT * FROM unnest({kinds}, {Ids(choice)})))
             AND   ({reason} IS NULL OR position(lower({reason}) IN lower(c.reason)) > 0)
             """;
@@ -37,7 +42,7 @@ internal sealed class FailedItems
         FROM   unnest({Kinds(choice)}, {Ids(choice)}) AS i (kind, item_id)
         WHERE  NOT EXISTS (
             SELECT FROM embedding.claims c
-            WHERE  c.corpus = {corpus} AND c.kind = i.kind AND c.item_id = i.item_id AND c.reason IS NOT NULL)
+            WHERE  c.corpus = {corpus} AND c.kind = i.kind AND c.item_id = i.item_id AND {IsFailure})
         """;
 
     private readonly NpgsqlDataSource _database;
@@ -69,7 +74,7 @@ internal sealed class FailedItems
         {
             var revived = ignored.Where(item => item.Kind == table.Kind).Select(item => item.Id).ToList();
             var chosen = failed.Items.Count == 0 && choice.Items.Count > 0 ? [] : await Failed(name, table, failed, cancellation);
-            await Write(revived, some => Revive(table, some));
+            await Write(revived, some => Revive(name, table, some));
             await Write(chosen, some => Retry(name, table, some));
         }
 
@@ -128,9 +133,12 @@ internal sealed class FailedItems
 
     private static SqlText IsIgnored(ResolvedTable table) => $"{table.State} = {Sql.Literal(ItemState.Ignored)}";
 
-    internal static SqlText Revive(ResolvedTable table, string[] ids) =>
+    internal static SqlText Revive(string corpus, ResolvedTable table, string[] ids) =>
         $"""
-        WITH revived AS (
+        WITH forgotten AS (
+            DELETE FROM embedding.claims c WHERE {IsOf(corpus, table)} AND c.item_id = ANY ({ids}) AND c.attempts = 0 AND {NotHeld}
+        ),
+        revived AS (
             UPDATE {table.Target} t SET {table.Undecided}
             WHERE  {table.Id} {Sql.Is} ANY ({ids}::{table.IdType}[]) AND {IsIgnored(table)}
             AND    {VectorStore.MarkItemWrite}{table.AndIsCurrent}
@@ -181,6 +189,7 @@ internal sealed class FailedItems
         ResolvedCorpus corpus, ResolvedTable table, IReadOnlyList<FailedText> items, CancellationToken cancellation) =>
         (int)await _database.ScalarAsync<long>(IgnoreSome(corpus, table, items), cancellation);
 
+    // The claim stays, so that a person sees what was ignored and why; the next look at the item takes it away.
     internal static SqlText IgnoreSome(ResolvedCorpus corpus, ResolvedTable table, IReadOnlyList<FailedText> items) =>
         $"""
         WITH input AS (
@@ -191,8 +200,10 @@ internal sealed class FailedItems
                    AS i (item_id, version, hash)
             WHERE  {VectorStore.MarkItemWrite}{table.AndIsCurrent}
         ),
-        forgotten AS (
-            DELETE FROM embedding.claims c USING input i
+        dismissed AS (
+            UPDATE embedding.claims c
+            SET    token = NULL, leased_until = NULL, attempts = 0, is_dead = true, retry_at = NULL
+            FROM   input i
             WHERE  {IsOf(corpus.Corpus.Name, table)} AND c.item_id = i.item_id AND {NotHeld}
             RETURNING c.item_id
         ),
@@ -200,14 +211,14 @@ internal sealed class FailedItems
             corpus.Corpus.SimilarityCache,
             $"""
             uncached AS (
-                DELETE FROM similarity_cache s USING forgotten f WHERE s.item_type = {table.Kind} AND s.item_id = f.item_id
+                DELETE FROM similarity_cache s USING dismissed d WHERE s.item_type = {table.Kind} AND s.item_id = d.item_id
             ),
             """)}
-        {ChunkWrite.Forget(table, $"forgotten")}
+        {ChunkWrite.Forget(table, $"dismissed")}
         ignored AS (
             UPDATE {table.Target} t
             SET    {table.Unembedded(Sql.Literal(ItemState.Ignored), $"i.hash")}
-            FROM   input i JOIN forgotten USING (item_id)
+            FROM   input i JOIN dismissed USING (item_id)
             WHERE  {table.Id} {Sql.Is} i.item_id::{table.IdType} AND {table.Version} = i.version
             RETURNING 1
         )
@@ -216,6 +227,11 @@ internal sealed class FailedItems
 
     private async Task EnsureKnown(string corpus, FailureFilter choice, CancellationToken cancellation)
     {
+        if (choice.MayHaveOthers)
+        {
+            return;
+        }
+
         var unknown = await _database.QueryAsync(FindUnknown(corpus, choice), row => row.GetString(0), cancellation);
         if (unknown.Count > 0)
         {

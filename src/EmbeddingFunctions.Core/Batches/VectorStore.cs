@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>
 /// Writes a batch's outcomes in one atomic statement; many chunks are written before it, a few hundred a statement.
 /// </summary>
-internal sealed class VectorStore(NpgsqlDataSource database)
+internal sealed class VectorStore(NpgsqlDataSource database, LagStore lags)
 {
     /// <summary>
     /// A condition that is always true. For its statement alone it sets how long to wait for a row that another transaction holds, half as
@@ -55,7 +55,10 @@ internal sealed class VectorStore(NpgsqlDataSource database)
 
         var statement = Statement(claim, batchId, outcomes, chunks, counts, skipLocked);
         var vectors = outcomes.Count(outcome => outcome.Outcome == Outcome.Embedded) + chunks.Count;
-        return (await database.QueryAsync(statement, BatchRow.Read, cancellation, Timeout(vectors))).Single();
+        var (written, waited) = (await database.QueryAsync(
+            statement, row => (BatchRow.Read(row), BatchRow.ReadLags(row)), cancellation, Timeout(vectors))).Single();
+        await lags.Record(claim.Corpus.Corpus, waited);
+        return written;
     }
 
     private async Task WriteParts(Claim claim, IReadOnlyList<PlacedChunk> chunks, bool skipLocked, CancellationToken cancellation)
@@ -83,6 +86,10 @@ internal sealed class VectorStore(NpgsqlDataSource database)
         var (corpus, table) = (claim.Corpus, claim.Table);
         var partition = Sql.Of($"{claim.Partition}::{table.PartitionType}");
         var slots = Slots(outcomes);
+        var edits = outcomes.Select(outcome => outcome.Item.EditedAt).ToArray();
+        var isTimed = edits.Any(edit => edit is not null);
+        var chunkCounts = outcomes.Select(o => o.Chunks.Count).ToArray();
+        var andEdits = Sql.When(isTimed, $", {edits}::timestamptz[]");
         var vectors = new FlatVectors(
             outcomes.Where(outcome => outcome.Outcome == Outcome.Embedded).Select(outcome => outcome.Vector)
                 .Concat(chunks.Select(chunk => chunk.Embedded.Vector)).ToList(),
@@ -95,8 +102,8 @@ internal sealed class VectorStore(NpgsqlDataSource database)
                            {outcomes.Select(o => o.Item.Id).ToArray()}::text[], {outcomes.Select(o => o.Item.Version).ToArray()}::bytea[],
                            {outcomes.Select(o => o.Outcome.ToString()).ToArray()}::text[], {outcomes.Select(o => o.Hash).ToArray()}::text[],
                            {outcomes.Select(o => o.State).ToArray()}::text[], {slots}::int[],
-                           {outcomes.Select(o => o.LeftOut).ToArray()}::int[], {outcomes.Select(o => o.Chunks.Count).ToArray()}::int[])
-                       AS i (item_id, version, outcome, hash, state, slot, left_out, chunks)
+                           {outcomes.Select(o => o.LeftOut).ToArray()}::int[], {chunkCounts}::int[]{andEdits})
+                       AS i (item_id, version, outcome, hash, state, slot, left_out, chunks{Sql.When(isTimed, $", edited_at")})
                 WHERE  {MarkItemWrite}
             ),
             {(skipLocked ? Free(table) : Sql.Of($"free AS (SELECT * FROM input),"))}
@@ -136,9 +143,16 @@ internal sealed class VectorStore(NpgsqlDataSource database)
             SELECT {batchId}, {claim.RunId}, {table.Kind}, {claim.Partition}, {counts.Claimed}, embedded, unchanged, empty, changed,
                    {counts.Cached}, {counts.Requests}, {counts.Tokens}, {counts.SavedTokens}
             FROM   counted
-            {BatchRow.Add}
+            {BatchRow.Add}{Sql.When(isTimed, $",\n{Lags}")}
             """;
     }
+
+    // In seconds, of the rows that were written.
+    private static SqlText Lags =>
+        $"""
+        (SELECT array_agg(GREATEST(0, EXTRACT(epoch FROM clock_timestamp() - i.edited_at))::double precision)
+         FROM   written JOIN input i USING (item_id) WHERE i.edited_at IS NOT NULL)
+        """;
 
     /// <summary>An outcome as the statement's input has it.</summary>
     internal static SqlText Is(Outcome outcome) => Sql.Literal(outcome.ToString());

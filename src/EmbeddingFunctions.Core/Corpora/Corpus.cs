@@ -45,6 +45,12 @@ public sealed record Corpus
     /// <summary>Whether triggers on its tables wake a running host, so that an edit is embedded at once.</summary>
     public bool Trigger { get; init; }
 
+    /// <summary>
+    /// How long an edit may wait for its vector, for example <c>5 minutes</c>: <c>status</c> and <c>health</c> say when it is longer. None:
+    /// as long as it takes.
+    /// </summary>
+    public string? Freshness { get; init; }
+
     /// <summary>How the index for search is built.</summary>
     public VectorIndex Index { get; init; } = new();
 
@@ -62,6 +68,8 @@ public sealed record Corpus
 
     /// <summary>Which of its sets of vectors this is; null: it has one.</summary>
     internal Generation? Generation { get; init; }
+
+    internal TimeSpan? MaxLag => Freshness is null ? null : ScheduledRuns.TimeOf(Freshness);
 
     internal string DeclaredName => Generation?.Corpus ?? Name;
 

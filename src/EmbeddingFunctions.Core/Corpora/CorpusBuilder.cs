@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace EmbeddingFunctions.Corpora;
 
 /// <summary>Declares a <see cref="Corpus"/>.</summary>
@@ -16,6 +18,10 @@ public sealed class CorpusBuilder
 
     /// <summary>When the worker starts a run: an NCrontab expression with seconds, in UTC; every 15 minutes unless declared.</summary>
     public CorpusBuilder Schedule(string expression) => With(corpus => corpus with { Schedule = expression });
+
+    /// <summary>How long an edit may wait for its vector, in whole seconds: the health says when it is longer.</summary>
+    public CorpusBuilder Freshness(TimeSpan longest) =>
+        With(corpus => corpus with { Freshness = $"{Math.Ceiling(longest.TotalSeconds).ToString(CultureInfo.InvariantCulture)} seconds" });
 
     /// <summary>Lets a trigger wake the worker, so that an edit is embedded about a second later.</summary>
     public CorpusBuilder EmbedOnEdit() => With(corpus => corpus with { Trigger = true });

@@ -102,6 +102,11 @@ internal static partial class CorpusRules
                 $"schedule is '{corpus.Schedule}'; it takes an NCrontab expression like '0 */15 * * * *' (seconds first, in UTC)");
         }
 
+        if (corpus.Freshness is { } freshness && corpus.MaxLag is null)
+        {
+            yield return new("freshness", $"freshness is '{freshness}'; it takes a time like '5 minutes', '30 seconds' or '1 hour'");
+        }
+
         if (corpus.Scheduled?.NewerThan is not { } time)
         {
             yield break;

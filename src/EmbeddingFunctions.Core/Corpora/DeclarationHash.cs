@@ -14,7 +14,7 @@ internal static class DeclarationHash
     // Read by each run: nothing in the database depends on them.
     private static readonly HashSet<string> _operational = [
         nameof(Corpus.PageSize), nameof(Corpus.BatchSize), nameof(Corpus.LanesPerPartition), nameof(Corpus.StartsPerMinute),
-        nameof(Corpus.Schedule), nameof(Corpus.Scheduled), nameof(CorpusTable.Where), nameof(VectorIndex.Build)];
+        nameof(Corpus.Schedule), nameof(Corpus.Scheduled), nameof(Corpus.Freshness), nameof(CorpusTable.Where), nameof(VectorIndex.Build)];
 
     // Properties that a later version adds change no hash while they are not declared.
     private static readonly JsonSerializerOptions _options = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault };

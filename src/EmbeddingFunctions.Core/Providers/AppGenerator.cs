@@ -28,6 +28,10 @@ internal sealed class AppGenerator(
             Schedule = options.Schedule,
             MaxDollarsPerDay = options.MaxDollarsPerDay,
             MaxDollarsPerMonth = options.MaxDollarsPerMonth,
+            AlertUrl = options.AlertUrl,
+            AlertSecret = options.AlertSecret,
+            AlertForm = options.AlertForm,
+            ShowsTexts = options.ShowTexts,
             PricesFile = options.PricesFile,
         };
     }

@@ -6,8 +6,8 @@ using Npgsql;
 
 namespace EmbeddingFunctions.Runs;
 
-/// <summary>Ends orphaned runs, and deletes those that ended long ago, and old entries of the ledger.</summary>
-internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions transitions, CostReport costs)
+/// <summary>Ends orphaned runs, and deletes those that ended long ago, old entries of the ledger, and old lags.</summary>
+internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions transitions, CostReport costs, LagStore lags)
 {
     // Millions of rows are deleted some thousands at a time, so that no statement takes long.
     private const int Portion = 2_000;
@@ -38,6 +38,7 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
         {
         }
 
+        await lags.Forget(cancellation);
         for (var i = 0; i < MostPortions && await costs.Forget(Portion, cancellation) == Portion; i++)
         {
         }

@@ -66,6 +66,34 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
                                      WHERE  run_id = r.id AND finished_at > now() - interval '1 minute' OFFSET 0) b)
         """;
 
+    /// <summary>
+    /// The last run of each corpus that was not cancelled, and whether a cap of dollars stopped it that is in force still: until the day is
+    /// over, or the month.
+    /// </summary>
+    public static SqlText FindLastEnded(string[] corpora) =>
+        $"""
+        SELECT c.name, j.id, j.status, j.error_message,
+               j.status = 'cap_reached' AND j.error_message LIKE '%EMBEDDING_MAX_DOLLARS%' AND j.completed_at >= date_trunc(
+                   CASE WHEN j.error_message LIKE '%PER_MONTH%' THEN 'month' ELSE 'day' END, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+        FROM   unnest({corpora}) AS c (name)
+        CROSS  JOIN LATERAL (
+            SELECT id, status, error_message, completed_at FROM embedding.jobs
+            WHERE  corpus = c.name AND completed_at IS NOT NULL AND status <> 'cancelled'
+            ORDER  BY completed_at DESC
+            LIMIT  1) j
+        """;
+
+    /// <summary>What batches did in each step of time, by corpus.</summary>
+    public static SqlText SumByTime(string[] corpora, DateTimeOffset since, TimeSpan step) =>
+        $"""
+        SELECT r.corpus, date_bin({step}, b.finished_at, {since}), sum(b.embedded)::bigint, sum(b.saved_tokens)::bigint
+        FROM  (SELECT id, corpus FROM embedding.jobs WHERE corpus = ANY ({corpora}) AND completed_at >= {since}
+               UNION ALL
+               SELECT id, corpus FROM embedding.jobs WHERE corpus = ANY ({corpora}) AND status IN ('pending', 'processing')) r
+        CROSS  JOIN LATERAL (SELECT * FROM embedding.batches WHERE run_id = r.id AND finished_at >= {since} OFFSET 0) b
+        GROUP  BY 1, 2
+        """;
+
     /// <summary>An open run that a host carries at this moment.</summary>
     public static SqlText FindCarried(string corpus) =>
         $"""
@@ -160,14 +188,51 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
         """;
 
     /// <returns>The run that an event asked for, whether it is open, and whether it asked for just this; or null.</returns>
-    public async Task<(Guid Id, bool IsOpen, bool IsSame)?> OfEvent(string eventId, RunRequest request, CancellationToken cancellation) =>
-        await database.QueryAsync(
-            FindEvent(eventId, request), row => (row.GetGuid(0), row.GetBoolean(1), row.GetBoolean(2)), cancellation)
-            is [var found, ..] ? found : null;
+    public async Task<(Guid Id, bool IsOpen, bool IsSame)?> OfEvent(string eventId, RunRequest request, CancellationToken cancellation)
+    {
+        var found = await database.QueryAsync(
+            FindEvent(eventId, request), row => (Id: row.GetGuid(0), IsOpen: row.GetBoolean(1), IsSame: row.GetBoolean(2)), cancellation);
+        if (found.Count == 0)
+        {
+            return null;
+        }
+
+        var (id, isOpen, isSame) = found[0];
+        decimal? cap = (await Caps([id], cancellation)).TryGetValue(id, out var dollars) ? dollars : null;
+        return (id, isOpen, isSame && cap == request.MaxDollars);
+    }
 
     /// <returns>The run if it is open.</returns>
     public async Task<RunInput?> Open(Guid run, CancellationToken cancellation) =>
-        (await database.QueryAsync(FindOpen(run), ReadInput, cancellation)).SingleOrDefault();
+        (await WithCaps(await database.QueryAsync(FindOpen(run), ReadInput, cancellation), cancellation)).SingleOrDefault();
+
+    /// <returns>Runs with the most that each may spend.</returns>
+    public async Task<List<RunInput>> WithCaps(List<RunInput> inputs, CancellationToken cancellation)
+    {
+        if (inputs.Count == 0)
+        {
+            return inputs;
+        }
+
+        var caps = await Caps(inputs.Select(input => input.RunId).ToArray(), cancellation);
+        return inputs.Select(input => caps.TryGetValue(input.RunId, out var dollars)
+            ? input with { Request = input.Request with { MaxDollars = dollars } } : input).ToList();
+    }
+
+    /// <returns>The most that each of these runs may spend, if that is limited; none in a database of an earlier version.</returns>
+    public async Task<Dictionary<Guid, decimal>> Caps(Guid[] ids, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await database.QueryAsync(
+                $"SELECT run_id, max_dollars FROM embedding.run_caps WHERE run_id = ANY ({ids})",
+                row => (row.GetGuid(0), row.GetDecimal(1)), cancellation)).ToDictionary();
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return [];
+        }
+    }
 
     /// <returns>The tokens that runs of a corpus have paid for.</returns>
     public Task<long> Tokens(string corpus, CancellationToken cancellation) => database.ScalarAsync<long>(

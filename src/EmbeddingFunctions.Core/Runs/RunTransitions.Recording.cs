@@ -8,7 +8,10 @@ namespace EmbeddingFunctions.Runs;
 /// <summary>How a run gets its row, once for each command, event, scheduled moment and trigger.</summary>
 internal sealed partial class RunTransitions
 {
+    private const string NoLedger = "The database has no ledger for caps of dollars yet: run 'embeddings migrate'.";
+
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
+    private volatile bool _hasCaps;
 
     // A forced command continues where an earlier one stopped; forced runs of hosts continue by themselves, and each forced event starts
     // afresh. A scheduled run is inserted only if no run exists for this or a later due time and no earlier scheduled run is open, because
@@ -34,7 +37,8 @@ internal sealed partial class RunTransitions
 
     // A run that has not started plans after this statement, so it takes all that is pending now: a second one for the same would find
     // nothing.
-    private static SqlText InsertEvent(RunRequest request, Guid id, RunHost host, string? eventId)
+    // A run with a cap of its own takes no other's work, and none takes the work of one.
+    private static SqlText InsertEvent(RunRequest request, Guid id, RunHost host, string? eventId, bool hasCaps)
     {
         var (corpus, partition, kinds) = (Sql.Value(request.Corpus), Sql.Value(request.Partition), Sql.Value(RunScope.Kinds(request)));
         var (limit, isForced, byHost, asked) = (
@@ -53,6 +57,8 @@ internal sealed partial class RunTransitions
             covering AS (
                 SELECT id FROM waiting
                 WHERE  NOT {{isForced}} AND force_before IS NULL AND due_at IS NULL AND selection IS NULL
+                {{Sql.When(request.MaxDollars is not null, $"AND false")}}
+                {{Sql.When(hasCaps, $"AND NOT EXISTS (SELECT FROM embedding.run_caps c WHERE c.run_id = waiting.id)")}}
                 AND    leased_until > now() - interval '1 hour'
                 AND    (partition IS NULL OR partition = {{partition}}) AND (kinds = '{}' OR {{kinds}} <> '{}' AND kinds @> {{kinds}})
                 AND    (item_limit IS NULL
@@ -115,18 +121,24 @@ internal sealed partial class RunTransitions
         await database.ExecuteAsync(Insert(request, id, host, dueAt?.ToUniversalTime()), cancellation) == 1
         && await Cap(id, request.MaxDollars, cancellation);
 
+    // Of a run that was recorded: an event that is known already has none of this id.
+    private static SqlText InsertCap(Guid run, decimal dollars) =>
+        $"""
+        INSERT INTO embedding.run_caps (run_id, max_dollars)
+        SELECT id, {dollars} FROM embedding.jobs WHERE id = {run}
+        ON CONFLICT DO NOTHING
+        """;
+
     /// <exception cref="DatabaseNotReadyException">The database was not migrated for caps.</exception>
     private async Task<bool> Cap(Guid run, decimal? dollars, CancellationToken cancellation)
     {
         try
         {
-            return dollars is null || await database.ExecuteAsync(
-                $"INSERT INTO embedding.run_caps (run_id, max_dollars) VALUES ({run}, {dollars}) ON CONFLICT DO NOTHING",
-                cancellation) == 1;
+            return dollars is not { } cap || await database.ExecuteAsync(InsertCap(run, cap), cancellation) == 1;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
-            throw new DatabaseNotReadyException("The database has no ledger for caps of dollars yet: run 'embeddings migrate'.");
+            throw new DatabaseNotReadyException(NoLedger);
         }
     }
 
@@ -140,10 +152,20 @@ internal sealed partial class RunTransitions
         await turn.WaitAsync(cancellation);
         try
         {
+            _hasCaps = _hasCaps || await database.ScalarAsync<bool>(
+                $"SELECT to_regclass('embedding.run_caps') IS NOT NULL", cancellation);
+            if (request.MaxDollars is not null && !_hasCaps)
+            {
+                throw new DatabaseNotReadyException(NoLedger);
+            }
+
             var recorded = (RecordedEvent.Known, id);
             await database.ReadAsync(
-                [TakeTurn("events", request.Corpus), InsertEvent(request, id, host, eventId)], cancellation, _ => { },
-                row => recorded = (Enum.Parse<RecordedEvent>(row.GetString(0)), row.GetGuid(1)));
+                [
+                    TakeTurn("events", request.Corpus), InsertEvent(request, id, host, eventId, _hasCaps),
+                    .. request.MaxDollars is { } dollars ? new[] { InsertCap(id, dollars) } : [],
+                ],
+                cancellation, _ => { }, row => recorded = (Enum.Parse<RecordedEvent>(row.GetString(0)), row.GetGuid(1)));
             return recorded;
         }
         finally

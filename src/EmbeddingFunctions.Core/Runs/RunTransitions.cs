@@ -172,8 +172,9 @@ internal sealed partial class RunTransitions(NpgsqlDataSource database, RunQueri
     /// <param name="corpora">Those that the caller declares.</param>
     /// <param name="run">Only this run.</param>
     /// <param name="cancellation">Ends the statement.</param>
-    public Task<List<RunInput>> Adopt(RunHost host, string[] corpora, Guid? run, CancellationToken cancellation) =>
-        database.QueryAsync(LeaseOrphaned(host, corpora, run), queries.ReadInput, cancellation);
+    public async Task<List<RunInput>> Adopt(RunHost host, string[] corpora, Guid? run, CancellationToken cancellation) =>
+        await queries.WithCaps(
+            await database.QueryAsync(LeaseOrphaned(host, corpora, run), queries.ReadInput, cancellation), cancellation);
 
     /// <returns>Whether the run was open.</returns>
     public async Task<bool> Cancel(Guid run, CancellationToken cancellation) =>

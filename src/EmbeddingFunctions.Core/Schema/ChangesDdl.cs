@@ -21,10 +21,13 @@ internal static class ChangesDdl
             ObjectKind.Table, follower.Holder.Schema, "", follower.ChangesName,
             $"CREATE TABLE {follower.Changes} ({string.Join(", ", columns)})")
         {
+            // The time is behind the keys, so that who notes these writes them alone; of what was noted before, it is not known.
             Finish =
                 $"""
                 ALTER TABLE {follower.Changes} ENABLE ROW LEVEL SECURITY;
-                ALTER TABLE {follower.Changes} REPLICA IDENTITY FULL
+                ALTER TABLE {follower.Changes} REPLICA IDENTITY FULL;
+                ALTER TABLE {follower.Changes} ADD COLUMN IF NOT EXISTS {RowFollower.NotedAt} timestamptz;
+                ALTER TABLE {follower.Changes} ALTER COLUMN {RowFollower.NotedAt} SET DEFAULT pg_catalog.clock_timestamp()
                 """,
         };
     }
@@ -73,7 +76,8 @@ internal static class ChangesDdl
                     RETURN NULL;
                 END IF;
                 WITH noted AS MATERIALIZED (
-                    SELECT x.ctid AS embedding_place, {CompanionTable.KeysOf(table, Sql.Of($"x."))} FROM {follower.Changes} x
+                    SELECT x.ctid AS embedding_place, {CompanionTable.KeysOf(table, Sql.Of($"x."))}, x.{RowFollower.NotedAt}
+                    FROM  {follower.Changes} x
                     WHERE  x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
                 ),
                 free AS MATERIALIZED (
@@ -87,9 +91,9 @@ internal static class ChangesDdl
                     AND   (EXISTS (SELECT FROM free c WHERE {CompanionTable.SameKey(table, c, k)})
                            OR NOT EXISTS (SELECT FROM {follower.Target} c WHERE {CompanionTable.SameKey(table, c, k)}))
                     AND   (NOT pg_catalog.row_security_active({Sql.Literal(table.QuotedName)}::pg_catalog.regclass) OR {isTaken})
-                    RETURNING {CompanionTable.KeysOf(table, k)}
+                    RETURNING {CompanionTable.KeysOf(table, k)}, k.{RowFollower.NotedAt}
                 ),
-                items AS MATERIALIZED (SELECT DISTINCT {keys} FROM taken),
+                items AS MATERIALIZED (SELECT {keys}, min({RowFollower.NotedAt}) AS {RowFollower.NotedAt} FROM taken GROUP BY {keys}),
                 gone AS (
                     DELETE FROM {follower.Target} c USING items k WHERE {CompanionTable.SameKey(table, c, k)} AND NOT {isTaken}
                 ),

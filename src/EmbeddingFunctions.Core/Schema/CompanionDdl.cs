@@ -49,11 +49,12 @@ internal static class CompanionDdl
     /// </summary>
     public static SchemaObject LiveView(Corpus corpus, ResolvedTable table)
     {
-        var name = $"live_{corpus.DeclaredName}_{table.Kind}";
+        var (name, bare) = ($"live_{corpus.DeclaredName}_{table.Kind}", table.WithRow(""));
         var columns = table.KeyColumns.Select(Sql.Identifier)
             .Append(Sql.Of($"{table.VectorName}::{table.AnyWidth} AS {table.VectorName}"))
             .Concat(table.Own.Always.Select(column => column.Column == table.Own.Rule && table.HasTriggers
-                ? Sql.Of($"CASE WHEN NOT {table.WithRow("").IsChanged} THEN {table.RuleName} END AS {table.RuleName}")
+                ? Sql.Of(
+                    $"CASE WHEN NOT {bare.IsEdited} AND NOT {bare.IsChanged} THEN {table.RuleName} END AS {table.RuleName}")
                 : Sql.Identifier(column.Column)));
         return new(
             ObjectKind.View, table.Holder.Schema, "", name,

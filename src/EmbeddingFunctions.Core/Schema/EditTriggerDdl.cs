@@ -43,7 +43,7 @@ internal static class EditTriggerDdl
                     IF TG_OP = 'UPDATE' AND current_setting('{Sql.KeepsText}', true) = 'on' THEN
                         {current.State} := '{ItemState.Rewritten}';
                     ELSE
-                        {current.RuleId} := NULL;
+                        {current.RuleId} := {EditTime.Of(table.WithRow("OLD.").RuleId)};
                     END IF;
                     IF TG_OP = 'INSERT' AND {current.IsOfAnotherModel} THEN
                         NEW.{table.VectorName} := NULL;

@@ -191,7 +191,7 @@ internal static class QueueTriggers
                     WHERE  EXISTS (SELECT FROM embedding.claims c WHERE {IsClaimOf(corpus, table, "w.key")} OFFSET 0)
                     OR     event <> 'DELETE' AND NOT EXISTS (
                         SELECT FROM {table.Table} t
-                        WHERE  {table.Id} {Sql.Is} w.key::{table.IdType} AND {table.RuleId} IS NULL AND (true{table.Filter}) IS TRUE
+                        WHERE  {table.Id} {Sql.Is} w.key::{table.IdType} AND {table.IsEdited} AND (true{table.Filter}) IS TRUE
                             OFFSET 0));
                 PERFORM {Function("settle", table.Found)}(items);
             END
@@ -216,7 +216,7 @@ internal static class QueueTriggers
                     SELECT pg_catalog.array_agg({current.Id}::text ORDER BY {current.Id}) INTO items
                     FROM   {news} n LEFT JOIN {olds} o ON {old.Id} {Sql.Is} {current.Id}
                     WHERE  {old.Id} IS NULL OR {IsItem(current)} <> {IsItem(old)}
-                    OR     ({current.RuleId} IS NULL AND ROW({Texts(current)}) IS DISTINCT FROM ROW({Texts(old)}));
+                    OR     ({current.IsEdited} AND ROW({Texts(current)}) IS DISTINCT FROM ROW({Texts(old)}));
                 END IF;
                 IF items IS NOT NULL THEN
                     PERFORM {Function("take", table.Found)}(items, TG_OP);

@@ -120,6 +120,19 @@ internal sealed record EmbeddingSettings
     /// <summary>Whether spans, metrics and log lines are sent to a collector of OpenTelemetry.</summary>
     public bool SendsTelemetry { get; init; }
 
+    /// <summary>Where alerts are sent, which may have a secret in it; null: nowhere.</summary>
+    [JsonIgnore]
+    public Uri? AlertUrl { get; init; }
+
+    /// <summary>Signs alerts; null: they are not signed.</summary>
+    [JsonIgnore]
+    public string? AlertSecret { get; init; }
+
+    public AlertForm AlertForm { get; init; }
+
+    /// <summary>Whether the HTTP API shows the texts of failed items.</summary>
+    public bool ShowsTexts { get; init; }
+
     /// <summary>The user's own declarations; null: the shipped ones.</summary>
     public string? CorporaFile { get; init; }
 

@@ -14,7 +14,8 @@ internal sealed partial class Redaction(EmbeddingSettings settings)
 
     private const string Hidden = "[redacted]";
 
-    private readonly IReadOnlyList<string> _secrets = Forms(settings.ApiKey).Concat(Forms(settings.ServerKey)).ToList();
+    private readonly IReadOnlyList<string> _secrets = Forms(settings.ApiKey).Concat(Forms(settings.ServerKey))
+        .Concat(Forms(settings.AlertSecret)).Concat(Forms(settings.AlertUrl?.OriginalString)).ToList();
     private readonly string? _prefix = settings.ApiKey?.Length > TellingPrefix ? settings.ApiKey[..TellingPrefix] : null;
 
     /// <returns>The text without secrets, NUL and lone surrogates, cut to 500 characters.</returns>

@@ -6,7 +6,15 @@ using EmbeddingFunctions.Storage;
 namespace EmbeddingFunctions.Status;
 
 /// <param name="NotMigrated">Declared corpora that the database was not migrated for.</param>
-internal sealed record CorporaStatus(IReadOnlyList<CorpusStatus> Corpora, IReadOnlyList<string> NotMigrated);
+/// <param name="Spending">Of all corpora together.</param>
+internal sealed record CorporaStatus(
+    IReadOnlyList<CorpusStatus> Corpora, IReadOnlyList<string> NotMigrated, SpendingStatus Spending);
+
+/// <summary>Dollars of this day and month of UTC, spent or reserved.</summary>
+/// <param name="MaxPerDay">Null: no cap.</param>
+/// <param name="MaxPerMonth">Null: no cap.</param>
+/// <param name="IsCapReached">Whether a cap has stopped the last run of a corpus, and is still in force.</param>
+internal sealed record SpendingStatus(decimal Today, decimal Month, decimal? MaxPerDay, decimal? MaxPerMonth, bool IsCapReached);
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(
@@ -15,6 +23,12 @@ public sealed record CorpusStatus(
 {
     /// <summary>Since when a person has paused its runs; null: they go on.</summary>
     public DateTimeOffset? PausedAt { get; init; }
+
+    /// <summary>How long edits waited for their vectors, and wait; null in a database that was not migrated for it.</summary>
+    public Freshness? Freshness { get; init; }
+
+    /// <summary>When the edit was that waits the longest; null: none waits of which that is known.</summary>
+    public DateTimeOffset? OldestPending { get; init; }
 
     /// <summary>Null: none is set.</summary>
     public RedisStatus? Redis { get; init; }

@@ -22,6 +22,8 @@ internal sealed class Health
     private readonly CorpusFindings _findings;
     private readonly ProviderCheck _provider;
     private readonly RedisCheck _redis;
+    private readonly FreshnessReport _freshness;
+    private readonly SpendingReport _spending;
     private readonly Redaction _redaction;
     private readonly ILogger _log;
 
@@ -29,10 +31,10 @@ internal sealed class Health
     private readonly ConcurrentDictionary<string, string> _failing = new();
 
     public Health(NpgsqlDataSource database, ResolvedCorpora resolved, CorpusFindings findings, ProviderCheck provider, RedisCheck redis,
-        Redaction redaction, ILogger<Health> log)
+        FreshnessReport freshness, SpendingReport spending, Redaction redaction, ILogger<Health> log)
     {
         (_database, _resolved, _findings, _provider) = (database, resolved, findings, provider);
-        (_redis, _redaction, _log) = (redis, redaction, log);
+        (_redis, _freshness, _spending, _redaction, _log) = (redis, freshness, spending, redaction, log);
     }
 
     public async Task<HealthReport> Check(CancellationToken cancellation)
@@ -46,6 +48,16 @@ internal sealed class Health
             foreach (var corpus in migrated)
             {
                 checks.Add(await Try($"corpus {corpus.Name}", token => EnsureCorpus(corpus, token)));
+            }
+
+            foreach (var corpus in migrated.Where(corpus => corpus is { Freshness: not null, Generation: null or { IsLive: true } }))
+            {
+                checks.Add(await Degraded($"freshness {corpus.DeclaredName}", token => ExamineFreshness(corpus, token)));
+            }
+
+            if (checks.TrueForAll(check => check.IsHealthy))
+            {
+                checks.Add(await Degraded("spending", ExamineSpending));
             }
         }
 
@@ -130,6 +142,13 @@ internal sealed class Health
 
         return problem;
     }
+
+    private async Task<string?> ExamineFreshness(Corpus corpus, CancellationToken cancellation) =>
+        await _freshness.Recent(corpus.Name, cancellation) is { IsBroken: true }
+            ? $"Edits wait longer for their vectors than {corpus.Freshness}, as is declared. 'embeddings status' says more." : null;
+
+    private async Task<string?> ExamineSpending(CancellationToken cancellation) => (await _spending.Of(cancellation)).IsCapReached
+        ? "A cap of dollars is reached: what is pending waits until the day or the month is over. 'embeddings status' says more." : null;
 
     private Task Reach(CancellationToken cancellation) => _database.ExecuteAsync($"SELECT 1", cancellation);
 }

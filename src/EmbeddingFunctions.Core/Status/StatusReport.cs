@@ -15,7 +15,7 @@ internal sealed class StatusReport
         $"""
         SELECT kind, reason, count(*), count(*) FILTER (WHERE is_dead), min(retry_at) FILTER (WHERE NOT is_dead)
         FROM   embedding.failures
-        WHERE  corpus = {corpus}
+        WHERE  corpus = {corpus} AND attempts > 0
         GROUP  BY kind, reason
         ORDER  BY count(*) DESC, kind
         LIMIT  20
@@ -39,15 +39,18 @@ internal sealed class StatusReport
     private readonly RecallRecords _recalls;
     private readonly PriceTable _prices;
     private readonly Pauses _pauses;
+    private readonly FreshnessReport _freshness;
+    private readonly SpendingReport _spending;
 
     public StatusReport(
         NpgsqlDataSource database, CorpusSet declared, ResolvedCorpora corpora, RunHistory history, ProviderCheck provider,
         RedisCheck redis, CorpusFindings findings, AdoptionRecords adoptions, LaneStore lane, ISearchIndexes indexes,
-        SourceChanges changes, RecallRecords recalls, PriceTable prices, Pauses pauses) =>
+        SourceChanges changes, RecallRecords recalls, PriceTable prices, Pauses pauses, FreshnessReport freshness,
+        SpendingReport spending) =>
         (_database, _declared, _corpora, _history, _provider, _redis, _findings, _adoptions, _lane, _indexes, _changes, _recalls,
-            _prices, _pauses) =
+            _prices, _pauses, _freshness, _spending) =
         (database, declared, corpora, history, provider, redis, findings, adoptions, lane, indexes, changes, recalls, prices,
-            pauses);
+            pauses, freshness, spending);
 
     /// <summary>Of every corpus that the database was migrated for; those that it was not are named only.</summary>
     /// <exception cref="DatabaseNotReadyException">It was migrated for none, or is not ready for one.</exception>
@@ -60,8 +63,12 @@ internal sealed class StatusReport
             reports.Add(await Of(corpus.Name, cancellation));
         }
 
-        return new CorporaStatus(reports, _declared.All.Except(migrated).Select(corpus => corpus.Name).ToList());
+        return new CorporaStatus(
+            reports, _declared.All.Except(migrated).Select(corpus => corpus.Name).ToList(), await _spending.Of(cancellation));
     }
+
+    /// <summary>Dollars of all corpora together.</summary>
+    public Task<SpendingStatus> Spending(CancellationToken cancellation) => _spending.Of(cancellation);
 
     /// <exception cref="CorpusException">The corpus is not declared or the database not ready for it.</exception>
     public async Task<CorpusStatus> Of(string name, CancellationToken cancellation)
@@ -97,6 +104,7 @@ internal sealed class StatusReport
         var cache = new CacheUse(
             recent.Sum(kind => kind.Hits), Math.Max(0, recent.Sum(kind => kind.Misses)),
             _prices.Of(corpus.Model, recent.Sum(kind => kind.SavedTokens)));
+        var (freshness, oldest) = await _freshness.Of(corpus, cancellation);
         return new CorpusStatus(name, corpus.Model, corpus.Corpus.Dimensions, provider, cache, kinds, failures, runs)
         {
             Recent = recent.Select(kind => kind.Vectors).OfType<RecentVectors>().ToList(),
@@ -106,6 +114,8 @@ internal sealed class StatusReport
             Redis = await _redis.Status(cancellation),
             Adoptions = await _adoptions.List(name, cancellation),
             Batches = await _lane.OfCorpus(name, cancellation),
+            Freshness = freshness,
+            OldestPending = oldest,
             PausedAt = await _pauses.Since(name, cancellation),
         };
     }

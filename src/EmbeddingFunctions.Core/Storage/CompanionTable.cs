@@ -93,10 +93,12 @@ internal static class CompanionTable
             .Concat(table.KeyColumns.Count > 1 ? [ItemOf(table, row)] : []));
 
     /// <summary>After SET, of the row <c>c</c>: its text is another.</summary>
-    public static SqlText Unsettled(ResolvedTable table)
+    /// <param name="table">The table.</param>
+    /// <param name="edit">The time of the edit, see <see cref="EditTime"/>.</param>
+    public static SqlText Unsettled(ResolvedTable table, SqlText edit)
     {
         var revision = Sql.Identifier(Corpora.OwnColumns.Revision);
-        return $"{revision} = c.{revision} + 1, {table.RuleName} = NULL";
+        return $"{revision} = c.{revision} + 1, {table.RuleName} = {edit}";
     }
 
     /// <summary>

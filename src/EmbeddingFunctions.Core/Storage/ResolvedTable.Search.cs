@@ -97,7 +97,7 @@ internal sealed partial class ResolvedTable
     /// <summary>Whether a search may show the row: not where its text failed, or is ignored.</summary>
     public SqlText IsShown =>
         $"""
-        ({State} IN ({Sql.Literal(ItemState.Failed)}, {Sql.Literal(ItemState.Ignored)}) AND {RuleId} IS NOT NULL
+        ({State} IN ({Sql.Literal(ItemState.Failed)}, {Sql.Literal(ItemState.Ignored)}) AND NOT {IsEdited}
             AND NOT {IsChanged}) IS NOT TRUE
         """;
 

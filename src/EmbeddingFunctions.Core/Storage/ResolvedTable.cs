@@ -171,8 +171,11 @@ internal sealed partial class ResolvedTable(
     /// <summary>The columns that a migration adds, by name.</summary>
     public OwnColumns Own => table.Columns;
 
-    /// <summary>The rule under which the row was decided on; null since an edit.</summary>
+    /// <summary>The rule under which the row was decided on; since an edit its time, see <see cref="EditTime"/>, or null.</summary>
     public SqlText RuleId => field ??= Column(table.Columns.Rule);
+
+    /// <summary>Whether the row is not decided on since an edit.</summary>
+    public SqlText IsEdited => $"({RuleId} IS NULL OR {EditTime.Is(RuleId)})";
 
     /// <summary>The fingerprint of the text that was decided on.</summary>
     public SqlText Hash => field ??= Column(table.Columns.ContentHash);

@@ -11,6 +11,9 @@ internal sealed record RowFollower
     /// <summary>Begins the name of a table of changes.</summary>
     public const string ChangesPurpose = "embedding_changes";
 
+    /// <summary>The column of a table of changes that has the time of a write.</summary>
+    public static readonly SqlText NotedAt = Sql.Of($"embedding_noted_at");
+
     private RowFollower(ResolvedTable source, CatalogueTable holder) => (Source, Holder) = (source, holder);
 
     /// <summary>The owner's table.</summary>
@@ -38,7 +41,7 @@ internal sealed record RowFollower
     /// <summary>The columns of a new row.</summary>
     public required SqlText Columns { get; init; }
 
-    /// <summary>What they are of the owner's row <c>t</c>.</summary>
+    /// <summary>What they are of the owner's row <c>t</c>, and of what was noted of it, <c>k</c>.</summary>
     public required SqlText Values { get; init; }
 
     /// <summary>After SET, of the row <c>c</c> that is there: what becomes of it, <c>EXCLUDED</c> being a new one.</summary>
@@ -60,10 +63,11 @@ internal sealed record RowFollower
             RowsFunction = Function("note_rows"),
             SettleFunction = Function("settle"),
             Watched = table.KeyColumns.Concat(table.WakingColumns),
-            Columns = CompanionTable.Names(table),
-            Values = CompanionTable.Values(table, Sql.Of($"t.")),
+            Columns = Sql.Of($"{CompanionTable.Names(table)}, {table.RuleName}"),
+            Values = Sql.Of($"{CompanionTable.Values(table, Sql.Of($"t."))}, {EditTime.From(Sql.Of($"k.{NotedAt}"))}"),
             Replacement = Sql.Join(", ", table.Copied.Except(table.KeyColumns).Select(Sql.Identifier).Select(
-                column => Sql.Of($"{column} = EXCLUDED.{column}")).Prepend(CompanionTable.Unsettled(table))),
+                column => Sql.Of($"{column} = EXCLUDED.{column}")).Prepend(
+                    CompanionTable.Unsettled(table, EditTime.First(table.WithRow("c.").RuleId, Sql.Of($"EXCLUDED.{table.RuleName}"))))),
             IsFiltered = true,
         };
     }

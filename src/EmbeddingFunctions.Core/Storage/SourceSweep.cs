@@ -59,7 +59,8 @@ internal sealed class SourceSweep(NpgsqlDataSource database, SourceChanges chang
     private static SqlText NoteChanged(ResolvedTable table) =>
         $"""
         UPDATE {table.Target} c
-        SET    {CompanionTable.Unsettled(table)}, {CompanionTable.SeenName} = {CompanionTable.Seen(table)}{Sql.Join("", Copies(table))}
+        SET    {CompanionTable.Unsettled(table, Sql.Of($"NULL"))},
+               {CompanionTable.SeenName} = {CompanionTable.Seen(table)}{Sql.Join("", Copies(table))}
         FROM   {table.Table} t
         WHERE  {CompanionTable.SameKey(table, Sql.Of($"c."), Sql.Of($"t."))}
         AND    c.{CompanionTable.SeenName} IS DISTINCT FROM {CompanionTable.Seen(table)}

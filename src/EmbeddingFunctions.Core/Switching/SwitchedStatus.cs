@@ -19,6 +19,10 @@ internal sealed class SwitchedStatus(StatusReport status, GenerationSwitch switc
         return all with { Corpora = reports };
     }
 
+    /// <summary>The same of one corpus.</summary>
+    public async Task<CorporaStatus> OfOnly(string name, CancellationToken cancellation) =>
+        new([await Of(name, cancellation)], [], await status.Spending(cancellation));
+
     /// <summary>As <see cref="StatusReport.Of"/>.</summary>
     public async Task<CorpusStatus> Of(string name, CancellationToken cancellation) =>
         await WithSwitch(await status.Of(name, cancellation), cancellation);

@@ -1,10 +1,10 @@
-using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Schema;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Switching;
 using EmbeddingFunctions.Testing;
+using DeclaredCorpus = EmbeddingFunctions.Core.Tests.Storage.DeclaredCorpus;
 
 namespace EmbeddingFunctions.Core.Tests.Batches;
 

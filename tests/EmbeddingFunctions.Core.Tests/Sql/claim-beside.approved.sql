@@ -1,6 +1,6 @@
 WITH found AS (
     SELECT t."embedding_item" AS id, t."embedding_item"::text AS item_id, pg_catalog.int8send(t."embedding_revision") AS version, t."content_hash" AS content_hash,
-           t."embedding_state" AS state, t."embedding" IS NOT NULL AS has_vector,
+           t."embedding_state" AS state, t."embedding_rule" AS rule, t."embedding" IS NOT NULL AS has_vector,
            t."updated_at" AS position
     FROM   "embedding"."vectors_beside_page" t
     WHERE  ''::text OPERATOR(pg_catalog.=) $1::text
@@ -59,7 +59,7 @@ claimed AS (
     RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
 )
 SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
-       ch.position::text, ch.text_0, ch.text_1
+       ch.position::text, ch.rule, ch.text_0, ch.text_1
 FROM   chosen ch
 JOIN   claimed cl USING (item_id)
 ORDER  BY ch.place

@@ -1,6 +1,7 @@
 WITH found AS (
     SELECT t."id" AS id, t."id"::text AS item_id, pg_catalog.sha256(pg_catalog.convert_to(ROW(t."title"::text, t."body"::text)::text, 'UTF8'::name)) AS version, t."content_hash" AS content_hash,
-           t."embedding_state" AS state, t."embedding" IS NOT NULL AS has_vector, t."title"::text AS text_0, t."body"::text AS text_1,
+           t."embedding_state" AS state, t."embedding_rule" AS rule, t."embedding" IS NOT NULL AS has_vector,
+           t."title"::text AS text_0, t."body"::text AS text_1,
            COALESCE(t."embedding_generated_at", '-infinity'::timestamptz) AS position
     FROM   "public"."articles" t
     WHERE  t."tenant" OPERATOR(pg_catalog.=) $1::uuid AND $1::uuid OPERATOR(pg_catalog.=) ANY (SELECT DISTINCT p."id" AS key
@@ -55,7 +56,7 @@ claimed AS (
     RETURNING c.item_id, c.attempts, c.content_hash, c.is_dead
 )
 SELECT ch.item_id, ch.version, ch.content_hash, ch.state, ch.has_vector, cl.attempts, cl.content_hash, cl.is_dead, ch.was_lost,
-       ch.position::text, ch.text_0, ch.text_1
+       ch.position::text, ch.rule, ch.text_0, ch.text_1
 FROM   chosen ch
 JOIN   claimed cl USING (item_id)
 ORDER  BY ch.place

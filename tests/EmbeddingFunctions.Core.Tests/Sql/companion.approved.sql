@@ -26,7 +26,8 @@ BEGIN
         RETURN NULL;
     END IF;
     WITH noted AS MATERIALIZED (
-        SELECT x.ctid AS embedding_place, x."tenant", x."id" FROM "embedding"."embedding_changes_vectors_beside_page" x
+        SELECT x.ctid AS embedding_place, x."tenant", x."id", x.embedding_noted_at
+        FROM  "embedding"."embedding_changes_vectors_beside_page" x
         WHERE  x.ctid > $1 LIMIT $2 FOR UPDATE SKIP LOCKED
     ),
     free AS MATERIALIZED (
@@ -43,9 +44,9 @@ BEGIN
         AND   (NOT pg_catalog.row_security_active(''"public"."articles"''::pg_catalog.regclass) OR EXISTS (SELECT
                 FROM "public"."articles" t WHERE t."tenant" OPERATOR(pg_catalog.=) k."tenant" AND t."id" OPERATOR(pg_catalog.=) k."id"
                 AND t."state" OPERATOR(pg_catalog.=) ''published''::text))
-        RETURNING k."tenant", k."id"
+        RETURNING k."tenant", k."id", k.embedding_noted_at
     ),
-    items AS MATERIALIZED (SELECT DISTINCT "tenant", "id" FROM taken),
+    items AS MATERIALIZED (SELECT "tenant", "id", min(embedding_noted_at) AS embedding_noted_at FROM taken GROUP BY "tenant", "id"),
     gone AS (
         DELETE FROM "embedding"."vectors_beside_page" c USING items k WHERE c."tenant" OPERATOR(pg_catalog.=) k."tenant"
                 AND c."id" OPERATOR(pg_catalog.=) k."id" AND NOT EXISTS (SELECT FROM "public"."articles" t
@@ -53,13 +54,14 @@ BEGIN
                 AND t."state" OPERATOR(pg_catalog.=) ''published''::text)
     ),
     kept AS (
-        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item")
+        INSERT INTO "embedding"."vectors_beside_page" AS c ("tenant", "id", "updated_at", "embedding_item", "embedding_rule")
         SELECT t."tenant", t."id", t."updated_at", pg_catalog.jsonb_build_array(
-            t."tenant"::text, t."id"::text)::text FROM "public"."articles" t
-                    JOIN items k ON t."tenant" OPERATOR(pg_catalog.=) k."tenant" AND t."id" OPERATOR(pg_catalog.=) k."id"
+            t."tenant"::text, t."id"::text)::text, ''@'' || (EXTRACT(epoch FROM k.embedding_noted_at) * 1000)::bigint
+                    FROM "public"."articles" t JOIN items k ON t."tenant" OPERATOR(pg_catalog.=) k."tenant"
+                    AND t."id" OPERATOR(pg_catalog.=) k."id"
         WHERE  (true AND t."state" OPERATOR(pg_catalog.=) ''published''::text) IS TRUE
         ORDER  BY t."tenant", t."id"
-        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = NULL, "updated_at" = EXCLUDED."updated_at"
+        ON CONFLICT ("tenant", "id") DO UPDATE SET "embedding_revision" = c."embedding_revision" + 1, "embedding_rule" = CASE WHEN c."embedding_rule" LIKE ''@%'' THEN c."embedding_rule" ELSE EXCLUDED."embedding_rule" END, "updated_at" = EXCLUDED."updated_at"
     )
     SELECT max(embedding_place) FROM noted INTO last_place;
     RETURN last_place;
@@ -175,5 +177,5 @@ CREATE OR REPLACE TRIGGER "embedding_delete_beside_page" AFTER DELETE ON "public
         WHERE "embedding" IS NOT NULL AND "embedding_model" OPERATOR(pg_catalog.<>) 'text-embedding-3-small';
 "embedding_hnsw_vectors_beside_page" ON "embedding"."vectors_beside_page" USING hnsw ("embedding" "public".vector_cosine_ops) WITH (m = 16, ef_construction = 64);
 CREATE OR REPLACE VIEW "embedding"."live_beside_page" WITH (security_invoker = true) AS
-SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", CASE WHEN NOT "embedding"."is_changed_beside_page"(ARRAY["tenant"::text, "id"::text]) THEN "embedding_rule" END AS "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page";
-CREATE OR REPLACE FUNCTION embedding."search_of_beside"() RETURNS pg_catalog.jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT ''{"model":"text-embedding-3-small","dimensions":512,"kinds":[{"kind":"page","source":"(SELECT s.\"tenant\", s.\"id\", s.\"updated_at\", s.\"title\", s.\"body\", s.\"state\", s.\"section\", c.\"embedding_generated_at\", c.\"embedding_model\", c.\"embedding_rule\", c.\"embedding_truncated\", c.\"content_hash\", c.\"embedding_state\", c.\"embedding\", c.\"embedding_item\" FROM \"public\".\"articles\" s LEFT JOIN \"embedding\".\"vectors_beside_page\" c ON s.\"tenant\" OPERATOR(pg_catalog.=) c.\"tenant\" AND s.\"id\" OPERATOR(pg_catalog.=) c.\"id\") t","id":"t.\"embedding_item\"::text","key":"t.\"embedding_item\"","keyType":"text","partition":null,"partitionType":"text","vector":"t.\"embedding\"","vectorType":"\"public\".vector(512)","array":"t.\"embedding\"::\"public\".vector(512)::real[]","distance":"OPERATOR(\"public\".<=>)","dimensions":512,"current":"t.\"embedding\" IS NOT NULL AND t.\"embedding_rule\" = ''''29bde7258902'''' AND t.\"content_hash\" <> '''''''' AND t.\"embedding_state\" = ''''embedded''''\n    \n    ","changed":"\"embedding\".\"is_changed_beside_page\"(ARRAY[t.\"tenant\"::text, t.\"id\"::text])","changedById":"\"embedding\".\"is_changed_beside_page\"(ARRAY(SELECT pg_catalog.jsonb_array_elements_text(u.id::jsonb)))","kept":"t.\"embedding\" IS NOT NULL AND t.\"embedding_model\" = ''''text-embedding-3-small''''","allowed":"(true AND t.\"state\" OPERATOR(pg_catalog.=) ''''published''''::text ) IS TRUE","shown":"(t.\"embedding_state\" IN (''''failed'''', ''''ignored'''') AND t.\"embedding_rule\" IS NOT NULL\n    AND NOT \"embedding\".\"is_changed_beside_page\"(ARRAY[t.\"tenant\"::text, t.\"id\"::text])) IS NOT TRUE","hash":"t.\"content_hash\"","title":"t.\"title\"::text","document":"t.\"body\"::text","language":"''''simple''''","truncated":"t.\"embedding_truncated\"","columns":{"title":{"sql":"t.\"title\"","type":"text"},"body":{"sql":"t.\"body\"","type":"text"},"tenant":{"sql":"t.\"tenant\"","type":"uuid"},"id":{"sql":"t.\"id\"","type":"bigint"},"updated_at":{"sql":"t.\"updated_at\"","type":"timestamp with time zone"},"section":{"sql":"t.\"section\"","type":"text"}},"words":null,"chunks":null}]}''::pg_catalog.jsonb'
+SELECT "tenant", "id", "embedding"::"public".vector AS "embedding", "embedding_generated_at", "embedding_model", CASE WHEN NOT ("embedding_rule" IS NULL OR "embedding_rule" LIKE '@%') AND NOT "embedding"."is_changed_beside_page"(ARRAY["tenant"::text, "id"::text]) THEN "embedding_rule" END AS "embedding_rule", "embedding_truncated", "content_hash", "embedding_state" FROM "embedding"."vectors_beside_page";
+CREATE OR REPLACE FUNCTION embedding."search_of_beside"() RETURNS pg_catalog.jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT ''{"model":"text-embedding-3-small","dimensions":512,"kinds":[{"kind":"page","source":"(SELECT s.\"tenant\", s.\"id\", s.\"updated_at\", s.\"title\", s.\"body\", s.\"state\", s.\"section\", c.\"embedding_generated_at\", c.\"embedding_model\", c.\"embedding_rule\", c.\"embedding_truncated\", c.\"content_hash\", c.\"embedding_state\", c.\"embedding\", c.\"embedding_item\" FROM \"public\".\"articles\" s LEFT JOIN \"embedding\".\"vectors_beside_page\" c ON s.\"tenant\" OPERATOR(pg_catalog.=) c.\"tenant\" AND s.\"id\" OPERATOR(pg_catalog.=) c.\"id\") t","id":"t.\"embedding_item\"::text","key":"t.\"embedding_item\"","keyType":"text","partition":null,"partitionType":"text","vector":"t.\"embedding\"","vectorType":"\"public\".vector(512)","array":"t.\"embedding\"::\"public\".vector(512)::real[]","distance":"OPERATOR(\"public\".<=>)","dimensions":512,"current":"t.\"embedding\" IS NOT NULL AND t.\"embedding_rule\" = ''''29bde7258902'''' AND t.\"content_hash\" <> '''''''' AND t.\"embedding_state\" = ''''embedded''''\n    \n    ","changed":"\"embedding\".\"is_changed_beside_page\"(ARRAY[t.\"tenant\"::text, t.\"id\"::text])","changedById":"\"embedding\".\"is_changed_beside_page\"(ARRAY(SELECT pg_catalog.jsonb_array_elements_text(u.id::jsonb)))","kept":"t.\"embedding\" IS NOT NULL AND t.\"embedding_model\" = ''''text-embedding-3-small''''","allowed":"(true AND t.\"state\" OPERATOR(pg_catalog.=) ''''published''''::text ) IS TRUE","shown":"(t.\"embedding_state\" IN (''''failed'''', ''''ignored'''') AND NOT (t.\"embedding_rule\" IS NULL OR t.\"embedding_rule\" LIKE ''''@%'''')\n    AND NOT \"embedding\".\"is_changed_beside_page\"(ARRAY[t.\"tenant\"::text, t.\"id\"::text])) IS NOT TRUE","hash":"t.\"content_hash\"","title":"t.\"title\"::text","document":"t.\"body\"::text","language":"''''simple''''","truncated":"t.\"embedding_truncated\"","columns":{"title":{"sql":"t.\"title\"","type":"text"},"body":{"sql":"t.\"body\"","type":"text"},"tenant":{"sql":"t.\"tenant\"","type":"uuid"},"id":{"sql":"t.\"id\"","type":"bigint"},"updated_at":{"sql":"t.\"updated_at\"","type":"timestamp with time zone"},"section":{"sql":"t.\"section\"","type":"text"}},"words":null,"chunks":null}]}''::pg_catalog.jsonb'

@@ -37,7 +37,9 @@ public sealed partial class ApprovedSqlTests
         ["companion"] = () => Sql.Raw(string.Join(";\n", CorpusDdl.Objects(SampleCorpus.Beside).Select(wanted => wanted.Statement))),
         ["write-vectors-beside"] = () => VectorStore.Statement(
             new Claim(SampleCorpus.Beside, SampleCorpus.Beside.TableOf("page"), Guid.Empty, "", Guid.Empty, [_item], IsForced: false),
-            Guid.Empty, [new(_item, EmbeddingFunctions.Batches.Outcome.Embedded, "hash", new float[512])], [], new BatchCounts(),
+            Guid.Empty,
+            [new(_item with { EditedAt = _moment }, EmbeddingFunctions.Batches.Outcome.Embedded, "hash", new float[512])], [],
+            new BatchCounts(),
             skipLocked: false),
         ["plan-page"] = () => PagePlanner.Statement(
             SampleCorpus.Within, SampleCorpus.Articles,

@@ -25,6 +25,11 @@ public sealed class FunctionTests
     [InlineData("FollowEvents", "get", "embeddings/events", "Function")]
     [InlineData("ListDeclarations", "get", "embeddings/declarations", "Function")]
     [InlineData("AuditCorpus", "post", "embeddings/corpora/{corpus}/audit", "Function")]
+    [InlineData("GetTrends", "get", "embeddings/trends", "Function")]
+    [InlineData("ListFailures", "get", "embeddings/failures", "Function")]
+    [InlineData("ListFailedItems", "get", "embeddings/failures/items", "Function")]
+    [InlineData("RetryFailures", "post", "embeddings/failures/retry", "Function")]
+    [InlineData("IgnoreFailures", "post", "embeddings/failures/ignore", "Function")]
     [InlineData("PauseCorpus", "post", "embeddings/corpora/{corpus}/pause", "Function")]
     [InlineData("ResumeCorpus", "post", "embeddings/corpora/{corpus}/resume", "Function")]
     [InlineData("GetSwitch", "get", "embeddings/switches/{corpus}", "Function")]
@@ -61,8 +66,9 @@ public sealed class FunctionTests
             ["httpTrigger"] =
             [
                 "AuditCorpus", "CancelRun", "ComputeRequested", "Dashboard", "EmbedQuery", "FollowEvents", "GetCost", "GetHealth",
-                "GetOverview", "GetRun", "GetRunHistory", "GetSimilar", "GetStatus", "GetSwitch", "ListCorpora", "ListDeclarations",
-                "ListRuns", "PauseCorpus", "PredictRun", "ResumeCorpus", "Search", "SignIn", "StepSwitch",
+                "GetOverview", "GetRun", "GetRunHistory", "GetSimilar", "GetStatus", "GetSwitch", "GetTrends", "IgnoreFailures",
+                "ListCorpora", "ListDeclarations", "ListFailedItems", "ListFailures", "ListRuns", "PauseCorpus", "PredictRun",
+                "ResumeCorpus", "RetryFailures", "Search", "SignIn", "StepSwitch",
             ],
             ["timerTrigger"] = ["EmbeddingsTimer"],
             ["orchestrationTrigger"] = ["RunOrchestrator"],

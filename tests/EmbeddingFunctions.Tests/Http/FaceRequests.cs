@@ -15,7 +15,9 @@ internal static class FaceRequests
         (
             "GET /api/embeddings/health", null, 200,
             ["\"isHealthy\":true", "\"name\":\"database\"", "\"name\":\"corpus workspace\"", "\"name\":\"provider\""]),
-        ("GET /api/embeddings/status", null, 200, ["\"corpus\":\"workspace\"", "\"pending\":2", "\"coverage\":0", "\"failures\":[]"]),
+        (
+            "GET /api/embeddings/status", null, 200,
+            ["\"corpus\":\"workspace\"", "\"pending\":2", "\"coverage\":0", "\"failures\":[{\"kind\":\"issue\""]),
         ("GET /api/embeddings/status?corpus=workspace", null, 200, ["\"corpus\":\"workspace\""]),
         (
             "GET /api/embeddings/status?corpus=laws", null, 400,
@@ -40,6 +42,35 @@ internal static class FaceRequests
         ($"POST /api/embeddings/runs/{Open}/cancel", null, 202, ["\"cancelRequested\":true"]),
         ($"POST /api/embeddings/runs/{Completed}/cancel", null, 409, ["is completed"]),
         ("POST /api/embeddings/runs/seven/cancel", null, 404, ["There is no run 'seven'"]),
+        ("GET /api/embeddings/trends", null, 200, ["\"vectors\":8", "\"step\":1800", "\"lagP50\":null"]),
+        ("GET /api/embeddings/trends?days=30&corpus=workspace", null, 200, ["\"step\":43200"]),
+        ("GET /api/embeddings/trends?days=2", null, 400, ["days is '2'; it takes 1, 7, 30."]),
+        ("GET /api/embeddings/trends?corpus=laws", null, 400, ["There is no corpus 'laws'"]),
+        (
+            "GET /api/embeddings/failures", null, 200,
+            ["\"kind\":\"issue\",\"reason\":\"too long\",\"count\":1,\"dead\":1,\"ignored\":0", "\"total\":1"]),
+        ("GET /api/embeddings/failures?corpus=laws", null, 400, ["There is no corpus 'laws'"]),
+        (
+            "GET /api/embeddings/failures/items?corpus=workspace&kind=issue&reason=too+long&limit=1", null, 200,
+            ["\"id\":\"00000000-0000-4000-8000-000000000007\"", "\"isIgnored\":false", "\"next\":null"]),
+        ("GET /api/embeddings/failures/items?limit=201", null, 400, ["limit is '201'; it takes a whole number from 1 to 200"]),
+        ("GET /api/embeddings/failures/items?cursor=e30", null, 400, ["It is no cursor"]),
+        ("POST /api/embeddings/failures/retry", "{}", 400, ["corpus is missing"]),
+        ("POST /api/embeddings/failures/retry", """{"corpus":"laws","all":true}""", 400, ["There is no corpus 'laws'", "\"all\":["]),
+        (
+            "POST /api/embeddings/failures/retry", """{"corpus":"workspace","kind":"commit"}""", 400,
+            ["'workspace' has issue, pull_request"]),
+        ("POST /api/embeddings/failures/retry", """{"corpus":"workspace","ids":["7"]}""", 400, ["ids need their kind"]),
+        ("POST /api/embeddings/failures/retry", """{"corpus":"workspace","ids":[]}""", 400, ["ids is no list of strings"]),
+        ("POST /api/embeddings/failures/retry", """{"corpus":"workspace","reason":7}""", 400, ["reason is no string, or has a NUL"]),
+        ("POST /api/embeddings/failures/ignore", "[]", 400, ["$ is no JSON object"]),
+        (
+            "POST /api/embeddings/failures/ignore", """{"corpus":"workspace","reason":"too short"}""", 200,
+            ["\"changed\":0", "\"refused\":0"]),
+        (
+            "POST /api/embeddings/failures/retry", """{"corpus":"workspace","kind":"issue","reason":"too long"}""", 200,
+            ["\"changed\":1"]),
+        ("GET /api/embeddings/failures", null, 200, ["\"groups\":[]", "\"total\":0"]),
         ($"POST {Compute}", "{}", 202, ["\"corpus\":\"workspace\"", "\"isNew\":true"]),
         ($"POST {Compute}", """{"corpus":"workspace","limit":1}""", 202, ["\"isNew\":true"]),
         ($"POST {Compute}", """{"name":"embeddings/compute.requested","data":{"itemTypes":["issues","pull_request"],"forceRegenerate":false,"limit":null}}""", 202, ["\"isNew\":true"]),
@@ -70,10 +101,11 @@ internal static class FaceRequests
         ($"POST {Compute}", """{"itemTypes":[7]}""", 400, ["itemTypes is no list of item types"]),
         ($"POST {Compute}", """{"forceRegenerate":"yes"}""", 400, ["forceRegenerate is neither true nor false"]),
         ($"POST {Compute}", """{"limit":1.5}""", 400, ["limit is no whole number"]),
+        ($"POST {Compute}", """{"maxCost":0}""", 400, ["maxCost is no number of dollars above zero"]),
         ($"POST {Compute}", """{"limit":99999999999}""", 400, ["limit is no whole number"]),
         (
             $"POST {Compute}", """{"repositoryID":"x"}""", 400,
-            ["\"repositoryID\":[", "is not known here; known are: corpus, repositoryId, itemTypes, forceRegenerate, limit"]),
+            ["\"repositoryID\":[", "is not known here; known are: corpus, repositoryId, itemTypes, forceRegenerate, limit, maxCost"]),
         (
             $"POST {Compute}", """{"name":"embeddings/delete.requested","data":{}}""", 400,
             ["\"name\":[", "is missing, or is not 'embeddings/compute.requested'"]),

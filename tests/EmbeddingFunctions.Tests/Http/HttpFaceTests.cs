@@ -126,8 +126,9 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
             Steady(text));
     }
 
-    // Ids made in a run, and moments.
-    private static string Steady(string text) => MomentPattern().Replace(NewIdPattern().Replace(text, "ID"), "MOMENT");
+    // Ids made in a run, moments, and how long edits wait.
+    private static string Steady(string text) =>
+        LagPattern().Replace(MomentPattern().Replace(NewIdPattern().Replace(text, "ID"), "MOMENT"), "$1LAG");
 
     private static async Task<TestDatabase> Filled()
     {
@@ -150,6 +151,11 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
             INSERT INTO embedding.batches (id, run_id, kind, partition, claimed, embedded, tokens) VALUES
                 (gen_random_uuid(), $1, 'issue', 'p', 5, 5, 1000), (gen_random_uuid(), $2, 'issue', 'p', 3, 3, 10)
             """, Guid.Parse(FaceRequests.Completed), Guid.Parse(FaceRequests.Open));
+        await database.Execute(
+            """
+            INSERT INTO embedding.claims (corpus, kind, item_id, partition, attempts, is_dead, reason, failed_at)
+            VALUES ('workspace', 'issue', '00000000-0000-4000-8000-000000000007', 'p', 3, true, 'too long', now())
+            """);
         var workspace = new TestWorkspace(database);
         await workspace.Items(Guid.Parse(FaceRequests.Repository), 2);
         return database;
@@ -157,6 +163,9 @@ public sealed partial class HttpFaceTests : IAsyncLifetime
 
     [GeneratedRegex("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-(?!8000-0000000000)[0-9a-f]{4}-[0-9a-f]{12}")]
     private static partial Regex NewIdPattern();
+
+    [GeneratedRegex("""("(?:p50|p95|max)":)[0-9][0-9.Ee-]*""")]
+    private static partial Regex LagPattern();
 
     [GeneratedRegex(@"20\d\d-\d\d-\d\dT[0-9:.]+(Z|\+00:00)")]
     private static partial Regex MomentPattern();
