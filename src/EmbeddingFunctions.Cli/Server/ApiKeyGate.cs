@@ -114,7 +114,8 @@ internal sealed class ApiKeyGate
     // Prometheus and other programs send keys in the header for them.
     private static string KeyIn(HttpRequest request, string header) =>
         request.Headers[header].FirstOrDefault()
-        ?? (AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var sent) && sent is { Scheme: "Bearer", Parameter: { } key }
+        ?? (AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var sent)
+            && sent is { Scheme: "Bearer", Parameter: { } key }
             ? key : "");
 
     private static Task Look(HttpContext context, RequestDelegate next)

@@ -30,7 +30,8 @@ internal sealed class EngineGauges : IDisposable
         _meter.CreateObservableGauge("embedding.runs", Runs, "{run}", "Runs that are open.");
         _meter.CreateObservableGauge(
             "embedding.provider.available", Providers, "{provider}", "1: the provider answers, or was not asked yet; 0: it does not.");
-        _meter.CreateObservableGauge("embedding.spending", Spending, "{dollar}", "Dollars spent and reserved, by this day and month of UTC.");
+        _meter.CreateObservableGauge(
+            "embedding.spending", Spending, "{dollar}", "Dollars spent and reserved, by this day and month of UTC.");
     }
 
     public void Dispose() => _meter.Dispose();

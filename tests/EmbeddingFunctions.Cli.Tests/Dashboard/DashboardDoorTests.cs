@@ -158,7 +158,7 @@ public sealed class DashboardDoorTests(DashboardWorkspace workspace, Chromium ch
         }
 
         var session = await SignIn(Key, "login");
-        foreach (var route in new[] { "runs", "declarations" })
+        foreach (var route in new[] { "runs", "declarations", "cost", "failures", "trends?days=7" })
         {
             using var first = await Send("GET", $"{Api}/{route}", session);
             using var second = await Send("GET", $"{Api}/{route}", session, ("If-None-Match", $"{first.Headers.ETag}"));

@@ -204,6 +204,24 @@ public sealed class CorpusRulesTests
         Assert.Equal(isFine, Check(_corpus with { Index = new() { M = m, EfConstruction = efConstruction } }).Count == 0);
 
     [Theory]
+    [InlineData("5 minutes", 300)]
+    [InlineData("30 seconds", 30)]
+    [InlineData("1 hour", 3_600)]
+    [InlineData("2 weeks", 1_209_600)]
+    [InlineData("0 minutes", null)]
+    [InlineData("5min", null)]
+    [InlineData("5 minutes\n", null)]
+    public void How_long_an_edit_may_wait_is_a_time(string freshness, int? seconds)
+    {
+        var corpus = _corpus with { Freshness = freshness };
+
+        Assert.Equal(seconds, (int?)corpus.MaxLag?.TotalSeconds);
+        Assert.Equal(
+            seconds is not null ? [] : [$"notes: freshness is '{freshness}'; it takes a time like '5 minutes', '30 seconds' or '1 hour'"],
+            Check(corpus));
+    }
+
+    [Theory]
     [InlineData("7 days", true)]
     [InlineData("1 hour", true)]
     [InlineData("2 weeks", true)]

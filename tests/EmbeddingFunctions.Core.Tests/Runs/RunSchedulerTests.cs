@@ -101,6 +101,25 @@ public sealed class RunSchedulerTests : SchedulerTest
     }
 
     [Fact]
+    public async Task An_event_with_a_cap_has_a_run_of_its_own_that_no_other_event_joins_and_whoever_adopts_it_keeps_the_cap()
+    {
+        var capped = new RunRequest("workspace", []) { MaxDollars = 2.5m };
+        await Ask(null);
+        var own = await Ask("e-1", capped);
+        await Database.Execute("UPDATE embedding.jobs SET status = 'processing' WHERE id <> $1", own!.Id);
+
+        Assert.True(own.IsNew);
+        Assert.Equal(2.5m, await Database.Ask<decimal>("SELECT max_dollars FROM embedding.run_caps WHERE run_id = $1", own.Id));
+        Assert.True((await Ask(null))!.IsNew);
+        Assert.Equal(own.Id, (await Ask("e-1", capped))!.Id);
+        Assert.Null(await Ask("e-1", capped with { MaxDollars = 3 }));
+        Assert.Null(await Ask("e-1"));
+        await Silence();
+        var adopted = await Engine.Get<RunTransitions>().Adopt(RunHost.Server, ["workspace"], own.Id, default);
+        Assert.Equal(2.5m, Assert.Single(adopted).Request.MaxDollars);
+    }
+
+    [Fact]
     public async Task A_burst_of_events_is_a_few_runs_and_holds_few_connections()
     {
         var asked = await Task.WhenAll(Enumerable.Range(0, 600).Select(i => Task.Run(() => Ask(i % 2 == 0 ? null : $"e-{i}"))));
