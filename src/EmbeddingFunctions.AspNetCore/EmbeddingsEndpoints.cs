@@ -103,6 +103,15 @@ public static class EmbeddingsEndpoints
     internal static RouteGroupBuilder MapEmbeddings(
         this IEndpointRouteBuilder endpoints, string prefix, EmbeddingsApi api, IRunEngine engine)
     {
+        var routes = endpoints.MapOperations(prefix, api, engine);
+        routes.MapSearch(api.Searches);
+        return routes;
+    }
+
+    /// <summary>All but search.</summary>
+    internal static RouteGroupBuilder MapOperations(
+        this IEndpointRouteBuilder endpoints, string prefix, EmbeddingsApi api, IRunEngine engine)
+    {
         var routes = endpoints.MapGroup(prefix);
         routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
         routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.ListRuns(request, c));
@@ -127,7 +136,6 @@ public static class EmbeddingsEndpoints
         routes.MapGet(Routes.Events, (HttpRequest request, CancellationToken c) => api.Overviews.Follow(request, c));
         routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c))
             .WithMetadata(Admission.Everyone);
-        routes.MapSearch(api.Searches);
         return routes;
     }
 

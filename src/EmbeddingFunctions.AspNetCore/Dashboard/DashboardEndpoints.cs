@@ -39,7 +39,10 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
         });
         var guarded = data.MapGroup("");
         guarded.AddEndpointFilter(Admit);
-        guarded.MapEmbeddings("", api, engine);
+        guarded.MapOperations("", api, engine);
+        // A page that is newer than this host asks for what it has not.
+        guarded.Map("{**path}", (HttpRequest request, CancellationToken c) =>
+            Replies.Problem(StatusCodes.Status404NotFound, "Not found.", $"This host has no {request.Path}."));
         return routes;
     }
 
@@ -98,9 +101,7 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
             return Refused(door.HasLogin ? StatusCodes.Status401Unauthorized : StatusCodes.Status403Forbidden, door.Hint(context));
         }
 
-        // What searches find has texts.
-        var isOpen = IsSafe(context.Request) && context.GetEndpoint()?.Metadata.GetMetadata<Admission>() != Admission.SearchKeys;
-        if (role == DashboardRole.Reader && !isOpen)
+        if (role == DashboardRole.Reader && !IsSafe(context.Request))
         {
             return Refused(StatusCodes.Status403Forbidden, "You may look at figures, and neither change anything nor see texts.");
         }

@@ -24,7 +24,8 @@ internal sealed class RunJanitor(NpgsqlDataSource database, RunTransitions trans
         return
             $"""
             UPDATE embedding.claims
-            SET    leased_until = LEAST(leased_until, {leased}), retry_at = LEAST(retry_at, {retried})
+            SET    leased_until = CASE WHEN leased_until > {leased} THEN {leased} ELSE leased_until END,
+                   retry_at = CASE WHEN retry_at > {retried} THEN {retried} ELSE retry_at END
             WHERE  corpus = {corpus}
             AND    (leased_until > {leased} + {RunQueries.Tolerance} OR retry_at > {retried} + {RunQueries.Tolerance})
             """;

@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Status;
 /// <summary>What corpora are declared to be, and what the database has made of it.</summary>
 internal sealed class DeclarationReport(
     CorpusSet corpora, ResolvedCorpora resolved, OverviewReport overview, ISearchIndexes indexes, NpgsqlDataSource database,
-    EmbeddingSettings settings)
+    EmbeddingSettings settings, Pauses pauses)
 {
     // The engine notes when a migration or a run has made an index.
     private static SqlText Measure(string index, string table) =>
@@ -34,6 +34,7 @@ internal sealed class DeclarationReport(
                 known is not null,
                 corpus.Tables.Select(table => Declared(table, known)).ToList(),
                 known is null ? [] : await Indexes(known, cancellation),
+                known is null ? null : await pauses.Since(corpus.DeclaredName, cancellation),
                 counts?.Corpora.FirstOrDefault(status => status.Corpus == corpus.Name)));
         }
 
@@ -87,10 +88,12 @@ internal sealed class DeclarationReport(
 
 /// <summary>A corpus as it is declared.</summary>
 /// <param name="OnEdit">Whether an edit starts a run at once.</param>
+/// <param name="PausedAt">Since when a person has paused its runs; null: they go on.</param>
 /// <param name="Status">As counted last; null: not yet, or the database was not migrated for it.</param>
 internal sealed record DeclaredCorpus(
     string Corpus, string Model, int Dimensions, Store Store, string Schedule, bool OnEdit, bool IsMigrated,
-    IReadOnlyList<DeclaredTable> Tables, IReadOnlyList<MeasuredIndex> Indexes, CorpusStatus? Status);
+    IReadOnlyList<DeclaredTable> Tables, IReadOnlyList<MeasuredIndex> Indexes, DateTimeOffset? PausedAt,
+    CorpusStatus? Status);
 
 /// <param name="Text">The template of what is embedded.</param>
 /// <param name="Filter">Conditions, all of which a row meets.</param>

@@ -16,8 +16,8 @@ internal sealed class OverviewReport
 {
     private const int MaxOpenRuns = 20;
 
-    // Of a database's time, a twentieth at most goes into counting.
-    private const int CountingShare = 20;
+    // Of a database's time, a tenth at most goes into counting.
+    private const int CountingShare = 10;
 
     private static readonly TimeSpan _life = TimeSpan.FromSeconds(0.9);
     private static readonly TimeSpan _shortestCountLife = TimeSpan.FromSeconds(2);

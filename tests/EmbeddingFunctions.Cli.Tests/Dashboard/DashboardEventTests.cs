@@ -61,10 +61,10 @@ public sealed class DashboardEventTests(DashboardWorkspace workspace, Chromium c
         await using var proxy = await BufferingProxy.Start(workspace.Server.Address);
         var (page, _) = await workspace.Open(chromium, address: proxy.Address);
 
-        await Assertions.Expect(page.Locator(".link")).ToHaveTextAsync("every 2 s", new() { Timeout = 20_000 });
+        await Assertions.Expect(page.Locator(".link")).ToHaveTextAsync("every 2 s");
         await Assertions.Expect(page.Locator(".headline")).ToContainTextAsync("embedded");
         await workspace.Workspace.Items(workspace.Repository, 3, "discussions", "held back");
-        await Assertions.Expect(page.Locator(".headline")).ToContainTextAsync("3 wait", new() { Timeout = 20_000 });
+        await Assertions.Expect(page.Locator(".headline")).ToContainTextAsync("3 wait");
         Assert.True(proxy.HasHeldEvents);
     }
 

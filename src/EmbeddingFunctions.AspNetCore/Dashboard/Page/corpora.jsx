@@ -32,14 +32,14 @@ function Corpus({ corpus, mayWrite, again }) {
         <>
           {!corpus.isMigrated ? (
             <Chip tone="calm" text="not in this database" />
-          ) : status?.pausedAt ? (
+          ) : corpus.pausedAt ? (
             <Chip tone="warn" text="paused" />
           ) : (
             <Chip tone="good" text="on" />
           )}
           {mayWrite &&
             corpus.isMigrated &&
-            (status?.pausedAt ? (
+            (corpus.pausedAt ? (
               <Act label="Resume" tone="primary" describe={`Resume ${name}`} does={() => post(`${path}/resume`).then(again)} />
             ) : (
               <Act label="Pause" describe={`Pause ${name}`} does={() => post(`${path}/pause`).then(again)} />
@@ -157,7 +157,7 @@ function Audit({ name, path }) {
         Compares every vector with the text and rule that it should be of. It reads all rows, and calls no provider.
       </p>
       <div class="actions">
-        <Act label="Look" describe={`Audit ${name}`} does={() => look(false)} />
+        <Act label="Audit" describe={`Audit ${name}`} does={() => look(false)} />
         {found && !found.isRepaired && found.findings.length > 0 && (
           <Act
             label="Repair"

@@ -266,7 +266,7 @@ function Coverage({ corpora }) {
               )}
               <th scope="row">{kind.kind}</th>
               <td class="wide">
-                <span class="share">{kind.coverage} %</span>
+                <span class="share">{kind.total === 0 ? "no rows" : `${kind.coverage} %`}</span>
                 <Bar
                   total={kind.total}
                   label={`${kind.coverage} % embedded`}

@@ -1,0 +1,74 @@
+using EmbeddingFunctions.Cli.Tests.Search;
+using Microsoft.Playwright;
+using static EmbeddingFunctions.Cli.Tests.Dashboard.DashboardWorkspace;
+
+namespace EmbeddingFunctions.Cli.Tests.Dashboard;
+
+/// <summary>Runs that are watched, started and cancelled in the dashboard.</summary>
+public sealed class DashboardRunTests(DashboardWorkspace workspace, Chromium chromium)
+    : IClassFixture<DashboardWorkspace>, IClassFixture<Chromium>
+{
+    [Fact]
+    public async Task An_edit_and_a_run_show_without_anyone_reloading()
+    {
+        var (page, _) = await workspace.Open(chromium);
+        await Expect(page.Locator(".headline")).ToContainTextAsync("embedded");
+        using var held = workspace.Fake.Hold();
+        await workspace.AllowStarts();
+        await workspace.Workspace.Items(workspace.Repository, 5, "discussions", "new");
+        await Expect(Tile(page, "Waiting").Locator(".value")).ToHaveTextAsync("5");
+
+        var run = await AskForARun();
+
+        await Expect(page.Locator(".running")).ToContainTextAsync("0 of 5");
+        await Expect(Tile(page, "Worker")).ToContainTextAsync("Working");
+        held.Release();
+        await Expect(page.Locator("section", new() { HasText = "No run is under way." })).ToBeVisibleAsync();
+        await Expect(Tile(page, "Waiting").Locator(".value")).ToHaveTextAsync("0");
+        await page.GotoAsync($"{workspace.Server.Address}/embeddings#/runs/{run}");
+        await Expect(page.Locator("h1")).ToHaveTextAsync("Run over workspace");
+        await Expect(page.Locator("main")).ToContainTextAsync("5 of 5 rows");
+        await Expect(page.Locator("main")).ToContainTextAsync("Every request of this run was answered at the first try.");
+    }
+
+    [Fact]
+    public async Task A_run_is_predicted_started_followed_and_cancelled_by_keyboard_alone()
+    {
+        var (page, faults) = await workspace.Open(chromium, "runs");
+        await workspace.AllowStarts();
+        using var held = workspace.Fake.Hold();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Start a run" }).FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Locator("dialog")).ToBeVisibleAsync();
+        await page.CheckAsync("dialog input[type=checkbox] >> nth=-1");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Predict" }).FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Locator(".prediction")).ToContainTextAsync("Texts to embed1");
+        await Expect(page.Locator(".prediction")).ToContainTextAsync("$0.");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Start", Exact = true }).FocusAsync();
+
+        await page.Keyboard.PressAsync("Enter");
+
+        await Expect(page.Locator("h1")).ToHaveTextAsync("Run over workspace");
+        await Expect(page.Locator("h1")).ToBeFocusedAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel the run" }).ClickAsync();
+        await page.Locator("dialog").GetByRole(AriaRole.Button, new() { Name = "Cancel the run" }).ClickAsync();
+        held.Release();
+        await Expect(page.Locator("main .chip").First).ToContainTextAsync("cancelled");
+        Assert.Empty(faults);
+    }
+
+    private async Task<Guid> AskForARun()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/embeddings/compute");
+        request.Headers.Add("x-functions-key", Key);
+        request.Content = new StringContent("{}");
+        using var response = await workspace.Server.Send(request);
+        return Guid.Parse(response.Headers.Location!.ToString().Split('/')[^1]);
+    }
+
+    private static ILocator Tile(IPage page, string name) =>
+        page.Locator(".tile", new() { Has = page.Locator("h2", new() { HasTextString = name }) });
+
+    private static ILocatorAssertions Expect(ILocator locator) => Assertions.Expect(locator);
+}
