@@ -70,7 +70,7 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
         if (await door.Secret(role, cancellation) is not { } secret)
         {
             return Replies.Problem(
-                StatusCodes.Status503ServiceUnavailable, "Nobody can sign in now.",
+                StatusCodes.Status503ServiceUnavailable, "Sign-in is not possible now.",
                 "Sessions are signed by a secret of the database, which does not answer or was never migrated: run 'embeddings migrate'.");
         }
 

@@ -141,7 +141,7 @@ const problems = {
   otherWidth: "vectors of another width",
   unusable: "vectors with unusable numbers",
   otherLength: "vectors that are not of unit length",
-  deadClaim: "claims that nobody holds",
+  deadClaim: "claims that no process holds",
   orphanedChunk: "chunks of rows that are gone",
   staleCopy: "copies of older vectors",
   invalidIndex: "indexes that no search can use",

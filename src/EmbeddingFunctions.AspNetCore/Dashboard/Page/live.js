@@ -97,7 +97,7 @@ async function ask() {
   }
 }
 
-// A tab that nobody sees holds no connection.
+// A hidden tab holds no connection.
 document.addEventListener("visibilitychange", () => {
   if (isOn) {
     document.hidden ? halt() : start();
