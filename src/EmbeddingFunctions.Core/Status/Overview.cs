@@ -30,4 +30,5 @@ internal sealed record WorkerState(string State, DateTimeOffset? LastWorkedAt);
 internal sealed record RecentRates(long Vectors, long Requests, long Tokens, int MaxRequests, int MaxTokens);
 
 /// <summary>The figures of a corpus.</summary>
-internal sealed record CorpusOverview(string Corpus, IReadOnlyList<KindCoverage> Kinds, DateTimeOffset? PausedAt);
+internal sealed record CorpusOverview(
+    string Corpus, IReadOnlyList<KindCoverage> Kinds, DateTimeOffset? PausedAt, DateTimeOffset? OldestPending, Freshness? Freshness);

@@ -100,7 +100,7 @@ internal sealed class OverviewReport
     private bool IsLive(CorpusStatus status) => _corpora.Find(Generation.CorpusOf(status.Corpus))?.Name == status.Corpus;
 
     private static CorpusOverview Small(CorpusStatus status) =>
-        new(Generation.CorpusOf(status.Corpus), status.Kinds, status.PausedAt);
+        new(Generation.CorpusOf(status.Corpus), status.Kinds, status.PausedAt, status.OldestPending, status.Freshness);
 
     private string State(RunActivityNow activity)
     {

@@ -57,8 +57,8 @@ public sealed class DashboardPageTests(DashboardWorkspace workspace, Chromium ch
         (page, var faults) = await workspace.Open(chromium, "", Key, width, scheme);
         foreach (var (route, shows) in new[]
         {
-            ("", "What is embedded"), ("runs", "Newest runs"), ("corpora", "Index for search"), ("failures", "ailed"),
-            ("trends", "Trends"),
+            ("", "What is embedded"), ("runs", "Newest runs"), ("corpora", "Index for search"), ("failures", "rows failed"),
+            ("trends", "Vectors"),
         })
         {
             if (route.Length > 0)
@@ -109,7 +109,7 @@ public sealed class DashboardPageTests(DashboardWorkspace workspace, Chromium ch
         await Expect(page.Locator("main")).ToContainTextAsync("Nothing is embedded here yet");
         await Expect(page.Locator("main")).ToContainTextAsync("embeddings migrate workspace");
         await AssertAccessible(page);
-        foreach (var route in new[] { "runs", "corpora" })
+        foreach (var route in new[] { "runs", "failures", "trends", "corpora" })
         {
             await page.ClickAsync($"nav a[href='#/{route}']");
             await Expect(page.Locator("main")).ToContainTextAsync("embeddings migrate");

@@ -125,7 +125,7 @@ function History({ history: { timeline, batches, requests, refused, unanswered }
         note={
           refused === 0
             ? "Every request of this run was answered at the first try."
-            : `${number(refused)} of ${number(requests)}; each was tried again.`
+            : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
         }
       >
         {unanswered.length > 0 && (
