@@ -26,12 +26,13 @@ public sealed partial class ServeMetricsTests() : SampleProgramTest("clips")
             Assert.Equal(HttpStatusCode.Accepted, (await prometheus.SendAsync(request)).StatusCode);
         }
 
+        // What the database holds is read in the background, and shown by the next scrape.
         var (scraped, wanted) = ("", Queried());
         await Waiting.Until(async () => (scraped = await prometheus.GetStringAsync(page))
-            .Contains("""kind="clip",state="embedded"} 20""", StringComparison.Ordinal));
+            .Contains("""kind="clip",state="embedded"} 20""", StringComparison.Ordinal)
+            && wanted.IsSubsetOf(MetricPattern().Matches(scraped).Select(match => match.Value)));
 
         Assert.NotEmpty(wanted);
-        Assert.Empty(wanted.Except(MetricPattern().Matches(scraped).Select(match => match.Value)));
         Assert.DoesNotContain(Fake.ApiKey, scraped, StringComparison.Ordinal);
     }
 

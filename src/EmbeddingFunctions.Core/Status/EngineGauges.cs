@@ -27,6 +27,8 @@ internal sealed class EngineGauges : IDisposable
         (_report, _outages) = (report, outages);
         _overview = new(Ask, _ => _life, time);
         _meter.CreateObservableGauge("embedding.items", Items, "{item}", "Items by their state.");
+        _meter.CreateObservableGauge(
+            "embedding.lag", Lags, "s", "How long edits waited for their vectors within the last hour, and wait now.");
         _meter.CreateObservableGauge("embedding.runs", Runs, "{run}", "Runs that are open.");
         _meter.CreateObservableGauge(
             "embedding.provider.available", Providers, "{provider}", "1: the provider answers, or was not asked yet; 0: it does not.");
@@ -64,6 +66,19 @@ internal sealed class EngineGauges : IDisposable
         }
         select new Measurement<long>(
             count.Value, new("corpus", corpus.Corpus), new("kind", kind.Kind), new KeyValuePair<string, object?>("state", count.State));
+
+    private IEnumerable<Measurement<double>> Lags() =>
+        from corpus in Found()?.Corpora ?? []
+        where corpus.Freshness is not null
+        from lags in new[] { (State: "done", Of: corpus.Freshness!.Done.Hour), (State: "waiting", Of: corpus.Freshness!.Waiting) }
+        from value in new[]
+        {
+            (Quantile: "0.5", Seconds: lags.Of.P50), (Quantile: "0.95", Seconds: lags.Of.P95), (Quantile: "1", Seconds: lags.Of.Max),
+        }
+        where value.Seconds is not null
+        select new Measurement<double>(
+            value.Seconds!.Value, new("corpus", corpus.Corpus), new("state", lags.State),
+            new KeyValuePair<string, object?>("quantile", value.Quantile));
 
     private IEnumerable<Measurement<int>> Runs() => Found() is { } found ? [new(found.Runs.Count)] : [];
 
