@@ -12,13 +12,14 @@ const palette = ["--accent", "--second"];
 export function Chart({ title, times, series, show, note }) {
   const holder = useRef();
   useEffect(() => {
+    const box = holder.current;
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     let plot;
     const draw = () => {
       plot?.destroy();
       plot = new uPlot(
         {
-          width: holder.current.clientWidth,
+          width: box.clientWidth,
           height: 180,
           legend: { show: false },
           cursor: { y: false },
@@ -45,12 +46,12 @@ export function Chart({ title, times, series, show, note }) {
           ],
         },
         [times.map((time) => time / 1000), ...series.map(({ values }) => values)],
-        holder.current,
+        box,
       );
     };
-    const resize = new ResizeObserver(() => plot?.setSize({ width: holder.current.clientWidth, height: 180 }));
+    const resize = new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: 180 }));
     draw();
-    resize.observe(holder.current);
+    resize.observe(box);
     scheme.addEventListener("change", draw);
     return () => {
       resize.disconnect();
