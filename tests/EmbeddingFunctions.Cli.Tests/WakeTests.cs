@@ -187,5 +187,5 @@ public sealed class WakeTests : WakeTest
     private Task Edit(string issue, string set) => Database.Execute($"UPDATE issues SET {set} WHERE id = $1", issue);
 
     private async Task<bool> IsFresh(string issue) =>
-        await Database.Ask<bool>("SELECT embedding IS NOT NULL AND embedding_rule IS NOT NULL FROM issues WHERE id = $1", issue);
+        await Database.Ask<bool>("SELECT embedding IS NOT NULL AND embedding_rule NOT LIKE '@%' FROM issues WHERE id = $1", issue);
 }
