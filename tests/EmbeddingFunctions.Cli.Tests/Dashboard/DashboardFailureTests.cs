@@ -45,20 +45,5 @@ public sealed class DashboardFailureTests(DashboardWorkspace workspace, Chromium
         await Expect(page.Locator(".headline")).ToContainTextAsync("All 153 rows with a text are embedded.");
     }
 
-    [Fact]
-    public async Task Who_may_only_look_sees_the_reason_and_no_text()
-    {
-        var (page, _) = await workspace.Open(chromium, "failures", ReadKey);
-        await Expect(page.Locator("h2").First).ToContainTextAsync("failed");
-        if (await page.Locator(".groups > li").CountAsync() > 0)
-        {
-            await page.GetByRole(AriaRole.Button, new() { Name = "Show rows" }).First.ClickAsync();
-            await Expect(page.Locator(".groups tbody tr").First).ToBeVisibleAsync();
-        }
-
-        Assert.Equal(0, await page.Locator(".text").CountAsync());
-        Assert.Equal(0, await page.GetByRole(AriaRole.Button, new() { Name = "Retry" }).CountAsync());
-    }
-
     private static ILocatorAssertions Expect(ILocator locator) => Assertions.Expect(locator);
 }
