@@ -14,7 +14,7 @@ internal static class AlertRequest
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web);
 
-    /// <param name="alert">What is told.</param>
+    /// <param name="alert">The message.</param>
     /// <param name="form">The receiver's.</param>
     /// <param name="secret">Signs it; null: it is not signed.</param>
     /// <param name="now">When it is sent.</param>

@@ -8,7 +8,7 @@ namespace EmbeddingFunctions.Alerts;
 
 /// <summary>
 /// Tells the receiver that <c>EMBEDDINGS_ALERT_URL</c> names when something goes wrong, and when it is over. Any number of processes may
-/// watch: each incident is told once.
+/// watch: each incident is reported once.
 /// </summary>
 internal sealed class AlertWatch(
     IncidentStore incidents, TroubleReport troubles, AlertSender sender, EmbeddingSettings settings, Redaction redaction, TimeProvider time,

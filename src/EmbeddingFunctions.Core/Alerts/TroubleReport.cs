@@ -6,7 +6,7 @@ using EmbeddingFunctions.Storage;
 
 namespace EmbeddingFunctions.Alerts;
 
-/// <summary>Looks at all that people are told of when it goes wrong.</summary>
+/// <summary>Looks for everything that an alert is sent about.</summary>
 internal sealed class TroubleReport(
     ResolvedCorpora resolved, SpendingReport spending, ProviderCheck provider, FreshnessReport freshness, CoverageWatch coverage,
     EmbeddingSettings settings)

@@ -16,7 +16,7 @@ internal static class EngineTelemetry
 
     public static Meter Meter { get; } = new(Name);
 
-    /// <summary>Marks a span as failed. Messages of faults may hold what a span must not, so that only their type is told.</summary>
+    /// <summary>Marks a span as failed. Messages of faults may hold what a span must not, so that only their type is recorded.</summary>
     public static void Failed(this Activity? span, Exception fault) =>
         span?.SetTag("error.type", fault.GetType().FullName).SetStatus(ActivityStatusCode.Error);
 }

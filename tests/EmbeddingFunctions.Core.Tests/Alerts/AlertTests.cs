@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EmbeddingFunctions.Core.Tests.Alerts;
 
-/// <summary>What the receiver of alerts is told, over real HTTP.</summary>
+/// <summary>What the receiver of alerts gets, over real HTTP.</summary>
 public sealed class AlertTests : IAsyncLifetime
 {
     private const string Secret = "whsec-of-the-receiver";
