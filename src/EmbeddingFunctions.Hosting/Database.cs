@@ -8,6 +8,7 @@ namespace EmbeddingFunctions.Hosting;
 /// <summary>Opens a database so that a transaction pooler may stand before it: no session state, and nothing reset.</summary>
 internal static class Database
 {
+    private const string MaxPoolSize = "Maximum Pool Size";
     private const string AzureServers = ".postgres.database.azure.com";
 
     // A role's limits are meant for an application's statements: this program builds indexes and counts whole tables, and has time-outs of
@@ -22,6 +23,9 @@ internal static class Database
 
     // A batch sends some fourteen different statements; a session keeps a few dozen.
     private const int MaxPrepared = 50;
+
+    // Statements are short beside the provider's answers, and each connection plans them for itself: 8 were as fast as 40.
+    private const int MaxConnections = 10;
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
@@ -76,6 +80,7 @@ internal static class Database
             IncludeErrorDetail = false,
         };
         settings.ApplicationName ??= "embeddings";
+        settings.MaxPoolSize = settings.ShouldSerialize(MaxPoolSize) ? settings.MaxPoolSize : MaxConnections;
         var source = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         source.UseVector();
         source.UsePhysicalConnectionInitializer(connection => Initializer(connection).ExecuteNonQuery(), async connection =>

@@ -145,12 +145,15 @@ internal static class ClaimStatements
 
     // The row of the companion is locked as it is now, the texts are those of the statement's beginning: an edit in between has counted the
     // version on, and the item is left to a later claim. So is one whose edit is only noted: its vector would be paid for and refused.
+    // OFFSET 0 keeps Postgres from expecting one row of them all, and from joining the claims to them by comparing all with all.
     private static SqlText Read(ResolvedTable table, SqlText selected) =>
         $"""
         read AS (
-            SELECT f.*, {selected}
+            SELECT f.*, t.*
             FROM   found f
-            JOIN   {table.Items} t ON {table.Id} {Sql.Is} f.id AND {table.Version} = f.version{table.AndIsSettled}
+            CROSS  JOIN LATERAL (
+                SELECT {selected} FROM {table.Items} t
+                WHERE  {table.Id} {Sql.Is} f.id AND {table.Version} = f.version{table.AndIsSettled} OFFSET 0) t
         ),
         """;
 

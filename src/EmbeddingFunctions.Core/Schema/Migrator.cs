@@ -148,6 +148,7 @@ internal sealed class Migrator
             .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
             .. corpus.Tables.Where(table => IsToBeFilled(corpus.Corpus, table, states)).SelectMany(CompanionSteps),
             .. corpus.Tables.Where(table => IsToBeRead(corpus.Corpus, table, states)).SelectMany(WordsDdl.Fill),
+            .. corpus.Tables.Where(table => HasNewColumns(corpus.Corpus, table, states)).Select(Analyze),
             Records(corpus),
             .. ObjectSteps.Make(corpus, states.Where(state => IsOwnIndex(state) && !later.ContainsKey(state.Wanted.Key)).ToList()),
             .. later.Select(index => MigrationStep.Transaction() with
@@ -174,6 +175,17 @@ internal sealed class Migrator
 
         var beside = CorpusDdl.Beside(corpus, table).Select(wanted => wanted.Key).ToHashSet();
         return states.Any(state => !state.IsRight && beside.Contains(state.Wanted.Key));
+    }
+
+    private static bool HasNewColumns(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states) =>
+        IsToBeFilled(corpus, table, states)
+        || states.Any(state => state.Wanted.Kind == ObjectKind.Column && state.Wanted.Table == table.Name && state.Live is null);
+
+    // Of columns without statistics Postgres expects that all rows meet a condition, and reads whole tables beside a small index.
+    private static MigrationStep Analyze(ResolvedTable table)
+    {
+        var columns = table.Own.Always.Select(column => Sql.Identifier(column.Column)).Prepend(table.VectorName);
+        return MigrationStep.Alone($"ANALYZE {table.Target} ({string.Join(", ", columns)})");
     }
 
     private static bool IsToBeRead(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states)

@@ -24,9 +24,13 @@ WITH found AS (
     FOR    NO KEY UPDATE OF t SKIP LOCKED
 ),
 read AS (
-    SELECT f.*, t."title"::text AS text_0, t."body"::text AS text_1
+    SELECT f.*, t.*
     FROM   found f
-    JOIN   (SELECT c."tenant", c."id", c."updated_at", c."embedding_generated_at", c."embedding_model", c."embedding_rule", c."embedding_truncated", c."content_hash", c."embedding_state", c."embedding", c."embedding_revision", c."embedding_item", s."title", s."body", s."section" FROM "embedding"."vectors_beside_page" c JOIN "public"."articles" s ON s."tenant" OPERATOR(pg_catalog.=) c."tenant" AND s."id" OPERATOR(pg_catalog.=) c."id") t ON t."embedding_item" OPERATOR(pg_catalog.=) f.id AND pg_catalog.int8send(t."embedding_revision") = f.version AND NOT "embedding"."is_changed_beside_page"(ARRAY[t."tenant"::text, t."id"::text])
+    CROSS  JOIN LATERAL (
+        SELECT t."title"::text AS text_0, t."body"::text AS text_1
+                FROM (SELECT c."tenant", c."id", c."updated_at", c."embedding_generated_at", c."embedding_model", c."embedding_rule", c."embedding_truncated", c."content_hash", c."embedding_state", c."embedding", c."embedding_revision", c."embedding_item", s."title", s."body", s."section" FROM "embedding"."vectors_beside_page" c JOIN "public"."articles" s ON s."tenant" OPERATOR(pg_catalog.=) c."tenant" AND s."id" OPERATOR(pg_catalog.=) c."id") t
+        WHERE  t."embedding_item" OPERATOR(pg_catalog.=) f.id AND pg_catalog.int8send(t."embedding_revision") = f.version
+                AND NOT "embedding"."is_changed_beside_page"(ARRAY[t."tenant"::text, t."id"::text]) OFFSET 0) t
 ),
 judged AS (
     SELECT f.*, row_number() OVER (ORDER BY f.position DESC, f.id) AS place,

@@ -19,4 +19,15 @@ public sealed class DatabaseTests
 
         Assert.Equal(expected, new NpgsqlConnectionStringBuilder(database.ConnectionString).SslMode);
     }
+
+    [Theory]
+    [InlineData("Host=db.example", 10)]
+    [InlineData("Host=db.example;Maximum Pool Size=3", 3)]
+    [InlineData("Host=db.example;MaxPoolSize=100", 100)]
+    public void A_process_opens_ten_connections_at_most_unless_another_number_is_set(string connectionString, int expected)
+    {
+        using var database = Database.Open(connectionString);
+
+        Assert.Equal(expected, new NpgsqlConnectionStringBuilder(database.ConnectionString).MaxPoolSize);
+    }
 }
