@@ -17,23 +17,17 @@ namespace EmbeddingFunctions.AspNetCore;
 /// <summary>The HTTP API, the same in every host: events in, runs and status out.</summary>
 internal sealed class EmbeddingsApi : IDisposable
 {
-    private const int DefaultRuns = 20;
     private const int DefaultDays = 30;
-    private const int MaxRuns = 100;
     private const int MaxEventBytes = 64 * 1024;
-
-    private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled", "cap_reached"];
 
     private readonly CorpusSet _corpora;
     private readonly ResolvedCorpora _resolved;
     private readonly RunScope _scope;
     private readonly RunScheduler _scheduler;
-    private readonly RunHistory _history;
     private readonly SwitchedStatus _status;
     private readonly CachedHealth _health;
     private readonly CostReport _costs;
     private readonly DryRun _dryRun;
-    private readonly RunTimeline _timeline;
     private readonly RequestGuard _guard;
     private readonly RequestGuard _searchGuard;
 
@@ -44,10 +38,10 @@ internal sealed class EmbeddingsApi : IDisposable
         FailureReport failures, FailedItems failedItems, TrendReport trends, EmbeddingSettings settings, Redaction redaction,
         ILogger<EmbeddingsApi> log)
     {
-        (_corpora, _resolved, _scope, _scheduler, _history) = (corpora, resolved, scope, scheduler, history);
+        (_corpora, _resolved, _scope, _scheduler, _dryRun) = (corpora, resolved, scope, scheduler, dryRun);
         (_status, _health, _costs, _guard) = (status, health, costs, new RequestGuard(resolved, redaction, log));
         Pauses = new PauseApi(corpora, pauses, _guard);
-        (_dryRun, _timeline) = (dryRun, timeline);
+        Runs = new RunApi(corpora, scheduler, history, timeline, _guard);
         Overviews = new OverviewApi(overview, _guard);
         Corpora = new CorpusApi(corpora, declarations, audit, _guard);
         Failures = new FailureApi(corpora, resolved, failures, failedItems, settings, _guard);
@@ -56,6 +50,9 @@ internal sealed class EmbeddingsApi : IDisposable
         _searchGuard = new RequestGuard(resolved, redaction, log);
         Searches = new SearchApi(new ScopedSearch(corpora, search), _searchGuard);
     }
+
+    /// <summary>The part about runs.</summary>
+    public RunApi Runs { get; }
 
     /// <summary>The part that pauses corpora.</summary>
     public PauseApi Pauses { get; }
@@ -113,64 +110,6 @@ internal sealed class EmbeddingsApi : IDisposable
                 : await PartitionFault(asked, cancellation) is { } fault ? Replies.Invalid(asked.PartitionField, fault)
                 : await serve(asked);
         }
-    }, cancellation);
-
-    /// <summary>
-    /// GET <see cref="Routes.Runs"/> with <c>corpus</c>, <c>status</c>, <c>limit</c>, and <c>hasWork=true</c> to leave out scheduled runs
-    /// that found nothing to do: the newest first.
-    /// </summary>
-    public Task<IResult> ListRuns(HttpRequest request, CancellationToken cancellation) => _guard.Serve(request, async () =>
-    {
-        string? Query(string name) => request.Query[name].FirstOrDefault() is { Length: > 0 } value ? value : null;
-        var (corpus, status, limit) = (Query("corpus"), Query("status"), DefaultRuns);
-        if (corpus is not null && _corpora.Find(corpus) is null)
-        {
-            return Replies.Invalid("corpus", _corpora.Unknown(corpus));
-        }
-
-        if (status is not null && !_statuses.Contains(status))
-        {
-            return Replies.Invalid("status", $"status is '{status}'; it takes {string.Join(", ", _statuses)}.");
-        }
-
-        if (Query("limit") is { } text && !(int.TryParse(text, out limit) && limit is >= 1 and <= MaxRuns))
-        {
-            return Replies.Invalid("limit", $"limit is '{text}'; it takes a whole number from 1 to {MaxRuns}.");
-        }
-
-        if (Query("hasWork") is { } flag && flag is not ("true" or "false"))
-        {
-            return Replies.Invalid("hasWork", $"hasWork is '{flag}'; it takes true or false.");
-        }
-
-        var name = corpus is null ? null : _corpora.Live(corpus).Name;
-        var runs = await _history.List(name, status, limit, cancellation, Query("hasWork") == "true");
-        return Replies.Json(request, new { Runs = await _history.WithCosts(runs, cancellation) });
-    }, cancellation);
-
-    /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
-    public Task<IResult> GetRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
-        _guard.Serve(request, async () =>
-    {
-        var id = Id(runId);
-        var note = await _scheduler.Note(engine, id, cancellation);
-        return await _history.Find(id, cancellation) is { } run ? Replies.Json(request, run with { Note = note }) : throw NoRun(runId);
-    }, cancellation);
-
-    /// <summary>GET <see cref="Routes.RunHistory"/>: what its batches and requests did, in time.</summary>
-    public Task<IResult> GetHistory(HttpRequest request, string runId, CancellationToken cancellation) =>
-        _guard.Serve(request, async () => await _history.Find(Id(runId), cancellation) is { } run
-            ? Replies.Json(request, await _timeline.Of(run.Run, cancellation)) : throw NoRun(runId), cancellation);
-
-    /// <summary>POST <see cref="Routes.CancelRun"/>: 202, and the run begins no more batches; 409 if it has ended.</summary>
-    public Task<IResult> CancelRun(HttpRequest request, string runId, IRunEngine engine, CancellationToken cancellation) =>
-        _guard.Serve(request, async () =>
-    {
-        var id = Id(runId);
-        var wasOpen = await _scheduler.Cancel(engine, id, cancellation);
-        return await _history.Find(id, cancellation) is not { } found ? throw NoRun(runId)
-            : wasOpen ? Replies.Json(found, StatusCodes.Status202Accepted)
-            : Replies.Problem(StatusCodes.Status409Conflict, "The run has ended.", $"Run {id} is {found.Run.Status}.");
     }, cancellation);
 
     /// <summary>
@@ -251,8 +190,4 @@ internal sealed class EmbeddingsApi : IDisposable
         request.HttpContext.Response.Headers.Location = Routes.AddressOf(run.Id, request, Routes.Compute);
         return Replies.Json(new { RunId = run.Id, asked.Request!.Corpus, run.IsNew }, StatusCodes.Status202Accepted);
     }
-
-    private static Guid Id(string runId) => Guid.TryParse(runId, out var id) ? id : throw NoRun(runId);
-
-    private static NotFoundException NoRun(string runId) => new($"There is no run '{runId}'; runs are kept for 90 days.");
 }

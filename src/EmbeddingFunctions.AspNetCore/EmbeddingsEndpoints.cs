@@ -114,12 +114,13 @@ public static class EmbeddingsEndpoints
     {
         var routes = endpoints.MapGroup(prefix);
         routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
-        routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.ListRuns(request, c));
-        routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.GetRun(request, runId, engine, c));
-        routes.MapGet(Routes.RunHistory, (HttpRequest request, string runId, CancellationToken c) => api.GetHistory(request, runId, c));
+        routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.Runs.List(request, c));
+        routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.Runs.Get(request, runId, engine, c));
+        routes.MapGet(
+            Routes.RunHistory, (HttpRequest request, string runId, CancellationToken c) => api.Runs.GetHistory(request, runId, c));
         routes.MapPost(Routes.Predict, (HttpRequest request, CancellationToken c) => api.Predict(request, c));
         routes.MapPost(
-            Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.CancelRun(request, runId, engine, c));
+            Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.Runs.Cancel(request, runId, engine, c));
         routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
         routes.MapGet(Routes.Cost, (HttpRequest request, CancellationToken c) => api.GetCost(request, c));
         routes.MapGet(Routes.Trends, (HttpRequest request, CancellationToken c) => api.Trends.Get(request, c));

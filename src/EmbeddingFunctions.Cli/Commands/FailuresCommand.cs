@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Batches;
+using EmbeddingFunctions.Cli.Status;
 
 namespace EmbeddingFunctions.Cli.Commands;
 
@@ -94,14 +95,9 @@ internal static class FailuresCommand
 
         foreach (var item in items)
         {
-            var next = item.IsDead
-                ? "given up until the text changes"
-                : item.NextTry is { } time
-                ? $"next try {time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"
-                : "next try with the next run";
             text.WriteLine(
                 $"{item.Kind}:{item.Id}  {item.FailedAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, {item.Attempts} "
-                    + $"{(item.Attempts == 1 ? "attempt" : "attempts")}, {next}: {item.Reason}");
+                    + $"{(item.Attempts == 1 ? "attempt" : "attempts")}, {NextTry.Text(item.IsDead, item.NextTry)}: {item.Reason}");
         }
     }
 }

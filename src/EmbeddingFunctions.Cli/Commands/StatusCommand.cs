@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmbeddingFunctions.Adoption;
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Resilience;
 using EmbeddingFunctions.Status;
 using EmbeddingFunctions.Storage;
@@ -273,8 +274,7 @@ internal static class StatusCommand
         text.WriteLine("Failures");
         foreach (var failure in status.Failures)
         {
-            var when = failure.Dead == failure.Items ? "given up until the text changes"
-                : failure.NextTry is { } next ? $"next try {next.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC" : "";
+            var when = NextTry.Text(failure.Dead == failure.Items, failure.NextTry);
             text.WriteLine($"  {failure.Items,6:N0} {failure.Kind}: {failure.Reason} ({when})");
         }
     }

@@ -6,7 +6,7 @@ using Npgsql;
 namespace EmbeddingFunctions.Runs;
 
 /// <summary>All reading of <c>embedding.jobs</c>, except conditions on items; <see cref="RunTransitions"/> writes.</summary>
-internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings settings)
+internal sealed partial class RunQueries(NpgsqlDataSource database, EmbeddingSettings settings)
 {
     /// <summary>How far clocks may differ.</summary>
     public static SqlText Tolerance => $"interval '1 minute'";
@@ -14,44 +14,6 @@ internal sealed class RunQueries(NpgsqlDataSource database, EmbeddingSettings se
     /// <summary>What <see cref="ReadInput"/> reads.</summary>
     public static SqlText InputColumns =>
         $"id, corpus, partition, kinds, item_limit, force_before IS NOT NULL, due_at IS NOT NULL, selection::text";
-
-    private static SqlText HistoryColumns =>
-        $"""
-        SELECT j.id, j.corpus, j.partition, j.kinds, j.item_limit, j.force_before IS NOT NULL, j.host, j.status,
-               GREATEST(j.items_total, s.processed + s.failed), COALESCE(s.processed, j.items_processed),
-               COALESCE(s.failed, j.items_failed), j.error_message, j.cancel_requested_at IS NOT NULL, j.created_at, j.due_at,
-               j.starts_at, j.started_at, j.completed_at
-        FROM   embedding.jobs j
-        LEFT   JOIN LATERAL (
-            SELECT COALESCE(sum(embedded + unchanged + empty), 0)::int AS processed, COALESCE(sum(failed), 0)::int AS failed
-            FROM   embedding.batches
-            WHERE  run_id = j.id AND j.completed_at IS NULL
-        ) s ON j.completed_at IS NULL
-        """;
-
-    /// <summary>A run with what its batches have committed so far, as <see cref="FindHistory"/> has it.</summary>
-    public static SqlText FindInHistory(Guid run) => $"{HistoryColumns}\nWHERE j.id = {run}";
-
-    /// <summary>The newest runs, of a corpus and a status or of all.</summary>
-    /// <param name="hasWork">Whether scheduled runs that found nothing to do are left out.</param>
-    public static SqlText FindHistory(string? corpus, string? status, int limit, bool hasWork) =>
-        $"""
-        {HistoryColumns}
-        WHERE  ({corpus}::text IS NULL OR j.corpus = {corpus})
-        AND    ({status}::text IS NULL OR j.status = {status})
-        AND    NOT ({hasWork} AND j.status = 'completed' AND j.due_at IS NOT NULL AND j.items_total = 0 AND j.items_processed = 0)
-        ORDER  BY j.created_at DESC, j.id DESC
-        LIMIT  {limit}
-        """;
-
-    /// <summary>Open runs with what their batches have committed so far, as <see cref="FindHistory"/> has them.</summary>
-    public static SqlText FindOpenHistory(int limit) =>
-        $"""
-        {HistoryColumns}
-        WHERE  j.status IN ('pending', 'processing')
-        ORDER  BY j.created_at, j.id
-        LIMIT  {limit}
-        """;
 
     /// <summary>When a run was heard of last, whether one is carried now, and how many vectors were written within a minute.</summary>
     public static SqlText Activity =>

@@ -80,6 +80,9 @@ public sealed record KindCoverage(
 {
     private const double Nearly = 99.99;
 
+    /// <summary>Of the pending, those that failed with their present text: the next run tries them again.</summary>
+    public long Retrying { get; init; }
+
     /// <summary>Percent of the items that have something to embed; 100 only if none is missing.</summary>
     public double Coverage => Embedded >= Total - Empty ? 100 : Math.Min(Nearly, Math.Round(100d * Embedded / (Total - Empty), 2));
 }

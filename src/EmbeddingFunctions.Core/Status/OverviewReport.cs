@@ -37,6 +37,8 @@ internal sealed class OverviewReport
     private readonly SharedAnswer<Overview> _overview;
     private readonly SharedAnswer<(CorporaStatus? Status, string? Problem)> _counts;
 
+    private HashSet<Guid> _open = [];
+
     public OverviewReport(
         NpgsqlDataSource database, RunHistory history, CostReport costs, ProviderCheck provider, CorpusSet corpora,
         EmbeddingSettings settings, EmbeddingWorker worker, StatusReport status, TimeProvider time)
@@ -79,6 +81,7 @@ internal sealed class OverviewReport
             activity = (await _database.QueryAsync(RunQueries.Activity, row => new RunActivityNow(
                 row.GetFieldValue<DateTimeOffset?>(0), row.GetBoolean(1), row.GetInt64(2)), CancellationToken.None)).Single();
             runs = await _history.WithCosts(await _history.Open(MaxOpenRuns, CancellationToken.None), CancellationToken.None);
+            CountAfterRuns(runs);
             rates = await _costs.LastMinute(CancellationToken.None);
             spending = await _costs.Spent(CancellationToken.None);
         }
@@ -95,6 +98,18 @@ internal sealed class OverviewReport
                 activity.Vectors, rates.Requests, rates.Tokens, _settings.RequestsPerMinute, _settings.TokensPerMinute),
             await Providers(), spending, _settings.ProviderName, _settings.IsRemote, _settings.IsEnabled,
             counted.Problem is null ? counted.Status?.Corpora.Where(IsLive).Select(Small).ToList() : [], notMigrated, counted.Problem);
+    }
+
+    // What a run has done shows as soon as it is over.
+    private void CountAfterRuns(IReadOnlyList<RecordedRun> runs)
+    {
+        var open = runs.Select(run => run.Id).ToHashSet();
+        if (!_open.IsSubsetOf(open))
+        {
+            _counts.Expire();
+        }
+
+        _open = open;
     }
 
     private bool IsLive(CorpusStatus status) => _corpora.Find(Generation.CorpusOf(status.Corpus))?.Name == status.Corpus;

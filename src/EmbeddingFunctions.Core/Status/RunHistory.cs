@@ -44,9 +44,10 @@ internal sealed class RunHistory
     /// <param name="limit">The largest number of runs.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <param name="hasWork">Whether scheduled runs that found nothing to do are left out.</param>
+    /// <param name="before">Only runs older than this one.</param>
     public async Task<IReadOnlyList<RecordedRun>> List(
-        string? corpus, string? status, int limit, CancellationToken cancellation, bool hasWork = false) =>
-        await _database.QueryAsync(RunQueries.FindHistory(corpus, status, limit, hasWork), Read, cancellation);
+        string? corpus, string? status, int limit, CancellationToken cancellation, bool hasWork = false, Guid? before = null) =>
+        await _database.QueryAsync(RunQueries.FindHistory(corpus, status, limit, hasWork, before), Read, cancellation);
 
     /// <summary>Those that are open, the oldest first.</summary>
     public async Task<IReadOnlyList<RecordedRun>> Open(int limit, CancellationToken cancellation) =>

@@ -11,6 +11,7 @@ internal sealed class SharedAnswer<T>(Func<Task<T>> ask, Func<TimeSpan, TimeSpan
     private Task<T>? _last;
     private long _askedAt;
     private TimeSpan _took;
+    private bool _isExpired;
 
     /// <returns>An answer that is young enough.</returns>
     public Task<T> Get(CancellationToken cancellation) => Current().WaitAsync(cancellation);
@@ -29,12 +30,22 @@ internal sealed class SharedAnswer<T>(Func<Task<T>> ask, Func<TimeSpan, TimeSpan
         return current.IsCompleted ? await current : _last is { } last ? await last : default;
     }
 
+    /// <summary>Has the next who asks get a new answer, however young the last one is.</summary>
+    public void Expire()
+    {
+        lock (_lock)
+        {
+            _isExpired = true;
+        }
+    }
+
     private Task<T> Current()
     {
         lock (_lock)
         {
-            if (_answer is null || (_answer.IsCompleted && time.GetElapsedTime(_askedAt) >= life(_took)))
+            if (_answer is null || (_answer.IsCompleted && (_isExpired || time.GetElapsedTime(_askedAt) >= life(_took))))
             {
+                _isExpired = false;
                 _last = _answer is { IsCompletedSuccessfully: true } ? _answer : _last;
                 _askedAt = time.GetTimestamp();
                 _answer = Task.Run(Ask, CancellationToken.None);

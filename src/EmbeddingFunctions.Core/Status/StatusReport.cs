@@ -132,9 +132,11 @@ internal sealed class StatusReport
                    count(*) FILTER (WHERE pending AND waits OR NOT pending AND state = {Sql.Literal(ItemState.Failed)}),
                    count(*) FILTER (WHERE pending AND NOT waits AND is_left),
                    count(*) FILTER (WHERE NOT pending AND state = {Sql.Literal(ItemState.Ignored)}),
-                   count(*) FILTER (WHERE NOT pending AND is_asked)
+                   count(*) FILTER (WHERE NOT pending AND is_asked),
+                   count(*) FILTER (WHERE pending AND NOT waits AND has_failed)
             FROM  (SELECT COALESCE({table.Pending}, false) AS pending, {table.State} AS state,
                           COALESCE(f.retry_at > now() AND COALESCE(f.version = {table.Version}, true), false) AS waits,
+                          f.item_id IS NOT NULL AND COALESCE(f.version = {table.Version}, true) AS has_failed,
                           COALESCE({table.LeftToBackfill ?? Sql.Of($"false")}, false) AS is_left, request.content IS NOT NULL AS is_asked
                    FROM   {table.Target} t {QueueSql.Request(table)}
                    LEFT   JOIN embedding.claims f
@@ -144,7 +146,10 @@ internal sealed class StatusReport
             """);
         return (await Read(sql, row => new KindCoverage(
             table.Kind, table.Name, row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5),
-            row.GetInt64(6), row.GetInt64(7)), cancellation)).Single();
+            row.GetInt64(6), row.GetInt64(7))
+        {
+            Retrying = row.GetInt64(8),
+        }, cancellation)).Single();
     }
 
     private Task<List<T>> Read<T>(SqlText statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellation) =>

@@ -13,5 +13,5 @@ internal sealed class CancelRun(EmbeddingsApi api)
     public Task<IResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = Routes.App + Routes.CancelRun)] HttpRequest request, string runId,
         [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
-        api.CancelRun(request, runId, new DurableRunEngine(client), cancellation);
+        api.Runs.Cancel(request, runId, new DurableRunEngine(client), cancellation);
 }

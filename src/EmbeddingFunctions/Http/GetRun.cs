@@ -13,5 +13,5 @@ internal sealed class GetRun(EmbeddingsApi api)
     public Task<IResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.App + Routes.Run)] HttpRequest request, string runId,
         [DurableClient] DurableTaskClient client, CancellationToken cancellation) =>
-        api.GetRun(request, runId, new DurableRunEngine(client), cancellation);
+        api.Runs.Get(request, runId, new DurableRunEngine(client), cancellation);
 }

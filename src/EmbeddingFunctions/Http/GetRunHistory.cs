@@ -11,5 +11,5 @@ internal sealed class GetRunHistory(EmbeddingsApi api)
     public Task<IResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.App + Routes.RunHistory)] HttpRequest request, string runId,
         CancellationToken cancellation) =>
-        api.GetHistory(request, runId, cancellation);
+        api.Runs.GetHistory(request, runId, cancellation);
 }

@@ -11,5 +11,5 @@ internal sealed class ListRuns(EmbeddingsApi api)
     public Task<IResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Function, "get", Route = Routes.App + Routes.Runs)] HttpRequest request,
         CancellationToken cancellation) =>
-        api.ListRuns(request, cancellation);
+        api.Runs.List(request, cancellation);
 }

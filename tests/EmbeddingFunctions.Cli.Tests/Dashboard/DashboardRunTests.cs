@@ -58,6 +58,27 @@ public sealed class DashboardRunTests(DashboardWorkspace workspace, Chromium chr
         Assert.Empty(faults);
     }
 
+    [Fact]
+    public async Task Runs_older_than_the_newest_fifty_are_a_button_away()
+    {
+        await workspace.Database.Execute(
+            """
+            INSERT INTO embedding.jobs (id, corpus, kinds, host, status, items_total, items_processed, created_at, started_at, completed_at)
+            SELECT gen_random_uuid(), 'workspace', ARRAY[]::text[], 'command', 'completed', 1, n, at, at, at
+            FROM   generate_series(1, 60) n, LATERAL (SELECT now() - n * interval '1 day' AS at) t
+            """);
+        var (page, faults) = await workspace.Open(chromium, "runs");
+        await Expect(page.Locator("tbody tr")).ToHaveCountAsync(50);
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Older runs" }).ClickAsync();
+
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Older runs" })).ToBeVisibleAsync();
+        await Expect(page.Locator("tbody tr").Last).ToContainTextAsync("60 / 1");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Newest runs" }).ClickAsync();
+        await Expect(page.Locator("tbody tr")).ToHaveCountAsync(50);
+        Assert.Empty(faults);
+    }
+
     private async Task<Guid> AskForARun()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/embeddings/compute");

@@ -67,6 +67,8 @@ public sealed class StatusReportTests : IAsyncLifetime
         Assert.InRange(failure.NextTry!.Value, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddMinutes(2));
 
         await _database.Execute("UPDATE embedding.claims SET retry_at = now() - interval '1 second'");
+        Assert.Equal(new KindCoverage("issue", "issues", 4, 3, 0, 1, 0) { Retrying = 1 }, (await Status()).Kinds[0]);
+        await _database.Execute("UPDATE issues SET title = 'mended' WHERE title LIKE '%poison%'");
         Assert.Equal(new KindCoverage("issue", "issues", 4, 3, 0, 1, 0), (await Status()).Kinds[0]);
     }
 

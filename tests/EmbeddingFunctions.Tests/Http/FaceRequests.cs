@@ -26,7 +26,9 @@ internal static class FaceRequests
         ("GET /api/embeddings/runs", null, 200, [Completed, Failed, Open]),
         (
             "GET /api/embeddings/runs?status=failed&corpus=workspace&limit=1", null, 200,
-            [Failed, "\"error\":\"no quota\"", "\"itemsFailed\":1"]),
+            [Failed, "\"error\":\"no quota\"", "\"itemsFailed\":1", $"\"next\":\"{Failed}\""]),
+        ($"GET /api/embeddings/runs?status=failed&before={Failed}", null, 200, ["\"runs\":[]", "\"next\":null"]),
+        ("GET /api/embeddings/runs?before=seven", null, 404, ["There is no run 'seven'"]),
         ("GET /api/embeddings/runs?status=lost", null, 400, ["\"status\":[", "it takes pending, processing, completed, failed, cancelled"]),
         ("GET /api/embeddings/runs?limit=0", null, 400, ["limit is '0'; it takes a whole number from 1 to 100"]),
         ("GET /api/embeddings/runs?limit=101", null, 400, ["limit is '101'"]),

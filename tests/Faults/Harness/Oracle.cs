@@ -4,7 +4,7 @@ using EmbeddingFunctions.Texts;
 namespace EmbeddingFunctions.Faults;
 
 /// <summary>
-/// What must be true of a database when all workers have ended, whatever happened to them. I1 to I8 are the catalogue's invariants.
+/// What must be true of a database when all workers have ended, whatever happened to them. I1 to I9 are the catalogue's invariants.
 /// </summary>
 /// <param name="database">At rest, its claims audited.</param>
 /// <param name="fake">Whose vectors are a function of the text.</param>
@@ -28,6 +28,7 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
 
         wrong.AddRange(await Held());
         wrong.AddRange((await ClaimAudit.Unfenced(database)).Select(write => $"I5 {write} without its claim"));
+        wrong.AddRange(await Ledger());
         if (fake.DuplicatePaidInputs > paidTwiceAtMost)
         {
             wrong.Add($"I4 {fake.DuplicatePaidInputs} inputs were paid twice, {paidTwiceAtMost} may have been");
@@ -90,6 +91,19 @@ internal sealed class Oracle(TestDatabase database, FakeOpenAi fake, Func<string
         var held = await database.Ask<long>("SELECT count(*) FROM embedding.claims WHERE token IS NOT NULL");
         return held == 0 ? [] : [$"I1 {held} claims are held by no worker"];
     }
+
+    // What is known to be answered was billed, and what was billed is in the ledger, if only as unknown.
+    private async Task<IReadOnlyList<string>> Ledger()
+    {
+        var billed = fake.PaidInputs.Sum(paid => (long)FakeTokens.Count(paid.Key) * paid.Value);
+        var answered = await Entered("outcome IN ('answered', 'unusable')");
+        var all = await Entered("true");
+        return answered <= billed && billed <= all
+            ? [] : [$"I9 the provider billed {billed} tokens; the ledger has {answered} as answered, and {all} in all"];
+    }
+
+    private Task<long> Entered(string which) =>
+        database.Ask<long>($"SELECT COALESCE(sum(tokens), 0)::bigint FROM embedding.requests WHERE {which}");
 
     private static bool IsOf(string text, float[] vector) =>
         FakeVector.Of(text, "text-embedding-3-small", vector.Length).Zip(vector).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5f);

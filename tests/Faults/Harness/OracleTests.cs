@@ -20,6 +20,8 @@ public sealed class OracleTests : FaultTest
                 + "gen_random_uuid(), now())",
             "I1 1 claims are held")]
     [InlineData("UPDATE issues SET embedding = embedding WHERE title LIKE '% 1'", "without its claim")]
+    [InlineData("UPDATE embedding.requests SET tokens = tokens - 1", "I9 the provider billed")]
+    [InlineData("UPDATE embedding.requests SET tokens = tokens + 1", "I9 the provider billed")]
     public async Task What_is_wrong_is_found(string statement, string problem)
     {
         await Fill(1, 5);
