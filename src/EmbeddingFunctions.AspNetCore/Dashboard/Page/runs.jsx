@@ -9,18 +9,19 @@ const states = ["processing", "pending", "completed", "failed", "cancelled", "ca
 
 export function Runs({ mayWrite }) {
   const { overview, now } = useLive();
-  const [filter, setFilter] = useState({ corpus: "", status: "", hasWork: true });
+  const [filter, setFilter] = useState({ corpus: "", status: "", hasWork: true, before: null });
   const [isStarting, setStarting] = useState(false);
   const query = new URLSearchParams({
     limit: 50,
     ...(filter.corpus && { corpus: filter.corpus }),
     ...(filter.status && { status: filter.status }),
     ...(filter.hasWork && { hasWork: true }),
+    ...(filter.before && { before: filter.before }),
   });
   const { answer, error, again } = useAnswer(`runs?${query}`, 5_000);
   const corpora = (overview?.corpora ?? []).map((corpus) => corpus.corpus);
   const set = (name) => (event) =>
-    setFilter({ ...filter, [name]: event.target.type === "checkbox" ? event.target.checked : event.target.value });
+    setFilter({ ...filter, before: null, [name]: event.target.type === "checkbox" ? event.target.checked : event.target.value });
   // What goes on is pushed, between two answers of the list.
   const open = new Map((overview?.runs ?? []).map((run) => [run.id, run]));
   return (
@@ -35,7 +36,7 @@ export function Runs({ mayWrite }) {
         )
       }
     >
-      <Section title="Newest runs">
+      <Section title={filter.before ? "Older runs" : "Newest runs"}>
         <form class="filters" onSubmit={(event) => event.preventDefault()}>
           <label>
             Corpus{" "}
@@ -78,6 +79,20 @@ export function Runs({ mayWrite }) {
               <RunRow key={listed.id} run={{ ...listed, ...open.get(listed.id) }} now={now} />
             ))}
           </Table>
+        )}
+        {(answer?.next || filter.before) && (
+          <div class="actions">
+            {answer?.next && (
+              <button type="button" onClick={() => setFilter({ ...filter, before: answer.next })}>
+                Older runs
+              </button>
+            )}
+            {filter.before && (
+              <button type="button" onClick={() => setFilter({ ...filter, before: null })}>
+                Newest runs
+              </button>
+            )}
+          </div>
         )}
       </Section>
       {isStarting && (
