@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { Table } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { atHour, onDay, when } from "./format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -10,9 +10,11 @@ const palette = ["--accent", "--second"];
 
 const axisPadding = 16; // Pixels, as what follows.
 const aroundOne = 1_800; // Seconds.
+const around = (only) => [only - aroundOne, only + aroundOne];
 const mostMarkers = 40;
 
-const hasLine = (values) => values.every((value, i) => value === null || (values[i - 1] ?? null) !== null || (values[i + 1] ?? null) !== null);
+const isGap = (value) => value === null || value === undefined;
+const hasLine = (values) => values.every((value, i) => isGap(value) || !isGap(values[i - 1]) || !isGap(values[i + 1]));
 
 // As uPlot draws them.
 const widest = (texts) => {
@@ -42,7 +44,12 @@ export function Chart({ title, times, series, show, note }) {
           legend: { show: false },
           cursor: { y: false },
           axes: [
-            { stroke: colour("--faint"), grid: { show: false }, ticks: { stroke: colour("--line") }, values: (_, ticks) => ticks.map(tick) },
+            {
+              stroke: colour("--faint"),
+              grid: { show: false },
+              ticks: { stroke: colour("--line") },
+              values: (_, ticks) => ticks.map(tick),
+            },
             {
               stroke: colour("--faint"),
               grid: { stroke: colour("--line") },
@@ -52,7 +59,7 @@ export function Chart({ title, times, series, show, note }) {
             },
           ],
           scales: {
-            x: { range: (_, low, high) => (low === high ? [low - aroundOne, high + aroundOne] : [low, high]) },
+            x: { range: (_, low, high) => (times.length === 1 ? around(times[0] / 1000) : [low, high]) },
             y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] },
           },
           series: [

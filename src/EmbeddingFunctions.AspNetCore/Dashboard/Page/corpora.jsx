@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { post } from "./api.js";
-import { Act, Chip, Facts, Loading, Page, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Act, Chip, Facts, Loading, Page, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { bytes, lag, number, percent, schedule } from "./format.js";
 
 export function Corpora({ id, mayWrite }) {

@@ -1,7 +1,8 @@
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { get } from "./api.js";
-import { Act, Chip, Loading, Table, Time, Wrong } from "./parts.jsx";
+import { Act, Chip, Loading, Time, Wrong } from "./parts.jsx";
+import { Table } from "./table.jsx";
 
 export function FailedRows({ group, count, mayWrite, retry, ignore }) {
   const [items, setItems] = useState(null);

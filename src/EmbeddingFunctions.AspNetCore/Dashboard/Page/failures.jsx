@@ -81,7 +81,7 @@ export function Failures({ query, mayWrite }) {
         {!answer ? (
           !error && <Loading />
         ) : answer.groups.length === 0 ? (
-          <Nothing waits={tries.length > 0 ? null : sum(kinds, waiting)} />
+          <Nothing isTrying={tries.length > 0} waits={overview?.corpora ? sum(kinds, waiting) : null} />
         ) : (
           <ul class="groups">
             {answer.groups.map((group) => (
@@ -113,15 +113,15 @@ function title(answer) {
 }
 
 /** No failure is listed, which a retried row is not either while it waits. */
-const Nothing = ({ waits }) =>
-  waits === 0 ? (
-    <p class="good-text">✓ Nothing has failed.</p>
+const Nothing = ({ isTrying, waits }) =>
+  isTrying ? (
+    <p>What is tried again is listed here only if it fails again.</p>
+  ) : waits === null ? (
+    <Loading />
+  ) : waits > 0 ? (
+    <p>No failure is listed; {counted(waits, "row waits for its try", "rows wait for their try")}.</p>
   ) : (
-    <p>
-      {waits === null
-        ? "What is tried again is listed here only if it fails again."
-        : `No failure is listed; ${counted(waits, "row waits for its try", "rows wait for their try")}.`}
-    </p>
+    <p class="good-text">✓ Nothing has failed.</p>
   );
 
 /** Ignored rows are tried again by their ids only. */

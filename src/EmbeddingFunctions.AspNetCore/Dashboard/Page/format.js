@@ -28,7 +28,7 @@ export function dollars(value) {
 
   const digits = value >= 1 ? 2 : value >= 0.01 ? 3 : 5;
   return value < leastDollars
-    ? `under $${leastDollars.toFixed(digits)}`
+    ? `< $${leastDollars.toFixed(digits)}`
     : `$${value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 

@@ -1,4 +1,5 @@
-import { Bar, Chip, Loading, Page, Progress, Section, Table, Time, Wrong } from "./parts.jsx";
+import { Bar, Chip, Loading, Page, Progress, Section, Time, Wrong } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { Empty } from "./empty.jsx";
 import { Tiles } from "./tiles.jsx";
 import { useLive } from "./live.js";

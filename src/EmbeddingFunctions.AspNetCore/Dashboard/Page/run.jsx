@@ -1,5 +1,6 @@
 import { post } from "./api.js";
-import { Act, Chip, Facts, Loading, Page, Progress, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Act, Chip, Facts, Loading, Page, Progress, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { atClock, dollars, duration, number, secondsSince, when } from "./format.js";
 import { Chart } from "./chart.jsx";
 import { useLive } from "./live.js";
@@ -78,7 +79,7 @@ export function Run({ id, mayWrite }) {
         />
       </Section>
       <Phases run={run} />
-      {history.answer && <History history={history.answer} />}
+      {history.answer && <History history={history.answer} isOpen={isOpen} />}
       <Wrong error={history.error} />
     </Page>
   );
@@ -111,7 +112,7 @@ function Phases({ run }) {
   );
 }
 
-function History({ history: { timeline, batches, requests, refused, unanswered } }) {
+function History({ history: { timeline, batches, requests, refused, unanswered }, isOpen }) {
   const times = useMemo(() => timeline.map((part) => Date.parse(part.at)), [timeline]);
   const series = useMemo(
     () => [
@@ -127,10 +128,12 @@ function History({ history: { timeline, batches, requests, refused, unanswered }
         title="Requests that were refused or not answered"
         note={
           requests === 0
-            ? "No request yet."
+            ? isOpen
+              ? "No request yet."
+              : "It sent no request."
             : refused === 0
-            ? "Every request of this run was answered at the first try."
-            : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
+              ? "Every request of this run was answered at the first try."
+              : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
         }
       >
         {unanswered.length > 0 && (
@@ -148,7 +151,7 @@ function History({ history: { timeline, batches, requests, refused, unanswered }
       </Section>
       <Section title="Batches" note={batches.length === 100 ? "The newest 100." : null}>
         {batches.length === 0 ? (
-          <p class="faint">No batch has ended yet.</p>
+          <p class="faint">{isOpen ? "No batch has ended yet." : "It had no batch."}</p>
         ) : (
           <Table
             caption="Batches, the newest first"

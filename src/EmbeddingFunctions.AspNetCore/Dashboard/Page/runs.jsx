@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { Chip, Loading, Page, Progress, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Chip, Loading, Page, Progress, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { dollars, duration, number, secondsSince } from "./format.js";
 import { useLive } from "./live.js";
 import { eta, stateOf } from "./now.jsx";
