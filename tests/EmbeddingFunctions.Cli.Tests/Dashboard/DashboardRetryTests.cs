@@ -44,10 +44,8 @@ public sealed class DashboardRetryTests(DashboardWorkspace workspace, Chromium c
               "retrying": 3, "failed": 1, "ignored": 0, "asked": 0, "coverage": 40}]}]
             """);
         await page.RouteAsync("**/api/events", route => route.AbortAsync());
-        await page.RouteAsync("**/api/overview", route => route.FulfillAsync(new()
-        {
-            ContentType = "application/json", Body = overview.ToJsonString(),
-        }));
+        var answer = new RouteFulfillOptions { ContentType = "application/json", Body = overview.ToJsonString() };
+        await page.RouteAsync("**/api/overview", route => route.FulfillAsync(answer));
 
         await SignIn(page, $"{workspace.Server.Address}/embeddings");
 

@@ -168,7 +168,7 @@ function Group({ group, mayWrite, retry, ignore }) {
         {mayWrite && count === 0 && ignored > 0 && (
           <Act
             label={ignored === 1 ? "Try it again" : "Try them again"}
-            describe={`Try ${rows(ignored)} again: ${reason}`}
+            describe={`${ignored === 1 ? "Try it" : "Try them"} again, ${rows(ignored)}: ${reason}`}
             does={async () => retry(await ignoredRows(these))}
           />
         )}
