@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EmbeddingFunctions.Cli.Tests.Search;
 using Microsoft.Playwright;
 using static EmbeddingFunctions.Cli.Tests.Dashboard.DashboardWorkspace;
@@ -33,10 +34,18 @@ public sealed class DashboardFailureTests(DashboardWorkspace workspace, Chromium
         await Expect(page.Locator("#told")).ToBeFocusedAsync();
         await Expect(page.Locator("h2").First).ToHaveTextAsync($"{Poisoned - 1} rows failed");
 
+        await workspace.AllowStarts();
+        using var held = workspace.Fake.Hold();
         await evil.GetByRole(AriaRole.Button, new() { NameString = "Retry 1 row" }).ClickAsync();
-        await Expect(page.Locator("#told")).ToHaveTextAsync("Will be tried again: 1 row.");
+        await Expect(page.Locator("#told")).ToHaveTextAsync("1 row is tried again now: follow the run.");
+        await Expect(page.Locator("#told a")).ToHaveAttributeAsync("href", new Regex("^#/runs/[0-9a-f-]{36}$"));
+        held.Release();
+        await Expect(page.Locator("#told")).ToHaveTextAsync("1 row was tried again: the run embedded 1.");
         await page.GetByRole(AriaRole.Button, new() { Name = "Retry all" }).ClickAsync();
-        await Expect(page.Locator("main")).ToContainTextAsync("0 rows failed");
+        await Expect(page.Locator("#told")).ToContainTextAsync("2 rows");
+        await Expect(page.Locator("h2").First).ToHaveTextAsync("1 row is ignored");
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Try it again" })).ToBeVisibleAsync();
+        Assert.Equal(0, await page.GetByRole(AriaRole.Button, new() { Name = "Ignore" }).CountAsync());
         Assert.Empty(faults);
 
         await workspace.AllowStarts();

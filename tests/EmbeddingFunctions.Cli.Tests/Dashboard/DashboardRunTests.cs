@@ -52,6 +52,7 @@ public sealed class DashboardRunTests(DashboardWorkspace workspace, Chromium chr
         await Expect(page.Locator("h1")).ToHaveTextAsync("Run over workspace");
         await Expect(page.Locator("h1")).ToBeFocusedAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel the run" }).ClickAsync();
+        await Expect(page.Locator("dialog").GetByRole(AriaRole.Button, new() { Name = "Keep it running" })).ToBeVisibleAsync();
         await page.Locator("dialog").GetByRole(AriaRole.Button, new() { Name = "Cancel the run" }).ClickAsync();
         held.Release();
         await Expect(page.Locator("main .chip").First).ToContainTextAsync("cancelled");

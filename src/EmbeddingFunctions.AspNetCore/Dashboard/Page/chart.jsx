@@ -2,11 +2,31 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { Table } from "./parts.jsx";
-import { when } from "./format.js";
+import { Table } from "./table.jsx";
+import { atHour, onDay, when } from "./format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const palette = ["--accent", "--second"];
+
+const axisPadding = 16; // Pixels, as what follows.
+const aroundOne = 1_800; // Seconds.
+const around = (only) => [only - aroundOne, only + aroundOne];
+const mostMarkers = 40;
+
+const isGap = (value) => value === null || value === undefined;
+const hasLine = (values) => values.every((value, i) => isGap(value) || !isGap(values[i - 1]) || !isGap(values[i + 1]));
+
+// As uPlot draws them.
+const widest = (texts) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = "12px system-ui, sans-serif";
+  return Math.max(0, ...texts.map((text) => Math.ceil(pen.measureText(text).width)));
+};
+
+function tick(seconds) {
+  const date = new Date(seconds * 1000);
+  return date.getHours() === 0 && date.getMinutes() === 0 ? onDay(date) : atHour(date);
+}
 
 /** Lines over time; `series` is a list of `{ name, values }`, `times` are milliseconds. */
 export function Chart({ title, times, series, show, note }) {
@@ -24,24 +44,33 @@ export function Chart({ title, times, series, show, note }) {
           legend: { show: false },
           cursor: { y: false },
           axes: [
-            { stroke: colour("--faint"), grid: { show: false }, ticks: { stroke: colour("--line") } },
+            {
+              stroke: colour("--faint"),
+              grid: { show: false },
+              ticks: { stroke: colour("--line") },
+              values: (_, ticks) => ticks.map(tick),
+            },
             {
               stroke: colour("--faint"),
               grid: { stroke: colour("--line") },
               ticks: { show: false },
-              size: 64,
+              size: (_, texts) => axisPadding + widest(texts ?? []),
               values: (_, ticks) => ticks.map(show),
             },
           ],
-          scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+          scales: {
+            x: { range: (_, low, high) => (times.length === 1 ? around(times[0] / 1000) : [low, high]) },
+            y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] },
+          },
           series: [
             {},
-            ...series.map(({ name }, i) => ({
+            ...series.map(({ name, values }, i) => ({
               label: name,
               stroke: colour(palette[i]),
               width: 2,
               fill: i === 0 ? `${colour(palette[i])}22` : undefined,
-              points: { show: times.length < 40 },
+              // A value between two gaps is on no line.
+              points: { show: times.length < mostMarkers || !hasLine(values), size: 6, fill: colour(palette[i]) },
             })),
           ],
         },

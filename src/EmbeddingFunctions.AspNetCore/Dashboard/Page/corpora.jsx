@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { post } from "./api.js";
-import { Act, Chip, Facts, Loading, Page, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
-import { compact, lag, number, percent } from "./format.js";
+import { Act, Chip, Facts, Loading, Page, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Table } from "./table.jsx";
+import { bytes, lag, number, percent, schedule } from "./format.js";
 
 export function Corpora({ id, mayWrite }) {
   const { answer, error, again } = useAnswer("declarations", 10_000);
@@ -21,6 +22,16 @@ export function Corpora({ id, mayWrite }) {
     </Page>
   );
 }
+
+const Schedule = ({ cron }) =>
+  schedule(cron) ?? (
+    <>
+      by the schedule <code>{cron}</code> (UTC)
+    </>
+  );
+
+const within = (lags) =>
+  (lags?.p50 ?? null) === null ? "no data yet" : `half within ${lag(lags.p50)}, 95 % within ${lag(lags.p95)}`;
 
 function Corpus({ corpus, mayWrite, again }) {
   const { corpus: name, status } = corpus;
@@ -62,7 +73,13 @@ function Corpus({ corpus, mayWrite, again }) {
           ["Model", corpus.model],
           ["Dimensions", number(corpus.dimensions)],
           ["Vectors are kept", corpus.store === "table" ? "in a table beside the rows" : "in the rows' own table"],
-          ["Runs by itself", corpus.onEdit ? `after edits, and by ${corpus.schedule}` : `by ${corpus.schedule}`],
+          [
+            "Runs by itself",
+            <>
+              {corpus.onEdit && "after edits, and "}
+              <Schedule cron={corpus.schedule} />
+            </>,
+          ],
           [
             "Freshness declared",
             status?.freshness?.target && (
@@ -74,8 +91,7 @@ function Corpus({ corpus, mayWrite, again }) {
           ],
           [
             "Lag of the last hour",
-            status?.freshness?.done &&
-              `half within ${lag(status.freshness.done.hour?.p50)}, 95 % within ${lag(status.freshness.done.hour?.p95)}`,
+            status?.freshness && within(status.freshness.done?.hour),
           ],
         ]}
       />
@@ -114,7 +130,7 @@ function Corpus({ corpus, mayWrite, again }) {
                       <Chip state={index.state} />
                       {index.progress !== null && index.state === "building" && ` ${percent(index.progress)}`}
                     </td>
-                    <td class="number nowrap">{index.bytes === null ? "–" : `${compact(index.bytes / 1024)} kB`}</td>
+                    <td class="number nowrap">{index.bytes === null ? "–" : bytes(index.bytes)}</td>
                     <td class="nowrap">
                       <Time at={index.builtAt} />
                     </td>

@@ -1,8 +1,10 @@
-import { Fragment } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { get, post } from "./api.js";
-import { Act, Chip, Loading, Page, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
-import { number, rows } from "./format.js";
+import { FailedRows } from "./failed-rows.jsx";
+import { Act, Chip, Loading, Page, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Tries, tryNow } from "./tries.jsx";
+import { atClock, counted, number, rows, when } from "./format.js";
+import { sum, waiting } from "./counts.js";
 import { useLive } from "./live.js";
 
 export function Failures({ query, mayWrite }) {
@@ -10,41 +12,55 @@ export function Failures({ query, mayWrite }) {
   const corpora = (overview?.corpora ?? []).map((corpus) => corpus.corpus);
   const [corpus, setCorpus] = useState(query.get("corpus") ?? "");
   const [told, tell] = useState("");
+  const [tries, setTries] = useState([]);
   const { answer, error, again } = useAnswer(`failures${corpus ? `?corpus=${encodeURIComponent(corpus)}` : ""}`, 5_000);
-  const change = async (verb, body, words) => {
-    const { changed } = await post(`failures/${verb}`, body);
-    tell(`${words}: ${rows(changed)}.`);
+  const change = async (verb, bodies) => {
+    const changes = [];
+    for (const body of bodies) {
+      const { changed } = await post(`failures/${verb}`, body);
+      changes.push({ ...body, changed });
+    }
+
+    return changes.filter(({ changed }) => changed > 0);
+  };
+  const say = (words, tried) => {
+    tell(words);
+    setTries(tried);
     again();
     // The button may go with its row: the focus stays on what was said.
     document.getElementById("told").focus();
   };
-  const retry = (body) => change("retry", body, "Will be tried again");
-  const ignore = (body) => change("ignore", body, "Ignored until the text changes");
+  const retry = async (bodies) => {
+    const tried = await tryNow(await change("retry", bodies), overview);
+    say(tried.length === 0 ? "No row is left to try again." : "", tried);
+  };
+  const ignore = async (bodies) => {
+    const count = sum(await change("ignore", bodies), ({ changed }) => changed);
+    say(`Ignored until the text changes: ${rows(count)}.`, []);
+  };
+  const kinds = (overview?.corpora ?? []).filter((one) => !corpus || one.corpus === corpus).flatMap((one) => one.kinds);
   const wholes = corpus ? [corpus] : [...new Set((answer?.groups ?? []).map((group) => group.corpus))];
   return (
     <Page title="Failures">
       <p role="status" class="told" id="told" tabIndex={-1}>
         {told}
+        <Tries tries={tries} />
       </p>
       <Section
-        title={answer ? `${rows(answer.total)} failed` : "Failed rows"}
+        title={title(answer)}
         actions={
           mayWrite &&
-          answer?.groups.length > 0 && (
+          answer?.total > 0 && (
             <>
               <Act
                 label="Retry all"
                 tone="primary"
-                does={async () => {
-                  for (const name of wholes) await retry({ corpus: name });
-                }}
+                does={() => retry(wholes.map((name) => ({ corpus: name })))}
               />
               <Act
                 label="Ignore all"
                 confirm={`Leave all ${rows(answer.total)} alone until their texts change?`}
-                does={async () => {
-                  for (const name of wholes) await ignore({ corpus: name });
-                }}
+                does={() => ignore(wholes.map((name) => ({ corpus: name })))}
               />
             </>
           )
@@ -65,7 +81,7 @@ export function Failures({ query, mayWrite }) {
         {!answer ? (
           !error && <Loading />
         ) : answer.groups.length === 0 ? (
-          <p class="good-text">✓ Nothing has failed.</p>
+          <Nothing isTrying={tries.length > 0} waits={overview?.corpora ? sum(kinds, waiting) : null} />
         ) : (
           <ul class="groups">
             {answer.groups.map((group) => (
@@ -85,6 +101,43 @@ export function Failures({ query, mayWrite }) {
   );
 }
 
+function title(answer) {
+  if (!answer) {
+    return "Failed rows";
+  }
+
+  const ignored = sum(answer.groups, (group) => group.ignored);
+  return answer.total === 0 && ignored > 0
+    ? `${rows(ignored)} ${ignored === 1 ? "is" : "are"} ignored`
+    : `${rows(answer.total)} failed`;
+}
+
+/** No failure is listed, which a retried row is not either while it waits. */
+const Nothing = ({ isTrying, waits }) =>
+  isTrying ? (
+    <p>What is tried again is listed here only if it fails again.</p>
+  ) : waits === null ? (
+    <Loading />
+  ) : waits > 0 ? (
+    <p>No failure is listed; {counted(waits, "row waits for its try", "rows wait for their try")}.</p>
+  ) : (
+    <p class="good-text">✓ Nothing has failed.</p>
+  );
+
+/** Ignored rows are tried again by their ids only. */
+async function ignoredRows({ corpus, kind, reason }) {
+  const bodies = [];
+  for (let cursor = ""; cursor !== null; ) {
+    const query = new URLSearchParams({ corpus, kind, reason, limit: 200, ...(cursor && { cursor }) });
+    const page = await get(`failures/items?${query}`);
+    const ids = page.items.filter((item) => item.isIgnored).map((item) => item.id);
+    ids.length > 0 && bodies.push({ corpus, kind, ids });
+    cursor = page.next ?? null;
+  }
+
+  return bodies;
+}
+
 function Group({ group, mayWrite, retry, ignore }) {
   const [isOpen, setOpen] = useState(false);
   const { corpus, kind, reason, count, dead, ignored } = group;
@@ -93,7 +146,7 @@ function Group({ group, mayWrite, retry, ignore }) {
     <li>
       <h3 class="reason">{reason}</h3>
       <p class="line">
-        <b>{rows(count)}</b>{" "}
+        {count > 0 && <b>{rows(count)}</b>}{" "}
         <span class="faint">
           {corpus} · {kind}
         </span>
@@ -103,7 +156,7 @@ function Group({ group, mayWrite, retry, ignore }) {
           last <Time at={group.newest} />
           {group.nextRetry && (
             <>
-              , next try <When at={group.nextRetry} />
+              , tried again <When at={group.nextRetry} />
             </>
           )}
         </span>
@@ -112,101 +165,29 @@ function Group({ group, mayWrite, retry, ignore }) {
         <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? "Hide rows" : "Show rows"}
         </button>
-        {mayWrite && (
+        {mayWrite && count === 0 && ignored > 0 && (
+          <Act
+            label={ignored === 1 ? "Try it again" : "Try them again"}
+            describe={`${ignored === 1 ? "Try it" : "Try them"} again, ${rows(ignored)}: ${reason}`}
+            does={async () => retry(await ignoredRows(these))}
+          />
+        )}
+        {mayWrite && count > 0 && (
           <>
-            <Act label="Retry" tone="primary" describe={`Retry ${rows(count)}: ${reason}`} does={() => retry(these)} />
+            <Act label="Retry" tone="primary" describe={`Retry ${rows(count)}: ${reason}`} does={() => retry([these])} />
             <Act
               label="Ignore"
               describe={`Ignore ${rows(count)}: ${reason}`}
-              does={() => ignore(these)}
+              does={() => ignore([these])}
               confirm={`Leave ${rows(count)} alone until their texts change?`}
             />
           </>
         )}
       </div>
-      {isOpen && <Items group={these} count={count} mayWrite={mayWrite} retry={retry} ignore={ignore} />}
+      {isOpen && <FailedRows group={these} count={count + ignored} mayWrite={mayWrite} retry={retry} ignore={ignore} />}
     </li>
   );
 }
 
 const When = ({ at }) =>
-  Date.parse(at) <= Date.now() ? <>with the next run</> : <time dateTime={at}>{new Date(at).toLocaleTimeString()}</time>;
-
-function Items({ group, count, mayWrite, retry, ignore }) {
-  const [items, setItems] = useState(null);
-  const [next, setNext] = useState(null);
-  const [error, setError] = useState(null);
-  const load = async (cursor) => {
-    const query = new URLSearchParams({ ...group, limit: 50, ...(cursor && { cursor }) });
-    const page = await get(`failures/items?${query}`);
-    setItems((before) => (cursor ? [...before, ...page.items] : page.items));
-    setNext(page.next);
-  };
-  useEffect(() => {
-    load().catch(setError);
-  }, [count]);
-  if (!items) {
-    return error ? <Wrong error={error} /> : <Loading />;
-  }
-
-  const one = (item) => ({ corpus: item.corpus, kind: item.kind, ids: [item.id] });
-  const shows = items.some((item) => item.text !== null && item.text !== undefined);
-  return (
-    <>
-      <Table
-        caption={`Rows that failed: ${group.reason}`}
-        head={["Row", "Partition", "State", "#Attempts", "Failed", ...(mayWrite ? ["Actions"] : [])]}
-      >
-        {items.map((item) => (
-          <Fragment key={item.id}>
-            <tr>
-              <th scope="row" class="break">
-                {item.kind} {item.id}
-              </th>
-              <td class="clip">{item.partition}</td>
-              <td>
-                {item.isIgnored ? (
-                  <Chip tone="calm" text="ignored" />
-                ) : item.isDead ? (
-                  <Chip tone="bad" text="given up" />
-                ) : (
-                  <Chip tone="warn" text="tried again" />
-                )}
-              </td>
-              <td class="number">{item.attempts}</td>
-              <td class="nowrap">
-                <Time at={item.failedAt} />
-              </td>
-              {mayWrite && (
-                <td>
-                  <div class="actions">
-                    <Act
-                      label="Retry"
-                      describe={`Retry ${item.kind} ${item.id}`}
-                      does={() => retry(one(item)).then(() => load())}
-                    />
-                    {!item.isIgnored && (
-                      <Act
-                        label="Ignore"
-                        describe={`Ignore ${item.kind} ${item.id}`}
-                        does={() => ignore(one(item)).then(() => load())}
-                      />
-                    )}
-                  </div>
-                </td>
-              )}
-            </tr>
-            {shows && (
-              <tr>
-                <td colSpan={mayWrite ? 6 : 5} class="text">
-                  {item.text}
-                </td>
-              </tr>
-            )}
-          </Fragment>
-        ))}
-      </Table>
-      {next && <Act label="More rows" does={() => load(next)} />}
-    </>
-  );
-}
+  Date.parse(at) <= Date.now() ? <>with the next run</> : <time dateTime={at} title={when(at)}>not before {atClock(at)}</time>;

@@ -2,6 +2,7 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import "./dashboard.css";
 import { ApiError, call, get, post, whenSignedOut } from "./api.js";
+import { zone } from "./format.js";
 import { start, stop, useLive } from "./live.js";
 import { Loading, Wrong } from "./parts.jsx";
 import { Now } from "./now.jsx";
@@ -109,6 +110,16 @@ function SignIn({ session, onSignedIn }) {
   );
 }
 
+/** Only some hosts have a page to search with, beside this one. */
+function useSearchPage() {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    const page = new URL("search", import.meta.url);
+    fetch(page).then(async (answer) => answer.ok && (await answer.text()).includes("search/search.js") && setFound(page.href), () => {});
+  }, []);
+  return found;
+}
+
 const links = {
   connecting: ["calm", "connecting"],
   live: ["good", "live"],
@@ -119,6 +130,7 @@ const links = {
 function Shell({ session, onSignOut }) {
   const route = useRoute();
   const { link } = useLive();
+  const search = useSearchPage();
   const Shown = route.page === "runs" && route.id ? Run : (pages[route.page] ?? pages[""])[1];
   return (
     <>
@@ -142,6 +154,7 @@ function Shell({ session, onSignOut }) {
               {name}
             </a>
           ))}
+          {search && <a href={search}>Search</a>}
         </nav>
         <div class="session">
           <span class={`link ${links[link][0]}`} title="How this page gets its news">
@@ -158,6 +171,7 @@ function Shell({ session, onSignOut }) {
       <main id="main">
         <Shown key={`${route.page}/${route.id ?? ""}`} id={route.id} query={route.query} mayWrite={session.role === "operator"} />
       </main>
+      <footer class="faint">Times are in {zone()}.</footer>
     </>
   );
 }

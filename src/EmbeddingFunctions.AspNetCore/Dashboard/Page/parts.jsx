@@ -85,27 +85,6 @@ export const Loading = () => (
   </p>
 );
 
-/** A table that a narrow screen scrolls sideways, by keyboard too. */
-export function Table({ caption, head, children, isHidden = true }) {
-  return (
-    <div class="scroll" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <caption class={isHidden ? "hidden" : ""}>{caption}</caption>
-        <thead>
-          <tr>
-            {head.map((name) => (
-              <th scope="col" key={name} class={name.startsWith("#") ? "number" : ""}>
-                {name.replace("#", "")}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{children}</tbody>
-      </table>
-    </div>
-  );
-}
-
 const tones = {
   completed: "good",
   processing: "busy",
@@ -113,6 +92,7 @@ const tones = {
   failed: "bad",
   cancelled: "calm",
   cap_reached: "warn",
+  paused: "warn",
   available: "good",
   waiting: "warn",
   failing: "warn",
@@ -156,8 +136,8 @@ export function Bar({ parts, total, label }) {
   );
 }
 
-export function Progress({ done, total, label }) {
-  const share = total > 0 ? Math.min(1, done / total) : 0;
+export function Progress({ done, failed = 0, total, label }) {
+  const [share, failedShare] = [done, failed].map((count) => (total > 0 ? Math.min(1, count / total) : 0));
   return (
     <div
       class="progress"
@@ -165,16 +145,17 @@ export function Progress({ done, total, label }) {
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={Math.floor(share * 100)}
-      aria-valuetext={`${number(done)} of ${number(total)}`}
+      aria-valuenow={Math.floor(Math.min(1, share + failedShare) * 100)}
+      aria-valuetext={`${number(done)} of ${number(total)}${failed > 0 ? `, ${number(failed)} failed` : ""}`}
     >
       <span style={{ width: `${share * 100}%` }} />
+      {failed > 0 && <span class="bad" style={{ width: `${failedShare * 100}%` }} />}
     </div>
   );
 }
 
 /** A button that shows that it works, and what went wrong. */
-export function Act({ label, does, tone = "", confirm, isDisabled, describe }) {
+export function Act({ label, does, tone = "", confirm, keep = "Cancel", isDisabled, describe }) {
   const [state, setState] = useState({ isBusy: false, error: null, asks: false });
   const run = async () => {
     setState({ isBusy: true, error: null, asks: false });
@@ -206,7 +187,7 @@ export function Act({ label, does, tone = "", confirm, isDisabled, describe }) {
               {label}
             </button>
             <button type="button" onClick={() => setState({ ...state, asks: false })}>
-              Cancel
+              {keep}
             </button>
           </div>
         </Dialog>

@@ -1,14 +1,17 @@
 import { post } from "./api.js";
-import { Act, Chip, Facts, Loading, Page, Progress, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Act, Chip, Facts, Loading, Page, Progress, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { atClock, dollars, duration, number, secondsSince, when } from "./format.js";
 import { Chart } from "./chart.jsx";
-import { eta } from "./now.jsx";
+import { useLive } from "./live.js";
+import { eta, stateOf } from "./now.jsx";
 import { useMemo } from "preact/hooks";
 
 export function Run({ id, mayWrite }) {
   const path = `runs/${encodeURIComponent(id)}`;
   const { answer, error, again } = useAnswer(path, 2_000);
   const isOpen = answer && answer.run.completedAt === null;
+  const { overview } = useLive();
   const history = useAnswer(`${path}/history`, isOpen ? 3_000 : 30_000);
   if (!answer) {
     return (
@@ -35,6 +38,7 @@ export function Run({ id, mayWrite }) {
             label="Cancel the run"
             tone="danger"
             does={() => post(`${path}/cancel`).then(again)}
+            keep="Keep it running"
             confirm="No more batches begin; those in flight end. What is embedded stays embedded."
           />
         ))
@@ -45,16 +49,16 @@ export function Run({ id, mayWrite }) {
       </p>
       <Section title="Progress">
         <p class="line">
-          <Chip state={run.status} />{" "}
+          <Chip state={stateOf(run, overview)} />{" "}
           <span role="status">
             {number(run.itemsProcessed)} of {number(run.itemsTotal)} rows
             {run.itemsFailed > 0 && <span class="bad-text">, {number(run.itemsFailed)} failed</span>}
           </span>
           {eta(run) !== null && <span class="push">about {duration(eta(run))} left</span>}
         </p>
-        <Progress done={run.itemsProcessed + run.itemsFailed} total={run.itemsTotal} label="Progress of the run" />
+        <Progress done={run.itemsProcessed} failed={run.itemsFailed} total={run.itemsTotal} label="Progress of the run" />
         {note && <p class="notice">{note}</p>}
-        <Wrong error={run.error && { message: run.error }} />
+        {run.status === "cancelled" ? <p class="faint">{run.error}</p> : <Wrong error={run.error && { message: run.error }} />}
         <Facts
           facts={[
             ["Embedded", number(counts.embedded)],
@@ -75,7 +79,7 @@ export function Run({ id, mayWrite }) {
         />
       </Section>
       <Phases run={run} />
-      {history.answer && <History history={history.answer} />}
+      {history.answer && <History history={history.answer} isOpen={isOpen} />}
       <Wrong error={history.error} />
     </Page>
   );
@@ -108,7 +112,7 @@ function Phases({ run }) {
   );
 }
 
-function History({ history: { timeline, batches, requests, refused, unanswered } }) {
+function History({ history: { timeline, batches, requests, refused, unanswered }, isOpen }) {
   const times = useMemo(() => timeline.map((part) => Date.parse(part.at)), [timeline]);
   const series = useMemo(
     () => [
@@ -121,15 +125,19 @@ function History({ history: { timeline, batches, requests, refused, unanswered }
     <>
       {timeline.length > 1 && <Chart title="Rows over time" times={times} series={series} show={number} />}
       <Section
-        title="Requests that were not answered"
+        title="Requests that were refused or not answered"
         note={
-          refused === 0
-            ? "Every request of this run was answered at the first try."
-            : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
+          requests === 0
+            ? isOpen
+              ? "No request yet."
+              : "It sent no request."
+            : refused === 0
+              ? "Every request of this run was answered at the first try."
+              : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
         }
       >
         {unanswered.length > 0 && (
-          <Table caption="Requests that were not answered, the newest first" head={["Sent", "Outcome", "#Texts", "#Tokens"]}>
+          <Table caption="Requests that were refused or not answered, the newest first" head={["Sent", "Outcome", "#Texts", "#Tokens"]}>
             {unanswered.map((request) => (
               <tr key={request.sentAt}>
                 <th scope="row">{atClock(request.sentAt)}</th>
@@ -143,7 +151,7 @@ function History({ history: { timeline, batches, requests, refused, unanswered }
       </Section>
       <Section title="Batches" note={batches.length === 100 ? "The newest 100." : null}>
         {batches.length === 0 ? (
-          <p class="faint">No batch has ended yet.</p>
+          <p class="faint">{isOpen ? "No batch has ended yet." : "It had no batch."}</p>
         ) : (
           <Table
             caption="Batches, the newest first"

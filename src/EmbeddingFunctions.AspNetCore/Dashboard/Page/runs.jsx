@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
-import { post } from "./api.js";
-import { Chip, Dialog, Facts, Loading, Page, Progress, Section, Table, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Chip, Loading, Page, Progress, Section, Time, Wrong, useAnswer } from "./parts.jsx";
+import { Table } from "./table.jsx";
 import { dollars, duration, number, secondsSince } from "./format.js";
 import { useLive } from "./live.js";
-import { eta } from "./now.jsx";
+import { eta, stateOf } from "./now.jsx";
+import { StartRun } from "./start.jsx";
 
 const states = ["processing", "pending", "completed", "failed", "cancelled", "cap_reached"];
 
@@ -76,7 +77,7 @@ export function Runs({ mayWrite }) {
             head={["Run", "State", "Progress", "#Embedded", "#Failed", "#Tokens", "#Cost", "Took", "Began"]}
           >
             {answer.runs.map((listed) => (
-              <RunRow key={listed.id} run={{ ...listed, ...open.get(listed.id) }} now={now} />
+              <RunRow key={listed.id} run={{ ...listed, ...open.get(listed.id) }} overview={overview} now={now} />
             ))}
           </Table>
         )}
@@ -108,7 +109,7 @@ export function Runs({ mayWrite }) {
   );
 }
 
-function RunRow({ run, now }) {
+function RunRow({ run, overview, now }) {
   const left = eta(run, now);
   const began = run.startedAt ?? run.createdAt;
   return (
@@ -120,7 +121,7 @@ function RunRow({ run, now }) {
         </span>
       </th>
       <td>
-        <Chip state={run.status} />
+        <Chip state={stateOf(run, overview)} />
         {run.error && (
           <span class="sub clip" title={run.error}>
             {run.error}
@@ -128,7 +129,7 @@ function RunRow({ run, now }) {
         )}
       </td>
       <td class="wide">
-        <Progress done={run.itemsProcessed + run.itemsFailed} total={run.itemsTotal} label="Progress" />
+        <Progress done={run.itemsProcessed} failed={run.itemsFailed} total={run.itemsTotal} label="Progress" />
         {left !== null && <span class="sub">about {duration(left)} left</span>}
       </td>
       <td class="number">
@@ -144,130 +145,5 @@ function RunRow({ run, now }) {
         <Time at={began} now={now} />
       </td>
     </tr>
-  );
-}
-
-function StartRun({ corpora, onClose }) {
-  const [asked, setAsked] = useState({ corpus: corpora[0].corpus, itemTypes: [], limit: "", forceRegenerate: false });
-  const [prediction, setPrediction] = useState(null);
-  const [state, setState] = useState({ busy: null, error: null });
-  const kinds = corpora.find((corpus) => corpus.corpus === asked.corpus).kinds.map((kind) => kind.kind);
-  const change = (change) => {
-    setAsked({ ...asked, ...change });
-    setPrediction(null);
-  };
-  const body = () => ({
-    corpus: asked.corpus,
-    ...(asked.itemTypes.length > 0 && { itemTypes: asked.itemTypes }),
-    ...(asked.limit && { limit: Number(asked.limit) }),
-    ...(asked.forceRegenerate && { forceRegenerate: true }),
-  });
-  const run = async (name, does) => {
-    setState({ busy: name, error: null });
-    try {
-      await does();
-      setState({ busy: null, error: null });
-    } catch (error) {
-      setState({ busy: null, error });
-    }
-  };
-  const begin = () =>
-    run("start", async () => {
-      const { runId } = await post("compute", body());
-      onClose();
-      location.hash = `#/runs/${runId}`;
-    });
-  return (
-    <Dialog title="Start a run" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          begin();
-        }}
-      >
-        <label>
-          Corpus{" "}
-          <select value={asked.corpus} onChange={(event) => change({ corpus: event.target.value, itemTypes: [] })}>
-            {corpora.map(({ corpus }) => (
-              <option key={corpus}>{corpus}</option>
-            ))}
-          </select>
-        </label>
-        <fieldset>
-          <legend>Kinds (none: all)</legend>
-          {kinds.map((kind) => (
-            <label class="check" key={kind}>
-              <input
-                type="checkbox"
-                checked={asked.itemTypes.includes(kind)}
-                onChange={(event) =>
-                  change({
-                    itemTypes: event.target.checked ? [...asked.itemTypes, kind] : asked.itemTypes.filter((one) => one !== kind),
-                  })
-                }
-              />{" "}
-              {kind}
-            </label>
-          ))}
-        </fieldset>
-        <label>
-          At most so many rows{" "}
-          <input type="number" min="1" step="1" value={asked.limit} onInput={(event) => change({ limit: event.target.value })} />
-        </label>
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={asked.forceRegenerate}
-            onChange={(event) => change({ forceRegenerate: event.target.checked })}
-          />{" "}
-          embed again what has a vector (costs as much as the first time)
-        </label>
-        <div role="status">{prediction && <Prediction prediction={prediction} />}</div>
-        <Wrong error={state.error} />
-        <div class="actions">
-          <button type="submit" class="primary" aria-disabled={state.busy !== null}>
-            {state.busy === "start" ? "Starting …" : "Start"}
-          </button>
-          <button
-            type="button"
-            aria-disabled={state.busy !== null}
-            onClick={() => run("predict", async () => setPrediction(await post("predict", body())))}
-          >
-            {state.busy === "predict" ? "Predicting …" : "Predict"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Close
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-function Prediction({ prediction: { items, inputs, requests, tokens, dollars: cost, minutes, caps, findings, areTokensExact } }) {
-  return (
-    <div class="prediction">
-      <Facts
-        facts={[
-          ["Rows", number(items)],
-          ["Texts to embed", number(inputs)],
-          ["Requests", number(requests)],
-          ["Tokens", `${areTokensExact ? "" : "about "}${number(tokens)}`],
-          ["Cost", dollars(cost)],
-          ["Takes", minutes === null ? "as long as this machine needs" : duration(minutes * 60)],
-        ]}
-      />
-      {caps.map((cap) => (
-        <p key={cap.cap}>
-          <Chip tone={cap.holds ? "good" : "bad"} text={cap.holds ? "within the cap" : "stops at the cap"} /> {cap.cap}:{" "}
-          {dollars(cap.spent)} of {dollars(cap.dollars)} spent
-        </p>
-      ))}
-      {findings.map((finding) => (
-        <p key={finding} class="wrong">
-          {finding}
-        </p>
-      ))}
-    </div>
   );
 }
