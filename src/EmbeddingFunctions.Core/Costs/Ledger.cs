@@ -16,6 +16,9 @@ internal sealed class Ledger(NpgsqlDataSource database, EmbeddingSettings settin
 {
     private const string Work = "the ledger of requests";
 
+    // Before the process ends.
+    private const int LastTries = 5;
+
     private static readonly TimeSpan _soon = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
@@ -114,7 +117,18 @@ internal sealed class Ledger(NpgsqlDataSource database, EmbeddingSettings settin
     public async ValueTask DisposeAsync()
     {
         await _disposing.CancelAsync();
-        await Flush();
+        // What was spent is not to be forgotten because the database fails at this moment.
+        for (var tries = 0; tries < LastTries; tries++)
+        {
+            _cooldown.End();
+            await Flush();
+            if (_settled.Count == 0)
+            {
+                return;
+            }
+
+            await Task.Delay(_soon, time);
+        }
     }
 
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
@@ -225,7 +239,8 @@ internal sealed class Ledger(NpgsqlDataSource database, EmbeddingSettings settin
 
     private void Keep(List<LedgerEntry> settled, Exception fault)
     {
-        if (fault is not PostgresException || WriteFaults.IsTransient(fault))
+        if (fault is not PostgresException || WriteFaults.IsTransient(fault)
+            || fault is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction })
         {
             settled.ForEach(Settle);
         }

@@ -10,5 +10,7 @@ internal sealed class Cooldown(TimeProvider time)
     public bool IsActive =>
         Volatile.Read(ref _startedAt) is var startedAt && startedAt != long.MinValue && time.GetElapsedTime(startedAt) < _duration;
 
+    public void End() => Volatile.Write(ref _startedAt, long.MinValue);
+
     public void Start() => Volatile.Write(ref _startedAt, time.GetTimestamp());
 }
