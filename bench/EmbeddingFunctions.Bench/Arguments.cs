@@ -7,8 +7,8 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
         """
         usage: ./run bench [--only NAME]... [--quick] [--runs N]
 
-          --only NAME  one-table, start, backfill, memory, writes, owners-writes, scale, planning, sharing, limits, local, search,
-                       relevance or dashboard; may be repeated
+          --only NAME  one-table, durable, start, backfill, memory, writes, owners-writes, scale, planning, sharing, limits, local,
+                       search, relevance or dashboard; may be repeated
           --quick      small sizes: to see that it works, not how fast it is
           --rows N     rows that are searched (20,000; with --quick 8,000)
           --dimensions N, --type vector|halfvec
@@ -18,8 +18,8 @@ internal sealed record Arguments(IReadOnlyList<string> Only, Sizes Sizes)
 
     private static readonly string[] _names =
     [
-        "one-table", "start", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits", "local", "search",
-        "relevance", "dashboard",
+        "one-table", "durable", "start", "backfill", "memory", "writes", "owners-writes", "scale", "planning", "sharing", "limits",
+        "local", "search", "relevance", "dashboard",
     ];
 
     /// <returns>Null if the arguments cannot be understood.</returns>

@@ -1,6 +1,7 @@
 using EmbeddingFunctions.Bench;
 using EmbeddingFunctions.Bench.Backfill;
 using EmbeddingFunctions.Bench.Dashboard;
+using EmbeddingFunctions.Bench.Durable;
 using EmbeddingFunctions.Bench.Limits;
 using EmbeddingFunctions.Bench.Local;
 using EmbeddingFunctions.Bench.Memory;
@@ -28,6 +29,8 @@ switch (args)
         return await ChildProcess.Answer<LoopOrder, ScaleResult>(order, ScaleRun.Run);
     case [OneTableRun.Command, var order]:
         return await ChildProcess.Answer<LoopOrder, LoopResult>(order, OneTableRun.Run);
+    case [DurableRun.Command, var order]:
+        return await ChildProcess.Answer<LoopOrder, DurableResult>(order, DurableRun.Run);
     case [ProviderAlone.Command, var order]:
         return await ChildProcess.Answer<ProviderOrder, ProviderResult>(order, ProviderAlone.Run);
     case [SharingWorker.Command, var order]:
@@ -45,6 +48,7 @@ await Machine.Describe(report);
 var benchmarks = new (string Name, Func<Sizes, Report, Task> Run)[]
 {
     ("one-table", OneTableBenchmark.Run),
+    ("durable", DurableBenchmark.Run),
     ("start", StartBenchmark.Run),
     ("backfill", BackfillBenchmark.Run),
     ("memory", MemoryBenchmark.Run),

@@ -33,7 +33,8 @@ internal sealed class BatchEmbedder(
         {
             stopping.ThrowIfCancellationRequested();
             using var grace = new Grace(time, stopping);
-            var batch = await Embed(command.Part(index, Math.Min(left, command.BatchSize ?? left)), grace.Token);
+            var size = await Size(command, left, grace.Token);
+            var batch = await Embed(command.Part(index, size), grace.Token);
             counts += batch.Counts;
             left -= batch.Counts.Claimed;
             if (left <= 0 || batch is not { Counts.Claimed: > 0, RetryAt: null, Stop: null } || stopping.IsCancellationRequested
@@ -43,6 +44,13 @@ internal sealed class BatchEmbedder(
             }
         }
     }
+
+    private async Task<int> Size(EmbedBatch command, int left, CancellationToken cancellation) => Math.Min(left, command switch
+    {
+        { BatchSize: null } => left,
+        { IsSizeAutomatic: true } => sizes.Of((await corpora.Get(command.Corpus, cancellation)).Corpus, command.Kind),
+        { BatchSize: { } planned } => planned,
+    });
 
     /// <exception cref="DatabaseNotReadyException">The database is not ready for the corpus.</exception>
     /// <exception cref="OperationCanceledException">What was paid for by then is written, the rest given back.</exception>

@@ -20,6 +20,10 @@ internal sealed record EmbedBatch(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? BatchSize { get; init; }
 
+    /// <summary>Whether it was not declared: each batch then has as many as have shown to be best by its time.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSizeAutomatic { get; init; }
+
     /// <summary>Texts of a request, where a batch is several requests; null: as many as one takes.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Inputs { get; init; }

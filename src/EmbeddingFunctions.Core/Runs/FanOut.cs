@@ -107,6 +107,7 @@ internal sealed class FanOut(IRunContext context, RunInput input)
             request.IsScheduled, request.Selection)
         {
             BatchSize = batch.Size,
+            IsSizeAutomatic = batch.IsSizeAutomatic,
             Inputs = batch.Inputs,
             IsCapped = request.MaxDollars is not null,
         };

@@ -15,6 +15,9 @@ internal sealed record FanOutState(RunInput Input)
     // Rows that are edited or inserted during a run are embedded by it, but an application that never rests must not keep it from its end.
     private const int MaxLatePages = 10;
 
+    // A page is its planning and some ten orders; few orders, as of a page that found little, leave room for more pages.
+    private const int ActivitiesPerPage = 11;
+
     // How often to look whether others are done with the partitions that they hold.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromSeconds(5);
 
@@ -30,7 +33,8 @@ internal sealed record FanOutState(RunInput Input)
 
     private ContendedPartitions Contended { get; init; } = ContendedPartitions.None;
 
-    private int Pages { get; init; }
+    /// <summary>Pages planned and orders given in this history.</summary>
+    private int Activities { get; init; }
 
     private bool IsPlanning { get; init; }
 
@@ -51,7 +55,9 @@ internal sealed record FanOutState(RunInput Input)
             Input.Request.Limit ?? int.MaxValue) - Input.Counts.Claimed - Queued.Sum(
                 batch => batch.Count) - InFlight.Sum(batch => batch.Count);
 
-    private bool MayPlan => Pages < Input.Request.PagesPerExecution && Remaining > 0 && !IsExhausted && !IsLate;
+    private bool IsHistoryFull => Activities >= (long)Input.Request.PagesPerExecution * ActivitiesPerPage;
+
+    private bool MayPlan => !IsHistoryFull && Remaining > 0 && !IsExhausted && !IsLate;
 
     private bool IsLate => Input.LatePages >= MaxLatePages;
 
@@ -81,7 +87,8 @@ internal sealed record FanOutState(RunInput Input)
             },
             Queued = Queued.AddRange(page.Batches),
             Contended = Contended.Planned(page),
-            HeldUntil = page.HeldUntil,
+            // What a page saw held while batches were in flight may be theirs.
+            HeldUntil = SeesAll ? page.HeldUntil : null,
             // If something was hidden from an empty page, it is looked for again when everything has landed.
             IsExhausted = page.Batches.Count == 0 && (SeesAll || InFlight.Count > 0),
         };
@@ -116,12 +123,23 @@ internal sealed record FanOutState(RunInput Input)
             while (state.NextBatch() is { } batch)
             {
                 commands.Add(new FanOutCommand.StartBatch(batch));
-                state = state with { Queued = state.Queued.Remove(batch), InFlight = state.InFlight.Add(batch) };
+                state = state with
+                {
+                    Queued = state.Queued.Remove(batch),
+                    InFlight = state.InFlight.Add(batch),
+                    Activities = state.Activities + 1,
+                };
                 // A partition without queued batches may be planned again.
                 state = state with
                 {
                     IsExhausted = state.IsExhausted && state.Queued.Exists(queued => queued.Partition == batch.Partition)
                 };
+            }
+
+            if (state.IsHistoryFull && state.HasFreePlace)
+            {
+                // What waits for its partition's lanes is planned again by the next execution, beside all that can begin at once.
+                state = state with { Queued = [] };
             }
 
             if (!state.IsPlanning && state.MayPlan && !state.HasWork)
@@ -132,7 +150,7 @@ internal sealed record FanOutState(RunInput Input)
                 state = state with
                 {
                     IsPlanning = true,
-                    Pages = state.Pages + 1,
+                    Activities = state.Activities + 1,
                     SeesAll = queued.Count == 0 && state.InFlight.Count == 0,
                     Contended = state.Contended.PlanBegins(),
                 };
@@ -153,8 +171,9 @@ internal sealed record FanOutState(RunInput Input)
     /// <summary>Whether enough is planned that no place in flight stays empty.</summary>
     private bool HasWork => Queued.Where(IsFree).Sum(batch => batch.Requests) >= Input.Request.Concurrency;
 
-    private PlannedBatch? NextBatch() =>
-        InFlight.Sum(batch => batch.Requests) < Input.Request.Concurrency ? Queued.Find(IsFree) : null;
+    private bool HasFreePlace => InFlight.Sum(batch => batch.Requests) < Input.Request.Concurrency;
+
+    private PlannedBatch? NextBatch() => HasFreePlace ? Queued.Find(IsFree) : null;
 
     private bool IsFree(PlannedBatch batch) =>
         InFlight.Count(other => other.Partition == batch.Partition) < Input.Opened!.LanesPerPartition;

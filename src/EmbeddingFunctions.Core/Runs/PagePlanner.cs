@@ -131,6 +131,7 @@ internal sealed class PagePlanner(
             page.AddRange(Deal(pending, command.Cursor, OrderSize, room - page.Sum(batch => batch.Count)).Select(batch => batch with
             {
                 Size = batch.Count > BatchSize(batch.Kind) ? BatchSize(batch.Kind) : null,
+                IsSizeAutomatic = declared is null && batch.Count > BatchSize(batch.Kind),
                 Inputs = together > 1 ? declared : null,
             }));
             if (page.Sum(batch => batch.Count) >= room)

@@ -122,6 +122,10 @@ internal sealed record PlannedPage(
 internal sealed record PlannedBatch(
     string Kind, string Partition, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Size = null)
 {
+    /// <summary>Whether the size was chosen for lack of a declared one, and may be chosen again.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSizeAutomatic { get; init; }
+
     /// <summary>Texts of a request, where a batch is several requests; null: it is one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Inputs { get; init; }

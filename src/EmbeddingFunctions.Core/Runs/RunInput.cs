@@ -35,7 +35,7 @@ internal sealed record RunRequest(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int? BatchesPerActivity { get; init; }
 
-    /// <summary>The number of pages after which a durable engine begins a new history: a page is some ten activities.</summary>
+    /// <summary>The number of full pages after which a durable engine begins a new history: one is some ten activities.</summary>
     public int PagesPerExecution { get; init; } = 10;
 
     internal PendingScope Scope(DateTimeOffset? forceBefore) =>

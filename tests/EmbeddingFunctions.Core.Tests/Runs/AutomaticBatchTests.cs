@@ -1,3 +1,4 @@
+using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Core.Tests.Storage;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Testing;
@@ -32,6 +33,26 @@ public sealed class AutomaticBatchTests
             Assert.InRange(outcome.Counts.Requests, 6, 8);
             Assert.InRange(fake.MaxInFlight, 6, 8);
         }
+    }
+
+    [Fact]
+    public async Task Requests_grow_within_the_orders_of_a_page_as_well()
+    {
+        const int Rows = 2_000;
+        await using var fake = await FakeOpenAi.StartAsync();
+        await using var database = await TestDatabase.Empty();
+        await using var notes = await Declarations.CreateNotes(database, Rows);
+        await using var declared = new DeclaredCorpus(database.Source, Declarations.Notes(), model: "text-embedding-3-small");
+        await declared.Migrate();
+        await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = declared.File });
+
+        // All that the limit allows is one page, which is planned before anything is known.
+        var outcome = await new ReplayingEngine(engine.Get<RunActivities>(), seed: 1).Run(new RunInput(
+            Guid.CreateVersion7(), new RunRequest("notes", [], Limit: Rows) { BatchesPerActivity = 5 }));
+
+        Assert.Equal((Rows, 0L), (outcome.Counts.Embedded, fake.DuplicatePaidInputs));
+        Assert.InRange(fake.RequestCount, Rows / 256, (Rows / BatchSizes.First) - 3);
+        Assert.Contains(fake.Requests, request => request.InputCount == 2 * BatchSizes.First);
     }
 
     [Theory]

@@ -55,6 +55,43 @@ public sealed class FanOutStateTests
     }
 
     [Fact]
+    public void What_a_page_saw_held_beside_batches_in_flight_is_waited_for_only_if_it_still_is_when_they_have_ended()
+    {
+        UseHistoryOf(pages: 1);
+        On(new FanOutEvent.Begun());
+        for (var round = 0; round < 4; round++)
+        {
+            On(Planned(("a", 20)));
+            Assert.Empty(On(new FanOutEvent.BatchEnded(Batch("a", 20), Embedded(20))));
+        }
+
+        // The eleventh activity of the history is the plan that comes back while the last batch is in flight.
+        Assert.Single(On(Planned(("a", 20))).OfType<FanOutCommand.PlanPage>());
+        Assert.Empty(On(new FanOutEvent.PagePlanned(new PlannedPage([], "a", _now.AddSeconds(5)))));
+
+        var end = On(new FanOutEvent.BatchEnded(Batch("a", 20), Embedded(20)));
+
+        Assert.Equal(new FanOutCommand.Finish(HasMore: true), Assert.Single(end));
+    }
+
+    [Fact]
+    public void At_the_end_of_a_history_no_place_in_flight_waits_for_what_a_partition_has_no_lane_for()
+    {
+        UseHistoryOf(pages: 1);
+        On(new FanOutEvent.Begun());
+        On(Planned(Enumerable.Repeat(("a", 20), 20).ToArray()));
+        On(Planned());
+        IReadOnlyList<FanOutCommand> commands = [];
+        for (var ended = 0; ended < 20 && commands is not [FanOutCommand.Finish]; ended++)
+        {
+            commands = On(new FanOutEvent.BatchEnded(Batch("a", 20), Embedded(20)));
+        }
+
+        Assert.Equal(new FanOutCommand.Finish(HasMore: true), Assert.Single(commands));
+        Assert.InRange(_state.Input.Counts.Embedded, 100, 260);
+    }
+
+    [Fact]
     public void Queued_batches_are_started_after_a_pause_though_a_limit_leaves_nothing_to_plan()
     {
         _state = new FanOutState(_state.Input with { Request = _state.Input.Request with { Limit = 40, Concurrency = 1 } });
@@ -111,6 +148,9 @@ public sealed class FanOutStateTests
         Assert.Equal(first, Replay());
         Assert.Contains("waiting for items that another worker holds", first[^1], StringComparison.Ordinal);
     }
+
+    private void UseHistoryOf(int pages) =>
+        _state = new FanOutState(_state.Input with { Request = _state.Input.Request with { PagesPerExecution = pages } });
 
     private IReadOnlyList<FanOutCommand> On(FanOutEvent happened)
     {

@@ -26,7 +26,7 @@ public sealed class ReplayTests
         var replaying = new ReplayingEngine(engine.Get<RunActivities>(), seed);
         var request = new RunRequest("workspace", [], Concurrency: 4, PageSize: 60 / batchesPerActivity, BatchSize: 10)
         {
-            PagesPerExecution = 3,
+            PagesPerExecution = 1,
             BatchesPerActivity = batchesPerActivity,
         };
         var outcome = await replaying.Run(new RunInput(Guid.CreateVersion7(), request));

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.App;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Testing.Durable;
 using Microsoft.DurableTask.Client;
 
 namespace EmbeddingFunctions.Tests.Durable;
@@ -22,7 +23,7 @@ public sealed class DurableRunEngineTests : DurableTest
     [Fact]
     public async Task A_run_that_the_engine_knows_is_not_scheduled_again_whether_it_waits_or_has_ended()
     {
-        await using var idle = await DurableHost.Start(engine: null);
+        await using var idle = await DurableHost.Start(activities: null);
         await idle.Engine.Begin(_run, default);
         var scheduled = await idle.Client.GetInstanceAsync(_run.RunId.ToString());
         await idle.Engine.Begin(_run, default);
@@ -46,7 +47,7 @@ public sealed class DurableRunEngineTests : DurableTest
     [Fact]
     public async Task An_engine_that_cannot_be_reached_is_a_failure()
     {
-        var gone = await DurableHost.Start(engine: null);
+        var gone = await DurableHost.Start(activities: null);
         var engine = gone.Engine;
         await gone.DisposeAsync();
 

@@ -1,5 +1,6 @@
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Testing;
+using EmbeddingFunctions.Testing.Durable;
 
 namespace EmbeddingFunctions.Tests.Durable;
 
@@ -27,7 +28,7 @@ public abstract class DurableTest : IAsyncLifetime
         Database = await TestDatabase.Migrated();
         Workspace = new TestWorkspace(Database);
         Engine = new TestEngine(Database, Fake);
-        Host = await DurableHost.Start(Engine);
+        Host = await DurableHost.Start(Engine.Get<RunActivities>());
     }
 
     public async Task DisposeAsync()

@@ -36,7 +36,7 @@ public sealed class RunOrchestratorTests(ITestOutputHelper output) : DurableTest
             (Fake.PaidInputCount, Fake.DuplicatePaidInputs, await Workspace.Embedded(), await Workspace.Pending()));
         Assert.Equal(("completed", null), await Job(run));
         Assert.InRange(Host.Backend.Activities, 100, 170);
-        Assert.InRange(Host.Backend.Generations, 3, 6);
+        Assert.InRange(Host.Backend.Generations, 2, 6);
         Assert.InRange(Host.Backend.LargestHistory, 20_000, MaxBytes);
     }
 

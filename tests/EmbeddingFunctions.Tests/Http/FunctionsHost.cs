@@ -1,6 +1,6 @@
 using System.Reflection;
 using EmbeddingFunctions.Testing;
-using EmbeddingFunctions.Tests.Durable;
+using EmbeddingFunctions.Testing.Durable;
 using EmbeddingFunctions.Tests.Functions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -41,7 +41,7 @@ internal sealed class FunctionsHost : IAsyncDisposable
     {
         var host = new FunctionsHost(
             new TestEngine(database, fake, settings => settings with { CorporaFile = corporaFile, SearchKeysFile = searchKeysFile }),
-            await DurableHost.Start(engine: null));
+            await DurableHost.Start(activities: null));
         await host._web.StartAsync();
         return host;
     }

@@ -4,7 +4,6 @@ using EmbeddingFunctions.App;
 using EmbeddingFunctions.App.Durable;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Runs;
-using EmbeddingFunctions.Testing;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -18,7 +17,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace EmbeddingFunctions.Tests.Durable;
+namespace EmbeddingFunctions.Testing.Durable;
 
 /// <summary>
 /// The app's orchestrator and activities on the SDK's own worker and client, which talk over gRPC to a task hub in memory.
@@ -31,19 +30,23 @@ internal sealed class DurableHost : IAsyncDisposable
     private GrpcChannel _channel = null!;
     private IHost _worker = null!;
 
-    private DurableHost(TestEngine? engine) =>
-        _steps = engine is null ? null : new RunSteps(engine.Get<RunActivities>(), NullLogger<RunSteps>.Instance);
+    private DurableHost(RunActivities? activities, bool keepsTime)
+    {
+        _steps = activities is null ? null : new RunSteps(activities, NullLogger<RunSteps>.Instance);
+        Backend = new DurableBackend { KeepsTime = keepsTime };
+    }
 
-    public DurableBackend Backend { get; } = new();
+    public DurableBackend Backend { get; }
 
     public DurableTaskClient Client => _worker.Services.GetRequiredService<DurableTaskClient>();
 
     public DurableRunEngine Engine => new(Client);
 
-    /// <param name="engine">Whose activities the worker does; null: there is no worker, and nothing that is scheduled begins.</param>
-    public static async Task<DurableHost> Start(TestEngine? engine)
+    /// <param name="activities">That the worker does; null: there is no worker, and nothing that is scheduled begins.</param>
+    /// <param name="keepsTime">Whether timers fire when they are due.</param>
+    public static async Task<DurableHost> Start(RunActivities? activities, bool keepsTime = false)
     {
-        var host = new DurableHost(engine);
+        var host = new DurableHost(activities, keepsTime);
         await host.Start();
         return host;
     }

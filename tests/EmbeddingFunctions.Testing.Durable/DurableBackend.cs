@@ -5,29 +5,34 @@ using DurableTask.Core.History;
 using DurableTask.Core.Serializing;
 using Microsoft.DurableTask.Testing.Sidecar;
 
-namespace EmbeddingFunctions.Tests.Durable;
+namespace EmbeddingFunctions.Testing.Durable;
 
 /// <summary>
 /// The SDK's in-memory task hub as storage that outlives its host: it hands out again the work that a lost host had taken, fires timers at
-/// once
-/// or when told to, and counts.
+/// once, when they are due or on command, and counts.
 /// </summary>
 internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrationService, IOrchestrationServiceClient
 {
     private readonly ConcurrentDictionary<TaskActivityWorkItem, bool> _activities = [];
     private readonly ConcurrentDictionary<TaskOrchestrationWorkItem, bool> _orchestrations = [];
-    private readonly ConcurrentDictionary<string, string> _histories = [];
+    private readonly ConcurrentDictionary<string, HistoryEvent[]> _histories = [];
     private readonly ConcurrentQueue<TaskMessage> _heldTimers = [];
     private readonly ConcurrentQueue<DateTime> _timers = [];
     private int _activityCount;
     private int _started;
     private int _running;
+    private int _turns;
 
     // As in host.json: the SDK's own is the number of processors, and it looks for a free place every half second only.
     int IOrchestrationService.MaxConcurrentTaskActivityWorkItems => 24;
 
+    int IOrchestrationService.MaxConcurrentTaskOrchestrationWorkItems => 8;
+
     /// <summary>Whether timers fire only when <see cref="FireTimers"/> is called.</summary>
     public bool HoldsTimers { get; set; }
+
+    /// <summary>Whether timers fire when they are due, and not at once.</summary>
+    public bool KeepsTime { get; init; }
 
     /// <summary>Whether no more activities are handed out, as by a host that is to stop.</summary>
     public bool IsDraining { get; set; }
@@ -45,13 +50,16 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
     public int Generations => _histories.Count;
 
     /// <summary>Each generation's history, as JSON.</summary>
-    public IEnumerable<string> Histories => _histories.Values;
+    public IEnumerable<string> Histories => _histories.Values.Select(JsonDataConverter.Default.Serialize);
 
     /// <summary>Orchestrations that were accepted.</summary>
     public int Started => _started;
 
     /// <summary>Activities handed out, all instances together.</summary>
     public int Activities => _activityCount;
+
+    /// <summary>How often an orchestration was replayed and went on.</summary>
+    public int Turns => _turns;
 
     /// <summary>Bytes of the largest history of one generation, as JSON.</summary>
     public int LargestHistory => Histories.Max(Encoding.UTF8.GetByteCount);
@@ -152,13 +160,13 @@ internal sealed class DurableBackend : InMemoryOrchestrationService, IOrchestrat
             }
         }
 
-        _histories[newOrchestrationRuntimeState.OrchestrationInstance!.ExecutionId] =
-            JsonDataConverter.Default.Serialize(newOrchestrationRuntimeState.Events);
+        Interlocked.Increment(ref _turns);
+        _histories[newOrchestrationRuntimeState.OrchestrationInstance!.ExecutionId] = [.. newOrchestrationRuntimeState.Events];
         // As in Azure Storage, whose instances keep the output alone.
         orchestrationState.FailureDetails = null;
         return CompleteTaskOrchestrationWorkItemAsync(
             workItem, newOrchestrationRuntimeState, outboundMessages, orchestratorMessages,
-            HoldsTimers ? [] : timerMessages.Select(Due).ToList(), continuedAsNewMessage, orchestrationState);
+            HoldsTimers ? [] : KeepsTime ? timerMessages : timerMessages.Select(Due).ToList(), continuedAsNewMessage, orchestrationState);
     }
 
     private static TaskMessage Due(TaskMessage timer)
