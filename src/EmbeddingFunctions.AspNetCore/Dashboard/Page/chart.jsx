@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { Table } from "./table.jsx";
-import { atHour, onDay, when } from "./format.js";
+import { atClock, atHour, onDay, when } from "./format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const palette = ["--accent", "--second"];
@@ -23,10 +23,12 @@ const widest = (texts) => {
   return Math.max(0, ...texts.map((text) => Math.ceil(pen.measureText(text).width)));
 };
 
-function tick(seconds) {
+function tick(seconds, isWithinMinutes) {
   const date = new Date(seconds * 1000);
-  return date.getHours() === 0 && date.getMinutes() === 0 ? onDay(date) : atHour(date);
+  return isWithinMinutes ? atClock(date) : date.getHours() === 0 && date.getMinutes() === 0 ? onDay(date) : atHour(date);
 }
+
+const isMinutes = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
 
 /** Lines over time; `series` is a list of `{ name, values }`, `times` are milliseconds. */
 export function Chart({ title, times, series, show, note }) {
@@ -48,7 +50,7 @@ export function Chart({ title, times, series, show, note }) {
               stroke: colour("--faint"),
               grid: { show: false },
               ticks: { stroke: colour("--line") },
-              values: (_, ticks) => ticks.map(tick),
+              values: (_, ticks) => ticks.map((seconds) => tick(seconds, isMinutes(ticks))),
             },
             {
               stroke: colour("--faint"),

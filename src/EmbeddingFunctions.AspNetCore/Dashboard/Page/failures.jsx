@@ -156,7 +156,7 @@ function Group({ group, mayWrite, retry, ignore }) {
           last <Time at={group.newest} />
           {group.nextRetry && (
             <>
-              , tried again <When at={group.nextRetry} />
+              , tried again <When at={group.nextRetry} count={count} />
             </>
           )}
         </span>
@@ -189,5 +189,11 @@ function Group({ group, mayWrite, retry, ignore }) {
   );
 }
 
-const When = ({ at }) =>
-  Date.parse(at) <= Date.now() ? <>with the next run</> : <time dateTime={at} title={when(at)}>not before {atClock(at)}</time>;
+const When = ({ at, count }) =>
+  Date.parse(at) <= Date.now() ? (
+    <>with the next run</>
+  ) : (
+    <time dateTime={at} title={when(at)}>
+      {count > 1 ? "the first " : ""}not before {atClock(at)}
+    </time>
+  );

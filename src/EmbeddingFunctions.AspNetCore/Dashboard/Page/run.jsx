@@ -1,7 +1,7 @@
 import { post } from "./api.js";
 import { Act, Chip, Facts, Loading, Page, Progress, Section, Time, Wrong, useAnswer } from "./parts.jsx";
 import { Table } from "./table.jsx";
-import { atClock, dollars, duration, number, secondsSince, when } from "./format.js";
+import { atClock, dollars, duration, number, rows, secondsSince, when } from "./format.js";
 import { Chart } from "./chart.jsx";
 import { useLive } from "./live.js";
 import { eta, stateOf } from "./now.jsx";
@@ -59,6 +59,11 @@ export function Run({ id, mayWrite }) {
         <Progress done={run.itemsProcessed} failed={run.itemsFailed} total={run.itemsTotal} label="Progress of the run" />
         {note && <p class="notice">{note}</p>}
         {run.status === "cancelled" ? <p class="faint">{run.error}</p> : <Wrong error={run.error && { message: run.error }} />}
+        {run.itemsFailed > 0 && (
+          <p>
+            <a href="#/failures">{rows(run.itemsFailed)} failed: see why</a>
+          </p>
+        )}
         <Facts
           facts={[
             ["Embedded", number(counts.embedded)],
@@ -112,7 +117,9 @@ function Phases({ run }) {
   );
 }
 
-function History({ history: { timeline, batches, requests, refused, unanswered }, isOpen }) {
+function History({ history: { timeline, batches, requests, refused, unanswered: found }, isOpen }) {
+  // What is under way may be answered yet.
+  const unanswered = found.filter((request) => !isOpen || request.outcome);
   const times = useMemo(() => timeline.map((part) => Date.parse(part.at)), [timeline]);
   const series = useMemo(
     () => [
@@ -132,7 +139,9 @@ function History({ history: { timeline, batches, requests, refused, unanswered }
               ? "No request yet."
               : "It sent no request."
             : refused === 0
-              ? "Every request of this run was answered at the first try."
+              ? isOpen
+                ? "None so far."
+                : "Every request of this run was answered at the first try."
               : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
         }
       >

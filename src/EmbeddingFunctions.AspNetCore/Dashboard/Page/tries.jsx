@@ -1,6 +1,6 @@
 import { post } from "./api.js";
 import { sum } from "./counts.js";
-import { counted, number, rows } from "./format.js";
+import { counted, number } from "./format.js";
 import { useAnswer } from "./parts.jsx";
 
 /**
@@ -42,10 +42,14 @@ function Tried({ run, count }) {
   const { answer } = useAnswer(`runs/${encodeURIComponent(run)}`, 2_000);
   const ended = answer?.run.completedAt ? answer.run : null;
   const link = <a href={`#/runs/${run}`}>{ended ? "the run" : "follow the run"}</a>;
-  return ended ? (
+  const again = counted(count, "row was tried again", "rows were tried again");
+  return ended?.itemsFailed > 0 ? (
+    <span class="bad-text">
+      {again}. Of all rows that were due, {link} embedded {number(ended.itemsProcessed)}, and {number(ended.itemsFailed)} failed.{" "}
+    </span>
+  ) : ended ? (
     <span>
-      {rows(count)} {count === 1 ? "was" : "were"} tried again: {link} embedded {number(ended.itemsProcessed)}
-      {ended.itemsFailed > 0 && <span class="bad-text">, {number(ended.itemsFailed)} failed</span>}.{" "}
+      {again}: {link} embedded {number(ended.itemsProcessed)}.{" "}
     </span>
   ) : (
     <span>
