@@ -20,13 +20,18 @@ public sealed class OracleTests : FaultTest
                 + "gen_random_uuid(), now())",
             "I1 1 claims are held")]
     [InlineData("UPDATE issues SET embedding = embedding WHERE title LIKE '% 1'", "without its claim")]
-    [InlineData("UPDATE embedding.requests SET tokens = tokens - 1", "I9 the provider billed")]
-    [InlineData("UPDATE embedding.requests SET tokens = tokens + 1", "I9 the provider billed")]
+    [InlineData("UPDATE embedding.requests SET tokens = tokens - 1, outcome = 'answered'", "I9 the provider billed")]
+    [InlineData("DELETE FROM embedding.requests", "I9 the provider billed")]
+    [InlineData("UPDATE embedding.requests SET tokens = tokens + 1, outcome = 'answered'", "I9 the provider billed")]
     public async Task What_is_wrong_is_found(string statement, string problem)
     {
         await Fill(1, 5);
-        await using var engine = new TestEngine(Database, Fake);
-        await engine.Run();
+        // The ledger is whole when it has ended.
+        await using (var engine = new TestEngine(Database, Fake))
+        {
+            await engine.Run();
+        }
+
         await Oracle.AssertHolds();
 
         await Database.Execute(statement);
