@@ -16,10 +16,10 @@ internal sealed class Ledger(NpgsqlDataSource database, EmbeddingSettings settin
 {
     private const string Work = "the ledger of requests";
 
-    // Before the process ends.
-    private const int LastTries = 5;
-
     private static readonly TimeSpan _soon = TimeSpan.FromSeconds(1);
+
+    // A process that is to end does not wait longer for its database.
+    private static readonly TimeSpan _lastTries = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
     private static readonly JsonSerializerOptions _json = new()
@@ -118,16 +118,14 @@ internal sealed class Ledger(NpgsqlDataSource database, EmbeddingSettings settin
     {
         await _disposing.CancelAsync();
         // What was spent is not to be forgotten because the database fails at this moment.
-        for (var tries = 0; tries < LastTries; tries++)
+        var begun = time.GetTimestamp();
+        _cooldown.End();
+        await Flush();
+        while (_settled.Count > 0 && time.GetElapsedTime(begun) < _lastTries)
         {
+            await Task.Delay(_soon, time);
             _cooldown.End();
             await Flush();
-            if (_settled.Count == 0)
-            {
-                return;
-            }
-
-            await Task.Delay(_soon, time);
         }
     }
 
