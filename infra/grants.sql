@@ -16,7 +16,7 @@ GRANT INSERT, UPDATE, DELETE
 ON embedding.jobs, embedding.run_events, embedding.batches, embedding.claims, embedding.start_slots, embedding.cache,
    embedding.limiters, embedding.flights, embedding.adoptions, embedding.generations, embedding.lane_runs, embedding.lane_batches,
    embedding.lane_lines, embedding.lane_items, embedding.requests, embedding.spending, embedding.run_caps,
-   embedding.pauses, embedding.lags, embedding.coverage, embedding.incidents, embedding.alerts, embedding.alert_looks
+   embedding.waits, embedding.pauses, embedding.lags, embedding.coverage, embedding.incidents, embedding.alerts, embedding.alert_looks
 TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON similarity_cache TO :"role";
 

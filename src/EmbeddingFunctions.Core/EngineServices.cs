@@ -130,6 +130,7 @@ internal static class EngineServices
     private static IServiceCollection AddRuns(this IServiceCollection services) => services
         .AddTimed<ClaimStore>()
         .AddSingleton<LagStore>()
+        .AddTimed<WaitStore>()
         .AddSingleton<VectorStore>()
         .AddSingleton<FailureStore>()
         .AddSingleton<FailedItems>()

@@ -11,7 +11,7 @@ namespace EmbeddingFunctions.Batches;
 /// <summary>Embeds one batch: claim and load, triage, call, write. No connection is held while the provider is called.</summary>
 internal sealed class BatchEmbedder(
     ResolvedCorpora corpora, ClaimStore claims, CachingTextEmbedder embedder, BatchWriter writer, BatchSizes sizes, Pauses pauses,
-    Redaction redaction, LeaseKeeper leases, TimeProvider time, ILogger<BatchEmbedder> log)
+    WaitStore waits, Redaction redaction, LeaseKeeper leases, TimeProvider time, ILogger<BatchEmbedder> log)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMilliseconds(100);
@@ -80,7 +80,9 @@ internal sealed class BatchEmbedder(
         // What has come back from the provider's batch lane is in flight.
         if (batch.Line is null && await pauses.IsPaused(batch.Corpus, cancellation))
         {
-            return new EmbeddedBatch(new BatchCounts(), time.GetUtcNow() + Pauses.LookAgain, IsPaused: true);
+            var (now, until) = (time.GetUtcNow(), time.GetUtcNow() + Pauses.LookAgain);
+            await waits.Record(batch.RunId, [new Wait(WaitCause.Paused, now, until)]);
+            return new EmbeddedBatch(new BatchCounts(), until, IsPaused: true);
         }
 
         var corpus = await corpora.Get(batch.Corpus, cancellation);
@@ -164,16 +166,25 @@ internal sealed class BatchEmbedder(
         Checkpoints.Reach(Checkpoint.AfterCommit);
         BatchMetrics.Record(batch.Corpus, counts);
         RecordTime(claim, triage.Texts.Count, meter, time.GetElapsedTime(begun), fault);
-        return fault switch
+        var embedded = Embedded(counts, fault, cancellation);
+        if (embedded.RetryAt is { } until)
         {
-            null => new EmbeddedBatch(counts),
-            ProviderException { Fault: ProviderFault.Configuration } stop =>
-                new EmbeddedBatch(counts, Stop: redaction.Clean(fault.Message), IsCapReached: stop.IsCapReached),
-            ProviderException passing => new EmbeddedBatch(
-                counts, time.GetUtcNow() + (passing.RetryAfter ?? ModelLimiter.DefaultPause), redaction.Clean(fault.Message)),
-            _ => throw new OperationCanceledException(fault.Message, fault, cancellation),
-        };
+            meter.Waited(new Wait(WaitCause.Provider, time.GetUtcNow(), until, embedded.RetryReason));
+        }
+
+        await waits.Record(batch.RunId, meter.Waits);
+        return embedded;
     }
+
+    private EmbeddedBatch Embedded(BatchCounts counts, Exception? fault, CancellationToken cancellation) => fault switch
+    {
+        null => new EmbeddedBatch(counts),
+        ProviderException { Fault: ProviderFault.Configuration } stop =>
+            new EmbeddedBatch(counts, Stop: redaction.Clean(fault.Message), IsCapReached: stop.IsCapReached),
+        ProviderException passing => new EmbeddedBatch(
+            counts, time.GetUtcNow() + (passing.RetryAfter ?? ModelLimiter.DefaultPause), redaction.Clean(fault.Message)),
+        _ => throw new OperationCanceledException(fault.Message, fault, cancellation),
+    };
 
     private void RecordTime(Claim claim, int inputs, RequestMeter meter, TimeSpan elapsed, Exception? fault)
     {

@@ -18,7 +18,8 @@ internal record Permit(TimeSpan Wait, int Faults) : Decision;
 internal sealed record ProbeGranted(TimeSpan Wait, int Faults) : Permit(Wait, Faults);
 
 /// <summary>Nothing was reserved.</summary>
-internal sealed record RetryLater(TimeSpan Wait) : Decision;
+/// <param name="IsForProbe">Another call finds out whether the provider works; else the limits are used up.</param>
+internal sealed record RetryLater(TimeSpan Wait, bool IsForProbe = false) : Decision;
 
 /// <summary>The provider failed or asked for a pause.</summary>
 internal sealed record Paused(TimeSpan Wait, string Reason) : Decision;

@@ -76,7 +76,7 @@ internal sealed record LimiterState
 
         if (state == CircuitState.HalfOpen && circuit.IsProbing(now))
         {
-            return (settled, new RetryLater(_probePoll));
+            return (settled, new RetryLater(_probePoll, IsForProbe: true));
         }
 
         if (!request.IsInteractive && settled.Bucket.BeyondHorizon(now) is var beyond && beyond > TimeSpan.Zero)

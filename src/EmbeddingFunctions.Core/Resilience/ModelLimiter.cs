@@ -32,9 +32,13 @@ internal sealed class ModelLimiter(
     private readonly LimiterLog _log = new(model, limits, log);
     private readonly Lock _lock = new();
     private double _debt;
+    private Wait? _lastWait;
 
     /// <summary>The model's name.</summary>
     public string Name => model;
+
+    /// <summary>By the clock of all waits.</summary>
+    public DateTimeOffset Now => time.GetUtcNow();
 
     /// <summary>Calls the provider as soon as that is allowed.</summary>
     /// <param name="tokens">As counted or estimated.</param>
@@ -88,6 +92,10 @@ internal sealed class ModelLimiter(
         return shared.Record((state, now) => state.OpenCircuit(key, reason.Message, now));
     }
 
+    /// <returns>What a call has waited for that asked to be sent then; null: for nothing but the answers to other calls.</returns>
+    public Wait? WaitedSince(DateTimeOffset asked) =>
+        _lastWait is { } wait && wait.Until > asked ? wait with { From = asked, Until = Now } : null;
+
     /// <summary>Whether the model has ever answered any process.</summary>
     public Task<bool> HasAnswered() => shared.Read((state, _) => state.HasAnswered, CancellationToken.None);
 
@@ -139,9 +147,11 @@ internal sealed class ModelLimiter(
                 case Paused paused when paused.Wait > LongestPause:
                     throw new ProviderException(ProviderFault.Transient, paused.Reason) { RetryAfter = paused.Wait, IsLocal = true };
                 case Paused paused:
+                    _lastWait = new Wait(WaitCause.Provider, Now, Now + paused.Wait, paused.Reason);
                     await Delay(paused.Wait, cancellation);
                     break;
                 case RetryLater later:
+                    _lastWait = later.IsForProbe ? _lastWait : new Wait(WaitCause.Limits, Now, Now + later.Wait);
                     await Delay(later.Wait, cancellation);
                     break;
             }
@@ -183,6 +193,7 @@ internal sealed class ModelLimiter(
         {
             if (permit.Wait > _negligible)
             {
+                _lastWait = permit.Wait < Wait.Shortest ? _lastWait : new Wait(WaitCause.Limits, Now, Now + permit.Wait);
                 await Delay(permit.Wait, cancellation);
             }
 

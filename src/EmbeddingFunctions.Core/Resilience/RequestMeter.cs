@@ -1,10 +1,11 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.AI;
 
 namespace EmbeddingFunctions.Resilience;
 
 /// <summary>
-/// Counts a batch's requests, which may be sent side by side, and the tokens charged for them, retries included. It travels in the options
-/// of the calls.
+/// Counts a batch's requests, which may be sent side by side, and the tokens charged for them, retries included, and notes what they waited
+/// for. It travels in the options of the calls.
 /// </summary>
 /// <param name="origin">For which corpus and run they are sent.</param>
 internal sealed class RequestMeter(RequestOrigin? origin = null)
@@ -12,12 +13,16 @@ internal sealed class RequestMeter(RequestOrigin? origin = null)
     private const string Name = "meter";
     private const string TokensName = "tokens";
 
+    private readonly ConcurrentDictionary<WaitCause, Wait> _waits = new();
     private int _requests;
     private long _tokens;
 
     public int Requests => _requests;
 
     public long Tokens => Interlocked.Read(ref _tokens);
+
+    /// <summary>One of each cause at most.</summary>
+    public IReadOnlyCollection<Wait> Waits => (IReadOnlyCollection<Wait>)_waits.Values;
 
     public static RequestMeter? Of(EmbeddingGenerationOptions? options) =>
         options?.AdditionalProperties?.TryGetValue(Name, out RequestMeter? meter) == true ? meter : null;
@@ -48,4 +53,12 @@ internal sealed class RequestMeter(RequestOrigin? origin = null)
     public void Withheld() => Interlocked.Decrement(ref _requests);
 
     public void Paid(int tokens) => Interlocked.Add(ref _tokens, tokens);
+
+    public void Waited(Wait? wait)
+    {
+        if (wait is not null && wait.Until - wait.From >= Wait.Shortest)
+        {
+            _waits.AddOrUpdate(wait.Cause, wait, (_, known) => known.With(wait));
+        }
+    }
 }

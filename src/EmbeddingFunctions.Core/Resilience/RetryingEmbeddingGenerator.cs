@@ -22,6 +22,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
     private static readonly TimeSpan _firstWait = TimeSpan.FromMilliseconds(500);
 
     private static readonly ResiliencePropertyKey<ModelLimiter> _model = new("model");
+    private static readonly ResiliencePropertyKey<RequestMeter?> _meter = new("meter");
 
     private readonly SharedRateLimiter _limiter;
     private readonly string _defaultModel;
@@ -44,6 +45,8 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
             {
                 var (retried, fault) = (ModelOf(arguments.Context), (ProviderException)arguments.Outcome.Exception!);
                 outages?.Retried(retried.Name, arguments.RetryDelay, fault);
+                arguments.Context.Properties.GetValue(_meter, null)?.Waited(
+                    new Wait(WaitCause.Provider, retried.Now, retried.Now + arguments.RetryDelay, fault.Message));
                 return new(retried.Pause(arguments.RetryDelay, fault));
             },
         }).Build();
@@ -60,6 +63,7 @@ internal sealed class RetryingEmbeddingGenerator : DelegatingEmbeddingGenerator<
         var model = _limiter.Of(name);
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         context.Properties.Set(_model, model);
+        context.Properties.Set(_meter, RequestMeter.Of(options));
         try
         {
             var reply = await _pipeline.ExecuteAsync(

@@ -18,6 +18,7 @@ internal sealed class ThrottledEmbeddingGenerator(
         var tokens = RequestMeter.TokensOf(options) ?? inputs.Sum(input => TokenEstimate.Of(input));
         var model = limiter.Of(options?.ModelId ?? defaultModel);
         await concurrency.Enter(cancellationToken);
+        var asked = model.Now;
         try
         {
             // Calls without a meter come from interactive callers and get priority.
@@ -31,6 +32,7 @@ internal sealed class ThrottledEmbeddingGenerator(
         // A failed request keeps its tokens: the provider counts them too.
         async Task<GeneratedEmbeddings<Embedding<float>>> Send()
         {
+            meter?.Waited(model.WaitedSince(asked));
             meter?.Sent();
             try
             {

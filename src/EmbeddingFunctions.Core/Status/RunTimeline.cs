@@ -40,6 +40,16 @@ internal sealed class RunTimeline(NpgsqlDataSource database, TimeProvider time)
         LIMIT  {MostRows}
         """;
 
+    // What a run still waits for ends with it.
+    private static SqlText FindWaits(RecordedRun run) =>
+        $"""
+        SELECT began_at, LEAST(ends_at, {run.CompletedAt}), cause, reason
+        FROM   embedding.waits
+        WHERE  run_id = {run.Id}
+        ORDER  BY began_at DESC
+        LIMIT  {MostRows}
+        """;
+
     public async Task<TimedRun> Of(RecordedRun run, CancellationToken cancellation)
     {
         var start = run.StartedAt ?? run.CreatedAt;
@@ -54,7 +64,24 @@ internal sealed class RunTimeline(NpgsqlDataSource database, TimeProvider time)
                 row.GetInt32(7), row.GetInt64(8), row.GetFieldValue<DateTimeOffset>(9))),
             row => (requests, refused) = (row.GetInt64(0), row.GetInt64(1)),
             row => unanswered.Add(new(row.GetFieldValue<DateTimeOffset>(0), row.Text(1), row.GetInt32(2), row.GetInt64(3))));
-        return new TimedRun(parts, batches, requests, refused, unanswered);
+        return new TimedRun(parts, batches, requests, refused, unanswered, await Waits(run, cancellation));
+    }
+
+    private async Task<IReadOnlyList<RunWait>> Waits(RecordedRun run, CancellationToken cancellation)
+    {
+        try
+        {
+            return await database.QueryAsync(
+                FindWaits(run),
+                row => new RunWait(
+                    row.GetFieldValue<DateTimeOffset>(0), row.GetFieldValue<DateTimeOffset>(1), row.GetString(2), row.Text(3)),
+                cancellation);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            // A database of an earlier version has none.
+            return [];
+        }
     }
 }
 
@@ -63,9 +90,10 @@ internal sealed class RunTimeline(NpgsqlDataSource database, TimeProvider time)
 /// <param name="Requests">Sent to the provider.</param>
 /// <param name="Refused">Of these, those that got no usable answer; what they were for was sent again, or failed.</param>
 /// <param name="Unanswered">The newest 100 of these, and those that are under way.</param>
+/// <param name="Waits">The newest 100 that were a second or longer.</param>
 internal sealed record TimedRun(
     IReadOnlyList<RunPart> Timeline, IReadOnlyList<TimedBatch> Batches, long Requests, long Refused,
-    IReadOnlyList<UnansweredRequest> Unanswered);
+    IReadOnlyList<UnansweredRequest> Unanswered, IReadOnlyList<RunWait> Waits);
 
 /// <summary>What batches that ended in a part of a run's time did.</summary>
 internal sealed record RunPart(DateTimeOffset At, long Embedded, long Cached, long Failed);
@@ -76,3 +104,8 @@ internal sealed record TimedBatch(
 
 /// <param name="Outcome">unusable, refused, unreached, unknown, or null: it is under way.</param>
 internal sealed record UnansweredRequest(DateTimeOffset SentAt, string? Outcome, int Inputs, long Tokens);
+
+/// <param name="EndsAt">Ahead while the run waits.</param>
+/// <param name="Cause">limits (of requests and tokens a minute), provider, or paused.</param>
+/// <param name="Reason">The provider's words.</param>
+internal sealed record RunWait(DateTimeOffset BeganAt, DateTimeOffset EndsAt, string Cause, string? Reason);

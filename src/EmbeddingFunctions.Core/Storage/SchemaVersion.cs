@@ -63,5 +63,5 @@ internal sealed class SchemaVersion(NpgsqlDataSource database, SchemaRange progr
 /// <param name="Current">The version that a migration by the program makes.</param>
 internal sealed record SchemaRange(int OldestSupported, int CompatibleWith, int Current)
 {
-    public static SchemaRange OfThisProgram { get; } = new(OldestSupported: 1, CompatibleWith: 1, Current: 8);
+    public static SchemaRange OfThisProgram { get; } = new(OldestSupported: 1, CompatibleWith: 1, Current: 9);
 }

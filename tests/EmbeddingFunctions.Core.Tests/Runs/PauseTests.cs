@@ -43,6 +43,10 @@ public sealed class PauseTests : RunTest
         Assert.True(await another.Get<Pauses>().Resume(Corpus, default));
         var outcome = await run;
         Assert.Equal((RunStatus.Completed, 40), (outcome.Status, outcome.Counts.Embedded));
+        var recorded = (await Engine.Get<RunHistory>().Find(outcome.RunId, default))!.Run;
+        var wait = Assert.Single((await Engine.Get<RunTimeline>().Of(recorded, default)).Waits);
+        Assert.Equal("paused", wait.Cause);
+        Assert.True(wait.EndsAt - wait.BeganAt >= Pauses.LookAgain);
     }
 
     [Fact]

@@ -30,8 +30,18 @@ function tick(seconds, isWithinMinutes) {
 
 const isMinutes = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
 
-/** Lines over time; `series` is a list of `{ name, values }`, `times` are milliseconds. */
-export function Chart({ title, times, series, show, note }) {
+const noSpans = [];
+const leastWidth = 2; // Pixels.
+
+function shade({ ctx: pen, bbox: { left, top, width, height }, valToPos }, span) {
+  const place = (time) => Math.min(left + width, Math.max(left, valToPos(time / 1000, "x", true)));
+  const [from, to] = span.map(place);
+  pen.fillStyle = colour("--line");
+  pen.fillRect(from, top, Math.max(leastWidth, to - from), height);
+}
+
+/** Lines over time; `series` is a list of `{ name, values }`, `times` are milliseconds, and `spans`, from and to, are shaded. */
+export function Chart({ title, times, series, spans = noSpans, show, note }) {
   const holder = useRef();
   useEffect(() => {
     const box = holder.current;
@@ -44,6 +54,7 @@ export function Chart({ title, times, series, show, note }) {
           width: box.clientWidth,
           height: 180,
           legend: { show: false },
+          hooks: { drawClear: [(drawn) => spans.forEach((span) => shade(drawn, span))] },
           cursor: { y: false },
           axes: [
             {
@@ -89,7 +100,7 @@ export function Chart({ title, times, series, show, note }) {
       scheme.removeEventListener("change", draw);
       plot.destroy();
     };
-  }, [times, series]);
+  }, [times, series, spans]);
   return (
     <figure class="card chart">
       <figcaption>

@@ -1,11 +1,9 @@
 import { post } from "./api.js";
-import { Act, Chip, Facts, Loading, Page, Progress, Section, Time, Wrong, useAnswer } from "./parts.jsx";
-import { Table } from "./table.jsx";
+import { Act, Chip, Facts, Loading, Page, Progress, Section, Wrong, useAnswer } from "./parts.jsx";
 import { atClock, dollars, duration, number, rows, secondsSince, when } from "./format.js";
-import { Chart } from "./chart.jsx";
+import { History } from "./history.jsx";
 import { useLive } from "./live.js";
 import { eta, stateOf } from "./now.jsx";
-import { useMemo } from "preact/hooks";
 
 export function Run({ id, mayWrite }) {
   const path = `runs/${encodeURIComponent(id)}`;
@@ -116,81 +114,3 @@ function Phases({ run }) {
     </Section>
   );
 }
-
-function History({ history: { timeline, batches, requests, refused, unanswered: found }, isOpen }) {
-  // What is under way may be answered yet.
-  const unanswered = found.filter((request) => !isOpen || request.outcome);
-  const times = useMemo(() => timeline.map((part) => Date.parse(part.at)), [timeline]);
-  const series = useMemo(
-    () => [
-      { name: "embedded", values: timeline.map((part) => part.embedded) },
-      { name: "failed", values: timeline.map((part) => part.failed) },
-    ],
-    [timeline],
-  );
-  return (
-    <>
-      {timeline.length > 1 && <Chart title="Rows over time" times={times} series={series} show={number} />}
-      <Section
-        title="Requests that were refused or not answered"
-        note={
-          requests === 0
-            ? isOpen
-              ? "No request yet."
-              : "It sent no request."
-            : refused === 0
-              ? isOpen
-                ? "None so far."
-                : "Every request of this run was answered at the first try."
-              : `${number(refused)} of ${number(requests)}. What they were for was sent again, or failed.`
-        }
-      >
-        {unanswered.length > 0 && (
-          <Table caption="Requests that were refused or not answered, the newest first" head={["Sent", "Outcome", "#Texts", "#Tokens"]}>
-            {unanswered.map((request) => (
-              <tr key={request.sentAt}>
-                <th scope="row">{atClock(request.sentAt)}</th>
-                <td>{outcomes[request.outcome ?? "null"]}</td>
-                <td class="number">{number(request.inputs)}</td>
-                <td class="number">{number(request.tokens)}</td>
-              </tr>
-            ))}
-          </Table>
-        )}
-      </Section>
-      <Section title="Batches" note={batches.length === 100 ? "The newest 100." : null}>
-        {batches.length === 0 ? (
-          <p class="faint">{isOpen ? "No batch has ended yet." : "It had no batch."}</p>
-        ) : (
-          <Table
-            caption="Batches, the newest first"
-            head={["Ended", "Kind", "Partition", "#Rows", "#Embedded", "#Failed", "#Requests", "#Tokens"]}
-          >
-            {batches.map((batch) => (
-              <tr key={batch.id}>
-                <th scope="row">
-                  <Time at={batch.finishedAt} />
-                </th>
-                <td>{batch.kind}</td>
-                <td class="clip">{batch.partition}</td>
-                <td class="number">{number(batch.claimed)}</td>
-                <td class="number">{number(batch.embedded)}</td>
-                <td class={`number ${batch.failed > 0 ? "bad-text" : ""}`}>{number(batch.failed)}</td>
-                <td class="number">{number(batch.requests)}</td>
-                <td class="number">{number(batch.tokens)}</td>
-              </tr>
-            ))}
-          </Table>
-        )}
-      </Section>
-    </>
-  );
-}
-
-const outcomes = {
-  unusable: "answered with something unusable",
-  refused: "refused by the provider",
-  unreached: "the provider was not reached",
-  unknown: "outcome unknown, counted as spent",
-  null: "under way",
-};
