@@ -160,7 +160,8 @@ internal static class BackfillCommand
             text.WriteLine("Dry run: no provider was called, nothing was written.");
             text.WriteLine($"  items     {prediction.Items,12:N0}");
             text.WriteLine($"  inputs    {prediction.Inputs,12:N0}");
-            text.WriteLine($"  requests  {prediction.Requests,12:N0}");
+            text.WriteLine(
+                $"  requests  {prediction.Requests,12:N0}{(prediction.AreRequestsExact ? "" : "  (about, as their size is automatic)")}");
             text.WriteLine(
                 $"  tokens    {prediction.Tokens,12:N0}  ({(prediction.AreTokensExact ? "as the model counts them" : "estimated")})");
             text.WriteLine($"  dollars   {RunFigures.Money(prediction.Dollars),12}");

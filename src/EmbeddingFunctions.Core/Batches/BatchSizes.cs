@@ -18,6 +18,16 @@ internal sealed class BatchSizes(RequestPacker packer, TimeProvider time)
     /// <returns>How many items the next batches of a kind should have.</returns>
     public int Of(Corpus corpus, string kind) => corpus.BatchSize ?? Math.Min(SizeOf(corpus, kind).Next, Fitting(corpus, kind));
 
+    /// <returns>The same where little work is divided among all batches that may be in flight.</returns>
+    public int Of(Corpus corpus, string kind, int found, int concurrency) => Divided(Of(corpus, kind), found, concurrency);
+
+    /// <returns>What a run over items of a kind, of which so many were found, will probably choose where none is declared.</returns>
+    public SizeForecast Forecast(Corpus corpus, string kind, int found, int concurrency) => new(
+        Of(corpus, kind), SizeOf(corpus, kind).IsSettled(time.GetUtcNow()) ? 0 : Fitting(corpus, kind), found, corpus.PageSize,
+        concurrency);
+
+    internal static int Divided(int size, int found, int concurrency) => Math.Min(size, Math.Max(Least, (found / concurrency) + 1));
+
     /// <summary>Learns from a batch.</summary>
     /// <param name="corpus">Whose batch it is.</param>
     /// <param name="kind">Of its items.</param>
@@ -49,10 +59,13 @@ internal readonly record struct BatchTime(int Items, int Inputs, long Tokens, Ti
 /// <summary>The size of the batches of one kind, by what they have shown.</summary>
 internal sealed class BatchSize
 {
-    private const double Better = 1.1;
+    /// <summary>Batches of one size, before it is judged.</summary>
+    public const int Trials = 8;
 
-    // Of one size, before it is judged.
-    private const int Trials = 8;
+    /// <summary>How full a batch is that counts as one of its size.</summary>
+    public const double Full = 0.8;
+
+    private const double Better = 1.1;
 
     // What was best may change with the provider's load.
     private static readonly TimeSpan _lookAgain = TimeSpan.FromMinutes(2);
@@ -82,6 +95,9 @@ internal sealed class BatchSize
     /// <summary>Tokens of an item, on average.</summary>
     public double TokensPerItem { get; private set; } = 1;
 
+    /// <summary>Whether it stays as it is for now.</summary>
+    public bool IsSettled(DateTimeOffset now) => now < _settledUntil;
+
     /// <param name="batch">One that ended.</param>
     /// <param name="most">Items that fit into a request.</param>
     /// <param name="now">The time.</param>
@@ -94,7 +110,7 @@ internal sealed class BatchSize
             {
                 Settle(Math.Max(1, Math.Min(_size, batch.Items) / 2), now);
             }
-            else if (now >= _settledUntil && batch.Items >= 0.8 * Math.Min(_size, most) && batch.Items <= _size)
+            else if (now >= _settledUntil && batch.Items >= Full * Math.Min(_size, most) && batch.Items <= _size)
             {
                 _trial = (_trial.Batches + 1, _trial.Items + batch.Items, _trial.Seconds + batch.Elapsed.TotalSeconds);
                 if (_trial.Batches >= Trials)

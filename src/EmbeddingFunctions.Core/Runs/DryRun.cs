@@ -28,12 +28,13 @@ internal sealed class DryRun
     private readonly SourceChanges _changes;
     private readonly PriceTable _prices;
     private readonly CostReport _costs;
+    private readonly BatchSizes _sizes;
 
     public DryRun(
         ResolvedCorpora corpora, NpgsqlDataSource database, RunScope scope, RunQueries runs, OtherModels models, ExistingVectors existing,
-        IVectorCache cache, EmbeddingSettings settings, SourceChanges changes, PriceTable prices, CostReport costs) =>
-        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings, _changes, _prices, _costs) =
-        (corpora, database, scope, runs, models, existing, cache, settings, changes, prices, costs);
+        IVectorCache cache, EmbeddingSettings settings, SourceChanges changes, PriceTable prices, CostReport costs, BatchSizes sizes) =>
+        (_corpora, _database, _scope, _runs, _models, _existing, _cache, _settings, _changes, _prices, _costs, _sizes) =
+        (corpora, database, scope, runs, models, existing, cache, settings, changes, prices, costs, sizes);
 
     /// <exception cref="Corpora.CorpusException">The corpus, a kind or the partition is unknown, or the database is not ready for
     /// it.</exception>
@@ -55,7 +56,7 @@ internal sealed class DryRun
         var (items, inputs, requests, tokens) = (0, 0, 0, 0L);
         foreach (var table in PagePlanner.InScope(corpus, request).OrderByDescending(table => table.Priority))
         {
-            var left = (request.Limit ?? int.MaxValue) - items;
+            var left = Math.Max(0, (request.Limit ?? int.MaxValue) - items);
             // All are read before the cache is asked, as each needs a connection.
             var asked = new List<List<AskedText>>();
             await foreach (var batch in Batches(corpus, table, request, forceBefore, left, cancellation))
@@ -74,12 +75,13 @@ internal sealed class DryRun
         }
 
         var isFree = !_settings.IsRemote;
+        var isSizeDeclared = (request.BatchSize ?? corpus.Corpus.BatchSize) is not null;
         var dollars = _prices.Of(corpus.Model, tokens);
         var minutes = Math.Max((double)requests / _settings.RequestsPerMinute, (double)tokens / _settings.TokensPerMinute);
         return new Prediction(
             items, inputs, isFree ? 0 : requests, isFree ? 0 : tokens, dollars,
             isFree ? null : Math.Round(minutes, 2),
-            TokenCounter.Of(corpus.Model).IsExact)
+            TokenCounter.Of(corpus.Model).IsExact, isFree || isSizeDeclared)
         {
             BatchLane = isFree ? null : new LanePrediction(
                 _prices.Of(corpus.Model, tokens, isOnBatchLane: true),
@@ -109,21 +111,29 @@ internal sealed class DryRun
         ResolvedCorpus corpus, ResolvedTable table, RunRequest request, DateTimeOffset? forceBefore, int limit,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
-        var batchSize = request.BatchSize ?? corpus.Corpus.BatchSize ?? RequestPacker.MaxInputs;
         var isWanted = Sql.Of(
             $"""
             {table.Due(request.Scope(forceBefore), forceBefore)} AND {ClaimStatements.NotHeld(corpus, table)}
             OR request.content IS NOT NULL{table.Filter}
             """);
+        var source = Sql.Of(
+            $"""
+            FROM   {table.Items} t {QueueSql.Request(table)}
+            WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
+            AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
+            """);
+        var declared = request.BatchSize ?? corpus.Corpus.BatchSize;
+        var sizes = declared is not null ? null : _sizes.Forecast(
+            corpus.Corpus, table.Kind,
+            (int)Math.Min(limit, await _database.ScalarAsync<long>($"SELECT count(*) {source}", cancellation, Sql.TimeoutOfCounts)),
+            _settings.BatchesInFlight);
         var rows = _database.StreamAsync(
             $"""
             SELECT {table.Id}::text, {table.Partition}::text, {table.Hash}, CASE WHEN request.content IS NULL THEN {table.State} END,
                    {table.Vector} IS NOT NULL, {Sql.Join(", ", Texts(table))}
-            FROM   {table.Items} t {QueueSql.Request(table)}
-            WHERE  ({isWanted}) {corpus.AndIsActive(table)}{table.Selected(request.Selection)}
-            AND    ({request.Partition}::text IS NULL OR {table.Partition}::text = {request.Partition})
+            {source}
             ORDER  BY {table.Partition}, {table.Order(request.Scope(forceBefore))}
-            LIMIT  {Math.Max(0, limit)}
+            LIMIT  {limit}
             """,
             row => (Partition: row.GetString(1), Item: Item(row, table.Template.Columns.Count)), cancellation, Sql.TimeoutOfCounts);
         var (batch, partition, characters) = (new List<ClaimedItem>(), "", 0L);
@@ -133,10 +143,11 @@ internal sealed class DryRun
             if (
                 batch.Count > 0
                     && (
-                        batch.Count == batchSize || rowPartition != partition
+                        batch.Count == (declared ?? sizes!.Next) || rowPartition != partition
                             || characters + length > ClaimStore.MaxCharactersOf(table)))
             {
                 yield return batch;
+                sizes?.Take(batch.Count);
                 (batch, characters) = ([], 0);
             }
 
@@ -169,7 +180,9 @@ internal sealed class DryRun
 /// At the configured limits, the provider's own time not counted; null for a model in this process, which is as fast as the machine.
 /// </param>
 /// <param name="AreTokensExact">Counted as the model counts them; else they are estimated.</param>
-internal sealed record Prediction(int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double? Minutes, bool AreTokensExact)
+/// <param name="AreRequestsExact">Their size is declared; else it is chosen by what the provider answers fastest.</param>
+internal sealed record Prediction(
+    int Items, int Inputs, int Requests, long Tokens, decimal? Dollars, double? Minutes, bool AreTokensExact, bool AreRequestsExact)
 {
     /// <summary>The same on the provider's batch lane; null for a model in this process.</summary>
     public LanePrediction? BatchLane { get; init; }

@@ -118,13 +118,11 @@ internal sealed class PagePlanner(
                 hasAll &= corpus.ActivePartitions is null || partitionsWithItems.Count < partitions;
             }
 
-            // Where the size is not declared, little work is divided among all that may be in flight.
             var found = pending.Sum(items => items.Count);
-            var even = Math.Max(BatchSizes.Least, found / request.Concurrency + 1);
-            // Where it is, and lanes do not count batches, several requests share a claim and a write.
+            // Where the size is declared, and lanes do not count batches, several requests share a claim and a write.
             var together = declared is not { } size || hasLanes ? 1
                 : Math.Clamp(found / (size * Shared), 1, Math.Max(1, request.Concurrency / Shared));
-            int BatchSize(string kind) => declared * together ?? Math.Min(sizes.Of(corpus.Corpus, kind), even);
+            int BatchSize(string kind) => declared * together ?? sizes.Of(corpus.Corpus, kind, found, request.Concurrency);
             // Few enough batches one after the other that no lane of the partition stays empty.
             int OrderSize(PendingItems items) => BatchSize(items.Kind)
                 * Math.Clamp((int)Math.Ceiling((double)items.Count / BatchSize(items.Kind) / lanes), 1, batches);

@@ -131,4 +131,39 @@ public sealed class BatchSizesTests
                 new BatchTime(items, items, items * tokensPerItem, TimeSpan.FromSeconds(seconds(items)), WasTooMuch: false));
         }
     }
+
+    [Fact]
+    public void A_forecast_grows_as_batches_do_that_embed_more_items_a_second()
+    {
+        List<int> expected = [.. Enumerable.Repeat(64, 8), .. Enumerable.Repeat(128, 8), .. Enumerable.Repeat(256, 8)];
+        Assert.Equal(expected, Forecast(expected.Count));
+        Assert.Equal(2_048, Forecast(100)[^1]);
+    }
+
+    [Fact]
+    public void A_forecast_divides_little_work_among_all_that_may_be_in_flight()
+    {
+        var forecast = _sizes.Forecast(_corpus, Kind, found: 160, concurrency: 5);
+        Assert.Equal(33, forecast.Next);
+        Assert.Equal(BatchSizes.Least, _sizes.Forecast(_corpus, Kind, found: 40, concurrency: 5).Next);
+    }
+
+    [Fact]
+    public void A_forecast_stays_at_a_size_that_has_settled()
+    {
+        _sizes.Record(_corpus, Kind, new BatchTime(64, 64, 640, TimeSpan.FromSeconds(60), WasTooMuch: true));
+        Assert.All(Forecast(40), size => Assert.Equal(32, size));
+    }
+
+    // Of batches one after the other, so that a page is one.
+    private List<int> Forecast(int batches)
+    {
+        var forecast = _sizes.Forecast(_corpus with { PageSize = 1 }, Kind, found: 10_000_000, concurrency: 1);
+        return Enumerable.Range(0, batches).Select(_ =>
+        {
+            var size = forecast.Next;
+            forecast.Take(size);
+            return size;
+        }).ToList();
+    }
 }

@@ -96,6 +96,29 @@ public sealed class AutomaticBatchTests
         Assert.Equal(refused, await Refused());
     }
 
+    [Theory]
+    [InlineData(30, 0)]
+    [InlineData(160, 0)]
+    [InlineData(450, 2)]
+    public async Task Requests_are_predicted_as_about_what_a_run_sends(int rows, int fewer)
+    {
+        await using var fake = await FakeOpenAi.StartAsync();
+        await using var database = await TestDatabase.Empty();
+        await using var notes = await Declarations.CreateNotes(database, rows);
+        await using var declared = new DeclaredCorpus(database.Source, Declarations.Notes(), model: "text-embedding-3-small");
+        await declared.Migrate();
+        await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = declared.File });
+        var request = new RunRequest("notes", [], Concurrency: engine.Settings.BatchesInFlight);
+
+        var predicted = await engine.Get<DryRun>().Predict(request, default);
+
+        var sent = (await engine.Run(request)).Counts.Requests;
+        Assert.False(predicted.AreRequestsExact);
+        // The next page is divided by what no batch has claimed at that moment, and two that claim then may leave each other less.
+        Assert.InRange(sent, predicted.Requests - fewer, predicted.Requests + 2);
+        Assert.True((await engine.Get<DryRun>().Predict(request with { BatchSize = 20 }, default)).AreRequestsExact);
+    }
+
     private static async Task<(RunOutcome Outcome, FakeOpenAi Fake)> Run(int rows, FakeOpenAiOptions options)
     {
         var fake = await FakeOpenAi.StartAsync(options);

@@ -113,14 +113,15 @@ export function StartRun({ corpora, onClose }) {
   );
 }
 
-function Prediction({ prediction: { items, inputs, requests, tokens, dollars: cost, minutes, caps, findings, areTokensExact } }) {
+function Prediction({ prediction }) {
+  const { items, inputs, requests, tokens, dollars: cost, minutes, caps, findings, areTokensExact, areRequestsExact } = prediction;
   return (
     <div class="prediction">
       <Facts
         facts={[
           ["Rows", number(items)],
           ["Texts to embed", number(inputs)],
-          ["Requests", number(requests)],
+          ["Requests", `${areRequestsExact ? "" : "about "}${number(requests)}`],
           ["Tokens", `${areTokensExact ? "" : "about "}${number(tokens)}`],
           ["Cost", dollars(cost)],
           ["Takes", minutes === null ? "as long as this machine needs" : duration(minutes * 60)],
