@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using EmbeddingFunctions.Runs;
+using EmbeddingFunctions.Search;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -22,7 +23,9 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
             Window = TimeSpan.FromMinutes(1),
         }));
 
-    public RouteGroupBuilder Map(IEndpointRouteBuilder endpoints, string prefix, EmbeddingsApi api, IRunEngine engine)
+    /// <param name="hasSearch">Whether those who may do all may search here too, with their session.</param>
+    public RouteGroupBuilder Map(
+        IEndpointRouteBuilder endpoints, string prefix, EmbeddingsApi api, IRunEngine engine, bool hasSearch = false)
     {
         var routes = endpoints.MapGroup(prefix);
         routes.MapPages();
@@ -40,10 +43,23 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
         var guarded = data.MapGroup("");
         guarded.AddEndpointFilter(Admit);
         guarded.MapOperations("", api, engine);
+        if (hasSearch)
+        {
+            MapSearch(guarded.MapGroup(""), api.Searches);
+        }
+
         // A page that is newer than this host asks for what it has not.
         guarded.Map("{**path}", (HttpRequest request, CancellationToken c) =>
             Replies.Problem(StatusCodes.Status404NotFound, "Not found.", $"This host has no {request.Path}."));
         return routes;
+    }
+
+    // Not with the metadata of search keys: here a session counts.
+    private static void MapSearch(RouteGroupBuilder routes, SearchApi api)
+    {
+        routes.AddEndpointFilter(AdmitToTexts);
+        routes.MapPost(Routes.Search, (HttpRequest request, CancellationToken c) => api.Search(request, SearchScope.All, c));
+        routes.MapGet(Routes.Corpora, (HttpRequest request, CancellationToken c) => api.Corpora(request, SearchScope.All, c));
     }
 
     private async Task<IResult> GetSession(HttpContext context, CancellationToken cancellation)
@@ -109,6 +125,11 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
         context.Features.Set<ShownTo>(new ShownTo(role));
         return await next(call);
     }
+
+    private static ValueTask<object?> AdmitToTexts(EndpointFilterInvocationContext call, EndpointFilterDelegate next) =>
+        call.HttpContext.Features.Get<ShownTo>() is { Role: DashboardRole.Operator } ? next(call)
+            : ValueTask.FromResult<object?>(Refused(
+                StatusCodes.Status401Unauthorized, "Your key may look at figures only: search with a search key, or the server's own."));
 
     private static bool IsSafe(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 

@@ -158,7 +158,7 @@ internal static class StatusCommand
 
     private static void PrintSpending(SpendingStatus spending, TextWriter text)
     {
-        if (spending is { Month: 0, MaxPerDay: null, MaxPerMonth: null })
+        if (spending is { ThisMonth: 0, MaxPerDay: null, MaxPerMonth: null })
         {
             return;
         }
@@ -166,7 +166,7 @@ internal static class StatusCommand
         static string Of(decimal? cap) => cap is null ? "" : $" of {RunFigures.Money(cap)}";
         text.WriteLine();
         text.WriteLine(
-            $"Spent today {RunFigures.Money(spending.Today)}{Of(spending.MaxPerDay)}, this month {RunFigures.Money(spending.Month)}"
+            $"Spent today {RunFigures.Money(spending.Today)}{Of(spending.MaxPerDay)}, this month {RunFigures.Money(spending.ThisMonth)}"
                 + $"{Of(spending.MaxPerMonth)}{(spending.IsCapReached ? ": a cap is reached" : "")}");
     }
 

@@ -57,7 +57,8 @@ internal sealed class LocalServer : IAsyncDisposable
         web.MapPrometheusScrapingEndpoint(Metrics);
         var keyFile = (string?)null;
         new DashboardEndpoints(new ServerDoor(door, () => keyFile), session.Get<IServiceProvider>().Time())
-            .Map(web, DashboardEndpoints.DefaultPrefix, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>())
+            .Map(
+                web, DashboardEndpoints.DefaultPrefix, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>(), hasSearch: true)
             .WithMetadata(Admission.Everyone);
         await web.StartAsync(cancellation);
         var server = new LocalServer(web, door.MadeKey);

@@ -15,7 +15,9 @@ internal static class SearchPage
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
             + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-    /// <summary>It tells no secret: what it shows, it asks for with the key that a person enters.</summary>
+    /// <summary>
+    /// It tells no secret: what it shows, it asks for with the key that a person enters, or with the session of the dashboard.
+    /// </summary>
     public static void MapSearchPage(this IEndpointRouteBuilder routes)
     {
         routes.Map(Path, "index.html", "text/html; charset=utf-8");

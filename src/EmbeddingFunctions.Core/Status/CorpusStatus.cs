@@ -14,7 +14,7 @@ internal sealed record CorporaStatus(
 /// <param name="MaxPerDay">Null: no cap.</param>
 /// <param name="MaxPerMonth">Null: no cap.</param>
 /// <param name="IsCapReached">Whether a cap has stopped the last run of a corpus, and is still in force.</param>
-internal sealed record SpendingStatus(decimal Today, decimal Month, decimal? MaxPerDay, decimal? MaxPerMonth, bool IsCapReached);
+internal sealed record SpendingStatus(decimal Today, decimal ThisMonth, decimal? MaxPerDay, decimal? MaxPerMonth, bool IsCapReached);
 
 /// <summary>How far a corpus is embedded.</summary>
 public sealed record CorpusStatus(

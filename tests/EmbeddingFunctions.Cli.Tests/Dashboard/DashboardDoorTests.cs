@@ -73,6 +73,34 @@ public sealed class DashboardDoorTests(DashboardWorkspace workspace, Chromium ch
         Assert.Equal(HttpStatusCode.Forbidden, await Direct("GET", "search?corpus=workspace&query=item", ReadKey));
     }
 
+    [Fact]
+    public async Task The_session_of_who_may_change_something_searches_and_a_reader_s_does_not()
+    {
+        var (page, faults) = await workspace.Open(chromium);
+        await page.GotoAsync($"{workspace.Server.Address}/embeddings/search");
+        await Assertions.Expect(page.Locator("#query")).ToBeFocusedAsync();
+        await page.Keyboard.TypeAsync("change");
+        await Assertions.Expect(page.Locator("#results .open").First).ToBeVisibleAsync();
+        Assert.Empty(faults);
+
+        (page, _) = await workspace.Open(chromium, key: ReadKey);
+        await page.GotoAsync($"{workspace.Server.Address}/embeddings/search");
+        await Assertions.Expect(page.Locator("#key")).ToBeFocusedAsync();
+
+        foreach (var (session, status, found) in new[]
+        {
+            (await SignIn(Key, "login"), HttpStatusCode.OK, HttpStatusCode.BadRequest),
+            (await SignIn(ReadKey, "login/read"), HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden),
+            (null, HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized),
+        })
+        {
+            using var listed = await Send("GET", $"{Api}/corpora", session);
+            using var searched = await Send("POST", $"{Api}/search", session);
+            using var elsewhere = await Send("POST", $"{Api}/search", session, ("Sec-Fetch-Site", "cross-site"));
+            Assert.Equal((status, found, HttpStatusCode.Forbidden), (listed.StatusCode, searched.StatusCode, elsewhere.StatusCode));
+        }
+    }
+
     [Theory]
     [InlineData("Sec-Fetch-Site", "cross-site")]
     [InlineData("Sec-Fetch-Site", "same-site")]

@@ -30,19 +30,19 @@ public sealed class DashboardFailureTests(DashboardWorkspace workspace, Chromium
         await others.GetByRole(AriaRole.Button, new() { Name = "Show rows" }).ClickAsync();
         await Expect(others.Locator("tbody tr th")).ToHaveCountAsync(Poisoned - 1);
         await others.Locator("tbody").GetByRole(AriaRole.Button, new() { NameString = "Ignore issue" }).First.ClickAsync();
-        await Expect(page.Locator("#told")).ToHaveTextAsync("Ignored until the text changes: 1 row.");
-        await Expect(page.Locator("#told")).ToBeFocusedAsync();
+        await Expect(page.Locator("#said")).ToHaveTextAsync("Ignored until the text changes: 1 row.");
+        await Expect(page.Locator("#said")).ToBeFocusedAsync();
         await Expect(page.Locator("h2").First).ToHaveTextAsync($"{Poisoned - 1} rows failed");
 
         await workspace.AllowStarts();
         using var held = workspace.Fake.Hold();
         await evil.GetByRole(AriaRole.Button, new() { NameString = "Retry 1 row" }).ClickAsync();
-        await Expect(page.Locator("#told")).ToHaveTextAsync("1 row is tried again now: follow the run.");
-        await Expect(page.Locator("#told a")).ToHaveAttributeAsync("href", new Regex("^#/runs/[0-9a-f-]{36}$"));
+        await Expect(page.Locator("#said")).ToHaveTextAsync("1 row is tried again now: follow the run.");
+        await Expect(page.Locator("#said a")).ToHaveAttributeAsync("href", new Regex("^#/runs/[0-9a-f-]{36}$"));
         held.Release();
-        await Expect(page.Locator("#told")).ToHaveTextAsync("1 row was tried again: the run embedded 1.");
+        await Expect(page.Locator("#said")).ToHaveTextAsync("1 row was tried again: the run embedded 1.");
         await page.GetByRole(AriaRole.Button, new() { Name = "Retry all" }).ClickAsync();
-        await Expect(page.Locator("#told")).ToContainTextAsync("2 rows");
+        await Expect(page.Locator("#said")).ToContainTextAsync("2 rows");
         await Expect(page.Locator("h2").First).ToHaveTextAsync("1 row is ignored");
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Try it again" })).ToBeVisibleAsync();
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Ignore" })).ToHaveCountAsync(0);
@@ -52,6 +52,7 @@ public sealed class DashboardFailureTests(DashboardWorkspace workspace, Chromium
         (await workspace.Program().Run("backfill", "workspace")).Exits(0);
         await page.ClickAsync("nav a[href='#/']");
         await Expect(page.Locator(".headline")).ToContainTextAsync("All 153 rows with a text are embedded.");
+        await Expect(page.Locator("main")).ToContainTextAsync("all but 1 ignored");
     }
 
     private static ILocatorAssertions Expect(ILocator locator) => Assertions.Expect(locator);

@@ -20,7 +20,7 @@ public sealed class DashboardRetryTests(DashboardWorkspace workspace, Chromium c
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Retry all" }).ClickAsync();
 
-        await Expect(page.Locator("#told")).ToHaveTextAsync(
+        await Expect(page.Locator("#said")).ToHaveTextAsync(
             $"{Poisoned} rows wait for their try: the next run takes them. workspace is paused.");
         await Expect(page.Locator("main")).ToContainTextAsync("listed here only if it fails again");
         await page.ReloadAsync();

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Cli.Tests.Search;
+using EmbeddingFunctions.Testing;
 using Microsoft.Playwright;
 using static EmbeddingFunctions.Cli.Tests.Dashboard.DashboardWorkspace;
 
@@ -78,6 +79,43 @@ public sealed class DashboardRunTests(DashboardWorkspace workspace, Chromium chr
         await page.GetByRole(AriaRole.Button, new() { Name = "Newest runs" }).ClickAsync();
         await Expect(page.Locator("tbody tr")).ToHaveCountAsync(50);
         Assert.Empty(faults);
+    }
+
+    [Fact]
+    public async Task What_a_run_waited_for_and_what_was_refused_is_seen_when_it_is_over()
+    {
+        using var script = workspace.Fake.Script(
+            Requests.Number(workspace.Fake.RequestCount + 1), Fault.RateLimited(retryAfter: TimeSpan.FromSeconds(2)));
+        await workspace.AllowStarts();
+        await workspace.Workspace.Items(workspace.Repository, 3, "discussions", "late");
+        await AskForARun();
+        var (page, faults) = await workspace.Open(chromium);
+        await Expect(page.Locator("section", new() { HasText = "No run is under way." })).ToBeVisibleAsync();
+        await Expect(Tile(page, "Waiting").Locator(".value")).ToHaveTextAsync("0");
+
+        await Show("SELECT run_id FROM embedding.waits");
+        await Expect(page.Locator("tr", new() { HasText = "For the provider" })).ToContainTextAsync("429");
+        await Expect(page.Locator("main")).ToContainTextAsync("completed");
+
+        // The first run met texts that the provider refuses.
+        await Show("SELECT id FROM embedding.jobs WHERE items_failed > 0");
+        await Expect(page.Locator("tr", new() { HasText = "refused while halving" }).First).ToBeVisibleAsync();
+        await Expect(page.Locator("main")).ToContainTextAsync("None of a second or longer.");
+        await DashboardWorkspace.AssertAccessible(page);
+        Assert.Empty(faults);
+
+        async Task Show(string which)
+        {
+            var run = Guid.Empty;
+            for (var i = 0; i < 300 && run == Guid.Empty; i++)
+            {
+                run = await workspace.Database.Ask<Guid>(which);
+                await Task.Delay(100);
+            }
+
+            await page.GotoAsync($"{workspace.Server.Address}/embeddings#/runs/{run}");
+            await Expect(page.Locator("main")).ToContainTextAsync("Phases");
+        }
     }
 
     private async Task<Guid> AskForARun()

@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Is told when the session is over. */
+/** Is called when the session is over. */
 export const whenSignedOut = (tell) => {
   onSignedOut = tell;
 };

@@ -12,6 +12,14 @@ const axisPadding = 16; // Pixels, as what follows.
 const aroundOne = 1_800; // Seconds.
 const around = (only) => [only - aroundOne, only + aroundOne];
 const mostMarkers = 40;
+const [minute, hour, day] = [60, 3_600, 86_400];
+// No parts of a second, which no label shows.
+const steps = [
+  ...[1, 5, 10, 15, 30],
+  ...[1, 5, 10, 15, 30].map((minutes) => minutes * minute),
+  ...[1, 2, 3, 4, 6, 8, 12].map((hours) => hours * hour),
+  ...[1, 2, 3, 5, 7, 10].map((days) => days * day),
+];
 
 const isGap = (value) => value === null || value === undefined;
 const hasLine = (values) => values.every((value, i) => isGap(value) || !isGap(values[i - 1]) || !isGap(values[i + 1]));
@@ -28,7 +36,7 @@ function tick(seconds, isWithinMinutes) {
   return isWithinMinutes ? atClock(date) : date.getHours() === 0 && date.getMinutes() === 0 ? onDay(date) : atHour(date);
 }
 
-const isMinutes = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
+const isMinutes = (ticks) => ticks.some((seconds) => seconds % minute !== 0);
 
 const noSpans = [];
 const leastWidth = 2; // Pixels.
@@ -59,6 +67,7 @@ export function Chart({ title, times, series, spans = noSpans, show, note }) {
           axes: [
             {
               stroke: colour("--faint"),
+              incrs: steps,
               grid: { show: false },
               ticks: { stroke: colour("--line") },
               values: (_, ticks) => ticks.map((seconds) => tick(seconds, isMinutes(ticks))),

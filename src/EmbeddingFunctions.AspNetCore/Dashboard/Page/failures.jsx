@@ -11,7 +11,7 @@ export function Failures({ query, mayWrite }) {
   const { overview } = useLive();
   const corpora = (overview?.corpora ?? []).map((corpus) => corpus.corpus);
   const [corpus, setCorpus] = useState(query.get("corpus") ?? "");
-  const [told, tell] = useState("");
+  const [said, setSaid] = useState("");
   const [tries, setTries] = useState([]);
   const { answer, error, again } = useAnswer(`failures${corpus ? `?corpus=${encodeURIComponent(corpus)}` : ""}`, 5_000);
   const change = async (verb, bodies) => {
@@ -24,11 +24,11 @@ export function Failures({ query, mayWrite }) {
     return changes.filter(({ changed }) => changed > 0);
   };
   const say = (words, tried) => {
-    tell(words);
+    setSaid(words);
     setTries(tried);
     again();
     // The button may go with its row: the focus stays on what was said.
-    document.getElementById("told").focus();
+    document.getElementById("said").focus();
   };
   const retry = async (bodies) => {
     const tried = await tryNow(await change("retry", bodies), overview);
@@ -42,8 +42,8 @@ export function Failures({ query, mayWrite }) {
   const wholes = corpus ? [corpus] : [...new Set((answer?.groups ?? []).map((group) => group.corpus))];
   return (
     <Page title="Failures">
-      <p role="status" class="told" id="told" tabIndex={-1}>
-        {told}
+      <p role="status" class="said" id="said" tabIndex={-1}>
+        {said}
         <Tries tries={tries} />
       </p>
       <Section

@@ -129,13 +129,14 @@ function Waits({ waits, isOpen }) {
 function halvings(newestFirst) {
   const lines = [];
   for (const request of [...newestFirst].reverse()) {
-    const isHalf = (inputs) => inputs > 1 && (request.inputs === Math.floor(inputs / 2) || request.inputs === Math.ceil(inputs / 2));
-    const line = request.outcome === "refused" && lines.find((one) => one.outcome === "refused" && one.sizes.some(isHalf));
+    const { outcome, inputs } = request;
+    const halves = outcome === "refused" && inputs > 1 ? [Math.floor(inputs / 2), Math.ceil(inputs / 2)] : [];
+    const line = outcome === "refused" && lines.find((one) => one.halves.includes(inputs));
     if (line) {
       line.count++;
-      line.sizes.push(request.inputs);
+      line.halves.splice(line.halves.indexOf(inputs), 1, ...halves);
     } else {
-      lines.unshift({ ...request, count: 1, sizes: [request.inputs] });
+      lines.unshift({ ...request, count: 1, halves });
     }
   }
 

@@ -77,7 +77,7 @@ function SignIn({ session, onSignedIn }) {
     const headers = { "x-functions-key": new FormData(event.target).get("key").trim() };
     setBusy(true);
     try {
-      // The first is for who may write; a key that may only look is told by the second.
+      // The first takes a key that may write, the second one that may only look.
       await call("login", { method: "POST", headers }).catch((fault) =>
         fault.status === 401 ? call("login/read", { method: "POST", headers }) : Promise.reject(fault),
       );

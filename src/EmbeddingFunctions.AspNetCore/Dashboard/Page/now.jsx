@@ -108,6 +108,14 @@ function Running({ overview, now }) {
   );
 }
 
+// A share that only ignored rows keep from 100 % is no work that is left.
+const share = (kind) =>
+  kind.total === 0
+    ? "no rows"
+    : ignored(kind) > 0 && waiting(kind) + kind.asked + broken(kind) === 0
+      ? `all but ${number(ignored(kind))} ignored`
+      : `${kind.coverage} %`;
+
 function Coverage({ corpora }) {
   if (!corpora) {
     return null;
@@ -135,10 +143,10 @@ function Coverage({ corpora }) {
               )}
               <th scope="row">{kind.kind}</th>
               <td class="wide">
-                <span class="share">{kind.total === 0 ? "no rows" : `${kind.coverage} %`}</span>
+                <span class="share">{share(kind)}</span>
                 <Bar
                   total={kind.total}
-                  label={`${kind.coverage} % embedded`}
+                  label={`${share(kind)} embedded`}
                   parts={[
                     ["good", kind.embedded],
                     ["warn", waiting(kind)],

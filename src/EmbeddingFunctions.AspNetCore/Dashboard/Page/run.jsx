@@ -90,7 +90,7 @@ export function Run({ id, mayWrite }) {
 
 function Phases({ run }) {
   const phases = [
-    ["Requested", run.createdAt, run.dueAt ? `by the schedule for ${when(run.dueAt)}` : `of ${run.host}`],
+    ["Requested", run.createdAt, run.dueAt ? `by the schedule for ${when(run.dueAt)}` : `by ${run.host}`],
     ["Start slot", run.startsAt, "runs of a corpus begin a few a minute"],
     ["Began", run.startedAt, null],
     ["Ended", run.completedAt, run.status],

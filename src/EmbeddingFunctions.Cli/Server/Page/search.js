@@ -1,6 +1,8 @@
-// The search page of `embeddings serve`, a client of the HTTP API like any other. Texts of rows become text nodes, never markup.
+// The search page of `embeddings serve`, a client of the HTTP API: with a key like any other, or with the session of the dashboard. Texts
+// of rows become text nodes, never markup.
 
-const api = "../api/embeddings/";
+const withKey = "../api/embeddings/";
+const withSession = "api/"; // Below the dashboard, where its cookie is sent.
 const pauseInTyping = 180; // Milliseconds.
 const pageSize = 20;
 const $ = (id) => document.getElementById(id);
@@ -20,8 +22,11 @@ function element(name, properties, ...children) {
 
 async function call(path, body, signal) {
   const key = sessionStorage.getItem("key");
-  const headers = { ...(key && { "x-search-key": key }), ...(body && { "content-type": "application/json" }) };
-  const response = await fetch(api + path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal });
+  const headers = {
+    ...(key ? { "x-search-key": key } : { "x-embeddings-page": "1" }),
+    ...(body && { "content-type": "application/json" }),
+  };
+  const response = await fetch((key ? withKey : withSession) + path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const message = answer.detail ?? answer.title ?? `The server answered ${response.status}.`;
