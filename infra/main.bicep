@@ -26,6 +26,40 @@ param maximumInstances int = 1
 @description('Whether Durable Functions keeps its state in a Durable Task Scheduler instead of Azure Storage.')
 param useDurableTaskScheduler bool = false
 
+@description('Dollars that all processes together may spend in a day of UTC, such as 2.50; empty: no cap.')
+param maxDollarsPerDay string = ''
+
+@description('The same in a month.')
+param maxDollarsPerMonth string = ''
+
+@description('File of search keys within the app\'s package, which holds their SHA-256 and no key; empty: each function key may search.')
+param searchKeysFile string = ''
+
+@description('Whether texts of failed items are shown to all who may ask for them.')
+param showTexts bool = false
+
+@description('Address of a collector of OpenTelemetry; empty: none.')
+param otlpEndpoint string = ''
+
+@description('What receives alerts: json, slack (an incoming webhook) or teams (a workflow).')
+@allowed(['json', 'slack', 'teams'])
+param alertForm string = 'json'
+
+@description('Whether there is a Key Vault for the secrets below. It is made empty: write them, then say which of them it has.')
+param useKeyVault bool = false
+
+@description('Whether the vault has EMBEDDINGS-READ-KEY, the key that may look at the dashboard and change nothing.')
+param hasReadKey bool = false
+
+@description('Whether the vault has EMBEDDINGS-ALERT-URL, the address that alerts are posted to.')
+param hasAlertUrl bool = false
+
+@description('Whether the vault has EMBEDDINGS-ALERT-SECRET, which signs alerts.')
+param hasAlertSecret bool = false
+
+@description('Whether the vault has OTEL-EXPORTER-OTLP-HEADERS, what the collector asks for.')
+param hasOtlpHeaders bool = false
+
 var tags = { 'azd-env-name': environmentName }
 var token = uniqueString(subscription().id, environmentName, location)
 var signedInUser = az.deployer().?userPrincipalName ?? ''
@@ -143,6 +177,20 @@ module scheduler 'modules/scheduler.bicep' = if (useDurableTaskScheduler) {
   }
 }
 
+module vault 'modules/vault.bicep' = if (useKeyVault) {
+  scope: group
+  name: 'vault'
+  params: {
+    name: 'kv-${token}'
+    location: location
+    tags: tags
+    principalId: identity.outputs.principalId
+    administratorId: principalId
+    administratorType: administratorType
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
 module functions 'modules/functions.bicep' = {
   scope: group
   name: 'functions'
@@ -168,6 +216,17 @@ module functions 'modules/functions.bicep' = {
     tokensPerMinute: openai.outputs.tokensPerMinute
     schedulerEndpoint: useDurableTaskScheduler ? scheduler!.outputs.endpoint : ''
     taskHub: useDurableTaskScheduler ? scheduler!.outputs.taskHub : ''
+    maxDollarsPerDay: maxDollarsPerDay
+    maxDollarsPerMonth: maxDollarsPerMonth
+    searchKeysFile: searchKeysFile
+    showTexts: showTexts
+    otlpEndpoint: otlpEndpoint
+    alertForm: alertForm
+    vaultUri: useKeyVault ? vault!.outputs.uri : ''
+    hasReadKey: hasReadKey
+    hasAlertUrl: hasAlertUrl
+    hasAlertSecret: hasAlertSecret
+    hasOtlpHeaders: hasOtlpHeaders
   }
 }
 
@@ -180,4 +239,5 @@ output POSTGRES_HOST string = postgres.outputs.host
 output POSTGRES_DATABASE string = postgres.outputs.database
 output POSTGRES_ADMINISTRATOR string = administratorName
 output AZURE_OPENAI_ENDPOINT string = openai.outputs.endpoint
+output KEY_VAULT string = useKeyVault ? vault!.outputs.name : ''
 output EMBEDDING_MODEL string = openai.outputs.deployment

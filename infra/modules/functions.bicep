@@ -61,6 +61,39 @@ param schedulerEndpoint string
 @description('Task hub in it.')
 param taskHub string
 
+@description('Dollars that may be spent in a day; empty: no cap.')
+param maxDollarsPerDay string
+
+@description('Dollars that may be spent in a month; empty: no cap.')
+param maxDollarsPerMonth string
+
+@description('File of search keys within the package; empty: none.')
+param searchKeysFile string
+
+@description('Whether texts of failed items are shown.')
+param showTexts bool
+
+@description('Collector of OpenTelemetry; empty: none.')
+param otlpEndpoint string
+
+@description('What receives alerts.')
+param alertForm string
+
+@description('Vault with the secrets that follow; empty: there is none.')
+param vaultUri string
+
+@description('Whether the vault has EMBEDDINGS-READ-KEY.')
+param hasReadKey bool
+
+@description('Whether the vault has EMBEDDINGS-ALERT-URL.')
+param hasAlertUrl bool
+
+@description('Whether the vault has EMBEDDINGS-ALERT-SECRET.')
+param hasAlertSecret bool
+
+@description('Whether the vault has OTEL-EXPORTER-OTLP-HEADERS.')
+param hasOtlpHeaders bool
+
 // Flex Consumption scales the HTTP functions, the timer and Durable's functions each by themselves. A person at work has room, too.
 var groups = 3
 var poolSize = (databaseConnections - 5) / (groups * maximumInstances)
@@ -90,6 +123,21 @@ var schedulerSettings = [
   { name: 'AzureFunctionsJobHost__extensions__durableTask__hubName', value: taskHub }
 ]
 
+// Those that are empty are left out.
+var optionalSettings = [
+  { name: 'EMBEDDING_MAX_DOLLARS_PER_DAY', value: maxDollarsPerDay }
+  { name: 'EMBEDDING_MAX_DOLLARS_PER_MONTH', value: maxDollarsPerMonth }
+  { name: 'EMBEDDINGS_SEARCH_KEYS_FILE', value: searchKeysFile }
+  { name: 'EMBEDDINGS_SHOW_TEXTS', value: showTexts ? 'true' : '' }
+  { name: 'EMBEDDINGS_ALERT_FORM', value: alertForm }
+  { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: otlpEndpoint }
+  { name: 'AzureFunctionsJobHost__telemetryMode', value: empty(otlpEndpoint) ? '' : 'OpenTelemetry' }
+  { name: 'EMBEDDINGS_READ_KEY', value: hasReadKey ? '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/EMBEDDINGS-READ-KEY)' : '' }
+  { name: 'EMBEDDINGS_ALERT_URL', value: hasAlertUrl ? '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/EMBEDDINGS-ALERT-URL)' : '' }
+  { name: 'EMBEDDINGS_ALERT_SECRET', value: hasAlertSecret ? '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/EMBEDDINGS-ALERT-SECRET)' : '' }
+  { name: 'OTEL_EXPORTER_OTLP_HEADERS', value: hasOtlpHeaders ? '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/OTEL-EXPORTER-OTLP-HEADERS)' : '' }
+]
+
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: 'plan-${token}'
   location: location
@@ -112,6 +160,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    keyVaultReferenceIdentity: identityId
     functionAppConfig: {
       deployment: {
         storage: {
@@ -128,7 +177,11 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     }
     siteConfig: {
       minTlsVersion: '1.2'
-      appSettings: concat(settings, empty(schedulerEndpoint) ? [] : schedulerSettings)
+      appSettings: concat(
+        settings,
+        empty(schedulerEndpoint) ? [] : schedulerSettings,
+        filter(optionalSettings, setting => !empty(setting.value))
+      )
     }
   }
 }

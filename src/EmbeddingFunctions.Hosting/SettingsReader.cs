@@ -73,7 +73,7 @@ internal static class SettingsReader
             // OpenTelemetry reads this and its other variables itself.
             SendsTelemetry = Text(configuration, "OTEL_EXPORTER_OTLP_ENDPOINT") is not null,
             AlertUrl = AlertUrl(configuration, errors),
-            AlertSecret = Text(configuration, "EMBEDDINGS_ALERT_SECRET"),
+            AlertSecret = Secret(configuration, "EMBEDDINGS_ALERT_SECRET", errors),
             AlertForm = AlertForms(configuration, errors),
             ShowsTexts = Flag(configuration, "EMBEDDINGS_SHOW_TEXTS", fallback: false, errors),
         };
@@ -83,10 +83,22 @@ internal static class SettingsReader
     private static string? Text(IConfiguration configuration, string name) =>
         configuration[name]?.Trim() is { Length: > 0 } value ? value : null;
 
+    // Azure leaves a reference to a secret that it does not find as it is: a key that can be guessed.
+    private static string? Secret(IConfiguration configuration, string name, List<string> errors)
+    {
+        var secret = Text(configuration, name);
+        if (secret?.StartsWith("@Microsoft.KeyVault(", StringComparison.OrdinalIgnoreCase) == true)
+        {
+            errors.Add($"{name} refers to a secret that is not in the Key Vault, or that the app may not read.");
+        }
+
+        return secret;
+    }
+
     // An HTTP header would refuse it later, and repeat it in the error.
     private static string? Key(IConfiguration configuration, string name, List<string> errors)
     {
-        var key = Text(configuration, name);
+        var key = Secret(configuration, name, errors);
         if (key is not null && key.Any(c => c is <= ' ' or > '~'))
         {
             errors.Add($"{name} holds a blank, a line break or a letter beyond ASCII, which no key does.");

@@ -54,6 +54,17 @@ public sealed class SettingsReaderTests
             "EMBEDDING_ENABLED is 'off'; it takes true or false.",
             Assert.Throws<SettingsException>(() => Variables.Read(("EMBEDDING_ENABLED", "off"))).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("EMBEDDINGS_READ_KEY")]
+    [InlineData("EMBEDDINGS_API_KEY")]
+    [InlineData("OPENAI_API_KEY")]
+    [InlineData("EMBEDDINGS_ALERT_SECRET")]
+    public void A_reference_to_a_vault_that_was_not_resolved_is_no_secret(string name) => Assert.Contains(
+        $"{name} refers to a secret that is not in the Key Vault",
+        Assert.Throws<SettingsException>(
+            () => Variables.Read((name, "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/ONE)"))).Message,
+        StringComparison.Ordinal);
+
     [Fact]
     public void Blanks_are_as_good_as_nothing()
     {

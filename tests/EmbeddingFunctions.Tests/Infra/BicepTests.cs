@@ -17,6 +17,8 @@ public sealed partial class BicepTests
         ["3913510d-42f4-4e42-8a64-420c390055eb"] = "Monitoring Metrics Publisher",
         ["5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"] = "Cognitive Services OpenAI User",
         ["0ad04412-c4d5-4796-b79c-f76d14c8d402"] = "Durable Task Data Contributor",
+        ["4633458b-17de-408a-b874-0445c86b69e6"] = "Key Vault Secrets User",
+        ["b86a8fe4-44ce-4948-aee5-eccb2c155cd7"] = "Key Vault Secrets Officer",
     };
 
     [Fact]
@@ -76,6 +78,7 @@ public sealed partial class BicepTests
     [InlineData("monitoring", "disableLocalAuth", "true")]
     [InlineData("openai", "disableLocalAuth", "true")]
     [InlineData("redis", "accessKeysAuthentication", "Disabled")]
+    [InlineData("vault", "enableRbacAuthorization", "true")]
     [InlineData("postgres", "passwordAuth", "Disabled")]
     [InlineData("functions", "allow", "false")]
     [InlineData("functions", "httpsOnly", "true")]
@@ -92,6 +95,7 @@ public sealed partial class BicepTests
     [InlineData("openai", "audit")]
     [InlineData("storage", "audit")]
     [InlineData("packages", "audit")]
+    [InlineData("vault", "audit")]
     [InlineData("redis", "ConnectionEvents")]
     public void L6_Who_comes_in_is_noted(string module, string category) =>
         Assert.Contains(
@@ -173,6 +177,32 @@ public sealed partial class BicepTests
         Assert.Single(AllSettings(), setting => (string?)setting["name"] == name);
     }
 
+    [Theory]
+    [InlineData("EMBEDDINGS_READ_KEY")]
+    [InlineData("EMBEDDINGS_ALERT_URL")]
+    [InlineData("EMBEDDINGS_ALERT_SECRET")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS")]
+    public void A_secret_stays_in_the_vault_and_the_setting_refers_to_it(string name)
+    {
+        Assert.Contains(
+            $"'@Microsoft.KeyVault(SecretUri={{0}}secrets/{name.Replace('_', '-')})', parameters('vaultUri')", Setting(name),
+            StringComparison.Ordinal);
+        Assert.Equal(
+            "[parameters('identityId')]",
+            Assert.Single(Deployment.ValuesOf(Deployment.Module("functions"), "keyVaultReferenceIdentity")));
+    }
+
+    [Fact]
+    public void A_setting_that_was_not_asked_for_is_left_out()
+    {
+        Assert.Contains(
+            "filter(variables('optionalSettings'), lambda('setting', not(empty(lambdaVariables('setting').value))))",
+            Assert.Single(Deployment.ValuesOf(Deployment.Module("functions"), "appSettings")), StringComparison.Ordinal);
+        Assert.All(
+            Deployment.Template["parameters"]!.AsObject().Where(parameter => parameter.Key.StartsWith("has", StringComparison.Ordinal)),
+            parameter => Assert.False((bool)parameter.Value!["defaultValue"]!));
+    }
+
     [Fact]
     public void The_database_script_needs_only_what_main_puts_out()
     {
@@ -197,7 +227,7 @@ public sealed partial class BicepTests
     // What the Functions host, Durable Functions, Application Insights and Azure.Identity read by themselves, and the timer's binding.
     [GeneratedRegex("^(AzureWebJobsStorage__(accountName|credential|clientId)|AzureFunctionsJobHost__extensions__durableTask__.+"
         + "|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AZURE_CLIENT_ID|EMBEDDINGS_SCHEDULE"
-        + "|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$")]
+        + "|DURABLE_TASK_SCHEDULER_CONNECTION_STRING|OTEL_EXPORTER_OTLP_HEADERS|AzureFunctionsJobHost__telemetryMode)$")]
     private static partial Regex HostSetting();
 
     private static string? Setting(string name) =>
@@ -206,7 +236,8 @@ public sealed partial class BicepTests
     private static IEnumerable<JsonNode> AllSettings()
     {
         var variables = Deployment.Module("functions")["template"]!["variables"]!;
-        return variables["settings"]!.AsArray().Concat(variables["schedulerSettings"]!.AsArray()).OfType<JsonNode>();
+        return variables["settings"]!.AsArray().Concat(variables["schedulerSettings"]!.AsArray())
+            .Concat(variables["optionalSettings"]!.AsArray()).OfType<JsonNode>();
     }
 
     // Functions that hand out keys, a password in any form, a key in a connection string, user:password@ in an address.
