@@ -2,6 +2,7 @@ using System.CommandLine;
 using EmbeddingFunctions.Cli.Imports;
 using EmbeddingFunctions.Cli.Samples;
 using EmbeddingFunctions.Cli.Search;
+using EmbeddingFunctions.Cli.Status;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Search;
 using EmbeddingFunctions.Status;
@@ -54,7 +55,7 @@ internal static class DemoCommand
 
         Console.WriteLine();
         Console.WriteLine("4. Status");
-        StatusCommand.Print(await session.Get<StatusReport>().Of(Corpus, cancellation), Console.Out);
+        StatusText.Print(await session.Get<StatusReport>().Of(Corpus, cancellation), Console.Out);
         Console.WriteLine();
         Console.WriteLine("5. Similar items (1.00 would be the same text)");
         foreach (var title in SampleWorkspace.Questions)

@@ -20,6 +20,7 @@ internal sealed class Migrator
     private readonly SchemaVersion _version;
     private readonly Inventory _inventory;
     private readonly SearchedSchemas _searched;
+    private readonly MigrationSteps _steps;
     private readonly StepRunner _runner;
     private readonly LockingStatements _locking;
     private readonly ILogger _log;
@@ -31,7 +32,7 @@ internal sealed class Migrator
         (_database, _catalogue, _settings, _audit, _window, _log) = (database, catalogue, settings, audit, window, log);
         (_engine, _version, _inventory, _searched, _locking) = (
             engine, version, new Inventory(database), new SearchedSchemas(database), new LockingStatements(database));
-        _runner = new StepRunner(database, _locking, log);
+        (_steps, _runner) = (new MigrationSteps(database, catalogue, _inventory), new StepRunner(database, _locking, log));
     }
 
     /// <summary>
@@ -66,7 +67,7 @@ internal sealed class Migrator
 
             await _runner.Run(await _engine.Plan(cancellation), progress, cancellation);
             await ReloadTypes(cancellation);
-            await _runner.Run(await Steps(resolved, states, options, cancellation), progress, cancellation);
+            await _runner.Run(await _steps.Of(resolved, states, options, cancellation), progress, cancellation);
             await Report(resolved, states, progress, cancellation);
             _log.MigrationIsDone(corpus.Name, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
         }
@@ -91,9 +92,9 @@ internal sealed class Migrator
         var history = new DeclarationHistory(_database);
         var later = await DeferredIndexes.Of(_database, resolved, states, cancellation);
         var isDone = engine.Count == 0 && states.All(state => state.IsRight || later.ContainsKey(state.Wanted.Key))
-            && await history.IsInForce(resolved, cancellation) && (await Undeclared(resolved, cancellation)).Count == 0;
+            && await history.IsInForce(resolved, cancellation) && (await _steps.Undeclared(resolved, cancellation)).Count == 0;
         return isDone ? "" : string.Join(
-            "\n\n", engine.Concat(await Steps(resolved, states, options, cancellation)).Select(step => step.Script()));
+            "\n\n", engine.Concat(await _steps.Of(resolved, states, options, cancellation)).Select(step => step.Script()));
     }
 
     private async Task<ResolvedCorpus> Resolve(Corpus corpus, CancellationToken cancellation) => CorpusResolver.Resolve(
@@ -131,105 +132,6 @@ internal sealed class Migrator
         await connection.ReloadTypesAsync(cancellation);
     }
 
-    // Rules are recorded before the indexes are built: runs need not wait for them.
-    private async Task<IReadOnlyList<MigrationStep>> Steps(
-        ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, MigrationOptions options, CancellationToken cancellation)
-    {
-        static bool IsOwnIndex(ObjectState state) => state.Wanted is { Kind: ObjectKind.Index, IsShared: false };
-        var undeclared = await Undeclared(corpus, cancellation);
-        var later = await DeferredIndexes.Of(_database, corpus, states, cancellation);
-        return [
-            .. corpus.Tables.Any(table => table is { HasWordsTable: true, Search.Identifiers.Count: > 0, Schemas.Trigrams: not null })
-                ? [WordsDdl.Trigrams(corpus.Schemas.Trigrams!)] : Array.Empty<MigrationStep>(),
-            .. await CompanionDdl.Retype(corpus, _database, _catalogue, cancellation),
-            .. corpus.Tables.Where(table => IsWithoutChunks(table, states)).Select(
-                table => MigrationStep.Pages(table, ChunkTableDdl.Forget(table))),
-            .. ObjectSteps.Make(corpus, states.Where(state => !IsOwnIndex(state)).ToList()),
-            .. corpus.Tables.SelectMany(table => QueueSteps(corpus.Corpus.Name, table)),
-            .. corpus.Tables.Where(table => IsToBeFilled(corpus.Corpus, table, states)).SelectMany(CompanionSteps),
-            .. corpus.Tables.Where(table => IsToBeRead(corpus.Corpus, table, states)).SelectMany(WordsDdl.Fill),
-            .. corpus.Tables.Where(table => HasNewColumns(corpus.Corpus, table, states)).Select(Analyze),
-            Records(corpus),
-            .. ObjectSteps.Make(corpus, states.Where(state => IsOwnIndex(state) && !later.ContainsKey(state.Wanted.Key)).ToList()),
-            .. later.Select(index => MigrationStep.Transaction() with
-            {
-                Title = $"{index.Key} {index.Value}",
-            }),
-            .. ObjectSteps.Drop(corpus, undeclared, options.DropUndeclared),
-        ];
-    }
-
-    // Before the table of the chunks is made: stopped between the two, the next migration begins again.
-    private static bool IsWithoutChunks(ResolvedTable table, IReadOnlyList<ObjectState> states) =>
-        table.Chunks is { } chunks
-        && states.Any(state => state.Wanted.Kind == ObjectKind.Table && state.Wanted.Name == chunks.Table && state.Live is null)
-        && table.Own.Always.All(column => table.Found.Columns.ContainsKey(column.Column));
-
-    // Rows were written while a trigger was not there or could not follow, or the declaration takes others than before.
-    private static bool IsToBeFilled(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states)
-    {
-        if (!table.IsBeside)
-        {
-            return false;
-        }
-
-        var beside = CorpusDdl.Beside(corpus, table).Select(wanted => wanted.Key).ToHashSet();
-        return states.Any(state => !state.IsRight && beside.Contains(state.Wanted.Key));
-    }
-
-    private static bool HasNewColumns(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states) =>
-        IsToBeFilled(corpus, table, states)
-        || states.Any(state => state.Wanted.Kind == ObjectKind.Column && state.Wanted.Table == table.Name && state.Live is null);
-
-    // Of columns without statistics Postgres expects that all rows meet a condition, and reads whole tables beside a small index.
-    private static MigrationStep Analyze(ResolvedTable table)
-    {
-        var columns = table.Own.Always.Select(column => Sql.Identifier(column.Column)).Prepend(table.VectorName);
-        return MigrationStep.Alone($"ANALYZE {table.Target} ({string.Join(", ", columns)})");
-    }
-
-    private static bool IsToBeRead(Corpus corpus, ResolvedTable table, IReadOnlyList<ObjectState> states)
-    {
-        var wanted = WordsDdl.Objects(corpus, table).Where(one => one.Kind != ObjectKind.Index).Select(one => one.Key).ToHashSet();
-        return states.Any(state => !state.IsRight && wanted.Contains(state.Wanted.Key));
-    }
-
-    private static IEnumerable<MigrationStep> CompanionSteps(ResolvedTable table) =>
-    [
-        table.HasTriggers
-            ? MigrationStep.Pages(table, CompanionDdl.Fill(table)) : MigrationStep.Alone(SourceSweep.AddNew(table).ToString()),
-        MigrationStep.Alone(CompanionTable.RemoveOrphans(table).ToString()),
-    ];
-
-    private static IEnumerable<MigrationStep> QueueSteps(string corpus, ResolvedTable table) => table.Queue == QueuedText.None
-        ? [MigrationStep.Transaction($"{QueueDdl.Removal(corpus)} AND kind = {Sql.Literal(table.Kind)}")]
-        :
-        [
-            .. table.Queue == QueuedText.Content
-                ? [MigrationStep.Pages(table, QueueDdl.FillContent(table))]
-                : Array.Empty<MigrationStep>(),
-            MigrationStep.Transaction(QueueDdl.Declare(corpus, table)),
-            MigrationStep.Pages(table, QueueDdl.Fill(table)),
-        ];
-
-    private static MigrationStep Records(ResolvedCorpus corpus)
-    {
-        var name = Sql.Literal(corpus.Corpus.Name);
-        return MigrationStep.Transaction([
-            .. corpus.Tables.Select(table =>
-                $"""
-                INSERT INTO embedding.rules (corpus, kind, rule, model)
-                VALUES ({name}, {Sql.Literal(table.Kind)}, {Sql.Literal(table.Rule.Id)}, {Sql.Literal(table.Rule.Model)})
-                ON CONFLICT (corpus, kind) DO UPDATE SET rule = EXCLUDED.rule, model = EXCLUDED.model, migrated_at = now()
-                """),
-            $"""
-            INSERT INTO embedding.declarations (corpus, declaration, model)
-            VALUES ({name}, {Sql.Literal(corpus.Declaration)}, {Sql.Literal(corpus.Model)})
-            ON CONFLICT (corpus, declaration) DO UPDATE SET model = EXCLUDED.model, migrated_at = now()
-            """,
-            Generations.Record(corpus).ToString()]);
-    }
-
     private async Task Report(
         ResolvedCorpus corpus, IReadOnlyList<ObjectState> states, Action<string>? progress, CancellationToken cancellation)
     {
@@ -250,13 +152,6 @@ internal sealed class Migrator
         {
             progress?.Invoke(finding);
         }
-    }
-
-    private async Task<IReadOnlyList<ObjectKey>> Undeclared(ResolvedCorpus corpus, CancellationToken cancellation)
-    {
-        var wanted = CorpusDdl.Objects(corpus).Select(one => one.Key).ToHashSet();
-        var recorded = await _inventory.Of(corpus.Corpus.Name, cancellation);
-        return recorded.Where(found => found.Record.IsMade && !wanted.Contains(found.Key)).Select(found => found.Key).ToList();
     }
 
     // While the trigger was not there, or was another, edits were not noted.

@@ -152,7 +152,7 @@ public sealed class SettingsReaderTests
     [InlineData("loud")]
     [InlineData("3")]
     public void A_log_level_that_is_none_is_reported_with_those_there_are(string value) => Assert.Equal(
-        [$"EMBEDDINGS_LOG_LEVEL is '{value}'; it takes Trace, Debug, Information, Warning, Error, Critical, None."],
+        [$"EMBEDDINGS_LOG_LEVEL is '{value}'; it takes trace, debug, information, warning, error, critical, none."],
         Assert.Throws<SettingsException>(() => Variables.Read(("EMBEDDINGS_LOG_LEVEL", value))).Errors);
 
     [Fact]
