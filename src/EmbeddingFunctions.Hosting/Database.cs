@@ -9,6 +9,7 @@ namespace EmbeddingFunctions.Hosting;
 internal static class Database
 {
     private const string MaxPoolSize = "Maximum Pool Size";
+    private const string PrepareAfter = "Auto Prepare Min Usages";
     private const string AzureServers = ".postgres.database.azure.com";
 
     // A role's limits are meant for an application's statements: this program builds indexes and counts whole tables, and has time-outs of
@@ -23,6 +24,9 @@ internal static class Database
 
     // A batch sends some fourteen different statements; a session keeps a few dozen.
     private const int MaxPrepared = 50;
+
+    // Of the second time on: what is said once in a connection's life is not worth it.
+    private const int UsesToPrepare = 2;
 
     // Statements are short beside the provider's answers, and each connection plans them for itself: 8 were as fast as 40.
     private const int MaxConnections = 10;
@@ -80,6 +84,7 @@ internal static class Database
             IncludeErrorDetail = false,
         };
         settings.ApplicationName ??= "embeddings";
+        settings.AutoPrepareMinUsages = settings.ShouldSerialize(PrepareAfter) ? settings.AutoPrepareMinUsages : UsesToPrepare;
         settings.MaxPoolSize = settings.ShouldSerialize(MaxPoolSize) ? settings.MaxPoolSize : MaxConnections;
         var source = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         source.UseVector();

@@ -1,4 +1,5 @@
 using EmbeddingFunctions.Hosting;
+using EmbeddingFunctions.Testing;
 using Npgsql;
 
 namespace EmbeddingFunctions.Core.Tests.Storage;
@@ -29,5 +30,28 @@ public sealed class DatabaseTests
         using var database = Database.Open(connectionString);
 
         Assert.Equal(expected, new NpgsqlConnectionStringBuilder(database.ConnectionString).MaxPoolSize);
+    }
+
+    [Theory]
+    [InlineData(false, 2)]
+    [InlineData(true, 7)]
+    public async Task A_statement_is_prepared_when_it_is_sent_again_unless_another_number_is_set(bool isSet, int expected)
+    {
+        await using var server = await TestDatabase.Empty();
+        await using var database = await Database.Open(
+            $"{server.ConnectionString};Maximum Pool Size=1{(isSet ? ";Auto Prepare Min Usages=7" : "")}", CancellationToken.None);
+        const string Statement = "SELECT $1::date";
+        var sent = 0;
+        for (var prepared = 0L; prepared == 0; sent++)
+        {
+            await using var command = database.CreateCommand(Statement);
+            command.Parameters.Add(new() { Value = new DateOnly(2026, 1, 1) });
+            await command.ExecuteScalarAsync();
+            await using var question = database.CreateCommand(
+                $"SELECT count(*) FROM pg_prepared_statements WHERE statement = '{Statement}'");
+            prepared = (long)(await question.ExecuteScalarAsync())!;
+        }
+
+        Assert.Equal(expected, sent);
     }
 }
