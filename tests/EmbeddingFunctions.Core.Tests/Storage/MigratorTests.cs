@@ -75,6 +75,26 @@ public sealed class MigratorTests : IAsyncLifetime
         Assert.Empty(messages);
     }
 
+    [Theory]
+    [InlineData("column", "notes")]
+    [InlineData("table", "vectors_notes_note")]
+    public async Task The_planner_knows_the_new_columns_before_the_first_run(string store, string table)
+    {
+        await using var made = await Notes(40);
+        await using var corpus = new DeclaredCorpus(
+            _database.Source,
+            new { name = "notes", store, dimensions = 16, tables = new[] { new { kind = "note", table = "notes", text = "{title}" } } });
+
+        await corpus.Migrate();
+
+        Assert.Equal(
+            ["embedding", "embedding_rule"],
+            (await _database.Rows(
+                "SELECT attname::text FROM pg_stats WHERE tablename = $1 AND attname IN ('embedding', 'embedding_rule') ORDER BY 1", table))
+                .Select(row => row[0]));
+        Assert.Equal(40, await _database.Ask<float>("SELECT reltuples FROM pg_class WHERE relname = $1", table));
+    }
+
     [Fact]
     public async Task An_index_left_half_built_is_built_again()
     {
