@@ -75,6 +75,26 @@ public sealed class AutomaticBatchTests
     }
 
     [Fact]
+    public async Task Of_more_rows_than_a_request_holds_the_one_that_is_refused_is_the_one_that_fails()
+    {
+        await using var fake = await FakeOpenAi.StartAsync();
+        await using var database = await TestDatabase.Empty();
+        await using var notes = await Declarations.CreateNotes(database, rows: 3_000);
+        await database.Execute("UPDATE notes SET title = 'x' || id; UPDATE notes SET title = 'poison' WHERE id = 2500");
+        await using var declared = new DeclaredCorpus(database.Source, Declarations.Notes(), model: "text-embedding-3-small");
+        await declared.Migrate();
+        await using var engine = new TestEngine(database, fake, settings => settings with { CorporaFile = declared.File });
+        using var bad = fake.Script(Requests.WithInput(text => text == "poison"), Fault.BadInput());
+
+        var outcome = await engine.Run(new RunRequest("notes", [], Concurrency: 1, BatchSize: 3_000));
+
+        Assert.Equal((2_999, 1), (outcome.Counts.Embedded, outcome.Counts.Failed));
+        Assert.Equal(2500, await database.Ask<long>("SELECT id FROM notes WHERE embedding IS NULL"));
+        Assert.All(fake.Requests, request => Assert.InRange(request.InputCount, 1, 2_048));
+        Assert.Contains(fake.Requests, request => request.InputCount > 500);
+    }
+
+    [Fact]
     public async Task Another_process_knows_how_many_inputs_the_provider_accepts()
     {
         await using var fake = await FakeOpenAi.StartAsync(new FakeOpenAiOptions { MaxInputs = 25 });

@@ -40,6 +40,30 @@ public sealed class SearchIndexTests : IAsyncLifetime
             "SELECT bool_and(setting = reset_val) FROM pg_settings WHERE name LIKE '%maintenance_work%' OR name LIKE 'min_parallel%'"));
     }
 
+    [Fact]
+    public async Task It_is_built_although_new_rows_keep_coming()
+    {
+        await using var notes = await Notes(Many, "table");
+        await notes.Migrate();
+        using var end = new CancellationTokenSource();
+        var writing = Task.Run(async () =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                await _database.Execute("INSERT INTO notes (title) VALUES ('one more')");
+                await Task.Delay(5);
+            }
+        });
+
+        var outcome = await notes.Run();
+        await end.CancelAsync();
+        await writing;
+
+        Assert.Equal([SearchIndexState.Ready], await States(notes));
+        Assert.True(
+            await _database.Ask<long>("SELECT count(*) FROM notes") > outcome.Counts.Embedded, "No row came while the index was built.");
+    }
+
     [Theory]
     [InlineData("now", Many, SearchIndexState.Ready)]
     [InlineData("after", 10, SearchIndexState.Missing)]
