@@ -58,18 +58,18 @@ internal sealed class RunProgressDisplay(Output output, RunFigures figures, Item
 
     private async Task<RunOutcome> Lines(Func<Action<RunProgress>, Task<RunOutcome>> run)
     {
-        var (watch, last, told, note) = (Stopwatch.StartNew(), TimeSpan.Zero, isOneOfSeveral ? -1 : 0, (string?)null);
+        var (watch, last, shown, note) = (Stopwatch.StartNew(), TimeSpan.Zero, isOneOfSeveral ? -1 : 0, (string?)null);
         var outcome = await run(report =>
         {
             Take(report, output.Note);
-            var isFirst = told == 0 && _figures.Done > 0;
+            var isFirst = shown == 0 && _figures.Done > 0;
             if (isFirst || watch.Elapsed - last >= _between || (report.Note is not null && report.Note != note))
             {
-                (last, told, note) = (watch.Elapsed, _figures.Done, report.Note);
+                (last, shown, note) = (watch.Elapsed, _figures.Done, report.Note);
                 output.Note(_figures.Line);
             }
         });
-        if (!isOneOfSeveral && _figures.Done > told)
+        if (!isOneOfSeveral && _figures.Done > shown)
         {
             output.Note(_figures.Line);
         }

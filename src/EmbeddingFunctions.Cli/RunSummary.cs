@@ -4,7 +4,7 @@ using EmbeddingFunctions.Runs;
 
 namespace EmbeddingFunctions.Cli;
 
-/// <summary>How a backfill ended: one run, or several told as one.</summary>
+/// <summary>How a backfill ended: one run, or several summed up as one.</summary>
 /// <param name="isInterrupted">Whether more runs were to come.</param>
 internal sealed class RunSummary(
     PriceTable prices, string corpus, string model, IReadOnlyList<RunOutcome> outcomes, bool isInterrupted = false)

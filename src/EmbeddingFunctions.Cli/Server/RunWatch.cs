@@ -14,7 +14,7 @@ internal static class RunWatch
 
     public static async Task<RunDetail> ToEnd(Output output, RemoteHost host, Guid id, CancellationToken cancellation)
     {
-        var (told, answered) = ("", DateTime.UtcNow);
+        var (shown, answered) = ("", DateTime.UtcNow);
         while (true)
         {
             try
@@ -29,16 +29,16 @@ internal static class RunWatch
                 var line = run.Note
                     ?? $"{run.Run.ItemsProcessed:N0}/{run.Run.ItemsTotal:N0} items, {run.Counts.Tokens:N0} tokens, "
                         + $"{RunFigures.Money(run.Dollars)}";
-                if (line != told)
+                if (line != shown)
                 {
-                    output.Note(told = line);
+                    output.Note(shown = line);
                 }
             }
             catch (RemoteHostException e) when (e.IsTransient && DateTime.UtcNow - answered < _patience)
             {
-                if (told != HostAway)
+                if (shown != HostAway)
                 {
-                    output.Note(told = HostAway);
+                    output.Note(shown = HostAway);
                 }
             }
 

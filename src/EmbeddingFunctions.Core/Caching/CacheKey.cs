@@ -21,7 +21,7 @@ internal sealed class CacheKey(
 
     private byte[] Secret => _secret ?? throw new InvalidOperationException($"{nameof(Load)} comes first.");
 
-    /// <returns>Whether the database has told its secret; without it there is no cache.</returns>
+    /// <returns>Whether the secret of the database is known; without it there is no cache.</returns>
     public async ValueTask<bool> Load(CancellationToken cancellation)
     {
         if (_secret is not null)

@@ -61,7 +61,7 @@ internal sealed record LaneError(string Code, string Message, int? Line)
 }
 
 /// <summary>The answer to a line.</summary>
-/// <param name="Line">Null: it cannot be told.</param>
+/// <param name="Line">Null: it is not known.</param>
 /// <param name="Vectors">In the order of the line's inputs.</param>
 /// <param name="Tokens">What was charged.</param>
 /// <param name="Fault">Why there are no vectors; <see cref="ProviderFault.Item"/>: an input is to blame.</param>

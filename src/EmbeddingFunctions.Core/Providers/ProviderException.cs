@@ -24,7 +24,7 @@ public sealed class ProviderException(ProviderFault fault, string message, Excep
     /// <summary>Whether it has more to do than it can: fewer at a time may pass.</summary>
     public bool IsOverload { get; init; }
 
-    /// <summary>Whether only this process is concerned: other processes are not told.</summary>
+    /// <summary>Whether only this process is concerned: other processes do not hear of it.</summary>
     public bool IsLocal { get; init; }
 
     /// <summary>What it said of its limits.</summary>

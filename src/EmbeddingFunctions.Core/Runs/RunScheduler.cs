@@ -193,7 +193,7 @@ internal sealed class RunScheduler(
         }
     }
 
-    // A run that its engine did not take is free for the next who asks.
+    // A run that its engine did not take is free for the next caller.
     private async Task Begin(IRunEngine engine, RunInput run, CancellationToken cancellation)
     {
         try

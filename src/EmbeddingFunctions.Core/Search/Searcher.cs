@@ -166,9 +166,9 @@ internal sealed class Searcher(
         {
             return JsonDocument.Parse((await database.ScalarAsync<string>(statement, cancellation))!);
         }
-        catch (PostgresException e) when (SearchStatement.Translate(e) is { } told)
+        catch (PostgresException e) when (SearchStatement.Translate(e) is { } translated)
         {
-            throw told;
+            throw translated;
         }
     }
 

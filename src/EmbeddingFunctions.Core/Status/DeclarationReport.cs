@@ -49,7 +49,7 @@ internal sealed class DeclarationReport(
         }
         catch (DatabaseNotReadyException)
         {
-            // What is declared can be told all the same.
+            // The declaration can be shown all the same.
             return [];
         }
     }

@@ -27,7 +27,7 @@ internal sealed class Health
     private readonly Redaction _redaction;
     private readonly ILogger _log;
 
-    // By check: what the log was told last.
+    // By check: the reason that was logged last.
     private readonly ConcurrentDictionary<string, string> _failing = new();
 
     public Health(NpgsqlDataSource database, ResolvedCorpora resolved, CorpusFindings findings, ProviderCheck provider, RedisCheck redis,
@@ -94,7 +94,7 @@ internal sealed class Health
             {
                 // All may read the answer, and it does not say why; the log does, once.
                 var reason = _redaction.Clean(e.Message);
-                if (!_failing.TryGetValue(name, out var told) || told != reason)
+                if (!_failing.TryGetValue(name, out var logged) || logged != reason)
                 {
                     _failing[name] = reason;
                     _log.HealthCheckFails(name, reason);

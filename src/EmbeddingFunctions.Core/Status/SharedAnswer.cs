@@ -30,7 +30,7 @@ internal sealed class SharedAnswer<T>(Func<Task<T>> ask, Func<TimeSpan, TimeSpan
         return current.IsCompleted ? await current : _last is { } last ? await last : default;
     }
 
-    /// <summary>Has the next who asks get a new answer, however young the last one is.</summary>
+    /// <summary>Makes the next caller get a new answer, however young the last one is.</summary>
     public void Expire()
     {
         lock (_lock)

@@ -25,7 +25,7 @@ internal sealed class RequestPacker(int tokensPerMinute = int.MaxValue, int maxI
     public void Learn(IEnumerable<InputText> refused, int? maxTokens)
     {
         var tokens = refused.Sum(text => text.RequestTokens);
-        var ceiling = maxTokens is { } told ? (int)(Math.Min(told, tokens) * Headroom) : tokens / 2;
+        var ceiling = maxTokens is { } limit ? (int)(Math.Min(limit, tokens) * Headroom) : tokens / 2;
         _maxTokens = Math.Min(_maxTokens, Math.Max(1, ceiling));
     }
 
