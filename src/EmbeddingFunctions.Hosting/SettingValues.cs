@@ -98,7 +98,9 @@ internal sealed class SettingValues(IConfiguration configuration)
         return url;
     }
 
-    /// <summary>A text that may be a reference to a Key Vault: Azure leaves one that it cannot resolve as it is, and it can be guessed.</summary>
+    /// <summary>
+    /// A text, and no reference to a Key Vault: Azure leaves one that it cannot resolve as it is, and that could be guessed.
+    /// </summary>
     public string? Secret(string name)
     {
         var secret = Text(name);

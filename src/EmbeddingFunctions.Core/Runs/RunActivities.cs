@@ -43,7 +43,7 @@ internal sealed class RunActivities
         (_lifecycle, _transitions, _pages, _batches, _corpora, _indexes, _redaction) =
         (lifecycle, transitions, pages, batches, corpora, indexes, redaction);
 
-    /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, and each of its kind.</summary>
+    /// <summary>Does an activity for an engine that writes failures into its history: short, without secrets, by kind.</summary>
     /// <exception cref="ActivityFailedException">It will never work.</exception>
     /// <exception cref="TransientFailureException">It may work another time.</exception>
     /// <exception cref="IncompatibleHostException">It may work on another host.</exception>

@@ -6,7 +6,7 @@ using Microsoft.DurableTask.Client;
 
 namespace EmbeddingFunctions.App.Http;
 
-/// <summary>Begins a session of the dashboard for a holder of a key of this app: the Functions host lets no other request come here.</summary>
+/// <summary>Begins a session of the dashboard for a holder of a key of this app: the Functions host lets no others in.</summary>
 internal sealed class SignIn(RoutedDashboard dashboard)
 {
     [Function(nameof(SignIn))]
