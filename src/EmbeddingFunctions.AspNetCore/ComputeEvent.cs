@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
@@ -9,12 +10,10 @@ internal sealed class ComputeEvent
 {
     public const string Name = "embeddings/compute.requested";
 
-    private const int MaxIdLength = 255;
+    public const int MaxIdLength = 255;
 
-    // What senders of events put round the data.
-    private static readonly string[] _envelope = ["name", "data", "id", "ts", "user", "v"];
-
-    private static readonly string[] _fields = ["corpus", "repositoryId", "itemTypes", "forceRegenerate", "limit", "maxCost"];
+    private static readonly string[] _envelope = RequestBody.FieldsOf<ComputeEnvelope>();
+    private static readonly string[] _fields = RequestBody.FieldsOf<ComputeData>();
 
     private readonly CorpusSet _corpora;
     private readonly Corpus _default;
@@ -223,3 +222,22 @@ internal sealed class ComputeEvent
 
     private void Refuse(string field, string reason) => _errors.TryAdd(field, [$"{field} {reason}"]);
 }
+
+/// <summary>The event: its data, with what senders put round them.</summary>
+/// <param name="Id">The same id twice is the same run.</param>
+internal sealed record ComputeEnvelope(
+    [property: AllowedValues(ComputeEvent.Name)] string Name, ComputeData Data,
+    [property: MaxLength(ComputeEvent.MaxIdLength)] string? Id = null, object? Ts = null, object? User = null, object? V = null);
+
+/// <summary>What a run is to do.</summary>
+/// <param name="Corpus">Default: the first declared corpus that the database was migrated for.</param>
+/// <param name="RepositoryId">Only this partition.</param>
+/// <param name="ItemTypes">Only these kinds, or their tables.</param>
+/// <param name="ForceRegenerate">Embed items whose vector is current as well.</param>
+/// <param name="Limit">At most this number of items.</param>
+/// <param name="MaxCost">
+/// The most dollars that the run may spend; it ends as cap_reached before it spends more. Such a run takes no other event's work.
+/// </param>
+internal sealed record ComputeData(
+    string? Corpus = null, string? RepositoryId = null, IReadOnlyList<string>? ItemTypes = null, bool? ForceRegenerate = null,
+    [property: Range(1, int.MaxValue)] int? Limit = null, decimal? MaxCost = null);

@@ -10,9 +10,11 @@ internal sealed class CorpusApi(CorpusSet corpora, DeclarationReport declaration
 {
     private const int MaxBytes = 1024;
 
+    private static readonly string[] _fields = RequestBody.FieldsOf<AuditChoice>();
+
     /// <summary>GET <see cref="Routes.Declarations"/>: every corpus as declared, with its indexes and its status as counted last.</summary>
     public Task<IResult> List(HttpRequest request, CancellationToken cancellation) => guard.Serve(request, async () =>
-        Replies.Json(request, new { Declarations = await declarations.All(cancellation) }), cancellation);
+        Replies.Json(request, new DeclaredCorpora(await declarations.All(cancellation))), cancellation);
 
     /// <summary>
     /// POST <see cref="Routes.Audit"/>: what no run would find; with <c>{"repair":true}</c> wrong vectors are made pending, and what is
@@ -31,7 +33,12 @@ internal sealed class CorpusApi(CorpusSet corpora, DeclarationReport declaration
     }, cancellation);
 
     private static bool? IsRepaired(JsonElement json) =>
-        json.ValueKind != JsonValueKind.Object || json.EnumerateObject().Any(property => property.Name != "repair") ? null
+        json.ValueKind != JsonValueKind.Object || json.EnumerateObject().Any(property => !_fields.Contains(property.Name)) ? null
         : !json.TryGetProperty("repair", out var value) ? false
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : null;
 }
+
+internal sealed record DeclaredCorpora(IReadOnlyList<DeclaredCorpus> Declarations);
+
+/// <param name="Repair">Whether to make wrong vectors pending and to delete what is left over.</param>
+internal sealed record AuditChoice(bool Repair = false);

@@ -188,6 +188,9 @@ internal sealed class EmbeddingsApi : IDisposable
         }
 
         request.HttpContext.Response.Headers.Location = Routes.AddressOf(run.Id, request, Routes.Compute);
-        return Replies.Json(new { RunId = run.Id, asked.Request!.Corpus, run.IsNew }, StatusCodes.Status202Accepted);
+        return Replies.Json(new AcceptedRun(run.Id, asked.Request!.Corpus, run.IsNew), StatusCodes.Status202Accepted);
     }
 }
+
+/// <param name="IsNew">False: an earlier event, or a waiting run that covers this one, has the run already.</param>
+internal sealed record AcceptedRun(Guid RunId, string Corpus, bool IsNew);

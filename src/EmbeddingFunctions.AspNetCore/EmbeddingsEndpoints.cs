@@ -87,10 +87,6 @@ public static class EmbeddingsEndpoints
             .Map(endpoints, prefix, api, services.GetRequiredService<BackgroundEngine>());
     }
 
-    // What a host's door has found out of a request's key; everything if it asks for none.
-    private static SearchScope Scope(this HttpRequest request) =>
-        request.HttpContext.Features.Get<SearchScope>() ?? SearchScope.All;
-
     private static EmbeddingsApi Api(this IEndpointRouteBuilder endpoints)
     {
         var services = endpoints.ServiceProvider;
@@ -106,60 +102,5 @@ public static class EmbeddingsEndpoints
         var routes = endpoints.MapOperations(prefix, api, engine);
         routes.MapSearch(api.Searches);
         return routes;
-    }
-
-    /// <summary>All but search.</summary>
-    internal static RouteGroupBuilder MapOperations(
-        this IEndpointRouteBuilder endpoints, string prefix, EmbeddingsApi api, IRunEngine engine)
-    {
-        var routes = endpoints.MapGroup(prefix);
-        routes.MapPost(Routes.Compute, (HttpRequest request, CancellationToken c) => api.Compute(request, engine, c));
-        routes.MapGet(Routes.Runs, (HttpRequest request, CancellationToken c) => api.Runs.List(request, c));
-        routes.MapGet(Routes.Run, (HttpRequest request, string runId, CancellationToken c) => api.Runs.Get(request, runId, engine, c));
-        routes.MapGet(
-            Routes.RunHistory, (HttpRequest request, string runId, CancellationToken c) => api.Runs.GetHistory(request, runId, c));
-        routes.MapPost(Routes.Predict, (HttpRequest request, CancellationToken c) => api.Predict(request, c));
-        routes.MapPost(
-            Routes.CancelRun, (HttpRequest request, string runId, CancellationToken c) => api.Runs.Cancel(request, runId, engine, c));
-        routes.MapGet(Routes.Status, (HttpRequest request, CancellationToken c) => api.GetStatus(request, c));
-        routes.MapGet(Routes.Cost, (HttpRequest request, CancellationToken c) => api.GetCost(request, c));
-        routes.MapGet(Routes.Trends, (HttpRequest request, CancellationToken c) => api.Trends.Get(request, c));
-        routes.MapFailures(api.Failures);
-        routes.MapPost(Routes.Pause, (HttpRequest request, string corpus, CancellationToken c) => api.Pauses.Pause(request, corpus, c));
-        routes.MapPost(Routes.Resume, (HttpRequest request, string corpus, CancellationToken c) => api.Pauses.Resume(request, corpus, c));
-        routes.MapGet(Routes.Switch, (HttpRequest request, string corpus, CancellationToken c) => api.Switches.Get(request, corpus, c));
-        routes.MapPost(
-            Routes.SwitchStep,
-            (HttpRequest request, string corpus, string step, CancellationToken c) => api.Switches.Step(request, corpus, step, engine, c));
-        routes.MapGet(Routes.Declarations, (HttpRequest request, CancellationToken c) => api.Corpora.List(request, c));
-        routes.MapPost(Routes.Audit, (HttpRequest request, string corpus, CancellationToken c) => api.Corpora.Audit(request, corpus, c));
-        routes.MapGet(Routes.Overview, (HttpRequest request, CancellationToken c) => api.Overviews.Get(request, c));
-        routes.MapGet(Routes.Events, (HttpRequest request, CancellationToken c) => api.Overviews.Follow(request, c));
-        routes.MapGet(Routes.Health, (HttpRequest request, CancellationToken c) => api.GetHealth(request, c))
-            .WithMetadata(Admission.Everyone);
-        return routes;
-    }
-
-    private static void MapFailures(this RouteGroupBuilder routes, FailureApi api)
-    {
-        routes.MapGet(Routes.Failures, (HttpRequest request, CancellationToken c) => api.Groups(request, c));
-        routes.MapGet(Routes.FailedItems, (HttpRequest request, CancellationToken c) => api.Items(request, c));
-        routes.MapPost(Routes.RetryFailures, (HttpRequest request, CancellationToken c) => api.Retry(request, c));
-        routes.MapPost(Routes.IgnoreFailures, (HttpRequest request, CancellationToken c) => api.Ignore(request, c));
-    }
-
-    private static void MapSearch(this RouteGroupBuilder group, SearchApi api)
-    {
-        var routes = group.MapGroup("").WithMetadata(Admission.SearchKeys);
-        routes.MapMethods(
-            Routes.Search, [HttpMethods.Get, HttpMethods.Post],
-            (HttpRequest request, CancellationToken c) => api.Search(request, request.Scope(), c));
-        routes.MapGet(
-            Routes.Similar, (HttpRequest request, string corpus, string kind, string id, CancellationToken c) =>
-                api.Similar(request, corpus, kind, id, request.Scope(), c));
-        routes.MapPost(
-            Routes.Embed, (HttpRequest request, CancellationToken c) => api.Embed(request, request.Scope(), c));
-        routes.MapGet(
-            Routes.Corpora, (HttpRequest request, CancellationToken c) => api.Corpora(request, request.Scope(), c));
     }
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
@@ -11,11 +12,12 @@ namespace EmbeddingFunctions.AspNetCore;
 internal sealed class FailureApi(
     CorpusSet corpora, ResolvedCorpora resolved, FailureReport report, FailedItems items, EmbeddingSettings settings, RequestGuard guard)
 {
-    private const int DefaultItems = 50;
-    private const int MaxItems = 200;
+    public const int DefaultItems = 50;
+    public const int MaxItems = 200;
+
     private const int MaxBytes = 64 * 1024;
 
-    private static readonly string[] _fields = ["corpus", "kind", "reason", "ids"];
+    private static readonly string[] _fields = RequestBody.FieldsOf<ChosenItems>();
 
     /// <summary>GET <see cref="Routes.Failures"/>: by reason, the largest groups first, of <c>?corpus=</c> or of all.</summary>
     public Task<IResult> Groups(HttpRequest request, CancellationToken cancellation) => guard.Serve(request, async () =>
@@ -86,7 +88,7 @@ internal sealed class FailureApi(
             }
 
             var (changed, refused) = await change(corpus!.Name, choice);
-            return Replies.Json(new { Changed = changed, Refused = refused });
+            return Replies.Json(new ChangedItems(changed, refused));
         }
     }, cancellation);
 
@@ -182,3 +184,12 @@ internal sealed class FailureApi(
     private static string? Query(HttpRequest request, string name) =>
         request.Query[name].FirstOrDefault() is { Length: > 0 } value ? value : null;
 }
+
+/// <summary>All failed items of the corpus, or those to which each given field applies.</summary>
+/// <param name="Reason">To the letter.</param>
+/// <param name="Ids">With their kind, where the corpus has several; an ignored item is retried only if it is named here.</param>
+internal sealed record ChosenItems(
+    string Corpus, string? Kind = null, string? Reason = null, [property: MinLength(1)] IReadOnlyList<string>? Ids = null);
+
+/// <param name="Refused">Items whose rows are locked, or that the database does not let be written: they stay failed.</param>
+internal sealed record ChangedItems(int Changed, int Refused);

@@ -24,5 +24,8 @@ internal sealed class PauseApi(CorpusSet corpora, Pauses pauses, RequestGuard gu
         return Answer(name, null);
     }, cancellation);
 
-    private static IResult Answer(string corpus, DateTimeOffset? pausedAt) => Replies.Json(new { Corpus = corpus, PausedAt = pausedAt });
+    private static IResult Answer(string corpus, DateTimeOffset? pausedAt) => Replies.Json(new PausedCorpus(corpus, pausedAt));
 }
+
+/// <param name="PausedAt">Null: it is not paused.</param>
+internal sealed record PausedCorpus(string Corpus, DateTimeOffset? PausedAt);

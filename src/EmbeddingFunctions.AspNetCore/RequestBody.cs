@@ -40,6 +40,10 @@ internal static class RequestBody
         }
     }
 
+    /// <returns>The fields that a body of a type may have.</returns>
+    public static string[] FieldsOf<T>() =>
+        [.. typeof(T).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))];
+
     // The parser lets pass what is no Unicode, and every reader trips over it.
     private static void ReadTexts(JsonElement json)
     {

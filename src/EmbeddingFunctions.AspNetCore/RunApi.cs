@@ -8,10 +8,10 @@ namespace EmbeddingFunctions.AspNetCore;
 /// <summary>The part of the HTTP API that shows runs and cancels them.</summary>
 internal sealed class RunApi(CorpusSet corpora, RunScheduler scheduler, RunHistory history, RunTimeline timeline, RequestGuard guard)
 {
-    private const int DefaultRuns = 20;
-    private const int MaxRuns = 100;
+    public const int DefaultRuns = 20;
+    public const int MaxRuns = 100;
 
-    private static readonly string[] _statuses = ["pending", "processing", "completed", "failed", "cancelled", "cap_reached"];
+    private static readonly object?[] _statuses = new RunStatusNameAttribute().Values;
 
     /// <summary>
     /// GET <see cref="Routes.Runs"/> with <c>corpus</c>, <c>status</c>, <c>limit</c>, <c>before</c>, and <c>hasWork=true</c> to leave out
@@ -44,11 +44,8 @@ internal sealed class RunApi(CorpusSet corpora, RunScheduler scheduler, RunHisto
         Guid? before = Query("before") is { } last ? Guid.TryParse(last, out var id) ? id : throw NoRun(last) : null;
         var name = corpus is null ? null : corpora.Live(corpus).Name;
         var runs = await history.List(name, status, limit, cancellation, Query("hasWork") == "true", before);
-        return Replies.Json(request, new
-        {
-            Runs = await history.WithCosts(runs, cancellation),
-            Next = runs.Count == limit ? runs[^1].Id : (Guid?)null,
-        });
+        return Replies.Json(
+            request, new RunPage(await history.WithCosts(runs, cancellation), runs.Count == limit ? runs[^1].Id : null));
     }, cancellation);
 
     /// <summary>GET <see cref="Routes.Run"/>: how far it is, from the database, and what it waits for, from its engine.</summary>
@@ -80,3 +77,7 @@ internal sealed class RunApi(CorpusSet corpora, RunScheduler scheduler, RunHisto
 
     private static NotFoundException NoRun(string runId) => new($"There is no run '{runId}'; runs are kept for 90 days.");
 }
+
+/// <param name="Runs">The newest first.</param>
+/// <param name="Next">What before takes for the next page; null: this is the last.</param>
+internal sealed record RunPage(IReadOnlyList<RecordedRun> Runs, Guid? Next);

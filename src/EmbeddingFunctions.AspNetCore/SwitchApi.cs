@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Runs;
 using EmbeddingFunctions.Settings;
@@ -14,7 +16,7 @@ internal sealed class SwitchApi(
 {
     private const string Conflict = "The switch cannot do that now.";
 
-    private static readonly string[] _steps = ["flip", "rollback", "finish", "abandon"];
+    private static readonly string[] _steps = [.. new SwitchStepNameAttribute().Values.Cast<string>()];
 
     /// <summary>
     /// GET <see cref="Routes.Switch"/>: the state with what the gate lacks, null where no switch is under way; with <c>?measure=true</c>
@@ -24,7 +26,7 @@ internal sealed class SwitchApi(
     {
         var name = corpora.Live(corpus).DeclaredName;
         return Flag(request, "measure") is not { } isMeasured ? NoFlag("measure")
-            : Replies.Json(new { Corpus = name, Switch = await Find(name, isMeasured, cancellation) });
+            : Replies.Json(new SwitchedCorpus(name, await Find(name, isMeasured, cancellation)));
     }, cancellation);
 
     /// <summary>
@@ -40,7 +42,7 @@ internal sealed class SwitchApi(
         {
             return step == "begin" ? await Begin(request, name, engine, cancellation)
                 : !_steps.Contains(step) ? throw new NotFoundException(
-                    $"There is no step '{step}' of a switch: it is begin, {string.Join(", ", _steps[..^1])} or {_steps[^1]}.")
+                    $"There is no step '{step}' of a switch: it is {string.Join(", ", _steps[..^1])} or {_steps[^1]}.")
                 : await Find(name, isMeasured: false, cancellation) is not { } state
                     ? Refused($"No switch of '{name}' is under way: it has one generation of vectors.")
                 : step switch
@@ -63,7 +65,7 @@ internal sealed class SwitchApi(
         var run = (await scheduler.Ask(engine, new RunRequest(next.Name, []), eventId: null, cancellation))!;
         request.HttpContext.Response.Headers.Location = Routes.AddressOf(run.Id, request, $"{Routes.Switches}/{name}/begin");
         var state = await switches.State(name, isMeasured: false, cancellation);
-        return Replies.Json(new { Corpus = name, RunId = run.Id, run.IsNew, Switch = state }, StatusCodes.Status202Accepted);
+        return Replies.Json(new BegunSwitch(name, run.Id, run.IsNew, state), StatusCodes.Status202Accepted);
     }
 
     private async Task<IResult> Flip(HttpRequest request, string name, SwitchState state, CancellationToken cancellation)
@@ -93,19 +95,15 @@ internal sealed class SwitchApi(
     private async Task<IResult> Flip(string name, CancellationToken cancellation)
     {
         await switches.Flip(name, progress: null, cancellation);
-        return Replies.Json(new { Corpus = name, Switch = await switches.State(name, isMeasured: false, cancellation) });
+        return Replies.Json(new SwitchedCorpus(name, await switches.State(name, isMeasured: false, cancellation)));
     }
 
     private async Task<IResult> Remove(string name, SwitchState state, bool isGivenUp, CancellationToken cancellation) =>
         isGivenUp && state.Other.Number < state.Live.Number
             ? Refused(
                 $"Generation {state.Other.Number} of '{name}' is the one before: 'finish' removes it, 'rollback' makes it live again.")
-            : Replies.Json(new
-            {
-                Corpus = name,
-                Removed = await switches.Finish(name, isGivenUp, progress: null, cancellation),
-                Switch = (SwitchState?)null,
-            });
+            : Replies.Json(
+                new SwitchedCorpus(name, null, await switches.Finish(name, isGivenUp, progress: null, cancellation)));
 
     private async Task<SwitchState?> Find(string name, bool isMeasured, CancellationToken cancellation)
     {
@@ -125,3 +123,14 @@ internal sealed class SwitchApi(
 
     private static IResult NoFlag(string name) => Replies.Invalid(name, $"{name} takes true or false.");
 }
+
+/// <param name="Switch">Null: none is under way.</param>
+/// <param name="Removed">The generation that was removed, after finish and abandon.</param>
+internal sealed record SwitchedCorpus(
+    string Corpus, SwitchState? Switch,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Removed = null);
+
+/// <param name="IsNew">False: a waiting run covers it already.</param>
+internal sealed record BegunSwitch(string Corpus, Guid RunId, bool IsNew, SwitchState? Switch);
+
+internal sealed class SwitchStepNameAttribute() : AllowedValuesAttribute("begin", "flip", "rollback", "finish", "abandon");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using EmbeddingFunctions.Search;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.TestHost;
@@ -92,6 +93,37 @@ public sealed class EndpointTests : IAsyncLifetime
         Assert.Contains("has no partitions", (string)noPartition["errors"]!["repositoryId"]![0]!, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, broken);
         Assert.Contains("embeddings doctor", (string)misfit["detail"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_app_s_own_OpenAPI_document_describes_them_and_not_the_dashboard()
+    {
+        var builder = App.Builder(_blog.Source, _generator);
+        builder.Services.AddOpenApi();
+        await using var app = builder.Build();
+        app.MapEmbeddings("/admin/embeddings");
+        app.MapEmbeddingsSearch("/find", _ => ValueTask.FromResult<SearchScope?>(null));
+        app.MapEmbeddingsDashboard();
+        app.MapOpenApi();
+        await app.StartAsync();
+        using var client = app.GetTestClient();
+
+        var document = (await client.GetFromJsonAsync<JsonNode>("/openapi/v1.json"))!;
+
+        var paths = document["paths"]!.AsObject();
+        var runs = paths["/admin/embeddings/runs"]!["get"]!;
+        var limit = runs["parameters"]!.AsArray().Single(parameter => (string)parameter!["name"]! == "limit")!["schema"]!;
+        Assert.Equal("The newest runs", (string)runs["summary"]!);
+        Assert.Equal((1, 100, 20), ((int)limit["minimum"]!, (int)limit["maximum"]!, (int)limit["default"]!));
+        Assert.Equal(
+            "#/components/schemas/RunPage", (string)runs["responses"]!["200"]!["content"]!["application/json"]!["schema"]!["$ref"]!);
+        Assert.Equal(
+            "#/components/schemas/SearchRequest",
+            (string)paths["/find/search"]!["post"]!["requestBody"]!["content"]!["application/json"]!["schema"]!["$ref"]!);
+        Assert.Equal(
+            ["hybrid", "vector", "text"],
+            document["components"]!["schemas"]!["SearchMode"]!["enum"]!.AsArray().Select(word => (string)word!));
+        Assert.All(paths, path => Assert.Matches("^/(admin/embeddings|find)/", path.Key));
     }
 
     [Fact]

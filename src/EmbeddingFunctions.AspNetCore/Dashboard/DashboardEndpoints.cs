@@ -27,7 +27,7 @@ internal sealed class DashboardEndpoints(IDashboardDoor door, TimeProvider time)
     public RouteGroupBuilder Map(
         IEndpointRouteBuilder endpoints, string prefix, EmbeddingsApi api, IRunEngine engine, bool hasSearch = false)
     {
-        var routes = endpoints.MapGroup(prefix);
+        var routes = endpoints.MapGroup(prefix).ExcludeFromDescription();
         routes.MapPages();
         var data = routes.MapGroup("api");
         data.AddEndpointFilter(Guard);

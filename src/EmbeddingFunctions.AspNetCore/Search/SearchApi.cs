@@ -25,7 +25,7 @@ internal sealed class SearchApi(ScopedSearch search, RequestGuard guard)
 
     /// <summary>GET <see cref="Routes.Corpora"/>: what the caller may search, with its kinds and columns.</summary>
     public Task<IResult> Corpora(HttpRequest request, SearchScope scope, CancellationToken cancellation) =>
-        Serve(request, async () => Replies.Json(new { Corpora = await search.Describe(scope, cancellation) }), cancellation);
+        Serve(request, async () => Replies.Json(new SearchableCorpora(await search.Describe(scope, cancellation))), cancellation);
 
     private Task<IResult> Serve<TAsked, TAnswer>(
         HttpRequest request, Func<SearchBody, TAsked> read, Func<TAsked, CancellationToken, Task<TAnswer>> answer,
@@ -57,3 +57,7 @@ internal sealed class SearchApi(ScopedSearch search, RequestGuard guard)
         return guard.Serve(request, serve, cancellation);
     }
 }
+
+internal sealed record SearchableCorpora(IReadOnlyList<SearchableCorpus> Corpora);
+
+internal sealed record QueryToEmbed(string Corpus, string Query);

@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace EmbeddingFunctions.BatchLane;
 
 /// <summary>A batch on the provider's batch lane.</summary>
@@ -6,4 +8,6 @@ namespace EmbeddingFunctions.BatchLane;
 /// <param name="Inputs">Texts in it.</param>
 /// <param name="Tokens">Of these texts, as counted here.</param>
 public sealed record BatchOnItsWay(
-    Guid Id, Guid RunId, string? ProviderId, string Status, int Inputs, long Tokens, DateTimeOffset CreatedAt);
+    Guid Id, Guid RunId, string? ProviderId,
+    [property: AllowedValues("building", "uploaded", "sent", "cancelling")] string Status, int Inputs, long Tokens,
+    DateTimeOffset CreatedAt);

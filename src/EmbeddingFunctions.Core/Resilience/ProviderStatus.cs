@@ -1,9 +1,16 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace EmbeddingFunctions.Resilience;
 
 /// <summary>The state of a provider's model as all processes see it.</summary>
 /// <param name="State">One of the constants here.</param>
 /// <param name="Until">When it will be tried again.</param>
-public sealed record ProviderStatus(string Model, string State, string? Reason, DateTimeOffset? Until)
+public sealed record ProviderStatus(
+    string Model,
+    [property: AllowedValues(
+        ProviderStatus.Available, ProviderStatus.Waiting, ProviderStatus.Failing, ProviderStatus.Untried, ProviderStatus.Stopped)]
+    string State,
+    string? Reason, DateTimeOffset? Until)
 {
     /// <summary>It answers, or has not been asked yet.</summary>
     public const string Available = "available";

@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -10,6 +12,7 @@ public sealed record SearchRequest
     public required string Corpus { get; init; }
 
     /// <summary>What a person asks, up to 10,000 characters; a blank one finds nothing.</summary>
+    [MaxLength(RequestRules.MostCharacters)]
     public string? Query { get; init; }
 
     /// <summary>A vector by the corpus's rule in place of a query's; with a query too, the words are those of the query.</summary>
@@ -19,6 +22,7 @@ public sealed record SearchRequest
     public ItemKey? Item { get; init; }
 
     /// <summary>By meaning, by words, or by both.</summary>
+    [JsonConverter(typeof(CamelCaseEnum))]
     public SearchMode Mode { get; init; }
 
     /// <summary>Only items of these kinds; none: of all.</summary>
@@ -34,12 +38,14 @@ public sealed record SearchRequest
     public IReadOnlyList<SearchFilter> Where { get; init; } = [];
 
     /// <summary>Results of a page: 1 to 100.</summary>
+    [Range(1, 100), DefaultValue(10)]
     public int Limit { get; init; } = 10;
 
     /// <summary><see cref="SearchResponse.Next"/> of the page before.</summary>
     public string? Cursor { get; init; }
 
     /// <summary>Only items whose cosine similarity is at least this, 0 to 1.</summary>
+    [Range(0d, 1d)]
     public double? MinSimilarity { get; init; }
 
     /// <summary>Compares every vector that the filters leave, without an index.</summary>
@@ -49,11 +55,13 @@ public sealed record SearchRequest
     public bool IncludeStale { get; init; }
 
     /// <summary>How words that were found are marked in snippets.</summary>
+    [JsonConverter(typeof(CamelCaseEnum))]
     public SearchHighlight Highlight { get; init; }
 
     /// <summary>
     /// 0: results in their order. Up to 1: an item is left out whose similarity to a better one is greater than 1 minus this.
     /// </summary>
+    [Range(0d, 1d)]
     public double Diversity { get; init; }
 
     /// <summary>Columns whose values results have, of those that <see cref="SearchableKind.Columns"/> names; null: none.</summary>
@@ -139,12 +147,15 @@ public sealed record SearchFilter
 public sealed record SearchFusion
 {
     /// <summary>Greater: ranks further down count for more. 1 to 1,000.</summary>
+    [Range(1, 1_000), DefaultValue(2)]
     public int K { get; init; } = 2;
 
     /// <summary>The weight of the list by meaning, 0 to 100.</summary>
+    [Range(0d, 100d), DefaultValue(1d)]
     public double VectorWeight { get; init; } = 1;
 
     /// <summary>The weight of the list by words, 0 to 100; it is twice that of an item which has all words of the query.</summary>
+    [Range(0d, 100d), DefaultValue(1.25)]
     public double TextWeight { get; init; } = 1.25;
 }
 

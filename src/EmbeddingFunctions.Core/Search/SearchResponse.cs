@@ -12,6 +12,7 @@ public sealed record SearchResponse
     public string? Query { get; init; }
 
     /// <summary>By what was searched in the end: hybrid without a vector is text.</summary>
+    [JsonConverter(typeof(CamelCaseEnum))]
     public required SearchMode Mode { get; init; }
 
     /// <summary>Why less was searched than was asked for, as a sentence; null: all of it was.</summary>

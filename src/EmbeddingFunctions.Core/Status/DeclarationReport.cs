@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Settings;
 using EmbeddingFunctions.Storage;
@@ -91,7 +92,8 @@ internal sealed class DeclarationReport(
 /// <param name="PausedAt">Since when a person has paused its runs; null: they go on.</param>
 /// <param name="Status">As counted last; null: not yet, or the database was not migrated for it.</param>
 internal sealed record DeclaredCorpus(
-    string Corpus, string Model, int Dimensions, Store Store, string Schedule, bool OnEdit, bool IsMigrated,
+    string Corpus, string Model, int Dimensions, [property: JsonConverter(typeof(CamelCaseEnum))] Store Store, string Schedule,
+    bool OnEdit, bool IsMigrated,
     IReadOnlyList<DeclaredTable> Tables, IReadOnlyList<MeasuredIndex> Indexes, DateTimeOffset? PausedAt,
     CorpusStatus? Status);
 
@@ -99,10 +101,12 @@ internal sealed record DeclaredCorpus(
 /// <param name="Filter">Conditions, all of which a row meets.</param>
 /// <param name="Rule">What decides a vector beside the text, as a hash.</param>
 internal sealed record DeclaredTable(
-    string Kind, string Table, string Text, IReadOnlyList<string> Filter, LongText LongText, string? Rule);
+    string Kind, string Table, string Text, IReadOnlyList<string> Filter,
+    [property: JsonConverter(typeof(CamelCaseEnum))] LongText LongText, string? Rule);
 
 /// <param name="Progress">While it is built: the share that is done, 0 to 1.</param>
 /// <param name="Bytes">Its size; null: it is not built.</param>
 /// <param name="BuiltAt">When the program noted it last.</param>
 internal sealed record MeasuredIndex(
-    string Name, string? Kind, SearchIndexState State, double? Progress, long? Bytes, DateTimeOffset? BuiltAt);
+    string Name, string? Kind, [property: JsonConverter(typeof(CamelCaseEnum))] SearchIndexState State, double? Progress, long? Bytes,
+    DateTimeOffset? BuiltAt);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.ComponentModel.DataAnnotations;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Providers;
 using EmbeddingFunctions.Resilience;
@@ -156,6 +157,7 @@ internal sealed class Health
 internal sealed record HealthReport(bool IsHealthy, IReadOnlyList<HealthCheck> Checks)
 {
     /// <summary><c>healthy</c>, <c>degraded</c>: it does its work, slower or later than it should, or <c>unhealthy</c>.</summary>
+    [AllowedValues("healthy", "degraded", "unhealthy")]
     public string Status => !IsHealthy ? "unhealthy" : Checks.Any(check => check.Problem is not null) ? "degraded" : "healthy";
 }
 

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using EmbeddingFunctions.Costs;
 using EmbeddingFunctions.Resilience;
 
@@ -24,7 +25,8 @@ internal sealed record Overview(
 /// working: a run is carried; idle: one looked for work at the last moments of the schedule, or is in this process; absent: neither.
 /// </param>
 /// <param name="LastWorkedAt">When a run was heard of last.</param>
-internal sealed record WorkerState(string State, DateTimeOffset? LastWorkedAt);
+internal sealed record WorkerState(
+    [property: AllowedValues("working", "idle", "absent")] string State, DateTimeOffset? LastWorkedAt);
 
 /// <summary>What was done in the last minute, beside the limits of a minute.</summary>
 internal sealed record RecentRates(long Vectors, long Requests, long Tokens, int MaxRequests, int MaxTokens);

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Corpora;
 using EmbeddingFunctions.Costs;
@@ -80,8 +81,8 @@ internal sealed class RunHistory
 /// <param name="DueAt">The scheduled moment that it serves.</param>
 /// <param name="StartsAt">Its start slot.</param>
 public sealed record RecordedRun(
-    Guid Id, string Corpus, string? RepositoryId, IReadOnlyList<string> ItemTypes, int? Limit, bool ForceRegenerate, string Host,
-    string Status,
+    Guid Id, string Corpus, string? RepositoryId, IReadOnlyList<string> ItemTypes, int? Limit, bool ForceRegenerate,
+    [property: AllowedValues("command", "server", "functions", "batch")] string Host, [property: RunStatusName] string Status,
     int ItemsTotal, int ItemsProcessed, int ItemsFailed, string? Error, bool CancelRequested,
     DateTimeOffset CreatedAt, DateTimeOffset? DueAt, DateTimeOffset? StartsAt, DateTimeOffset? StartedAt, DateTimeOffset? CompletedAt)
 {
@@ -93,6 +94,10 @@ public sealed record RecordedRun(
 
     internal bool IsHalfPrice => Host == RunTransitions.Name(RunHost.Batch);
 }
+
+/// <summary>A run's status as the table and answers have it.</summary>
+internal sealed class RunStatusNameAttribute()
+    : AllowedValuesAttribute("pending", "processing", "completed", "failed", "cancelled", "cap_reached");
 
 /// <summary>A run with what its committed batches did.</summary>
 /// <param name="Dollars">Null for a model whose price is not known.</param>

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using EmbeddingFunctions.Storage;
 using Npgsql;
 
@@ -103,9 +104,13 @@ internal sealed record TimedBatch(
     DateTimeOffset FinishedAt);
 
 /// <param name="Outcome">unusable, refused, unreached, unknown, or null: it is under way.</param>
-internal sealed record UnansweredRequest(DateTimeOffset SentAt, string? Outcome, int Inputs, long Tokens);
+internal sealed record UnansweredRequest(
+    DateTimeOffset SentAt, [property: AllowedValues("unusable", "refused", "unreached", "unknown", null)] string? Outcome, int Inputs,
+    long Tokens);
 
+/// <summary>A time in which requests were not sent.</summary>
 /// <param name="EndsAt">Ahead while the run waits.</param>
 /// <param name="Cause">limits (of requests and tokens a minute), provider, or paused.</param>
 /// <param name="Reason">The provider's words.</param>
-internal sealed record RunWait(DateTimeOffset BeganAt, DateTimeOffset EndsAt, string Cause, string? Reason);
+internal sealed record RunWait(
+    DateTimeOffset BeganAt, DateTimeOffset EndsAt, [property: AllowedValues("limits", "provider", "paused")] string Cause, string? Reason);

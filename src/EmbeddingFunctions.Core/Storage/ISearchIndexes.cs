@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EmbeddingFunctions.Storage;
 
 /// <summary>The indexes for search by vectors, which are built when that pays.</summary>
@@ -32,7 +34,8 @@ internal interface ISearchIndexes
 /// <param name="Name">Its name.</param>
 /// <param name="Table">The table that it is on.</param>
 /// <param name="State">How it stands.</param>
-public sealed record SearchIndex(string Name, string Table, SearchIndexState State)
+public sealed record SearchIndex(
+    string Name, string Table, [property: JsonConverter(typeof(CamelCaseEnum))] SearchIndexState State)
 {
     /// <summary>While it is built: the share that is done, 0 to 1.</summary>
     public double? Progress { get; init; }
