@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
 using EmbeddingFunctions.AspNetCore;
@@ -8,6 +9,8 @@ namespace EmbeddingFunctions.Cli.Tests;
 /// <summary>The curl lines of docs/http-api.md, sent to a server in their order as curl sends them, and docs/openapi.json.</summary>
 public sealed partial class HttpApiPageTests : ProgramTest
 {
+    private const string DefaultAddress = "http://127.0.0.1:7071";
+
     [Fact]
     public async Task Every_curl_line_of_the_page_works()
     {
@@ -48,8 +51,32 @@ public sealed partial class HttpApiPageTests : ProgramTest
             Routes.Trends, Routes.Failures, Routes.FailedItems, Routes.RetryFailures, Routes.IgnoreFailures,
             Routes.Declarations, Routes.Audit, Routes.Pause, Routes.Resume, Routes.Switch, Routes.SwitchStep, Routes.Search,
             Routes.Similar, Routes.Embed, Routes.Corpora, Routes.Overview, Routes.Events, Routes.Health,
-        }.Select(route => $"/{Routes.Host}/{route}"),
-        ApiDescription.Paths);
+        }.Select(route => $"/{Routes.Host}/{route}").Order(),
+        ApiDescription.Paths.Order());
+
+    [Fact]
+    public async Task The_page_s_document_is_the_one_that_a_server_makes_of_its_routes()
+    {
+        await using var server = await Server.Start(Program);
+        var (approved, received) = (Document("openapi.json"), Document("openapi.received.json"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("/openapi/v1.json", UriKind.Relative));
+        using var response = await server.Send(request);
+        using var http = new HttpClient();
+        using var refused = await http.GetAsync(new Uri($"{server.Address}/openapi/v1.json"));
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Unauthorized), (response.StatusCode, refused.StatusCode));
+        var text = (await response.Content.ReadAsStringAsync()).Replace(server.Address, DefaultAddress, StringComparison.Ordinal) + "\n";
+        if (File.ReadAllText(approved) == text)
+        {
+            File.Delete(received);
+            return;
+        }
+
+        File.WriteAllText(received, text);
+        Assert.Fail($"The routes are described otherwise than by the page. Compare the two, and accept it with: mv {received} {approved}");
+    }
+
+    private static string Document(string name) => Path.Combine(Repository.Root, "docs", name);
 
     private static bool MayConflict(string line) =>
         line.EndsWith("/cancel", StringComparison.Ordinal) || line.EndsWith("/flip", StringComparison.Ordinal);

@@ -14,7 +14,7 @@ namespace EmbeddingFunctions.Cli.Server;
 /// </summary>
 internal sealed class ApiKeyGate
 {
-    private const string KeyHeader = "x-functions-key";
+    public const string KeyHeader = "x-functions-key";
 
     private readonly byte[]? _key;
     private readonly byte[]? _readKey;

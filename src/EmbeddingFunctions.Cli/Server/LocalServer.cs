@@ -43,6 +43,7 @@ internal sealed class LocalServer : IAsyncDisposable
         // Empty: no other setting of the environment changes where it listens or what it says.
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddRoutingCore().AddLogging().AddHttpContextAccessor().AddSearchAgents(session);
+        builder.Services.AddApiDocument();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(EngineTelemetry.Name).AddPrometheusExporter());
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var web = builder.Build();
@@ -50,7 +51,8 @@ internal sealed class LocalServer : IAsyncDisposable
             missed => Results.Problem(statusCode: missed.HttpContext.Response.StatusCode).ExecuteAsync(missed.HttpContext));
         web.UseRouting();
         web.Use(door.Check);
-        web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>());
+        web.MapEmbeddings(Routes.Host, session.Get<EmbeddingsApi>(), session.Get<BackgroundEngine>()).AnswerAtDoor();
+        web.MapOpenApi(ApiDocument.Path);
         web.MapSearchAgents(door);
         web.MapSearchPage();
         _ = session.Get<EngineGauges>();
