@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace EmbeddingFunctions.AspNetCore;
 
-/// <summary>The routes of the HTTP API, all but those of search, each with what an OpenAPI document tells of it.</summary>
+/// <summary>The routes of the HTTP API, all but those of search, each with its description for an OpenAPI document.</summary>
 internal static class Operations
 {
     private const string NoCorpus = "There is no such corpus.";

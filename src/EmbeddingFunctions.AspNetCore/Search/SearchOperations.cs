@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace EmbeddingFunctions.AspNetCore;
 
-/// <summary>The routes of search, each with what an OpenAPI document tells of it.</summary>
+/// <summary>The routes of search, each with its description for an OpenAPI document.</summary>
 internal static class SearchOperations
 {
     public static void MapSearch(this RouteGroupBuilder group, SearchApi api)
