@@ -6,7 +6,7 @@ namespace EmbeddingFunctions.Testing;
 /// </summary>
 public sealed class FakeOpenAi : IAsyncDisposable
 {
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly FakeServices _services;
     private readonly Listener _listener;
