@@ -35,11 +35,11 @@ public sealed class WaitTests(BatchDatabase shared) : BatchTest(shared)
     public async Task A_run_that_the_limits_slow_down_has_one_wait()
     {
         await Workspace.Items(Repository, 100);
-        await using var worker = new Worker(Database.Source, Fake, settings => settings with { RequestsPerMinute = 60 });
+        await using var worker = new Worker(Database.Source, Fake, settings => settings with { RequestsPerMinute = 12 });
 
-        var outcome = await worker.Run(batchSize: 5);
+        var outcome = await worker.Run(batchSize: 10);
 
-        Assert.Equal((RunStatus.Completed, 20), (outcome.Status, outcome.Counts.Requests));
+        Assert.Equal((RunStatus.Completed, 10), (outcome.Status, outcome.Counts.Requests));
         var (cause, length, reason) = Assert.Single(await Recorded(outcome.RunId));
         Assert.Equal(("limits", null), (cause, reason));
         Assert.InRange(length, 1, 60);
