@@ -93,7 +93,7 @@ internal static class ClaimStatements
             {Sql.When(table.IsBeside, $"{Read(table, selected)}")}
             judged AS (
                 SELECT f.*, row_number() {place} AS place,
-                       sum({Sql.Join(" + ", texts.Select(text => Sql.Of($"COALESCE(length(f.{text}), 0)")))}) {place} AS characters,
+                       sum({Sql.Join(" + ", texts.Select(text => Sql.Of($"COALESCE(octet_length(f.{text}), 0)")))}) {place} AS bytes,
                        COALESCE(c.leased_until < now(), false) AS was_lost,
                        COALESCE(c.leased_until < now() AND c.attempts >= {ClaimStore.MaxAttempts} - 1, false) AS is_suspect
                 FROM   {(table.IsBeside ? Sql.Of($"read") : Sql.Of($"found"))} f
@@ -106,7 +106,7 @@ internal static class ClaimStatements
                 SELECT * FROM judged
                 WHERE  CASE WHEN (SELECT is_suspect AND NOT {SuspectInFlight(corpus)} FROM judged WHERE place = 1)
                             THEN place = 1 ELSE NOT is_suspect END
-                AND    (place = 1 OR characters <= {ClaimStore.MaxCharactersOf(table)})
+                AND    (place = 1 OR bytes <= {ClaimStore.MaxBytesOf(table)})
             ),
             claimed AS (
                 INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, token, leased_until, version)

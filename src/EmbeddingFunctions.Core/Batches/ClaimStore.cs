@@ -12,13 +12,13 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
 
     /// <summary>
     /// A batch holds more than its first item only while their texts together are no longer: they, and the vectors of their chunks, must
-    /// fit into memory.
+    /// fit into memory. In bytes of UTF-8, which Postgres knows of a text without decompressing it.
     /// </summary>
-    public const int MaxCharacters = 4_000_000;
+    public const int MaxBytes = 4_000_000;
 
     // Of a batch of several items, by estimate.
     private const int MaxChunks = 2_000;
-    private const int CharactersPerToken = 3;
+    private const int BytesPerToken = 3;
     private const int Position = 9;
     private const int Rule = 10;
 
@@ -101,9 +101,9 @@ internal sealed class ClaimStore(NpgsqlDataSource database, TimeProvider time, I
     public Task<bool> HasFreeLane(ResolvedCorpus corpus, string partition, CancellationToken cancellation) => database.ScalarAsync<bool>(
         $"SELECT NOT {ClaimStatements.SuspectInFlight(corpus)} {ClaimStatements.AndLaneIsFree(corpus, partition)}", cancellation);
 
-    /// <summary><see cref="MaxCharacters"/>, or of texts that are embedded in small chunks as many as make some thousand chunks.</summary>
-    public static int MaxCharactersOf(ResolvedTable table) => table.Chunks is not { } chunks ? MaxCharacters
-        : (int)Math.Min(MaxCharacters, (long)MaxChunks * CharactersPerToken * (chunks.MaxTokens - chunks.OverlapTokens));
+    /// <summary><see cref="MaxBytes"/>, or of texts that are embedded in small chunks as many as make some thousand chunks.</summary>
+    public static int MaxBytesOf(ResolvedTable table) => table.Chunks is not { } chunks ? MaxBytes
+        : (int)Math.Min(MaxBytes, (long)MaxChunks * BytesPerToken * (chunks.MaxTokens - chunks.OverlapTokens));
 
     /// <returns>How many items the claim still holds.</returns>
     public Task<int> Renew(Claim claim, CancellationToken cancellation) =>

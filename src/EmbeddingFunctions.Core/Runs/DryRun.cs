@@ -1,3 +1,4 @@
+using System.Text;
 using EmbeddingFunctions.Adoption;
 using EmbeddingFunctions.Batches;
 using EmbeddingFunctions.Caching;
@@ -136,22 +137,22 @@ internal sealed class DryRun
             LIMIT  {limit}
             """,
             row => (Partition: row.GetString(1), Item: Item(row, table.Template.Columns.Count)), cancellation, Sql.TimeoutOfCounts);
-        var (batch, partition, characters) = (new List<ClaimedItem>(), "", 0L);
+        var (batch, partition, bytes) = (new List<ClaimedItem>(), "", 0L);
         await foreach (var (rowPartition, item) in rows)
         {
-            var length = item.Values.Sum(value => (long)(value?.Length ?? 0));
+            var length = item.Values.Sum(value => value is null ? 0L : Encoding.UTF8.GetByteCount(value));
             if (
                 batch.Count > 0
                     && (
                         batch.Count == (declared ?? sizes!.Next) || rowPartition != partition
-                            || characters + length > ClaimStore.MaxCharactersOf(table)))
+                            || bytes + length > ClaimStore.MaxBytesOf(table)))
             {
                 yield return batch;
                 sizes?.Take(batch.Count);
-                (batch, characters) = ([], 0);
+                (batch, bytes) = ([], 0);
             }
 
-            (partition, characters) = (rowPartition, characters + length);
+            (partition, bytes) = (rowPartition, bytes + length);
             batch.Add(item);
         }
 

@@ -10,7 +10,7 @@ public sealed class TextPartsTests : LongTextTest
     {
         var engine = await Engine("truncate", maxCharacters: 100);
         await Database.Execute(
-            $"INSERT INTO notes SELECT n, n || repeat('x', {ClaimStore.MaxCharacters / 2}) FROM generate_series(1, 5) n");
+            $"INSERT INTO notes SELECT n, n || repeat('x', {ClaimStore.MaxBytes / 2}) FROM generate_series(1, 5) n");
 
         var run = await Run(engine);
 
@@ -20,7 +20,7 @@ public sealed class TextPartsTests : LongTextTest
     [Fact]
     public async Task Texts_that_make_many_chunks_together_are_several_batches()
     {
-        // Two of them would make more than 2,000 chunks; all together are far from the characters that a batch may hold.
+        // Two of them would make more than 2,000 chunks; all together are far from the bytes that a batch may hold.
         var engine = await Engine("chunk", Chunked);
         await Database.Execute("INSERT INTO notes SELECT n, n || repeat(' word', 26000) FROM generate_series(1, 5) n");
 

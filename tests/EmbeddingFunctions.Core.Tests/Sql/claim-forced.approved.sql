@@ -27,7 +27,7 @@ WITH found AS (
 ),
 judged AS (
     SELECT f.*, row_number() OVER (ORDER BY f.position , f.id) AS place,
-           sum(COALESCE(length(f.text_0), 0) + COALESCE(length(f.text_1), 0)) OVER (ORDER BY f.position , f.id) AS characters,
+           sum(COALESCE(octet_length(f.text_0), 0) + COALESCE(octet_length(f.text_1), 0)) OVER (ORDER BY f.position , f.id) AS bytes,
            COALESCE(c.leased_until < now(), false) AS was_lost,
            COALESCE(c.leased_until < now() AND c.attempts >= $13 - 1, false) AS is_suspect
     FROM   found f
@@ -42,7 +42,7 @@ chosen AS (
         SELECT FROM embedding.claims
         WHERE  corpus = $16 AND leased_until > now() AND attempts >= $17) FROM judged WHERE place = 1)
                 THEN place = 1 ELSE NOT is_suspect END
-    AND    (place = 1 OR characters <= $18)
+    AND    (place = 1 OR bytes <= $18)
 ),
 claimed AS (
     INSERT INTO embedding.claims AS c (corpus, kind, item_id, partition, token, leased_until, version)
