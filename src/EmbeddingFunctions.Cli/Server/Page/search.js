@@ -26,7 +26,12 @@ async function call(path, body, signal) {
     ...(key ? { "x-search-key": key } : { "x-embeddings-page": "1" }),
     ...(body && { "content-type": "application/json" }),
   };
-  const response = await fetch((key ? withKey : withSession) + path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal });
+  const response = await fetch((key ? withKey : withSession) + path, {
+    method: body ? "POST" : "GET",
+    headers,
+    body: body && JSON.stringify(body),
+    signal,
+  });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const message = answer.detail ?? answer.title ?? `The server answered ${response.status}.`;
